@@ -1,0 +1,3 @@
+//! The `jig` program.
+
+fn main() {}

@@ -1,1 +1,28 @@
-//! Skeleton.
+//! The stable ABI between Jig and its model backends.
+//!
+//! A backend is a shared library that exports one root module. Its author implements two ordinary Rust
+//! traits, [`Backend`] and [`Model`], and names the backend in `export_backend!`; everything that
+//! crosses the library boundary is generated behind those traits and is not the author's concern.
+//!
+//! The host side of the same boundary is `load`: it opens a library, checks that its layout agrees with
+//! the host's, and hands back the same two traits, so that an embedded backend and a loaded one look alike.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`backend`] | [`Backend`], what it can see ([`BackendInfo`]) and what it is asked to load ([`ModelSpec`]) |
+//! | [`model`] | [`Model`]: sequences, `forward`, `sample`, logits, memory |
+//! | [`host`] | [`HostServices`]: what the host does for a plugin (logs, load progress) |
+//! | [`mask`] | packed token masks |
+//! | `sampler` | the reference sampler that CPU-side backends call |
+//! | [`error`] | the one error type of the boundary |
+
+pub mod backend;
+pub mod error;
+pub mod host;
+pub mod mask;
+pub mod model;
+
+pub use backend::{Backend, BackendInfo, DeviceInfo, ModelSpec, OptionInfo};
+pub use error::{Error, ErrorCode, Result};
+pub use host::{HostServices, LogLevel};
+pub use model::{Chunk, LogitsWanted, MemoryUse, Model, ModelInfo, SampleRow, Sampled, SamplingParams, SequenceId};

@@ -147,6 +147,9 @@ pub struct SampleRow<'a> {
     pub row: u32,
     /// The packed mask ([`crate::mask`]) of the tokens that may be drawn; empty for all.
     pub mask: &'a [u32],
+    /// Tokens that may not be drawn in this step, beside the mask: the last tokens of bad words whose
+    /// beginning is at the end of the output.
+    pub banned: &'a [u32],
     /// How to draw.
     pub params: &'a SamplingParams,
     /// A uniform random number in [0, 1), drawn by the host: with the same logits it gives the same
@@ -180,9 +183,6 @@ pub struct SamplingParams {
     pub frequency_penalty: f32,
     /// Added to the logits of these tokens.
     pub logit_bias: Vec<(u32, f32)>,
-    /// Tokens that may not be drawn in this step, beside the mask: the last tokens of bad words whose
-    /// beginning is at the end of the output.
-    pub banned: Vec<u32>,
     /// Report the log-probability of the drawn token and of this many of the most likely ones, by the raw
     /// logits (before penalties, mask and temperature), as vLLM does. `None` reports nothing;
     /// `Some(u32::MAX)` reports the whole vocabulary.
@@ -200,7 +200,6 @@ impl Default for SamplingParams {
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: Vec::new(),
-            banned: Vec::new(),
             logprobs: None,
         }
     }

@@ -1,0 +1,1 @@
+//! From `--backend` to a loaded plugin.

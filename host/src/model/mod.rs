@@ -1,0 +1,1 @@
+//! From `--model` to a local directory: hub, cache, embedded demo.

@@ -1,0 +1,1 @@
+//! Prompt to tokens, tokens to bytes, incremental detokenization.

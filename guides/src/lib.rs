@@ -1,1 +1,42 @@
-//! Skeleton.
+//! Guides: what an output must be, as sets of the tokens that may come next.
+//!
+//! A [`Vocabulary`] says what bytes each token of a model spells. A [`Compiler`] turns a [`Source`] (a regular expression, a
+//! JSON Schema, a list of choices) into a [`Guide`]. Each output that follows the guide has a [`GuideState`], which
+//! says before each token which ones are allowed ([`GuideState::mask`]) and takes the one that was drawn
+//! ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] says so matches the source exactly; the
+//! guide never leads to where nothing can follow, and with a budget it always ends in time.
+//!
+//! ```
+//! use jig_guides::{Compiler, Limits, Options, Source, Vocabulary};
+//! use std::sync::Arc;
+//!
+//! // A vocabulary of all bytes, and token 256 that ends the output.
+//! let tokens = (0..=255u8).map(|byte| Some(vec![byte])).chain([None]).collect();
+//! let vocabulary = Arc::new(Vocabulary::new(tokens, vec![256])?);
+//! let compiler = Compiler::new(vocabulary, Limits::default());
+//! let guide = compiler.compile(&Source::Regex("(yes|no)!".into()), &Options::default())?;
+//!
+//! let mut state = guide.start();
+//! assert_eq!(state.mask(None).tokens(257), [u32::from(b'n'), u32::from(b'y')]);
+//! for byte in b"no!" {
+//!     state.advance(u32::from(*byte))?;
+//! }
+//! assert!(state.may_end() && state.must_end());
+//! assert!(state.advance(u32::from(b'?')).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod automaton;
+mod compiler;
+mod error;
+mod guide;
+mod mask;
+mod regex;
+mod trie;
+mod vocabulary;
+
+pub use compiler::{Compiler, Limits, Options, Source, Whitespace};
+pub use error::{CompileError, Place, Refused, VocabularyError};
+pub use guide::{Guide, GuideState};
+pub use mask::Mask;
+pub use vocabulary::Vocabulary;

@@ -1,0 +1,449 @@
+//! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
+
+use super::Automaton;
+use regex_automata::{
+    Anchored, MatchKind,
+    dfa::{Automaton as _, StartKind, dense},
+    nfa::thompson,
+    util::start,
+};
+use regex_syntax::hir::Hir;
+use std::collections::HashMap;
+
+/// Cost of a state from which nothing is accepted.
+pub(crate) const NEVER: u32 = u32::MAX;
+
+/// State 0 is the dead state; every other state can reach an accepting one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Dfa {
+    /// Bytes of one class are never told apart.
+    classes: Box<[u8; 256]>,
+    /// Number of classes.
+    width: usize,
+    /// `table[state * width + class]` is the next state.
+    table: Vec<u32>,
+    accepting: Vec<bool>,
+    start: u32,
+}
+
+/// How big an automaton may become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DfaLimits {
+    pub(crate) states: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The automaton would have more states than its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooManyStates;
+
+impl Dfa {
+    /// The automaton that accepts exactly what `hir` matches from the first to the last byte.
+    pub(crate) fn from_hir(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
+        let nfa = thompson::Compiler::new()
+            .configure(
+                thompson::Config::new()
+                    .utf8(true)
+                    .shrink(false)
+                    .nfa_size_limit(Some(limits.bytes))
+                    .which_captures(thompson::WhichCaptures::None),
+            )
+            .build_from_hir(hir)
+            .map_err(|_| TooManyStates)?;
+        // All ways to match, not the leftmost-first one: of `a|ab` both are wanted.
+        let config = dense::Config::new()
+            .match_kind(MatchKind::All)
+            .start_kind(StartKind::Anchored)
+            .accelerate(false)
+            .dfa_size_limit(Some(limits.bytes))
+            .determinize_size_limit(Some(limits.bytes));
+        let dense = dense::Builder::new()
+            .configure(config)
+            .build_from_nfa(&nfa)
+            .map_err(|_| TooManyStates)?;
+        let first = dense
+            .start_state(&start::Config::new().anchored(Anchored::Yes))
+            .map_err(|_| TooManyStates)?;
+        let byte_classes = dense.byte_classes();
+        let mut classes = Box::new([0u8; 256]);
+        let mut representatives = Vec::new();
+        let mut seen: HashMap<u8, u8> = HashMap::new();
+        for byte in 0..=255u8 {
+            classes[byte as usize] = *seen.entry(byte_classes.get(byte)).or_insert_with(|| {
+                representatives.push(byte);
+                (representatives.len() - 1) as u8
+            });
+        }
+        // Matches are reported one byte late there, so a state is accepting if it matches at the end of the input.
+        explore(
+            classes,
+            representatives.len(),
+            Some(first),
+            limits.states,
+            |&id, class| {
+                let next = dense.next_state(id, representatives[class]);
+                (!dense.is_dead_state(next) && !dense.is_quit_state(next)).then_some(next)
+            },
+            |&id| dense.is_match_state(dense.next_eoi_state(id)),
+        )
+    }
+
+    pub(crate) fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// The next state; 0 if nothing that begins so is accepted.
+    pub(crate) fn next(&self, state: u32, byte: u8) -> u32 {
+        self.table[state as usize * self.width + self.classes[byte as usize] as usize]
+    }
+
+    pub(crate) fn accepts_at(&self, state: u32) -> bool {
+        self.accepting[state as usize]
+    }
+
+    /// Number of states, the dead one included.
+    pub(crate) fn len(&self) -> usize {
+        self.accepting.len()
+    }
+
+    /// Whether nothing is accepted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == 0
+    }
+
+    /// Whether exactly these bytes are accepted.
+    pub(crate) fn accepts(&self, bytes: &[u8]) -> bool {
+        self.accepts_at(
+            bytes
+                .iter()
+                .fold(self.start, |state, &byte| self.next(state, byte)),
+        )
+    }
+
+    /// Memory in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.table.len() * 4 + self.accepting.len() + 256
+    }
+
+    /// A byte that some accepted text needs and that does not have the property.
+    pub(crate) fn find_byte_without(&self, has: impl Fn(u8) -> bool) -> Option<u8> {
+        (0..=255u8).find(|&byte| {
+            !has(byte) && (1..self.len() as u32).any(|state| self.next(state, byte) != 0)
+        })
+    }
+
+    /// What both sides accept, or one of them, as `keep` says.
+    pub(crate) fn product(
+        &self,
+        other: &Dfa,
+        keep: impl Fn(bool, bool) -> bool,
+        limit: usize,
+    ) -> Result<Dfa, TooManyStates> {
+        let mut classes = Box::new([0u8; 256]);
+        let mut pairs: Vec<(u8, u8)> = Vec::new();
+        for byte in 0..256 {
+            let pair = (self.classes[byte], other.classes[byte]);
+            classes[byte] = match pairs.iter().position(|&p| p == pair) {
+                Some(class) => class as u8,
+                None => {
+                    pairs.push(pair);
+                    (pairs.len() - 1) as u8
+                }
+            };
+        }
+        explore(
+            classes,
+            pairs.len(),
+            Some((self.start, other.start)),
+            limit,
+            |&(a, b), class| {
+                let next = (
+                    self.table[a as usize * self.width + pairs[class].0 as usize],
+                    other.table[b as usize * other.width + pairs[class].1 as usize],
+                );
+                (next != (0, 0)).then_some(next)
+            },
+            |&(a, b)| keep(self.accepts_at(a), other.accepts_at(b)),
+        )
+    }
+
+    /// What both accept.
+    pub(crate) fn intersection(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a && b, limit)
+    }
+
+    /// What at least one accepts.
+    pub(crate) fn union(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a || b, limit)
+    }
+
+    /// What `self` accepts and `other` does not.
+    pub(crate) fn difference(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a && !b, limit)
+    }
+
+    /// An automaton from a function: states are numbered as they are met, those that lead nowhere are dropped.
+    /// `representatives[class]` is a byte of the class.
+    pub(crate) fn build<S: Clone + Eq + std::hash::Hash>(
+        class_of: impl Fn(u8) -> u8,
+        width: usize,
+        start: S,
+        limit: usize,
+        step: impl FnMut(&S, usize) -> Option<S>,
+        accepts: impl Fn(&S) -> bool,
+    ) -> Result<Dfa, TooManyStates> {
+        let mut classes = Box::new([0u8; 256]);
+        for byte in 0..=255u8 {
+            classes[byte as usize] = class_of(byte);
+        }
+        explore(classes, width, Some(start), limit, step, accepts)
+    }
+
+    /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
+    pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
+        let mut weights = vec![u32::MAX; self.width];
+        for byte in 0..=255u8 {
+            let class = self.classes[byte as usize] as usize;
+            weights[class] = weights[class].min(weight(byte));
+        }
+        let mut before: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.len()];
+        for state in 1..self.len() {
+            for (class, &weight) in weights.iter().enumerate() {
+                let next = self.table[state * self.width + class];
+                if next != 0 && weight != u32::MAX {
+                    before[next as usize].push((state as u32, weight));
+                }
+            }
+        }
+        // Dijkstra's algorithm from the accepting states backwards, with a bucket for each (small) distance.
+        let mut costs = vec![NEVER; self.len()];
+        let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
+        for state in 1..self.len() {
+            if self.accepting[state] {
+                costs[state] = 0;
+                buckets[0].push(state as u32);
+            }
+        }
+        let mut distance = 0;
+        while distance < buckets.len() {
+            while let Some(state) = buckets[distance].pop() {
+                if costs[state as usize] != distance as u32 {
+                    continue;
+                }
+                for &(from, weight) in &before[state as usize] {
+                    let cost = distance as u32 + weight;
+                    if cost < costs[from as usize] {
+                        costs[from as usize] = cost;
+                        if buckets.len() <= cost as usize {
+                            buckets.resize(cost as usize + 1, Vec::new());
+                        }
+                        buckets[cost as usize].push(from);
+                    }
+                }
+            }
+            distance += 1;
+        }
+        costs
+    }
+}
+
+/// Numbers what is reachable from `start` and drops what cannot reach acceptance.
+fn explore<S: Clone + Eq + std::hash::Hash>(
+    classes: Box<[u8; 256]>,
+    width: usize,
+    start: Option<S>,
+    limit: usize,
+    mut step: impl FnMut(&S, usize) -> Option<S>,
+    accepts: impl Fn(&S) -> bool,
+) -> Result<Dfa, TooManyStates> {
+    let mut numbers: HashMap<S, u32> = HashMap::new();
+    let mut states: Vec<S> = Vec::new();
+    let mut table: Vec<u32> = vec![0; width];
+    let mut accepting = vec![false];
+    if let Some(start) = start {
+        numbers.insert(start.clone(), 1);
+        states.push(start);
+    }
+    let mut done = 0;
+    while done < states.len() {
+        let state = states[done].clone();
+        accepting.push(accepts(&state));
+        for class in 0..width {
+            let next = match step(&state, class) {
+                None => 0,
+                Some(next) => match numbers.get(&next) {
+                    Some(&number) => number,
+                    None => {
+                        if states.len() >= limit {
+                            return Err(TooManyStates);
+                        }
+                        states.push(next.clone());
+                        numbers.insert(next, states.len() as u32);
+                        states.len() as u32
+                    }
+                },
+            };
+            table.push(next);
+        }
+        done += 1;
+    }
+    Ok(trim(Dfa {
+        classes,
+        width,
+        table,
+        accepting,
+        start: 1,
+    }))
+}
+
+/// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
+fn trim(mut dfa: Dfa) -> Dfa {
+    let (count, width) = (dfa.len(), dfa.width);
+    let mut before: Vec<Vec<u32>> = vec![Vec::new(); count];
+    for state in 1..count {
+        for &next in &dfa.table[state * width..(state + 1) * width] {
+            if next != 0 && before[next as usize].last() != Some(&(state as u32)) {
+                before[next as usize].push(state as u32);
+            }
+        }
+    }
+    let mut alive = dfa.accepting.clone();
+    let mut open: Vec<u32> = (1..count as u32)
+        .filter(|&state| alive[state as usize])
+        .collect();
+    while let Some(state) = open.pop() {
+        for &from in &before[state as usize] {
+            if !std::mem::replace(&mut alive[from as usize], true) {
+                open.push(from);
+            }
+        }
+    }
+    let mut renumbered = vec![0u32; count];
+    let mut kept = 1;
+    for state in 1..count {
+        if alive[state] {
+            renumbered[state] = kept;
+            kept += 1;
+        }
+    }
+    let (mut table, mut accepting) = (vec![0; width], vec![false]);
+    for state in (1..count).filter(|&state| alive[state]) {
+        table.extend(
+            dfa.table[state * width..(state + 1) * width]
+                .iter()
+                .map(|&next| renumbered[next as usize]),
+        );
+        accepting.push(dfa.accepting[state]);
+    }
+    dfa.start = renumbered.get(dfa.start as usize).copied().unwrap_or(0);
+    (dfa.table, dfa.accepting) = (table, accepting);
+    dfa
+}
+
+/// An automaton as a whole guide: a regex.
+#[derive(Debug)]
+pub(crate) struct Regular {
+    dfa: Dfa,
+    costs: Vec<u32>,
+}
+
+impl Regular {
+    pub(crate) fn new(dfa: Dfa) -> Regular {
+        let costs = dfa.costs(|_| 1);
+        Regular { dfa, costs }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.dfa.size() + self.costs.len() * 4
+    }
+}
+
+impl Automaton for Regular {
+    type State = u32;
+
+    fn start(&self) -> u32 {
+        self.dfa.start()
+    }
+
+    fn step(&self, &state: &u32, byte: u8) -> Option<u32> {
+        match self.dfa.next(state, byte) {
+            0 => None,
+            next => Some(next),
+        }
+    }
+
+    fn cost(&self, &state: &u32) -> u32 {
+        self.costs[state as usize]
+    }
+
+    fn is_final(&self, &state: &u32) -> bool {
+        let row = state as usize * self.dfa.width;
+        self.dfa.table[row..row + self.dfa.width]
+            .iter()
+            .all(|&next| next == 0)
+    }
+
+    fn key(&self, &state: &u32) -> u128 {
+        u128::from(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: DfaLimits = DfaLimits {
+        states: 1000,
+        bytes: 1 << 20,
+    };
+
+    fn dfa(regex: &str) -> Dfa {
+        Dfa::from_hir(&regex_syntax::parse(regex).expect("a regex"), LIMITS).expect("small")
+    }
+
+    #[test]
+    fn a_longer_alternative_is_not_shadowed_by_a_shorter_one() {
+        let dfa = dfa("a|ab");
+        assert!(
+            dfa.accepts(b"a") && dfa.accepts(b"ab") && !dfa.accepts(b"b") && !dfa.accepts(b"abb")
+        );
+    }
+
+    #[test]
+    fn every_state_but_the_dead_one_can_finish() {
+        let dfa = dfa("(ab|ac)*d|x[^\\x00-\\x{10FFFF}]");
+        assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| cost != NEVER));
+        assert_eq!(dfa.next(dfa.start(), b'x'), 0);
+    }
+
+    #[test]
+    fn the_operations_are_those_of_sets() {
+        let (a, b) = (dfa("[ab]*a"), dfa("a[ab]*"));
+        for word in ["", "a", "b", "ab", "ba", "aa", "aba", "bab", "c"] {
+            let (x, y) = (a.accepts(word.as_bytes()), b.accepts(word.as_bytes()));
+            assert_eq!(
+                a.intersection(&b, 99)
+                    .expect("small")
+                    .accepts(word.as_bytes()),
+                x && y
+            );
+            assert_eq!(
+                a.union(&b, 99).expect("small").accepts(word.as_bytes()),
+                x || y
+            );
+            assert_eq!(
+                a.difference(&b, 99)
+                    .expect("small")
+                    .accepts(word.as_bytes()),
+                x && !y
+            );
+        }
+        assert!(a.difference(&a, 99).expect("small").is_empty());
+    }
+
+    #[test]
+    fn an_exponential_regex_meets_the_limit() {
+        let hir = regex_syntax::parse("[ab]*a[ab]{40}").expect("a regex");
+        assert_eq!(Dfa::from_hir(&hir, LIMITS), Err(TooManyStates));
+    }
+}

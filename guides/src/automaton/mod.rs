@@ -1,0 +1,54 @@
+//! What a guide is made of underneath: an automaton over bytes.
+
+pub(crate) mod dfa;
+pub(crate) mod plan;
+pub(crate) mod walk;
+
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
+
+/// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
+/// rather than a state from which nothing completes the output.
+pub(crate) trait Automaton {
+    /// Where the output so far has led.
+    type State: Clone;
+
+    /// The state before the first byte.
+    fn start(&self) -> Self::State;
+
+    /// The state after one more byte.
+    fn step(&self, state: &Self::State, byte: u8) -> Option<Self::State>;
+
+    /// The number of bytes of a completion: zero exactly where the output may end; else some byte leads to a state
+    /// whose cost is less. No state without that byte, so following the cost down always ends.
+    fn cost(&self, state: &Self::State) -> u32;
+
+    /// Whether no byte can follow.
+    fn is_final(&self, state: &Self::State) -> bool;
+
+    /// What the set of allowed tokens depends on. States with equal keys allow the same tokens, and the costs after
+    /// each token differ by the difference of the states' own costs.
+    fn key(&self, state: &Self::State) -> u128;
+
+    /// Adds the tokens that are allowed in `state` and returns the greatest cost after any of them. A machine
+    /// overrides this where it knows something faster than a walk.
+    fn allowed(&self, vocabulary: &Vocabulary, state: &Self::State, set: &mut TokenSet) -> u32
+    where
+        Self: Sized,
+    {
+        walk::walk(self, vocabulary.trie(), 0, state, set)
+    }
+
+    /// Adds the tokens after which the output can be completed in `left` bytes.
+    fn allowed_within(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &Self::State,
+        left: u32,
+        set: &mut TokenSet,
+    ) where
+        Self: Sized,
+    {
+        walk::walk_within(self, vocabulary.trie(), 0, state, left, set);
+    }
+}

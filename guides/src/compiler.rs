@@ -1,0 +1,295 @@
+//! From a source to a guide, with a cache.
+
+use crate::automaton::dfa::{Dfa, DfaLimits, Regular};
+use crate::error::{CompileError, Place};
+use crate::guide::{Guide, Machine};
+use crate::regex::{self, Dialect, RegexError};
+use crate::vocabulary::Vocabulary;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What an output must be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The whole output matches this regex (the syntax of Python's `re`, as far as it is regular).
+    Regex(String),
+    /// The output is JSON that is valid under this schema, given as JSON text: the spelling of its numbers and the
+    /// order of its keys matter.
+    JsonSchema(String),
+    /// The output is one of these strings.
+    Choice(Vec<String>),
+    /// The output is any JSON object.
+    JsonObject,
+}
+
+/// Where white space may stand in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Whitespace {
+    /// At most one space wherever JSON allows white space inside the outermost value.
+    #[default]
+    Optional,
+    /// None.
+    Compact,
+}
+
+/// What a request may choose beside the source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where white space may stand in JSON.
+    pub whitespace: Whitespace,
+}
+
+/// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// States of one automaton (a regex, a pattern, a range of numbers).
+    pub states: usize,
+    /// Steps of the analysis of a schema, in units of about a microsecond.
+    pub work: usize,
+    /// Bytes of one automaton while it is built.
+    pub bytes: usize,
+    /// Length of the source.
+    pub source_bytes: usize,
+    /// Nesting of the JSON text of a schema.
+    pub depth: usize,
+    /// Bytes of remembered masks for one guide; beyond, they are forgotten and made again.
+    pub mask_bytes: usize,
+    /// Bytes of guides that the compiler remembers.
+    pub cache_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            states: 50_000,
+            work: 500_000,
+            bytes: 16 << 20,
+            source_bytes: 4 << 20,
+            depth: 256,
+            mask_bytes: 32 << 20,
+            cache_bytes: 256 << 20,
+        }
+    }
+}
+
+/// Compiles sources for one vocabulary, and remembers the guides that were used last.
+#[derive(Debug)]
+pub struct Compiler {
+    vocabulary: Arc<Vocabulary>,
+    limits: Limits,
+    cache: Mutex<HashMap<(Source, Options), Entry>>,
+    clock: AtomicU64,
+}
+
+/// A guide that is there or that some thread is compiling; the others wait for it.
+type Slot = Arc<OnceLock<Result<Guide, CompileError>>>;
+
+#[derive(Debug)]
+struct Entry {
+    slot: Slot,
+    used: u64,
+}
+
+impl Compiler {
+    /// A compiler for this vocabulary.
+    pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
+        Compiler {
+            vocabulary,
+            limits,
+            cache: Mutex::new(HashMap::new()),
+            clock: AtomicU64::new(0),
+        }
+    }
+
+    /// The vocabulary that guides are compiled for.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    /// The guide for a source. Takes microseconds where the source was compiled before, and up to a second where it
+    /// is new and as complex as the limits allow: not for a thread that must not wait.
+    pub fn compile(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
+        let length = source.len();
+        if length > self.limits.source_bytes {
+            return Err(too_big(
+                Place::Source,
+                "bytes of source",
+                self.limits.source_bytes,
+                "send a smaller one",
+            ));
+        }
+        let key = (source.clone(), options.clone());
+        let used = self.clock.fetch_add(1, Ordering::Relaxed);
+        let slot = {
+            let mut cache = self.cache();
+            let entry = cache.entry(key).or_insert_with(|| Entry {
+                slot: Slot::default(),
+                used,
+            });
+            entry.used = used;
+            entry.slot.clone()
+        };
+        let mut fresh = false;
+        let result = slot.get_or_init(|| {
+            fresh = true;
+            self.build(source, options)
+        });
+        let result = result.clone();
+        if fresh {
+            self.evict();
+        }
+        result
+    }
+
+    /// Forgets what was used longest ago until the rest fits.
+    fn evict(&self) {
+        let mut cache = self.cache();
+        let mut ages: Vec<(u64, usize)> = cache
+            .iter()
+            .map(|((source, _), entry)| (entry.used, entry.bytes(source)))
+            .collect();
+        let mut total: usize = ages.iter().map(|(_, bytes)| bytes).sum();
+        if total <= self.limits.cache_bytes {
+            return;
+        }
+        ages.sort_unstable();
+        let mut oldest_kept = 0;
+        for (used, bytes) in ages {
+            if total <= self.limits.cache_bytes {
+                break;
+            }
+            total -= bytes;
+            oldest_kept = used + 1;
+        }
+        cache.retain(|_, entry| entry.used >= oldest_kept);
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(Source, Options), Entry>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn build(&self, source: &Source, _options: &Options) -> Result<Guide, CompileError> {
+        let machine = match source {
+            Source::Regex(regex) => self.regular(self.regex(regex)?)?,
+            Source::Choice(choices) => self.regular(self.choice(choices)?)?,
+            Source::JsonSchema(_) | Source::JsonObject => {
+                return Err(CompileError::Unsupported {
+                    at: Place::Source,
+                    keyword: "schema".into(),
+                    reason: "not built yet".into(),
+                });
+            }
+        };
+        Ok(Guide::new(
+            self.vocabulary.clone(),
+            machine,
+            self.limits.mask_bytes,
+        ))
+    }
+
+    fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {
+        if dfa.is_empty() {
+            return Err(CompileError::Unsatisfiable {
+                pointers: Vec::new(),
+                reason: "the regex matches no text at all".into(),
+            });
+        }
+        if let Some(byte) = dfa.find_byte_without(|byte| self.vocabulary.byte_token(byte).is_some())
+        {
+            return Err(CompileError::Vocabulary { byte });
+        }
+        Ok(Machine::Regular(Regular::new(dfa)))
+    }
+
+    fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {
+        let limits = DfaLimits {
+            states: self.limits.states,
+            bytes: self.limits.bytes,
+        };
+        regex::whole(regex, Dialect::Python, limits).map_err(|error| match error {
+            RegexError::Syntax(at, reason) => CompileError::Syntax {
+                at: Place::Regex(at),
+                reason,
+            },
+            RegexError::Unsupported(at, keyword, reason) => CompileError::Unsupported {
+                at: Place::Regex(at),
+                keyword: keyword.into(),
+                reason,
+            },
+            RegexError::TooBig => too_big(
+                Place::Regex(0),
+                "states of the regex's automaton",
+                self.limits.states,
+                "use smaller counts of repetition, or fewer alternatives that begin alike",
+            ),
+        })
+    }
+
+    /// A trie of the choices is already deterministic.
+    fn choice(&self, choices: &[String]) -> Result<Dfa, CompileError> {
+        if choices.is_empty() {
+            return Err(CompileError::Syntax {
+                at: Place::Source,
+                reason: "choice is empty; give at least one string".into(),
+            });
+        }
+        let mut sorted: Vec<&[u8]> = choices.iter().map(String::as_bytes).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let limit = self.limits.bytes / 1024;
+        // A state is the range of choices that begin with what was read, and the number of bytes read.
+        let step = |&(from, to, depth): &(usize, usize, usize), byte: usize| {
+            let (range, byte) = (&sorted[from..to], byte as u8);
+            let low = range.partition_point(|text| text.get(depth).is_none_or(|&b| b < byte));
+            let high = range.partition_point(|text| text.get(depth).is_none_or(|&b| b <= byte));
+            (low < high).then_some((from + low, from + high, depth + 1))
+        };
+        let accepts = |&(from, _, depth): &(usize, usize, usize)| sorted[from].len() == depth;
+        Dfa::build(|byte| byte, 256, (0, sorted.len(), 0), limit, step, accepts).map_err(|_| {
+            too_big(
+                Place::Source,
+                "characters of all choices together",
+                limit,
+                "give fewer or shorter choices",
+            )
+        })
+    }
+}
+
+pub(crate) fn too_big(
+    at: Place,
+    limit: &'static str,
+    allowed: usize,
+    remedy: &str,
+) -> CompileError {
+    CompileError::TooBig {
+        at,
+        limit,
+        allowed: allowed as u64,
+        remedy: remedy.to_owned(),
+    }
+}
+
+impl Source {
+    fn len(&self) -> usize {
+        match self {
+            Source::Regex(text) | Source::JsonSchema(text) => text.len(),
+            Source::Choice(choices) => choices.iter().map(|choice| choice.len() + 16).sum(),
+            Source::JsonObject => 0,
+        }
+    }
+}
+
+impl Entry {
+    fn bytes(&self, source: &Source) -> usize {
+        let guide = match self.slot.get() {
+            Some(Ok(guide)) => guide.bytes(),
+            _ => 0,
+        };
+        source.len() + guide + 256
+    }
+}

@@ -1,0 +1,284 @@
+//! A compiled guide, and the state of one output that follows it.
+
+use crate::automaton::{Automaton, dfa::Regular, plan::Plan};
+use crate::error::Refused;
+use crate::mask::{Mask, TokenSet};
+use crate::vocabulary::Vocabulary;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Guide {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    vocabulary: Arc<Vocabulary>,
+    machine: Machine,
+    masks: Mutex<MaskCache>,
+    /// The plan of the start, shared by all who begin there.
+    plan: PlanCell,
+}
+
+#[derive(Debug)]
+pub(crate) enum Machine {
+    Regular(Regular),
+}
+
+/// Where an output stands. Cheap to clone, so going back some tokens is keeping a clone from before them.
+#[derive(Debug, Clone)]
+pub struct GuideState {
+    guide: Guide,
+    position: Position,
+    plan: PlanCell,
+}
+
+#[derive(Debug, Clone)]
+enum Position {
+    Regular(u32),
+}
+
+/// Made when first asked for; shared by the clones of a state, so that a mask and the step after it see the same.
+type PlanCell = Arc<OnceLock<Option<Plan>>>;
+
+/// Runs `$body` with the machine and the position, whichever they are.
+macro_rules! follow {
+    ($state:expr, |$machine:ident, $position:ident| $body:expr) => {
+        match (&$state.guide.inner.machine, &$state.position) {
+            (Machine::Regular($machine), Position::Regular($position)) => $body,
+        }
+    };
+}
+
+impl Guide {
+    pub(crate) fn new(vocabulary: Arc<Vocabulary>, machine: Machine, mask_bytes: usize) -> Guide {
+        let masks = Mutex::new(MaskCache {
+            masks: HashMap::new(),
+            bytes: 0,
+            limit: mask_bytes,
+        });
+        Guide {
+            inner: Arc::new(Inner {
+                vocabulary,
+                machine,
+                masks,
+                plan: PlanCell::default(),
+            }),
+        }
+    }
+
+    /// The state of an output that has not begun.
+    pub fn start(&self) -> GuideState {
+        let position = match &self.inner.machine {
+            Machine::Regular(machine) => Position::Regular(machine.start()),
+        };
+        GuideState {
+            guide: self.clone(),
+            position,
+            plan: self.inner.plan.clone(),
+        }
+    }
+
+    /// The number of tokens in which an output is possible for certain: a budget of so many leads to a whole answer.
+    /// The end token is not counted.
+    pub fn min_tokens(&self) -> u32 {
+        self.start().min_tokens_left()
+    }
+
+    /// The vocabulary whose tokens the guide speaks of.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.inner.vocabulary
+    }
+
+    /// Memory in bytes, remembered masks included.
+    pub(crate) fn bytes(&self) -> usize {
+        let machine = match &self.inner.machine {
+            Machine::Regular(machine) => machine.size(),
+        };
+        machine
+            + self
+                .inner
+                .masks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .bytes
+    }
+}
+
+impl GuideState {
+    /// The tokens that may come next. With a budget, `tokens_left` counts the token about to be drawn, and only tokens
+    /// are allowed after which the output can be completed within the rest; end tokens cost nothing. As long as the
+    /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
+    pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
+        follow!(self, |machine, position| self.mask_of(
+            machine,
+            position,
+            tokens_left
+        ))
+    }
+
+    fn mask_of<A: Automaton>(
+        &self,
+        machine: &A,
+        position: &A::State,
+        tokens_left: Option<u32>,
+    ) -> Mask {
+        let cost = machine.cost(position);
+        let vocabulary = &self.guide.inner.vocabulary;
+        let key = machine.key(position);
+        let known = self.guide.masks().masks.get(&key).cloned();
+        let known = known.unwrap_or_else(|| {
+            let mut set = TokenSet::new(vocabulary.mask_words());
+            let reach = machine.allowed(vocabulary, position, &mut set);
+            if cost == 0 {
+                set.insert_all(vocabulary.end_tokens());
+            }
+            let known = KnownMask {
+                mask: set.into_mask(),
+                growth: reach.saturating_sub(cost),
+            };
+            self.guide.masks().insert(key, &known);
+            known
+        });
+        match tokens_left {
+            Some(left) if left <= cost.saturating_add(known.growth) => {
+                self.mask_within(machine, position, left)
+            }
+            _ => known.mask,
+        }
+    }
+
+    fn mask_within<A: Automaton>(&self, machine: &A, position: &A::State, left: u32) -> Mask {
+        let vocabulary = &self.guide.inner.vocabulary;
+        let mut set = TokenSet::new(vocabulary.mask_words());
+        if let Some(rest) = left.checked_sub(1) {
+            machine.allowed_within(vocabulary, position, rest, &mut set);
+            if let Some(plan) = self.plan(machine, position) {
+                if let Some(head) = plan.head().filter(|_| plan.len() <= left) {
+                    set.insert(head);
+                }
+            }
+        }
+        if machine.cost(position) == 0 {
+            set.insert_all(vocabulary.end_tokens());
+        }
+        set.into_mask()
+    }
+
+    fn plan<A: Automaton>(&self, machine: &A, position: &A::State) -> Option<&Plan> {
+        self.plan
+            .get_or_init(|| Plan::new(machine, self.guide.inner.vocabulary.trie(), position))
+            .as_ref()
+    }
+
+    /// Appends a token to the output. An end token is accepted where the output may end, and changes nothing.
+    pub fn advance(&mut self, token: u32) -> Result<(), Refused> {
+        let refused = Refused { token };
+        let vocabulary = self.guide.inner.vocabulary.clone();
+        if vocabulary.end_tokens().binary_search(&token).is_ok() {
+            return if self.may_end() { Ok(()) } else { Err(refused) };
+        }
+        let bytes = vocabulary.bytes(token).ok_or(refused)?;
+        self.position = match (&self.guide.inner.machine, &self.position) {
+            (Machine::Regular(machine), Position::Regular(position)) => {
+                Position::Regular(run(machine, position, bytes).ok_or(refused)?)
+            }
+        };
+        let planned = match self.plan.get() {
+            Some(Some(plan)) if plan.head() == Some(token) => OnceLock::from(Some(plan.tail())),
+            _ => OnceLock::new(),
+        };
+        self.plan = Arc::new(planned);
+        Ok(())
+    }
+
+    /// Whether the output so far is complete.
+    pub fn may_end(&self) -> bool {
+        follow!(self, |machine, position| machine.cost(position) == 0)
+    }
+
+    /// Whether the output so far is complete and nothing can follow.
+    pub fn must_end(&self) -> bool {
+        follow!(self, |machine, position| machine.cost(position) == 0
+            && machine.is_final(position))
+    }
+
+    /// The number of tokens that complete the output from here for certain; zero where it is complete. The fewest
+    /// there are where that is cheap to know, else a safe upper bound.
+    pub fn min_tokens_left(&self) -> u32 {
+        follow!(self, |machine, position| {
+            let cost = machine.cost(position);
+            match cost {
+                0 => 0,
+                cost => self
+                    .plan(machine, position)
+                    .map_or(cost, |plan| cost.min(plan.len())),
+            }
+        })
+    }
+
+    /// The tokens that must come next, as far as they are the only ones possible; empty where there is a choice.
+    pub fn forced(&self) -> Vec<u32> {
+        match self.mask(None) {
+            Mask::One(token) if !self.may_end() => vec![token],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The guide that is followed.
+    pub fn guide(&self) -> &Guide {
+        &self.guide
+    }
+}
+
+fn run<A: Automaton>(machine: &A, position: &A::State, bytes: &[u8]) -> Option<A::State> {
+    let (first, rest) = bytes.split_first()?;
+    rest.iter()
+        .try_fold(machine.step(position, *first)?, |state, &byte| {
+            machine.step(&state, byte)
+        })
+}
+
+#[derive(Debug, Clone)]
+struct KnownMask {
+    mask: Mask,
+    /// By how much the cost of the output can grow with one of the tokens.
+    growth: u32,
+}
+
+/// Masks by what they depend on. Emptied when full: what is in use is soon remembered again.
+#[derive(Debug)]
+struct MaskCache {
+    masks: HashMap<u128, KnownMask>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl MaskCache {
+    fn insert(&mut self, key: u128, known: &KnownMask) {
+        let bytes = 64
+            + if let Mask::Words(words) = &known.mask {
+                words.len() * 4
+            } else {
+                0
+            };
+        if self.bytes + bytes > self.limit {
+            self.masks.clear();
+            self.bytes = 0;
+        }
+        if self.masks.insert(key, known.clone()).is_none() {
+            self.bytes += bytes;
+        }
+    }
+}
+
+impl Guide {
+    fn masks(&self) -> std::sync::MutexGuard<'_, MaskCache> {
+        self.inner
+            .masks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,183 @@
+//! The tokens of a vocabulary as a trie, laid out in preorder so that a walk is a scan that can skip subtrees.
+
+use std::ops::Range;
+
+/// Node 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
+/// own subtree.
+#[derive(Debug)]
+pub(crate) struct Trie {
+    nodes: Vec<Node>,
+    /// Token ids in trie order: the tokens of a subtree are contiguous.
+    tokens: Vec<u32>,
+    depth: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    /// One past the last node of the subtree.
+    end: u32,
+    /// The node's own tokens begin here in `tokens`, those of its subtree follow.
+    first_token: u32,
+    /// Number of tokens that end at this node.
+    own: u32,
+    byte: u8,
+}
+
+impl Trie {
+    pub(crate) fn new(tokens: &[Option<Vec<u8>>]) -> Trie {
+        let mut sorted: Vec<(&[u8], u32)> = (0u32..)
+            .zip(tokens)
+            .filter_map(|(id, bytes)| Some((bytes.as_deref()?, id)))
+            .collect();
+        sorted.sort_unstable();
+        let root = Node {
+            end: 0,
+            first_token: 0,
+            own: 0,
+            byte: 0,
+        };
+        let mut trie = Trie {
+            nodes: vec![root],
+            tokens: Vec::with_capacity(sorted.len()),
+            depth: 0,
+        };
+        // The nodes on the path to the token before, whose subtrees are still open.
+        let mut path: Vec<usize> = vec![0];
+        let mut previous: &[u8] = &[];
+        for (bytes, id) in sorted {
+            let common = bytes
+                .iter()
+                .zip(previous)
+                .take_while(|(a, b)| a == b)
+                .count();
+            for node in path.drain(common + 1..) {
+                trie.nodes[node].end = trie.nodes.len() as u32;
+            }
+            for &byte in &bytes[common..] {
+                path.push(trie.nodes.len());
+                trie.nodes.push(Node {
+                    end: 0,
+                    first_token: trie.tokens.len() as u32,
+                    own: 0,
+                    byte,
+                });
+            }
+            let node = *path.last().unwrap_or(&0);
+            trie.nodes[node].own += 1;
+            trie.tokens.push(id);
+            trie.depth = trie.depth.max(bytes.len());
+            previous = bytes;
+        }
+        for node in path {
+            trie.nodes[node].end = trie.nodes.len() as u32;
+        }
+        trie
+    }
+
+    /// Number of nodes, the root included.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Length of the longest token in bytes.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub(crate) fn byte(&self, node: u32) -> u8 {
+        self.nodes[node as usize].byte
+    }
+
+    /// One past the last node of the subtree at `node`.
+    pub(crate) fn end(&self, node: u32) -> u32 {
+        self.nodes[node as usize].end
+    }
+
+    /// The tokens that end at `node`.
+    pub(crate) fn own(&self, node: u32) -> &[u32] {
+        let node = self.nodes[node as usize];
+        &self.tokens[node.first_token as usize..(node.first_token + node.own) as usize]
+    }
+
+    /// All tokens of the subtree at `node`, those that end at `node` included.
+    pub(crate) fn subtree(&self, node: u32) -> &[u32] {
+        let Node {
+            first_token, end, ..
+        } = self.nodes[node as usize];
+        let last = match self.nodes.get(end as usize) {
+            Some(next) => next.first_token as usize,
+            None => self.tokens.len(),
+        };
+        &self.tokens[first_token as usize..last]
+    }
+
+    /// The children of `node`, in order of their bytes.
+    pub(crate) fn children(&self, node: u32) -> Children<'_> {
+        Children {
+            trie: self,
+            rest: node + 1..self.end(node),
+        }
+    }
+
+    /// The child of `node` along `byte`.
+    pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
+        self.children(node).find(|&child| self.byte(child) == byte)
+    }
+}
+
+pub(crate) struct Children<'a> {
+    trie: &'a Trie,
+    rest: Range<u32>,
+}
+
+impl Iterator for Children<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let child = self.rest.start;
+        if child >= self.rest.end {
+            return None;
+        }
+        self.rest.start = self.trie.end(child);
+        Some(child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trie(words: &[&str]) -> Trie {
+        Trie::new(
+            &words
+                .iter()
+                .map(|w| Some(w.as_bytes().to_vec()))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn every_token_is_found_along_its_bytes() {
+        let words = ["a", "abc", "abd", "b", "a", "bcd", "ab"];
+        let trie = trie(&words);
+        for (id, word) in words.iter().enumerate() {
+            let node = word
+                .bytes()
+                .try_fold(0, |node, byte| trie.child(node, byte))
+                .expect("a path");
+            assert!(trie.own(node).contains(&(id as u32)), "{word}");
+        }
+        assert_eq!(trie.depth(), 3);
+    }
+
+    #[test]
+    fn a_subtree_holds_the_tokens_with_its_prefix() {
+        let words = ["a", "abc", "abd", "b", "a", "bcd", "ab"];
+        let trie = trie(&words);
+        let a = trie.child(0, b'a').expect("a");
+        let mut tokens = trie.subtree(a).to_vec();
+        tokens.sort_unstable();
+        assert_eq!(tokens, [0, 1, 2, 4, 6]);
+        assert_eq!(trie.subtree(0).len(), words.len());
+    }
+}

@@ -4,7 +4,7 @@
 //! traits, [`Backend`] and [`Model`], and names the backend in `export_backend!`; everything that
 //! crosses the library boundary is generated behind those traits and is not the author's concern.
 //!
-//! The host side of the same boundary is `load`: it opens a library, checks that its layout agrees with
+//! The host side of the same boundary is [`load`]: it opens a library, checks that its layout agrees with
 //! the host's, and hands back the same two traits, so that an embedded backend and a loaded one look alike.
 //!
 //! | module | what it holds |
@@ -13,12 +13,15 @@
 //! | [`model`] | [`Model`]: sequences, `forward`, `sample`, logits, memory |
 //! | [`host`] | [`HostServices`]: what the host does for a plugin (logs, load progress) |
 //! | [`mask`] | packed token masks |
-//! | `sampler` | the reference sampler that CPU-side backends call |
 //! | [`error`] | the one error type of the boundary |
+//! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
+//! | [`abi`] | what crosses the boundary in between, and how it grows |
 
+pub mod abi;
 pub mod backend;
 pub mod error;
 pub mod host;
+pub mod load;
 pub mod mask;
 pub mod model;
 

@@ -1,0 +1,388 @@
+//! Products of activations with weights: `out[r][o] = weight[o] · x[r] + bias[o]`.
+//!
+//! Both operands have the summed dimension innermost, so one kernel serves all sizes: a block of `M` outputs by `N` rows keeps
+//! `M * N` vectors of partial sums in registers and walks the inputs once. The sum of an output is always made in the
+//! same way, one chain of fused multiply-adds per lane and then the lanes in a fixed order, whatever `M` and `N` are. So a row's
+//! result does not depend on the batch that it is in, to the last bit.
+//!
+//! - With few rows (decode) the weights come from memory once, in their stored type, and memory is what bounds it.
+//! - With many rows (prefill) a panel of outputs is widened to `f32` in cache first, and all rows walk over the panel.
+
+use std::cell::RefCell;
+
+use crate::simd::{Level, Simd, dispatch};
+use crate::threads::{Shared, Threads};
+
+/// A matrix of weights `[outputs, inputs]`, row by row, in the type it is stored in.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// IEEE single precision.
+    F32(&'a [f32]),
+    /// IEEE half precision, as bits.
+    F16(&'a [u16]),
+    /// bfloat16, as bits.
+    BF16(&'a [u16]),
+}
+
+impl Weights<'_> {
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Weights::F32(values) => values.len(),
+            Weights::F16(bits) | Weights::BF16(bits) => bits.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// From this many rows on, widening a panel of weights pays.
+const PANEL_ROWS: usize = 16;
+/// Bytes of a widened panel: it shares the second level of cache with a block of rows.
+const PANEL_BYTES: usize = 256 << 10;
+
+/// Computes `out[r * out_stride + o] = weight[o] · x[r] + bias[o]` for `rows` rows of `inputs` elements and all outputs of the
+/// matrix. Without a bias nothing is added.
+///
+/// # Panics
+/// If a slice is shorter than the sizes say.
+#[allow(clippy::too_many_arguments, reason = "a product has this many sizes")]
+pub fn matmul(
+    level: Level,
+    threads: &Threads,
+    x: &[f32],
+    rows: usize,
+    inputs: usize,
+    weights: Weights<'_>,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    if rows == 0 || inputs == 0 || weights.is_empty() {
+        return;
+    }
+    let outputs = weights.len() / inputs;
+    assert_eq!(weights.len(), outputs * inputs, "the matrix is whole");
+    assert!(x.len() >= rows * inputs && outputs <= out_stride, "the sizes fit");
+    assert!(out.len() >= (rows - 1) * out_stride + outputs, "the output fits");
+    assert!(bias.is_none_or(|bias| bias.len() >= outputs), "the bias fits");
+    match weights {
+        Weights::F32(w) => run::<F32>(level, threads, x, rows, inputs, w, bias, out, out_stride),
+        Weights::F16(w) => run::<F16>(level, threads, x, rows, inputs, w, bias, out, out_stride),
+        Weights::BF16(w) => run::<BF16>(level, threads, x, rows, inputs, w, bias, out, out_stride),
+    }
+}
+
+/// A type that weights are stored in.
+trait Element: Copy + 'static {
+    type Stored: Copy + Sync;
+    const IS_F32: bool = false;
+
+    /// # Safety
+    /// See [`Simd`].
+    unsafe fn load<S: Simd>(from: *const Self::Stored) -> S::V;
+    /// # Safety
+    /// See [`Simd`].
+    unsafe fn load_part<S: Simd>(from: *const Self::Stored, count: usize) -> S::V;
+}
+
+#[derive(Clone, Copy)]
+struct F32;
+#[derive(Clone, Copy)]
+struct F16;
+#[derive(Clone, Copy)]
+struct BF16;
+
+impl Element for F32 {
+    type Stored = f32;
+    const IS_F32: bool = true;
+
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const f32) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<S: Simd>(from: *const f32, count: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_part(from, count) }
+    }
+}
+
+impl Element for F16 {
+    type Stored = u16;
+
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const u16) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_f16(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<S: Simd>(from: *const u16, count: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_part_f16(from, count) }
+    }
+}
+
+impl Element for BF16 {
+    type Stored = u16;
+
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const u16) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_bf16(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_part<S: Simd>(from: *const u16, count: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_part_bf16(from, count) }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "a product has this many sizes")]
+fn run<E: Element>(
+    level: Level,
+    threads: &Threads,
+    x: &[f32],
+    rows: usize,
+    inputs: usize,
+    weights: &[E::Stored],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    let outputs = weights.len() / inputs;
+    let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
+    let widen = !E::IS_F32 && rows >= PANEL_ROWS;
+    // Pieces small enough to share evenly, large enough to stream.
+    let share = outputs.div_ceil(threads.count() * 4).next_multiple_of(8).max(16);
+    let piece = if rows >= PANEL_ROWS { panel.min(share) } else { share };
+    let out = Shared::new(out);
+    threads.each(outputs.div_ceil(piece), rows * weights.len(), |index| {
+        let first = index * piece;
+        let count = piece.min(outputs - first);
+        let weights = &weights[first * inputs..(first + count) * inputs];
+        // SAFETY: `matmul` checked the sizes; each piece writes its own outputs of each row.
+        unsafe {
+            let part = Part {
+                x: x.as_ptr(),
+                rows,
+                inputs,
+                outputs: count,
+                bias: bias.map(|bias| bias[first..].as_ptr()),
+                out: out.at(first),
+                out_stride,
+            };
+            if widen {
+                PANEL.with_borrow_mut(|widened| {
+                    widened.resize(weights.len().max(widened.len()), 0.0);
+                    widen_panel::<E>(level, weights, widened);
+                    product::<F32>(level, widened.as_ptr(), part);
+                });
+            } else {
+                product::<E>(level, weights.as_ptr(), part);
+            }
+        }
+    });
+}
+
+thread_local! {
+    static PANEL: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The sizes and places of a part of a product.
+#[derive(Clone, Copy)]
+struct Part {
+    x: *const f32,
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    bias: Option<*const f32>,
+    out: *mut f32,
+    out_stride: usize,
+}
+
+dispatch! {
+    unsafe fn widen_panel<E: Element>(from: &[E::Stored], to: &mut [f32]) = widen_kernel;
+}
+
+#[inline(always)]
+unsafe fn widen_kernel<S: Simd, E: Element>(from: &[E::Stored], to: &mut [f32]) {
+    let whole = from.len() / S::LANES * S::LANES;
+    // SAFETY: the indices stay below `from.len()`, and `to` is at least as long.
+    unsafe {
+        for i in (0..whole).step_by(S::LANES) {
+            S::store(to.as_mut_ptr().add(i), E::load::<S>(from.as_ptr().add(i)));
+        }
+        let rest = from.len() - whole;
+        if rest > 0 {
+            S::store_part(to.as_mut_ptr().add(whole), E::load_part::<S>(from.as_ptr().add(whole), rest), rest);
+        }
+    }
+}
+
+dispatch! {
+    unsafe fn product<E: Element>(weights: *const E::Stored, part: Part) = product_kernel;
+}
+
+/// Blocks of rows outside, outputs inside: a block of rows stays in the first level of cache.
+#[inline(always)]
+unsafe fn product_kernel<S: Simd, E: Element>(weights: *const E::Stored, part: Part) {
+    let mut row = 0;
+    // SAFETY: the blocks tile the part.
+    unsafe {
+        if S::REGISTERS >= 32 {
+            while part.rows - row >= 6 {
+                outputs_kernel::<S, E, 4, 6>(weights, part, row);
+                row += 6;
+            }
+        }
+        while part.rows - row >= 4 {
+            outputs_kernel::<S, E, 2, 4>(weights, part, row);
+            row += 4;
+        }
+        match part.rows - row {
+            3 => outputs_kernel::<S, E, 4, 3>(weights, part, row),
+            2 => outputs_kernel::<S, E, 4, 2>(weights, part, row),
+            1 => outputs_kernel::<S, E, 4, 1>(weights, part, row),
+            _ => {}
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn outputs_kernel<S: Simd, E: Element, const M: usize, const N: usize>(
+    weights: *const E::Stored,
+    part: Part,
+    row: usize,
+) {
+    let mut output = 0;
+    // SAFETY: the blocks tile the outputs of these rows.
+    unsafe {
+        while part.outputs - output >= M {
+            block::<S, E, M, N>(weights, part, row, output);
+            output += M;
+        }
+        while output < part.outputs {
+            block::<S, E, 1, N>(weights, part, row, output);
+            output += 1;
+        }
+    }
+}
+
+/// `M` outputs of `N` rows.
+#[inline(always)]
+unsafe fn block<S: Simd, E: Element, const M: usize, const N: usize>(
+    weights: *const E::Stored,
+    part: Part,
+    row: usize,
+    output: usize,
+) {
+    let inputs = part.inputs;
+    let whole = inputs / S::LANES * S::LANES;
+    // SAFETY: all reads lie in rows `row .. row + N` of x and outputs `output .. output + M` of the weights, all writes in
+    // the same block of `out`; the caller promises that they exist.
+    unsafe {
+        let w = weights.add(output * inputs);
+        let x = part.x.add(row * inputs);
+        let mut sums = [[S::splat(0.0); N]; M];
+        let mut k = 0;
+        while k < whole {
+            let xs: [S::V; N] = std::array::from_fn(|n| S::load(x.add(n * inputs + k)));
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let weight = E::load::<S>(w.add(m * inputs + k));
+                for (sum, x) in sums.iter_mut().zip(xs) {
+                    *sum = S::fma(weight, x, *sum);
+                }
+            }
+            k += S::LANES;
+        }
+        let rest = inputs - whole;
+        if rest > 0 {
+            let xs: [S::V; N] = std::array::from_fn(|n| S::load_part(x.add(n * inputs + k), rest));
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let weight = E::load_part::<S>(w.add(m * inputs + k), rest);
+                for (sum, x) in sums.iter_mut().zip(xs) {
+                    *sum = S::fma(weight, x, *sum);
+                }
+            }
+        }
+        for (m, sums) in sums.into_iter().enumerate() {
+            let bias = part.bias.map_or(0.0, |bias| *bias.add(output + m));
+            for (n, sum) in sums.into_iter().enumerate() {
+                *part.out.add((row + n) * part.out_stride + output + m) = S::sum(sum) + bias;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use half::{bf16, f16};
+    use proptest::prelude::*;
+
+    fn naive(x: &[f32], rows: usize, inputs: usize, w: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+        let outputs = w.len() / inputs;
+        let dot = |r: usize, o: usize| {
+            let products = (0..inputs).map(|k| f64::from(x[r * inputs + k]) * f64::from(w[o * inputs + k]));
+            (products.sum::<f64>() + bias.map_or(0.0, |bias| f64::from(bias[o]))) as f32
+        };
+        (0..rows).flat_map(|r| (0..outputs).map(move |o| (r, o))).map(|(r, o)| dot(r, o)).collect()
+    }
+
+    fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as f32 / u32::MAX as f32 * 2.0 - 1.0
+        };
+        // Exact in every stored type, so that only the order of the sums differs.
+        (0..count).map(|_| bf16::from_f32(next()).to_f32()).map(|x| if x.abs() < 1e-3 { 0.0 } else { x }).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_level_and_type_gives_the_product_and_a_row_does_not_depend_on_its_batch(
+            rows in 1usize..40, inputs in 1usize..130, outputs in 1usize..70, seed: u32, biased: bool,
+        ) {
+            let threads = Threads::new(Some(2)).unwrap();
+            let x = numbers(rows * inputs, seed);
+            let w = numbers(outputs * inputs, seed ^ 1);
+            let bias = biased.then(|| numbers(outputs, seed ^ 2));
+            let bias = bias.as_deref();
+            let as_f16: Vec<u16> = w.iter().map(|&w| f16::from_f32(w).to_bits()).collect();
+            let as_bf16: Vec<u16> = w.iter().map(|&w| bf16::from_f32(w).to_bits()).collect();
+            let expected = naive(&x, rows, inputs, &w, bias);
+            for level in Level::available() {
+                for weights in [Weights::F32(&w), Weights::F16(&as_f16), Weights::BF16(&as_bf16)] {
+                    let mut out = vec![f32::NAN; rows * outputs];
+                    matmul(level, &threads, &x, rows, inputs, weights, bias, &mut out, outputs);
+                    for (got, want) in out.iter().zip(&expected) {
+                        prop_assert!((got - want).abs() <= 1e-5 * (1.0 + inputs as f32), "{level:?}: {got} {want}");
+                    }
+                    let last = rows - 1;
+                    let mut alone = vec![f32::NAN; outputs];
+                    matmul(level, &threads, &x[last * inputs..], 1, inputs, weights, bias, &mut alone, outputs);
+                    prop_assert_eq!(&alone[..], &out[last * outputs..], "{:?}", level);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_may_stand_apart() {
+        let threads = Threads::new(Some(1)).unwrap();
+        let mut out = [7.0; 5];
+        let (x, w) = ([1.0, 2.0], [3.0, 4.0]);
+        matmul(Level::best(), &threads, &x, 2, 1, Weights::F32(&w), None, &mut out, 3);
+        assert_eq!(out, [3.0, 4.0, 7.0, 6.0, 8.0]);
+    }
+}

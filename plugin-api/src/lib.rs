@@ -13,6 +13,7 @@
 //! | [`model`] | [`Model`]: sequences, `forward`, `sample`, logits, memory |
 //! | [`host`] | [`HostServices`]: what the host does for a plugin (logs, load progress) |
 //! | [`mask`] | packed token masks |
+//! | [`sampler`] | the reference sampler that CPU-side backends call |
 //! | [`error`] | the one error type of the boundary |
 //! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
 //! | [`abi`] | what crosses the boundary in between, and how it grows |
@@ -24,6 +25,7 @@ pub mod host;
 pub mod load;
 pub mod mask;
 pub mod model;
+pub mod sampler;
 
 pub use backend::{Backend, BackendInfo, DeviceInfo, ModelSpec, OptionInfo};
 pub use error::{Error, ErrorCode, Result};

@@ -27,6 +27,18 @@ pub fn pack(vocab_size: usize, tokens: impl IntoIterator<Item = u32>) -> Vec<u32
     mask
 }
 
+/// Takes from `mask` what `other` does not allow. An empty `other` allows everything; an empty `mask`, which does too,
+/// becomes a copy of `other`.
+pub fn intersect(mask: &mut Vec<u32>, other: &[u32]) {
+    if mask.is_empty() {
+        mask.extend_from_slice(other);
+    } else if !other.is_empty() {
+        for (index, word) in mask.iter_mut().enumerate() {
+            *word &= other.get(index).copied().unwrap_or(0);
+        }
+    }
+}
+
 /// The tokens below `vocab_size` that a mask allows, in order.
 pub fn iter(mask: &[u32], vocab_size: usize) -> impl Iterator<Item = u32> + '_ {
     let all = if mask.is_empty() { vocab_size } else { 0 };
@@ -51,6 +63,15 @@ mod tests {
         assert_eq!(mask.len(), 3);
         assert_eq!(iter(&mask, 70).collect::<Vec<_>>(), [0, 31, 32, 69]);
         assert!(allows(&mask, 69) && !allows(&mask, 70) && !allows(&mask, 1) && !allows(&mask, u32::MAX));
+    }
+
+    #[test]
+    fn an_intersection_allows_what_both_allow() {
+        let mut mask = Vec::new();
+        intersect(&mut mask, &pack(70, [1, 40, 69]));
+        intersect(&mut mask, &[]);
+        intersect(&mut mask, &pack(70, [2, 40, 69]));
+        assert_eq!(iter(&mask, 70).collect::<Vec<_>>(), [40, 69]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub trait Model: Send {
     /// asked for more than once (forks of one prompt draw their first token from one row).
     ///
     /// The draw is a function of the logits, the mask, the parameters and [`SampleRow::uniform`]; the
-    /// reference is `crate::sampler`.
+    /// reference is [`crate::sampler`].
     ///
     /// # Errors
     /// `InvalidArgument` for a row that the last `forward` does not have, a mask of a wrong length, a mask
@@ -163,13 +163,13 @@ pub struct SampleRow<'a> {
 
 /// How to draw a token: vLLM's sampling parameters as far as they act on logits.
 ///
-/// Order: repetition, presence and frequency penalties, `logit_bias`, mask and `banned`, temperature, `min_p`,
-/// `top_k`, `top_p`, draw.
+/// Order: `logit_bias`, repetition, frequency and presence penalties, mask and `banned`, temperature, `min_p`,
+/// `top_k`, `top_p`, draw, as in vLLM; [`crate::sampler`] says it exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingParams {
     /// 0 takes the most likely token (the lowest id among equals); else logits are divided by it.
     pub temperature: f32,
-    /// Keep the k most likely tokens; 0 keeps all.
+    /// Keep the k most likely tokens, and those as likely as the k-th; 0 keeps all.
     pub top_k: u32,
     /// Keep the smallest set of most likely tokens whose probabilities sum to at least this; 1 keeps all.
     pub top_p: f32,

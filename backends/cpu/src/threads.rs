@@ -35,7 +35,7 @@ impl Threads {
     }
 
     /// Runs `work` for each index below `pieces`, on all threads where `cost` (multiply-adds in total) is worth it.
-    pub(crate) fn each(&self, pieces: usize, cost: usize, work: impl Fn(usize) + Send + Sync) {
+    pub fn each(&self, pieces: usize, cost: usize, work: impl Fn(usize) + Send + Sync) {
         if self.count == 1 || pieces < 2 || cost < WORTH_SHARING {
             (0..pieces).for_each(work);
         } else {

@@ -79,6 +79,11 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskstore_ps(to, first(count), value) }
     }
     #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(a: __m256, b: __m256) -> __m256 {
         // SAFETY: see the implementation's note.
         unsafe { _mm256_add_ps(a, b) }

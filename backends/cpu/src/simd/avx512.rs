@@ -66,6 +66,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(to, first(count), value) }
     }
     #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
         // SAFETY: see the implementation's note.
         unsafe { _mm512_add_ps(a, b) }

@@ -100,6 +100,9 @@ pub(crate) trait Simd: Copy {
     /// Writes the first `count` elements (fewer than `LANES`).
     unsafe fn store_part(to: *mut f32, value: Self::V, count: usize);
 
+    /// Asks for the cache line at `at`, which may be any address.
+    unsafe fn prefetch(at: *const u8);
+
     /// `a + b`.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`.

@@ -71,6 +71,10 @@ impl Simd for Portable {
         unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), to, count) }
     }
     #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        let _ = at;
+    }
+    #[inline(always)]
     unsafe fn add(a: V, b: V) -> V {
         each(a, b, |a, b| a + b)
     }

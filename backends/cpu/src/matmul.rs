@@ -306,37 +306,37 @@ unsafe fn block<S: Simd, E: Element, const M: usize, const N: usize>(
     unsafe {
         let w = weights.add(output * inputs);
         let x = part.x.add(row * inputs);
-        let mut sums = [[S::splat(0.0); N]; M];
+        let mut sums = [[S::splat(0.0); M]; N];
         let mut k = 0;
         while k < whole {
             let mut ws = [S::splat(0.0); M];
             for (m, weight) in ws.iter_mut().enumerate() {
                 *weight = E::load::<S>(w.add(m * inputs + k));
                 if N != 6 {
-                    // Where memory is the bound: the same place of the next block, a few rows ahead.
+                    // Where memory is the bound: the same place of the next block, a few outputs ahead.
                     S::prefetch(w.wrapping_add((M + m) * inputs + k).cast());
                 }
             }
-            for n in 0..N {
+            for (n, sums) in sums.iter_mut().enumerate() {
                 let x = S::load(x.add(n * inputs + k));
-                for m in 0..M {
-                    sums[m][n] = S::fma(ws[m], x, sums[m][n]);
+                for (sum, weight) in sums.iter_mut().zip(ws) {
+                    *sum = S::fma(weight, x, *sum);
                 }
             }
             k += S::LANES;
         }
         let rest = inputs - whole;
         if rest > 0 {
-            for n in 0..N {
+            for (n, sums) in sums.iter_mut().enumerate() {
                 let x = S::load_part(x.add(n * inputs + k), rest);
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    sums[n] = S::fma(E::load_part::<S>(w.add(m * inputs + k), rest), x, sums[n]);
+                for (m, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::fma(E::load_part::<S>(w.add(m * inputs + k), rest), x, *sum);
                 }
             }
         }
-        for (m, sums) in sums.into_iter().enumerate() {
-            let bias = part.bias.map_or(0.0, |bias| *bias.add(output + m));
-            for (n, sum) in sums.into_iter().enumerate() {
+        for (n, sums) in sums.into_iter().enumerate() {
+            for (m, sum) in sums.into_iter().enumerate() {
+                let bias = part.bias.map_or(0.0, |bias| *bias.add(output + m));
                 *part.out.add((row + n) * part.out_stride + output + m) = S::sum(sum) + bias;
             }
         }

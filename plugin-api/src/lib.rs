@@ -16,10 +16,12 @@
 //! | [`sampler`] | the reference sampler that CPU-side backends call |
 //! | [`error`] | the one error type of the boundary |
 //! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
+//! | [`conformance`] | the kit that tells whether a backend keeps its promises |
 //! | [`abi`] | what crosses the boundary in between, and how it grows |
 
 pub mod abi;
 pub mod backend;
+pub mod conformance;
 pub mod error;
 pub mod host;
 pub mod load;

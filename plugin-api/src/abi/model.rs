@@ -107,7 +107,7 @@ impl FfiModel for ExportedModel {
             let params = rows.iter().map(|row| row.params.to_native()).collect::<Result<Vec<_>>>()?;
             let mut native = Vec::with_capacity(rows.len());
             for (row, params) in rows.iter().zip(&params) {
-                refuse_unknown("field of a sampled row", row.extensions.as_slice())?;
+                refuse_unknown("field of a sampled row", row.extensions.as_slice(), &[])?;
                 native.push(row.to_native(params));
             }
             Ok(self.model()?.sample(&native)?.into_iter().map(Into::into).collect())
@@ -181,12 +181,13 @@ impl Model for LoadedModel {
         // The pairs of `logit_bias` have no stable layout: those of all rows are laid out here, mostly none.
         let biases = rows.iter().flat_map(|row| &row.params.logit_bias);
         let biases = biases.map(|&(token, value)| TokenValue { token, value }).collect::<Vec<_>>();
+        let extensions = rows.iter().map(|row| FfiParams::extensions(row.params)).collect::<Vec<_>>();
         let mut rest = biases.as_slice();
         let mut ffi = Vec::with_capacity(rows.len());
-        for row in rows {
+        for (row, extensions) in rows.iter().zip(&extensions) {
             let (own, others) = rest.split_at(row.params.logit_bias.len());
             rest = others;
-            ffi.push(FfiSampleRow::new(row, FfiParams::new(row.params, own)));
+            ffi.push(FfiSampleRow::new(row, FfiParams::new(row.params, own, extensions)));
         }
         let sampled = self.model.sample(RSlice::from_slice(&ffi)).into_result()?;
         if sampled.len() != rows.len() {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use abi_stable::std_types::RSlice;
+
 use super::extension::refuse_unknown;
 use super::*;
 use crate::{
@@ -228,11 +230,12 @@ fn the_host_hears_the_plugin_and_its_panics_stay_with_it() {
 
 #[test]
 fn a_wish_of_a_newer_host_is_refused_by_name() {
-    let unknown = Extension { name: "mirostat".into(), value: (&[2][..]).into() };
-    let error = refuse_unknown("sampling parameter", &[unknown]).unwrap_err();
+    let unknown = Extension { name: "mirostat".into(), number: 2.0, bytes: RSlice::EMPTY };
+    let error = refuse_unknown("sampling parameter", &[unknown], &[]).unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
     assert!(error.message.starts_with("sampling parameter `mirostat` is not known to this plugin"), "{error}");
-    assert_eq!(refuse_unknown("sampling parameter", &[]), Ok(()));
+    assert_eq!(refuse_unknown("sampling parameter", &[unknown], &["mirostat"]), Ok(()));
+    assert_eq!(refuse_unknown("sampling parameter", &[], &[]), Ok(()));
 }
 
 #[test]

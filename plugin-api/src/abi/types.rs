@@ -170,7 +170,7 @@ impl<'a> FfiModelSpec<'a> {
     }
 
     pub(super) fn to_native(self) -> Result<ModelSpec> {
-        refuse_unknown("model setting", self.extensions.as_slice())?;
+        refuse_unknown("model setting", self.extensions.as_slice(), &[])?;
         Ok(ModelSpec {
             directory: Path::new(OsStr::from_bytes(self.directory.as_slice())).to_owned(),
             device: self.device.into(),
@@ -291,7 +291,7 @@ impl<'a> FfiChunk<'a> {
     }
 
     pub(super) fn to_native(self) -> Result<Chunk<'a>> {
-        refuse_unknown("field of a chunk", self.extensions.as_slice())?;
+        refuse_unknown("field of a chunk", self.extensions.as_slice(), &[])?;
         let logits = match self.logits {
             0 => LogitsWanted::None,
             1 => LogitsWanted::Last,
@@ -332,8 +332,17 @@ pub struct FfiParams<'a> {
 }
 
 impl<'a> FfiParams<'a> {
-    /// `logit_bias` is that of `params` in the layout of the boundary.
-    pub(super) fn new(params: &'a SamplingParams, logit_bias: &'a [TokenValue]) -> Self {
+    /// The parameters of later minor versions that differ from their defaults.
+    pub(super) fn extensions(_params: &SamplingParams) -> Vec<Extension<'_>> {
+        Vec::new()
+    }
+
+    /// `logit_bias` and `extensions` are those of `params` in the layout of the boundary.
+    pub(super) fn new(
+        params: &'a SamplingParams,
+        logit_bias: &'a [TokenValue],
+        extensions: &'a [Extension<'a>],
+    ) -> Self {
         Self {
             temperature: params.temperature,
             top_k: params.top_k,
@@ -344,12 +353,12 @@ impl<'a> FfiParams<'a> {
             frequency_penalty: params.frequency_penalty,
             logprobs: params.logprobs.into(),
             logit_bias: logit_bias.into(),
-            extensions: RSlice::EMPTY,
+            extensions: extensions.into(),
         }
     }
 
     pub(super) fn to_native(self) -> Result<SamplingParams> {
-        refuse_unknown("sampling parameter", self.extensions.as_slice())?;
+        refuse_unknown("sampling parameter", self.extensions.as_slice(), &[])?;
         Ok(SamplingParams {
             temperature: self.temperature,
             top_k: self.top_k,

@@ -1,0 +1,6 @@
+//! The loader on real libraries, built here.
+
+mod build;
+mod conformance;
+mod refusals;
+mod versions;

@@ -1,0 +1,180 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::description::{NormPlace, Position};
+use crate::rope::RopeScaling;
+
+fn parse(value: &Value) -> Result<Config> {
+    Config::parse(Path::new("config.json"), value.to_string().as_bytes())
+}
+
+fn llama() -> Value {
+    json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
+        "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 100, "max_position_embeddings": 256,
+    })
+}
+
+fn with(mut config: Value, field: &str, value: Value) -> Value {
+    config[field] = value;
+    config
+}
+
+fn message(config: &Value) -> String {
+    parse(config).expect_err("must be refused").message
+}
+
+fn scaling(config: &Value) -> RopeScaling {
+    match parse(config).expect("must be accepted").decoder.position {
+        Position::Rotary(rope) => rope.scaling,
+        Position::Learned { .. } => panic!("must be rotary"),
+    }
+}
+
+#[test]
+fn a_plain_llama_is_read() {
+    let decoder = parse(&llama()).expect("valid").decoder;
+    assert_eq!((decoder.attention.kv_heads, decoder.attention.head_dim), (4, 16));
+    assert_eq!(decoder.windows, [None, None]);
+    assert!(!decoder.tied_embeddings && !decoder.qkv_bias && decoder.mlp.gated);
+}
+
+#[test]
+fn both_spellings_of_rope_scaling_mean_the_same() {
+    let old = with(with(llama(), "rope_theta", json!(5e5)), "rope_scaling", json!({"type": "linear", "factor": 2.0}));
+    let new = with(llama(), "rope_parameters", json!({"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}));
+    assert_eq!(parse(&old).expect("valid"), parse(&new).expect("valid"));
+    assert_eq!(scaling(&old), RopeScaling::Linear { factor: 2.0 });
+}
+
+#[test]
+fn yarn_computes_its_attention_factor_unless_it_is_given() {
+    let yarn = |more: Value| {
+        let mut parameters = json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64});
+        for (key, value) in more.as_object().expect("an object") {
+            parameters[key] = value.clone();
+        }
+        with(llama(), "rope_parameters", parameters)
+    };
+    let factor = |config: &Value| match scaling(config) {
+        RopeScaling::Yarn { attention_factor, .. } => attention_factor,
+        other => panic!("{other:?}"),
+    };
+    assert!((factor(&yarn(json!({}))) - (0.1 * 4f64.ln() + 1.0)).abs() < 1e-12);
+    assert!((factor(&yarn(json!({"attention_factor": 1.5}))) - 1.5).abs() < 1e-12);
+    assert!((factor(&yarn(json!({"mscale": 1.0, "mscale_all_dim": 1.0}))) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn what_would_change_the_numbers_and_is_not_supported_is_refused_by_name() {
+    let cases = [
+        ("quantization_config", json!({"quant_method": "gptq"}), "quantization_config"),
+        ("rope_scaling", json!({"rope_type": "longrope", "factor": 2.0}), "rope_scaling.rope_type"),
+        ("partial_rotary_factor", json!(0.5), "partial_rotary_factor"),
+        ("rope_parameters", json!({"rope_type": "default", "partial_rotary_factor": 0.25}), "partial_rotary_factor"),
+        ("hidden_act", json!("mish"), "hidden_act"),
+        ("layer_types", json!(["full_attention", "linear_attention"]), "layer_types"),
+    ];
+    for (field, value, named) in cases {
+        let message = message(&with(llama(), field, value));
+        assert!(message.contains("config.json") && message.contains(named), "{message}");
+    }
+}
+
+#[test]
+fn an_unsupported_architecture_is_named_with_those_that_are_supported() {
+    let message = message(&with(llama(), "architectures", json!(["MambaForCausalLM"])));
+    assert!(message.contains("MambaForCausalLM") && message.contains("Qwen3ForCausalLM"), "{message}");
+}
+
+#[test]
+fn absurd_values_are_refused_by_name() {
+    let cases = [
+        ("hidden_size", json!(0)),
+        ("hidden_size", json!(63)),
+        ("hidden_size", json!("big")),
+        ("num_hidden_layers", json!(1e12)),
+        ("num_attention_heads", json!(-4)),
+        ("num_key_value_heads", json!(3)),
+        ("vocab_size", json!(null)),
+        ("head_dim", json!(15)),
+        ("rms_norm_eps", json!(-1.0)),
+        ("rope_theta", json!(0)),
+        ("rope_scaling", json!([1])),
+        ("tie_word_embeddings", json!("yes")),
+        ("architectures", json!("LlamaForCausalLM")),
+    ];
+    for (field, value) in cases {
+        let message = message(&with(llama(), field, value.clone()));
+        assert!(message.contains(&format!("`{field}`")), "{field} = {value}: {message}");
+    }
+}
+
+#[test]
+fn sliding_windows_follow_the_rule_of_the_family() {
+    let mut mistral = with(llama(), "architectures", json!(["MistralForCausalLM"]));
+    mistral["model_type"] = json!("mistral");
+    mistral["sliding_window"] = json!(32);
+    assert_eq!(parse(&mistral).expect("valid").decoder.windows, [Some(32), Some(32)]);
+    mistral["layer_types"] = json!(["sliding_attention", "full_attention"]);
+    assert!(message(&mistral).contains("layer_types"));
+
+    let mut qwen = with(llama(), "architectures", json!(["Qwen2ForCausalLM"]));
+    qwen["model_type"] = json!("qwen2");
+    qwen["sliding_window"] = json!(32);
+    qwen["max_window_layers"] = json!(1);
+    assert_eq!(parse(&qwen).expect("valid").decoder.windows, [None, None]);
+    qwen["use_sliding_window"] = json!(true);
+    assert_eq!(parse(&qwen).expect("valid").decoder.windows, [None, Some(32)]);
+    qwen["layer_types"] = json!(["sliding_attention", "full_attention"]);
+    assert_eq!(parse(&qwen).expect("valid").decoder.windows, [Some(32), None]);
+    qwen["use_sliding_window"] = json!(false);
+    assert!(message(&qwen).contains("layer_types"));
+}
+
+#[test]
+fn opt_reads_its_variants() {
+    let config = json!({
+        "model_type": "opt", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 100,
+        "do_layer_norm_before": false, "word_embed_proj_dim": 32, "activation_function": "gelu",
+    });
+    let decoder = parse(&config).expect("valid").decoder;
+    assert_eq!(decoder.norm_place, NormPlace::After);
+    assert!(!decoder.final_norm && decoder.tied_embeddings && decoder.qkv_bias);
+    assert_eq!(decoder.embedding_size, 32);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z_]{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z_]{0,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_any_field_panics(field in prop::sample::select(vec![
+        "hidden_size", "num_attention_heads", "head_dim", "rope_scaling", "rope_parameters", "layer_types", "vocab_size",
+        "sliding_window", "architectures", "model_type", "max_position_embeddings", "rope_theta",
+    ]), value in any_json()) {
+        let _ = parse(&with(llama(), field, value));
+    }
+
+    #[test]
+    fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Config::parse(Path::new("config.json"), &text);
+    }
+}

@@ -1,0 +1,331 @@
+//! [`Device`]: the line between a decoder and the hardware that computes it.
+//!
+//! A device holds weights, activations and the KV cache in its own memory behind opaque handles, and
+//! computes a small set of fused operations on them. Operations are **enqueued**: they return at once and run in
+//! the order in which they were enqueued. Only three calls wait: [`Device::sample`], [`Device::read_row`] and
+//! [`Device::synchronize`]. What crosses back to the host is a drawn token or a row of logits, nothing else.
+//!
+//! A step is
+//!
+//! ```text
+//! begin(batch)                       token ids, positions, page tables go to the device, once
+//! record(shape, || { operations })   a device may capture and replay them (CUDA graphs)
+//! sample(logits, rows)               waits
+//! ```
+//!
+//! Rows of a batch are tokens; a matrix of activations has one row for each. All arithmetic accumulates in
+//! `f32` or wider. The result of a row must not depend on which other rows are in the batch: hosts rely on it for
+//! seeds that reproduce.
+
+use jig_plugin_api::{Result, SampleRow, Sampled};
+
+use crate::batch::{Batch, StepShape};
+use crate::weights::{DType, Tensor};
+
+/// Hardware that computes a decoder. See the [module](self) for the rules.
+pub trait Device: Send + Sync + 'static {
+    /// A weight matrix of shape `[outputs, inputs]`, or an embedding table of shape `[ids, width]`.
+    type Matrix: Send + Sync;
+    /// A vector of `f32`: norm weights, rotation tables.
+    type Vector: Send + Sync;
+    /// Activations: `[rows, width]`.
+    type Buffer: Send + Sync;
+    /// The KV cache of all layers, in pages of [`Device::page_tokens`] tokens.
+    type KvCache: Send + Sync;
+
+    /// The device's id, as `--device` names it (`cpu`, `cuda:0`).
+    fn id(&self) -> String;
+
+    /// Tokens in a page of the KV cache. At least 1.
+    fn page_tokens(&self) -> usize;
+
+    /// Bytes that a page takes, over all layers.
+    fn page_bytes(&self, shape: &KvShape) -> u64;
+
+    /// Bytes that the KV cache may take: what is free now, less what should stay free.
+    fn memory_for_cache(&self) -> u64;
+
+    /// Bytes of weights held.
+    fn weight_bytes(&self) -> u64;
+
+    // Loading. These may block.
+
+    /// Uploads a matrix.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, or `Unsupported` for a shape that the device can't hold.
+    fn matrix(&self, source: &MatrixSource<'_>) -> Result<Self::Matrix>;
+
+    /// Uploads a vector.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    fn vector(&self, values: &[f32]) -> Result<Self::Vector>;
+
+    /// Allocates activations of `rows` by `width`, all zero.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    fn buffer(&self, rows: usize, width: usize) -> Result<Self::Buffer>;
+
+    /// Allocates a KV cache of `pages` pages.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, or `Unsupported` for a head size that the device can't compute.
+    fn kv_cache(&self, shape: &KvShape, pages: usize) -> Result<Self::KvCache>;
+
+    // A step. These enqueue.
+
+    /// The number of rows that a step of `shape` should be padded to; at least `shape.rows`. Padding rows have
+    /// token 0, position 0, no slot and no span. A device that replays recorded steps has few sizes.
+    fn padded_rows(&self, shape: StepShape) -> usize {
+        shape.rows
+    }
+
+    /// Makes `batch` the current one: all operations until the next `begin` are about it.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    fn begin(&self, batch: &Batch) -> Result<()>;
+
+    /// Enqueues the operations that `operations` enqueues. A device that has already recorded the operations of a
+    /// step of this shape may replay them instead of calling `operations`: for the same shape they are the same, on the
+    /// same handles.
+    ///
+    /// # Errors
+    /// Those of `operations`.
+    fn record(&self, shape: StepShape, operations: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let _ = shape;
+        operations()
+    }
+
+    /// `out[r] = table[token of r]`, for all rows of the batch.
+    ///
+    /// # Errors
+    /// As all that enqueue: `Internal` for shapes that don't fit, or a failure of the device.
+    fn embed(&self, table: &Self::Matrix, out: &Self::Buffer) -> Result<()>;
+
+    /// `x[r] += table[position of r + offset]`, for all rows of the batch.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn add_positions(&self, table: &Self::Matrix, offset: u32, x: &Self::Buffer) -> Result<()>;
+
+    /// `out[r] = norm(x[r])`. `x` and `out` differ.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn norm(&self, rows: usize, x: &Self::Buffer, norm: &Norm<Self::Vector>, out: &Self::Buffer) -> Result<()>;
+
+    /// `x[r] += delta[r]`.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn add(&self, rows: usize, x: &Self::Buffer, delta: &Self::Buffer) -> Result<()>;
+
+    /// `x[r] += delta[r]; out[r] = norm(x[r])`. `out` may not be `x`.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn add_norm(
+        &self,
+        rows: usize,
+        x: &Self::Buffer,
+        delta: &Self::Buffer,
+        norm: &Norm<Self::Vector>,
+        out: &Self::Buffer,
+    ) -> Result<()>;
+
+    /// `out[r] = epilogue(weight · x[r] + bias)`. The parts of the matrix stand side by side in `out`; a gated
+    /// epilogue has two parts of equal size and one of that size comes out.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn linear(
+        &self,
+        rows: usize,
+        x: &Self::Buffer,
+        weight: &Self::Matrix,
+        epilogue: Epilogue,
+        out: &Self::Buffer,
+    ) -> Result<()>;
+
+    /// For all rows of the batch: normalises the heads of q and k (if asked for), rotates them by the row of
+    /// `rotation` at the row's position (if asked for), and writes k and v to the row's slot. `qkv` has the query heads, then the
+    /// key heads, then the value heads in each row; q is changed in place, what becomes of k and v in it is left open.
+    ///
+    /// `rotation` has a row for each position: `head_dim / 2` cosines, then as many sines; element `i` of a head pairs with
+    /// element `i + head_dim / 2`.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn store_kv(
+        &self,
+        layer: usize,
+        shape: &AttentionShape,
+        qkv: &Self::Buffer,
+        head_norms: Option<&HeadNorms<Self::Vector>>,
+        rotation: Option<&Self::Vector>,
+        cache: &Self::KvCache,
+    ) -> Result<()>;
+
+    /// Attention of the q in `qkv` over the cache, for the rows of all spans of the batch: a row at position `p` sees the
+    /// positions `max(0, p + 1 - window) ..= p` of its sequence. `out` has the heads side by side. Rows outside of all spans
+    /// are left as they are.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn attend(
+        &self,
+        layer: usize,
+        shape: &AttentionShape,
+        window: Option<u32>,
+        qkv: &Self::Buffer,
+        cache: &Self::KvCache,
+        out: &Self::Buffer,
+    ) -> Result<()>;
+
+    /// `out[i] = x[batch.logit_rows[first + i]]` for `count` rows.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn gather(&self, x: &Self::Buffer, first: usize, count: usize, out: &Self::Buffer) -> Result<()>;
+
+    /// Copies a page, in all layers.
+    ///
+    /// # Errors
+    /// See [`Device::embed`].
+    fn copy_page(&self, cache: &Self::KvCache, from: u32, to: u32) -> Result<()>;
+
+    // These wait.
+
+    /// Draws a token for each row; [`SampleRow::row`] is a row of `logits`. Arguments were checked by the caller
+    /// ([`crate::Transformer`]), but for what depends on logits.
+    ///
+    /// # Errors
+    /// Those of [`jig_plugin_api::Model::sample`], and failures of what was enqueued before.
+    fn sample(&self, logits: &Self::Buffer, vocab_size: usize, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>>;
+
+    /// A row of activations.
+    ///
+    /// # Errors
+    /// Failures of what was enqueued before.
+    fn read_row(&self, buffer: &Self::Buffer, row: usize) -> Result<Vec<f32>>;
+
+    /// Overwrites the first rows of a buffer (`values` is a whole number of rows). For tests and tools; no step does so.
+    ///
+    /// # Errors
+    /// `Internal` for shapes that don't fit.
+    fn write_rows(&self, buffer: &Self::Buffer, values: &[f32]) -> Result<()>;
+
+    /// Waits for all that was enqueued.
+    ///
+    /// # Errors
+    /// Failures of what was enqueued before.
+    fn synchronize(&self) -> Result<()>;
+}
+
+/// A matrix to upload: one or more tensors of shape `[outputs, inputs]` with the same inputs, stacked.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixSource<'a> {
+    /// The tensors; at least one.
+    pub parts: &'a [MatrixPart<'a>],
+    /// The type of the elements in the device's memory.
+    pub dtype: DType,
+}
+
+/// A tensor of a [`MatrixSource`].
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixPart<'a> {
+    /// `[outputs, inputs]`.
+    pub weight: &'a Tensor,
+    /// `[outputs]`.
+    pub bias: Option<&'a Tensor>,
+}
+
+/// What follows a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// Nothing.
+    None,
+    /// The function, on each element.
+    Activate(Activation),
+    /// `f(a) * b`, where `a` is the first part's product and `b` the second's.
+    Gate(Activation),
+}
+
+/// The function between the two products of an MLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// `max(x, 0)`.
+    Relu,
+    /// `x / (1 + exp(-x))`.
+    Silu,
+    /// `x/2 (1 + erf(x / sqrt 2))`.
+    Gelu,
+    /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+    GeluTanh,
+}
+
+/// A norm over the width of a row.
+#[derive(Clone, Debug)]
+pub struct Norm<V> {
+    /// Its kind.
+    pub kind: NormKind,
+    /// Added to the mean square or variance.
+    pub epsilon: f32,
+    /// Multiplied after normalising; 1 if absent.
+    pub weight: Option<V>,
+    /// Added last; 0 if absent.
+    pub bias: Option<V>,
+}
+
+/// The kinds of norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NormKind {
+    /// `x / sqrt(mean(x^2) + epsilon)` (Zhang, Sennrich 2019).
+    Rms,
+    /// `(x - mean(x)) / sqrt(variance(x) + epsilon)` (Ba, Kiros, Hinton 2016).
+    Layer,
+}
+
+/// Norms over each head of q and of k.
+#[derive(Clone, Debug)]
+pub struct HeadNorms<V> {
+    /// Of the query heads.
+    pub query: Norm<V>,
+    /// Of the key heads.
+    pub key: Norm<V>,
+}
+
+/// The heads of an attention layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionShape {
+    /// Query heads; a multiple of `kv_heads`.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Elements of a head.
+    pub head_dim: usize,
+    /// What scores are multiplied by before the softmax.
+    pub scale: f32,
+}
+
+impl AttentionShape {
+    /// The width of a row of queries, keys and values.
+    #[must_use]
+    pub fn qkv_width(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+}
+
+/// What the KV cache holds for each token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KvShape {
+    /// Layers.
+    pub layers: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Elements of a head.
+    pub head_dim: usize,
+}

@@ -1,0 +1,1 @@
+//! Tests that any device has to pass.

@@ -1,0 +1,272 @@
+//! [`Network`]: a decoder's weights on a device, and its forward pass.
+
+use jig_plugin_api::{HostServices, Result};
+
+use crate::batch::{Batch, StepShape};
+use crate::description::{Decoder, NormPlace, Position};
+use crate::device::{Device, Epilogue, HeadNorms, MatrixPart, MatrixSource, Norm, NormKind};
+use crate::names::Names;
+use crate::weights::{DType, Tensor, Weights};
+
+/// The weights of a decoder on a device.
+pub(crate) struct Network<D: Device> {
+    embedding: D::Matrix,
+    positions: Option<(D::Matrix, u32)>,
+    project_in: Option<D::Matrix>,
+    project_out: Option<D::Matrix>,
+    rotation: Option<D::Vector>,
+    layers: Vec<Layer<D>>,
+    final_norm: Option<Norm<D::Vector>>,
+    /// `None` where the embedding table is also the last projection.
+    logits: Option<D::Matrix>,
+}
+
+struct Layer<D: Device> {
+    attention_norm: Norm<D::Vector>,
+    qkv: D::Matrix,
+    head_norms: Option<HeadNorms<D::Vector>>,
+    output: D::Matrix,
+    mlp_norm: Norm<D::Vector>,
+    up: D::Matrix,
+    down: D::Matrix,
+}
+
+/// The activations of a step.
+pub(crate) struct Activations<D: Device> {
+    /// Rows of logits that are computed at a time.
+    pub(crate) logit_rows: usize,
+    pub(crate) logits: D::Buffer,
+    embedded: Option<D::Buffer>,
+    residual: D::Buffer,
+    normed: D::Buffer,
+    qkv: D::Buffer,
+    heads: D::Buffer,
+    delta: D::Buffer,
+    mlp: D::Buffer,
+    chosen: D::Buffer,
+    chosen_normed: D::Buffer,
+    projected: Option<D::Buffer>,
+}
+
+impl<D: Device> Activations<D> {
+    pub(crate) fn new(device: &D, decoder: &Decoder, rows: usize, logit_rows: usize) -> Result<Self> {
+        let hidden = decoder.hidden_size;
+        let narrow = (decoder.embedding_size != hidden).then_some(decoder.embedding_size);
+        let attention = &decoder.attention;
+        Ok(Self {
+            logit_rows,
+            logits: device.buffer(logit_rows, decoder.vocab_size)?,
+            embedded: narrow.map(|width| device.buffer(rows, width)).transpose()?,
+            residual: device.buffer(rows, hidden)?,
+            normed: device.buffer(rows, hidden)?,
+            qkv: device.buffer(rows, attention.qkv_width())?,
+            heads: device.buffer(rows, attention.heads * attention.head_dim)?,
+            delta: device.buffer(rows, hidden)?,
+            mlp: device.buffer(rows, decoder.mlp.width)?,
+            chosen: device.buffer(logit_rows, hidden)?,
+            chosen_normed: device.buffer(logit_rows, hidden)?,
+            projected: narrow.map(|width| device.buffer(logit_rows, width)).transpose()?,
+        })
+    }
+}
+
+impl<D: Device> Network<D> {
+    /// Uploads the weights of `decoder`. `max_positions` is the longest sequence.
+    pub(crate) fn load(
+        device: &D,
+        decoder: &Decoder,
+        names: &Names,
+        weights: &Weights,
+        dtype: Option<DType>,
+        max_positions: usize,
+        host: &dyn HostServices,
+    ) -> Result<Self> {
+        let loader = Loader { device, decoder, names, weights, dtype, prefix: prefix(names, weights), host };
+        let Decoder { vocab_size, hidden_size, embedding_size, .. } = *decoder;
+        let narrow = embedding_size != hidden_size;
+        let (positions, rotation) = match &decoder.position {
+            Position::Learned { offset } => {
+                let name = format!("{}{}", loader.prefix, names.positions);
+                let table = loader.matrix(&[(name, decoder.max_positions + offset, false)], hidden_size)?;
+                (Some((table, *offset as u32)), None)
+            }
+            Position::Rotary(rope) => (None, Some(device.vector(&rope.table(max_positions))?)),
+        };
+        let named = |name: &str| format!("{}{name}", loader.prefix);
+        let network = Self {
+            embedding: loader.matrix(&[(named(names.embedding), vocab_size, false)], embedding_size)?,
+            positions,
+            rotation,
+            project_in: narrow
+                .then(|| loader.matrix(&[(named(names.project_in), hidden_size, false)], embedding_size))
+                .transpose()?,
+            layers: (0..decoder.windows.len()).map(|index| loader.layer(index)).collect::<Result<_>>()?,
+            final_norm: decoder.final_norm.then(|| loader.norm(&named(names.final_norm), hidden_size)).transpose()?,
+            project_out: narrow
+                .then(|| loader.matrix(&[(named(names.project_out), embedding_size, false)], hidden_size))
+                .transpose()?,
+            logits: (!decoder.tied_embeddings)
+                .then(|| loader.matrix(&[(names.logits.to_owned(), vocab_size, false)], embedding_size))
+                .transpose()?,
+        };
+        let mut ignored = names.ignored.to_vec();
+        let copy = format!("{}.weight", names.logits);
+        if decoder.tied_embeddings {
+            ignored.push(&copy);
+        }
+        weights.finish(&ignored)?;
+        device.synchronize()?;
+        Ok(network)
+    }
+
+    /// Enqueues the forward pass of the current batch, and the first rows of its logits.
+    pub(crate) fn forward(
+        &self,
+        device: &D,
+        decoder: &Decoder,
+        shape: StepShape,
+        cache: &D::KvCache,
+        a: &Activations<D>,
+    ) -> Result<()> {
+        let rows = shape.rows;
+        match (&a.embedded, &self.project_in) {
+            (Some(embedded), Some(project)) => {
+                device.embed(&self.embedding, embedded)?;
+                device.linear(rows, embedded, project, Epilogue::None, &a.residual)?;
+            }
+            _ => device.embed(&self.embedding, &a.residual)?,
+        }
+        if let Some((table, offset)) = &self.positions {
+            device.add_positions(table, *offset, &a.residual)?;
+        }
+        let before = decoder.norm_place == NormPlace::Before;
+        if before && let Some(first) = self.layers.first() {
+            device.norm(rows, &a.residual, &first.attention_norm, &a.normed)?;
+        }
+        let activation = decoder.mlp.activation;
+        let epilogue = if decoder.mlp.gated { Epilogue::Gate(activation) } else { Epilogue::Activate(activation) };
+        for (index, layer) in self.layers.iter().enumerate() {
+            let input = if before { &a.normed } else { &a.residual };
+            device.linear(rows, input, &layer.qkv, Epilogue::None, &a.qkv)?;
+            let (rotation, head_norms) = (self.rotation.as_ref(), layer.head_norms.as_ref());
+            device.store_kv(index, &decoder.attention, &a.qkv, head_norms, rotation, cache)?;
+            let window = decoder.windows.get(index).copied().flatten();
+            device.attend(index, &decoder.attention, window, &a.qkv, cache, &a.heads)?;
+            device.linear(rows, &a.heads, &layer.output, Epilogue::None, &a.delta)?;
+            let between = if before { &layer.mlp_norm } else { &layer.attention_norm };
+            device.add_norm(rows, &a.residual, &a.delta, between, &a.normed)?;
+            device.linear(rows, &a.normed, &layer.up, epilogue, &a.mlp)?;
+            device.linear(rows, &a.mlp, &layer.down, Epilogue::None, &a.delta)?;
+            match self.layers.get(index + 1) {
+                _ if !before => device.add_norm(rows, &a.normed, &a.delta, &layer.mlp_norm, &a.residual)?,
+                Some(next) => device.add_norm(rows, &a.residual, &a.delta, &next.attention_norm, &a.normed)?,
+                None => device.add(rows, &a.residual, &a.delta)?,
+            }
+        }
+        self.logits(device, 0, shape.logit_rows.min(a.logit_rows), a)
+    }
+
+    /// Enqueues `count` rows of logits, from the `first` of those that the batch wants, into the first rows of the buffer.
+    pub(crate) fn logits(&self, device: &D, first: usize, count: usize, a: &Activations<D>) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        device.gather(&a.residual, first, count, &a.chosen)?;
+        let mut chosen = &a.chosen;
+        if let Some(norm) = &self.final_norm {
+            device.norm(count, chosen, norm, &a.chosen_normed)?;
+            chosen = &a.chosen_normed;
+        }
+        if let (Some(project), Some(projected)) = (&self.project_out, &a.projected) {
+            device.linear(count, chosen, project, Epilogue::None, projected)?;
+            chosen = projected;
+        }
+        device.linear(count, chosen, self.logits.as_ref().unwrap_or(&self.embedding), Epilogue::None, &a.logits)
+    }
+
+    /// Enqueues a whole step.
+    pub(crate) fn step(
+        &self,
+        device: &D,
+        decoder: &Decoder,
+        batch: &Batch,
+        cache: &D::KvCache,
+        activations: &Activations<D>,
+    ) -> Result<()> {
+        let shape = batch.shape();
+        device.begin(batch)?;
+        device.record(shape, &mut || self.forward(device, decoder, shape, cache, activations))
+    }
+}
+
+/// The first of the family's prefixes with which the embedding table is found.
+fn prefix<'a>(names: &Names, weights: &Weights) -> &'a str
+where
+    'static: 'a,
+{
+    let found = |prefix: &&&str| weights.contains(&format!("{prefix}{}.weight", names.embedding));
+    names.prefixes.iter().find(found).or(names.prefixes.first()).copied().unwrap_or_default()
+}
+
+struct Loader<'a, D: Device> {
+    device: &'a D,
+    decoder: &'a Decoder,
+    names: &'a Names,
+    weights: &'a Weights,
+    dtype: Option<DType>,
+    prefix: &'a str,
+    host: &'a dyn HostServices,
+}
+
+impl<D: Device> Loader<'_, D> {
+    /// A matrix of stacked parts: name, outputs, and whether there is a bias.
+    fn matrix(&self, parts: &[(String, usize, bool)], inputs: usize) -> Result<D::Matrix> {
+        let take = |(name, outputs, bias): &(String, usize, bool)| -> Result<(&Tensor, Option<&Tensor>)> {
+            let weight = self.weights.take(&format!("{name}.weight"), &[*outputs, inputs])?;
+            let bias = bias.then(|| self.weights.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
+            Ok((weight, bias))
+        };
+        let tensors = parts.iter().map(take).collect::<Result<Vec<_>>>()?;
+        let parts: Vec<_> = tensors.into_iter().map(|(weight, bias)| MatrixPart { weight, bias }).collect();
+        let stored = parts.first().map_or(DType::F32, |part| part.weight.dtype());
+        let matrix = self.device.matrix(&MatrixSource { parts: &parts, dtype: self.dtype.unwrap_or(stored) })?;
+        self.host.progress("weights", self.device.weight_bytes(), self.weights.bytes());
+        Ok(matrix)
+    }
+
+    fn norm(&self, name: &str, width: usize) -> Result<Norm<D::Vector>> {
+        let vector = |wanted: bool, end: &str| -> Result<Option<D::Vector>> {
+            let load = || self.device.vector(&self.weights.take(&format!("{name}.{end}"), &[width])?.to_f32());
+            wanted.then(load).transpose()
+        };
+        let Decoder { norm: kind, norm_epsilon: epsilon, norm_affine: affine, .. } = *self.decoder;
+        let weight = vector(affine, "weight")?;
+        Ok(Norm { kind, epsilon, weight, bias: vector(affine && kind == NormKind::Layer, "bias")? })
+    }
+
+    fn layer(&self, index: usize) -> Result<Layer<D>> {
+        let (decoder, names) = (self.decoder, self.names);
+        let named = |name: &str| format!("{}{}{index}.{name}", self.prefix, names.layers);
+        let attention = &decoder.attention;
+        let (hidden, dim) = (decoder.hidden_size, attention.head_dim);
+        let (q, kv) = (attention.heads * dim, attention.kv_heads * dim);
+        let qkv = [(names.query, q), (names.key, kv), (names.value, kv)];
+        let qkv = qkv.map(|(name, outputs)| (named(name), outputs, decoder.qkv_bias));
+        let mlp = &decoder.mlp;
+        let up = (named(names.up), mlp.width, mlp.bias);
+        let up = if mlp.gated { vec![(named(names.gate), mlp.width, mlp.bias), up] } else { vec![up] };
+        let head_norms = || -> Result<HeadNorms<D::Vector>> {
+            let norm = |name: &str| self.norm(&named(name), dim);
+            Ok(HeadNorms { query: norm(names.query_norm)?, key: norm(names.key_norm)? })
+        };
+        Ok(Layer {
+            attention_norm: self.norm(&named(names.attention_norm), hidden)?,
+            qkv: self.matrix(&qkv, hidden)?,
+            head_norms: decoder.head_norm.then(head_norms).transpose()?,
+            output: self.matrix(&[(named(names.output), hidden, decoder.output_bias)], q)?,
+            mlp_norm: self.norm(&named(names.mlp_norm), hidden)?,
+            up: self.matrix(&up, hidden)?,
+            down: self.matrix(&[(named(names.down), hidden, mlp.bias)], mlp.width)?,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! [`Tensor`]: a tensor in a mapped file.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use jig_plugin_api::{Error, Result};
+use memmap2::Mmap;
+
+/// The type of a weight's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DType {
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary16.
+    F16,
+    /// The upper half of a binary32.
+    BF16,
+}
+
+impl DType {
+    /// Bytes of an element.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            DType::F32 => 4,
+            DType::F16 | DType::BF16 => 2,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "f32" | "float32" | "float" => Ok(DType::F32),
+            "f16" | "float16" | "half" => Ok(DType::F16),
+            "bf16" | "bfloat16" => Ok(DType::BF16),
+            _ => Err(Error::invalid_argument(format!("dtype `{name}` is not one of auto, f32, f16, bf16"))),
+        }
+    }
+}
+
+/// A file whose tensors are in use.
+#[derive(Debug)]
+pub(super) struct MappedFile {
+    pub(super) path: PathBuf,
+    pub(super) map: Mmap,
+}
+
+/// A tensor in a mapped file (or in memory, for tests): row-major, little-endian, with no promise of alignment.
+#[derive(Clone)]
+pub struct Tensor {
+    dtype: DType,
+    shape: Vec<usize>,
+    storage: Storage,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Storage {
+    Mapped(Arc<MappedFile>),
+    Memory(Arc<[u8]>),
+}
+
+impl Tensor {
+    /// A tensor in a file. `None` if the range is not inside the file or does not fit the shape.
+    pub(super) fn mapped(
+        file: &Arc<MappedFile>,
+        dtype: DType,
+        shape: Vec<usize>,
+        range: Range<usize>,
+    ) -> Option<Self> {
+        let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
+        let fits = elements.checked_mul(dtype.size())? == range.end.checked_sub(range.start)?;
+        (fits && range.end <= file.map.len())
+            .then(|| Self { dtype, shape, storage: Storage::Mapped(Arc::clone(file)), range })
+    }
+
+    /// A tensor in memory, of the given type; values are rounded to it.
+    ///
+    /// # Panics
+    /// If the shape does not fit the number of values.
+    #[must_use]
+    pub fn from_values(dtype: DType, shape: &[usize], values: &[f32]) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "shape and number of values");
+        let bytes: Vec<u8> = match dtype {
+            DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+            DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
+        };
+        Self { dtype, shape: shape.to_vec(), range: 0..bytes.len(), storage: Storage::Memory(bytes.into()) }
+    }
+
+    /// The type of its elements.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Its shape.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.range.len() / self.dtype.size()
+    }
+
+    /// Whether it has no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// Its elements: row-major, little-endian.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let all: &[u8] = match &self.storage {
+            Storage::Mapped(file) => &file.map,
+            Storage::Memory(bytes) => bytes,
+        };
+        all.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The file it is in, for messages.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        match &self.storage {
+            Storage::Mapped(file) => &file.path,
+            Storage::Memory(_) => Path::new("(memory)"),
+        }
+    }
+
+    /// Its elements as `f32`.
+    #[must_use]
+    pub fn to_f32(&self) -> Vec<f32> {
+        let bytes = self.bytes();
+        match self.dtype {
+            DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+            DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor({} {:?} in {})", self.dtype, self.shape, self.file().display())
+    }
+}

@@ -347,9 +347,9 @@ fn max_model_len(spec: &ModelSpec, decoder: &Decoder) -> Result<usize> {
     match spec.max_model_len.map(|length| length as usize) {
         None => Ok(most),
         Some(length) if (1..=most).contains(&length) => Ok(length),
-        Some(length) => {
-            Err(Error::invalid_argument(format!("max_model_len {length}: config.json allows from 1 to {most} positions")))
-        }
+        Some(length) => Err(Error::invalid_argument(format!(
+            "max_model_len {length}: config.json allows from 1 to {most} positions"
+        ))),
     }
 }
 

@@ -147,12 +147,13 @@ pub(super) fn find(fields: &Fields<'_>) -> Result<&'static Family> {
             Err(fields.unsupported("architectures", problem))
         }
         (None, Some(family)) => Ok(family),
-        (None, None) => match model_type {
-            Some(name) => {
-                Err(fields.unsupported("model_type", format!("\"{name}\" is not supported; supported are {}", supported())))
+        (None, None) => {
+            match model_type {
+                Some(name) => Err(fields
+                    .unsupported("model_type", format!("\"{name}\" is not supported; supported are {}", supported()))),
+                None => Err(fields.invalid("architectures", format!("is missing; supported are {}", supported()))),
             }
-            None => Err(fields.invalid("architectures", format!("is missing; supported are {}", supported()))),
-        },
+        }
     }
 }
 
@@ -162,7 +163,7 @@ fn llama_kind(family: &Family, fields: &Fields<'_>) -> Result<Decoder> {
     let hidden_size = fields.required("hidden_size", fields.integer("hidden_size", 1..=MAX_WIDTH)?)?;
     let heads = fields.required("num_attention_heads", fields.integer("num_attention_heads", 1..=MAX_HEADS)?)?;
     let kv_heads = fields.integer("num_key_value_heads", 1..=MAX_HEADS)?.unwrap_or(heads);
-    if heads % kv_heads != 0 {
+    if !heads.is_multiple_of(kv_heads) {
         return Err(fields.invalid("num_key_value_heads", format!("{kv_heads} does not divide the {heads} heads")));
     }
     let head_dim = match fields.integer("head_dim", 2..=MAX_HEAD_DIM)? {
@@ -170,7 +171,7 @@ fn llama_kind(family: &Family, fields: &Fields<'_>) -> Result<Decoder> {
         None if traits.head_dim > 0 => traits.head_dim,
         None => whole_heads(fields, hidden_size, heads)?,
     };
-    if head_dim % 2 != 0 {
+    if !head_dim.is_multiple_of(2) {
         return Err(fields.invalid("head_dim", format!("{head_dim} is odd; a rotary embedding needs pairs")));
     }
     let attention_bias = traits.bias_fields != BiasFields::None && fields.boolean("attention_bias")?.unwrap_or(false);
@@ -247,7 +248,7 @@ fn vocabulary(fields: &Fields<'_>) -> Result<usize> {
 }
 
 fn whole_heads(fields: &Fields<'_>, hidden_size: usize, heads: usize) -> Result<usize> {
-    if hidden_size % heads != 0 {
+    if !hidden_size.is_multiple_of(heads) {
         return Err(fields.invalid("hidden_size", format!("{hidden_size} is not a multiple of the {heads} heads")));
     }
     Ok(hidden_size / heads)
@@ -262,7 +263,9 @@ fn activation(fields: &Fields<'_>, name: &str, default: Activation) -> Result<Ac
         Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
         Some(other) => Err(fields.unsupported(
             name,
-            format!("\"{other}\" is not supported; supported are relu, silu, gelu, gelu_new, gelu_fast, gelu_pytorch_tanh"),
+            format!(
+                "\"{other}\" is not supported; supported are relu, silu, gelu, gelu_new, gelu_fast, gelu_pytorch_tanh"
+            ),
         )),
     }
 }

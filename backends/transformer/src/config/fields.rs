@@ -50,7 +50,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn integer(&self, name: &str, limits: RangeInclusive<usize>) -> Result<Option<usize>> {
         let Some(value) = self.value(name) else { return Ok(None) };
         let (least, most) = (*limits.start(), *limits.end());
-        let whole = value.as_u64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0).map(|x| x as u64));
+        let whole =
+            value.as_u64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0).map(|x| x as u64));
         match whole.and_then(|x| usize::try_from(x).ok()).filter(|x| limits.contains(x)) {
             Some(number) => Ok(Some(number)),
             None => Err(self.expected(name, &format!("an integer from {least} to {most}"), value)),

@@ -28,7 +28,9 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
     refuse_partial(&scaling)?;
     for nested in ["full_attention", "sliding_attention"] {
         if scaling.value(nested).is_some() {
-            return Err(scaling.unsupported(nested, "a rotary embedding of its own for a kind of layer is not supported"));
+            return Err(
+                scaling.unsupported(nested, "a rotary embedding of its own for a kind of layer is not supported")
+            );
         }
     }
     base = scaling.number("rope_theta", BASES)?.or(base);
@@ -49,7 +51,9 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
         "dynamic" => {
             let factor = factor()?;
             if head_dim <= 2 || factor < 1.0 {
-                return Err(scaling.invalid("factor", "dynamic scaling needs a factor of at least 1 and heads wider than 2"));
+                return Err(
+                    scaling.invalid("factor", "dynamic scaling needs a factor of at least 1 and heads wider than 2")
+                );
             }
             (RopeScaling::Dynamic { factor, original: positions }, stretched(positions, factor))
         }
@@ -105,7 +109,8 @@ fn yarn_attention_factor(fields: &Fields<'_>, factor: f64) -> Result<f64> {
 fn refuse_partial(fields: &Fields<'_>) -> Result<()> {
     match fields.number("partial_rotary_factor", 0.0..=1.0)? {
         Some(part) if part < 1.0 => {
-            Err(fields.unsupported("partial_rotary_factor", format!("{part}: rotating a part of a head is not supported")))
+            Err(fields
+                .unsupported("partial_rotary_factor", format!("{part}: rotating a part of a head is not supported")))
         }
         _ => Ok(()),
     }

@@ -55,7 +55,9 @@ fn missing(directory: &Path) -> Error {
     let names = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let mut others: Vec<_> = names
         .filter_map(|name| name.into_string().ok())
-        .filter(|name| [".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf", ".safetensors"].iter().any(|end| name.ends_with(end)))
+        .filter(|name| {
+            [".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf", ".safetensors"].iter().any(|end| name.ends_with(end))
+        })
         .collect();
     others.sort();
     let found = if others.is_empty() {
@@ -75,7 +77,8 @@ fn read_index(file: &Path) -> Result<BTreeMap<String, String>> {
         return Err(invalid(file, format_args!("{size} bytes are too many for an index")));
     }
     let text = fs::read(file).map_err(unreadable)?;
-    let value: Value = serde_json::from_slice(&text).map_err(|error| invalid(file, format_args!("not JSON: {error}")))?;
+    let value: Value =
+        serde_json::from_slice(&text).map_err(|error| invalid(file, format_args!("not JSON: {error}")))?;
     let map = value.get("weight_map").and_then(Value::as_object);
     let map = map.ok_or_else(|| invalid(file, "field `weight_map` is not an object"))?;
     let mut index = BTreeMap::new();
@@ -94,13 +97,14 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let file = File::open(path).map_err(|error| Error::new(ErrorCode::NotFound, format!("{}: {error}", path.display())))?;
+    let file =
+        File::open(path).map_err(|error| Error::new(ErrorCode::NotFound, format!("{}: {error}", path.display())))?;
     // SAFETY: the map is read only. If another process shortens the file while it is in use, reading it ends this process
     // (SIGBUS), as with every program that maps its weights; nothing in this process writes to it.
     let map = unsafe { Mmap::map(&file) }.map_err(|error| invalid(path, error))?;
     let file = Arc::new(MappedFile { path: path.to_owned(), map });
-    let (header, metadata) =
-        SafeTensors::read_metadata(&file.map).map_err(|error| invalid(path, format_args!("not safetensors: {error}")))?;
+    let (header, metadata) = SafeTensors::read_metadata(&file.map)
+        .map_err(|error| invalid(path, format_args!("not safetensors: {error}")))?;
     let start = header + 8;
     let mut tensors = Vec::new();
     for (name, info) in metadata.tensors() {
@@ -109,7 +113,8 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
             other => {
-                let problem = format!("{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16", path.display());
+                let problem =
+                    format!("{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16", path.display());
                 return Err(Error::unsupported(problem));
             }
         };

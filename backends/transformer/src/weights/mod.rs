@@ -42,11 +42,16 @@ impl Weights {
     pub fn take(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
         let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, problem);
         let tensor = self.tensors.get(name).ok_or_else(|| {
-            invalid(format!("{}: tensor `{name}` is missing (shape {shape:?} by config.json)", self.directory.display()))
+            invalid(format!(
+                "{}: tensor `{name}` is missing (shape {shape:?} by config.json)",
+                self.directory.display()
+            ))
         })?;
         if tensor.shape() != shape {
             let (file, found) = (tensor.file().display(), tensor.shape());
-            return Err(invalid(format!("{file}: tensor `{name}` has shape {found:?}, by config.json it is {shape:?}")));
+            return Err(invalid(format!(
+                "{file}: tensor `{name}` has shape {found:?}, by config.json it is {shape:?}"
+            )));
         }
         self.taken.borrow_mut().insert(name.to_owned());
         Ok(tensor)
@@ -58,9 +63,10 @@ impl Weights {
     /// `InvalidFile` that names the tensors.
     pub fn finish(&self, ignored: &[&str]) -> Result<()> {
         let taken = self.taken.borrow();
-        let mut extra = self.tensors.iter().filter(|(name, _)| {
-            !taken.contains(*name) && !ignored.iter().any(|end| name.ends_with(end))
-        });
+        let mut extra = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| !taken.contains(*name) && !ignored.iter().any(|end| name.ends_with(end)));
         let Some((name, tensor)) = extra.next() else { return Ok(()) };
         let more = match extra.count() {
             0 => String::new(),

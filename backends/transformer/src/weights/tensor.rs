@@ -79,16 +79,15 @@ enum Storage {
 
 impl Tensor {
     /// A tensor in a file. `None` if the range is not inside the file or does not fit the shape.
-    pub(super) fn mapped(
-        file: &Arc<MappedFile>,
-        dtype: DType,
-        shape: Vec<usize>,
-        range: Range<usize>,
-    ) -> Option<Self> {
+    pub(super) fn mapped(file: &Arc<MappedFile>, dtype: DType, shape: Vec<usize>, range: Range<usize>) -> Option<Self> {
         let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
         let fits = elements.checked_mul(dtype.size())? == range.end.checked_sub(range.start)?;
-        (fits && range.end <= file.map.len())
-            .then(|| Self { dtype, shape, storage: Storage::Mapped(Arc::clone(file)), range })
+        (fits && range.end <= file.map.len()).then(|| Self {
+            dtype,
+            shape,
+            storage: Storage::Mapped(Arc::clone(file)),
+            range,
+        })
     }
 
     /// A tensor in memory, of the given type; values are rounded to it.

@@ -22,7 +22,10 @@ fn missing_extra_and_misshapen_tensors_are_named_with_their_file() {
     let weights = Weights::open(directory.path()).expect("valid");
     assert_eq!(weights.take("a", &[2, 1]).expect("there").to_f32(), [1.0, 2.0]);
     let message = weights.take("a", &[1, 2]).expect_err("another shape").message;
-    assert!(message.contains("`a`") && message.contains("[2, 1]") && message.contains("model.safetensors"), "{message}");
+    assert!(
+        message.contains("`a`") && message.contains("[2, 1]") && message.contains("model.safetensors"),
+        "{message}"
+    );
     let message = weights.take("c", &[1]).expect_err("not there").message;
     assert!(message.contains("`c`") && message.contains("missing"), "{message}");
     let message = weights.finish(&[]).expect_err("b is left").message;

@@ -1,0 +1,94 @@
+//! [`CpuBackend`]: what the host sees of this crate.
+
+use std::fs;
+use std::sync::Arc;
+
+use jig_plugin_api::{
+    Backend, BackendInfo, DeviceInfo, Error, HostServices, LogLevel, Model, ModelSpec, OptionInfo, Result,
+};
+use jig_transformer::Transformer;
+
+use crate::device::CpuDevice;
+use crate::simd::Level;
+
+/// The most threads that are believed.
+const MAX_THREADS: usize = 1024;
+
+/// The CPU backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuBackend;
+
+/// The CPU backend, for a host that links this crate.
+#[must_use]
+pub fn backend() -> Box<dyn Backend> {
+    Box::new(CpuBackend)
+}
+
+impl Backend for CpuBackend {
+    fn describe(&self) -> BackendInfo {
+        let option = |key: &str, default: &str, help: &str| OptionInfo {
+            key: key.to_owned(),
+            default: default.to_owned(),
+            help: help.to_owned(),
+        };
+        let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok())
+        });
+        BackendInfo {
+            name: "cpu".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            description: "Transformers on the processor's cores".to_owned(),
+            devices: vec![DeviceInfo {
+                id: "cpu".to_owned(),
+                name: format!("{} ({})", processor(), Level::best().name()),
+                memory_bytes: memory.unwrap_or(0) * 1024,
+            }],
+            problem: None,
+            options: vec![
+                option("threads", "auto", "threads that compute; auto takes as many as the system advises"),
+                option("instructions", "auto", "auto, avx512, avx2 or portable"),
+            ],
+        }
+    }
+
+    fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
+        if !matches!(spec.device.as_str(), "auto" | "cpu") {
+            return Err(Error::invalid_argument(format!("device `{}`: the CPU backend has `cpu` only", spec.device)));
+        }
+        let (mut threads, mut level) = (None, Level::best());
+        for (key, value) in &spec.options {
+            let wrong = |problem: String| Error::invalid_argument(format!("option `{key}`: {problem}"));
+            match key.as_str() {
+                "threads" if value == "auto" => threads = None,
+                "threads" => match value.parse() {
+                    Ok(number) if (1..=MAX_THREADS).contains(&number) => threads = Some(number),
+                    _ => return Err(wrong(format!("`{value}` is neither auto nor a number from 1 to {MAX_THREADS}"))),
+                },
+                "instructions" if value == "auto" => level = Level::best(),
+                "instructions" => {
+                    let levels = Level::available();
+                    let names = levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ");
+                    let found = levels.into_iter().find(|level| level.name() == value);
+                    level = found
+                        .ok_or_else(|| wrong(format!("`{value}` is not one of auto, {names} (on this processor)")))?;
+                }
+                _ => {
+                    return Err(wrong(
+                        "the CPU backend has no such option; it has `threads` and `instructions`".to_owned(),
+                    ));
+                }
+            }
+        }
+        let device = CpuDevice::new(threads, level)?;
+        let message = format!("cpu: {} with {} on {} threads", processor(), level.name(), device.threads());
+        host.log(LogLevel::Info, &message);
+        Ok(Box::new(Transformer::load(device, spec, &host)?))
+    }
+}
+
+/// The processor's name, as far as the system tells.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}

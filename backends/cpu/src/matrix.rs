@@ -1,0 +1,162 @@
+//! [`Matrix`]: weights as they are stored, row by row.
+
+use half::{bf16, f16};
+use jig_plugin_api::{Error, Result};
+use jig_transformer::device::MatrixSource;
+use jig_transformer::{DType, Tensor};
+
+use crate::matmul::Weights;
+use crate::memory::Memory;
+use crate::threads::Threads;
+
+/// Weights `[outputs, inputs]`: one or more tensors that are multiplied with the same rows.
+///
+/// They are copied out of the file: into huge pages, which stream faster, and out of reach of whoever truncates the file.
+#[derive(Debug)]
+pub struct Matrix {
+    dtype: DType,
+    pub(crate) inputs: usize,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One of the tensors.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Where its outputs begin among those of all parts.
+    pub(crate) first_output: usize,
+    pub(crate) outputs: usize,
+    pub(crate) bias: Option<Vec<f32>>,
+    elements: Memory,
+}
+
+impl Matrix {
+    pub(crate) fn new(source: &MatrixSource<'_>, threads: &Threads) -> Result<Self> {
+        let shape = |tensor: &Tensor| match *tensor.shape() {
+            [outputs, inputs] => Ok((outputs, inputs)),
+            ref other => Err(Error::internal(format!("a matrix of shape {other:?}"))),
+        };
+        let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
+        let (_, inputs) = shape(first.weight)?;
+        let (mut parts, mut first_output) = (Vec::with_capacity(source.parts.len()), 0);
+        for part in source.parts {
+            let (outputs, width) = shape(part.weight)?;
+            let bias = part.bias.map(Tensor::to_f32);
+            if width != inputs || bias.as_ref().is_some_and(|bias| bias.len() != outputs) {
+                return Err(Error::internal("the parts of a matrix do not fit together"));
+            }
+            let elements = copy(part.weight, source.dtype, threads)?;
+            parts.push(Part { first_output, outputs, bias, elements });
+            first_output += outputs;
+        }
+        Ok(Self { dtype: source.dtype, inputs, parts })
+    }
+
+    /// The outputs of all parts.
+    pub(crate) fn outputs(&self) -> usize {
+        self.parts.iter().map(|part| part.outputs).sum()
+    }
+
+    /// Bytes of the weights.
+    pub(crate) fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.elements.bytes()).sum()
+    }
+
+    /// The weights of a part, for the product.
+    pub(crate) fn weights<'a>(&self, part: &'a Part) -> Weights<'a> {
+        let halves = || {
+            // SAFETY: a page is aligned for them, any bits are a value, and nobody writes to weights once they are copied.
+            unsafe { std::slice::from_raw_parts(part.elements.pointer().cast::<u16>(), part.elements.bytes() / 2) }
+        };
+        match self.dtype {
+            // SAFETY: nobody writes to weights once they are copied.
+            DType::F32 => Weights::F32(unsafe { part.elements.as_floats() }),
+            DType::F16 => Weights::F16(halves()),
+            DType::BF16 => Weights::BF16(halves()),
+        }
+    }
+
+    /// A row of the first part: of an embedding table, the vector of an id.
+    ///
+    /// # Panics
+    /// If there is no such row, or `into` is longer than it.
+    pub(crate) fn read_row(&self, row: usize, into: &mut [f32]) {
+        let first = row * self.inputs;
+        let range = first..first + into.len();
+        match self.parts.first().map(|part| self.weights(part)) {
+            None => {}
+            Some(Weights::F32(values)) => into.copy_from_slice(&values[range]),
+            Some(Weights::F16(bits)) => {
+                into.iter_mut().zip(&bits[range]).for_each(|(to, bits)| *to = f16::from_bits(*bits).to_f32());
+            }
+            Some(Weights::BF16(bits)) => {
+                into.iter_mut().zip(&bits[range]).for_each(|(to, bits)| *to = bf16::from_bits(*bits).to_f32());
+            }
+        }
+    }
+}
+
+/// A tensor's elements in a type.
+fn copy(tensor: &Tensor, dtype: DType, threads: &Threads) -> Result<Memory> {
+    /// Elements of a piece of work.
+    const PIECE: usize = 1 << 18;
+    let bytes = tensor.len().checked_mul(dtype.size()).ok_or_else(|| Error::out_of_memory("a matrix is too large"))?;
+    let (memory, stored) = (Memory::new(bytes)?, tensor.dtype());
+    threads.each(tensor.len().div_ceil(PIECE), usize::MAX, |piece| {
+        let elements = piece * PIECE..tensor.len().min((piece + 1) * PIECE);
+        let Some(from) = tensor.bytes().get(elements.start * stored.size()..elements.end * stored.size()) else {
+            return;
+        };
+        // SAFETY: each piece writes to its own elements, which lie inside of the memory.
+        let to = unsafe {
+            let at = memory.pointer().add(elements.start * dtype.size());
+            std::slice::from_raw_parts_mut(at, elements.len() * dtype.size())
+        };
+        if stored == dtype && cfg!(target_endian = "little") {
+            to.copy_from_slice(from);
+            return;
+        }
+        for (index, to) in to.chunks_exact_mut(dtype.size()).enumerate() {
+            let value = element(stored, from, index);
+            match dtype {
+                DType::F32 => to.copy_from_slice(&value.to_ne_bytes()),
+                DType::F16 => to.copy_from_slice(&f16::from_f32(value).to_ne_bytes()),
+                DType::BF16 => to.copy_from_slice(&bf16::from_f32(value).to_ne_bytes()),
+            }
+        }
+    });
+    Ok(memory)
+}
+
+/// A little-endian element.
+fn element(dtype: DType, bytes: &[u8], index: usize) -> f32 {
+    let two = || bytes.as_chunks::<2>().0.get(index).copied().unwrap_or_default();
+    match dtype {
+        DType::F32 => f32::from_le_bytes(bytes.as_chunks::<4>().0.get(index).copied().unwrap_or_default()),
+        DType::F16 => f16::from_le_bytes(two()).to_f32(),
+        DType::BF16 => bf16::from_le_bytes(two()).to_f32(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jig_transformer::device::MatrixPart;
+
+    use super::*;
+
+    #[test]
+    fn a_matrix_gives_its_rows_back_in_every_type() {
+        let threads = Threads::new(Some(2)).expect("threads");
+        let values: Vec<f32> = (0..350).map(|i| (i % 251) as f32 - 125.0).collect();
+        for stored in [DType::F32, DType::F16, DType::BF16] {
+            for dtype in [DType::F32, DType::F16, DType::BF16] {
+                let weight = Tensor::from_values(stored, &[70, 5], &values);
+                let parts = [MatrixPart { weight: &weight, bias: None }];
+                let matrix = Matrix::new(&MatrixSource { parts: &parts, dtype }, &threads).expect("copied");
+                let mut row = [0.0; 5];
+                matrix.read_row(69, &mut row);
+                assert_eq!(row[..], values[345..], "{stored} as {dtype}");
+                assert_eq!(matrix.bytes(), 350 * dtype.size());
+            }
+        }
+    }
+}

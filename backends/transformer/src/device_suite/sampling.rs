@@ -1,0 +1,83 @@
+//! Drawing tokens, and steps that are recorded.
+
+use std::cell::Cell;
+
+use jig_plugin_api::{SampleRow, SamplingParams, mask, sampler};
+
+use super::{Found, Suite, Tolerance, compare, filled, numbers, plain_batch, read, reference};
+use crate::device::{Device, MatrixPart, MatrixSource};
+use crate::weights::{DType, Tensor};
+
+pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
+    suite.case("sample: the tokens of the reference sampler".to_owned(), |device, _| sample(device));
+    suite.case("record: a step computes its own batch, replayed or not".to_owned(), record);
+}
+
+fn sample<D: Device>(device: &D) -> Found {
+    let (rows, vocabulary) = (5, 1000);
+    let values: Vec<f32> = numbers(rows * vocabulary, 40).iter().map(|x| x * 8.0).collect();
+    let logits = filled(device, vocabulary, &values)?;
+    let some = mask::pack(vocabulary, (0..vocabulary as u32).step_by(3));
+    let base = SamplingParams::default();
+    let all = [
+        SamplingParams::greedy(),
+        base.clone(),
+        SamplingParams { temperature: 0.7, top_k: 40, top_p: 0.9, min_p: 0.01, ..base.clone() },
+        SamplingParams { repetition_penalty: 1.3, presence_penalty: 0.5, frequency_penalty: 0.25, ..base.clone() },
+        SamplingParams { logit_bias: vec![(3, 9.0), (999, -5.0)], logprobs: Some(4), ..base },
+    ];
+    let uniforms = numbers(60, 41);
+    let (prompt, output) = ([1, 2, 3, 4], [3, 3, 9]);
+    let mut asked = Vec::new();
+    for (index, uniform) in uniforms.iter().enumerate() {
+        asked.push(SampleRow {
+            row: (index % rows) as u32,
+            mask: if index % 2 == 0 { &some } else { &[] },
+            banned: if index % 3 == 0 { &[0, 6] } else { &[] },
+            params: &all[index % all.len()],
+            uniform: uniform.abs().min(0.999),
+            prompt: &prompt,
+            output: &output,
+        });
+    }
+    let drawn = device.sample(&logits, vocabulary, &asked)?;
+    let mut scratch = sampler::Scratch::default();
+    for (index, (row, drawn)) in asked.iter().zip(&drawn).enumerate() {
+        let values = &values[row.row as usize * vocabulary..][..vocabulary];
+        let right = sampler::sample(values, row, &mut scratch)?;
+        if drawn.token != right.token {
+            return Ok(Some(format!("draw {index}: token {}, not {}", drawn.token, right.token)));
+        }
+        if (drawn.logprob - right.logprob).abs() > 1e-4 || drawn.top_logprobs.len() != right.top_logprobs.len() {
+            return Ok(Some(format!("draw {index}: log-probabilities {drawn:?}, not {right:?}")));
+        }
+    }
+    Ok((drawn.len() != asked.len()).then(|| format!("{} tokens for {} rows", drawn.len(), asked.len())))
+}
+
+/// The same shape three times, each with other tokens.
+fn record<D: Device>(device: &D, tolerance: Tolerance) -> Found {
+    let (ids, width) = (50, 16);
+    let values = numbers(ids * width, 42);
+    let table = Tensor::from_values(DType::BF16, &[ids, width], &values);
+    let table =
+        device.matrix(&MatrixSource { parts: &[MatrixPart { weight: &table, bias: None }], dtype: DType::BF16 })?;
+    let out = device.buffer(4, width)?;
+    for first in [0u32, 7, 31] {
+        let tokens: Vec<u32> = (first..first + 4).collect();
+        let batch = plain_batch(&tokens, &[0; 4]);
+        device.begin(&batch)?;
+        let called = Cell::new(0);
+        device.record(batch.shape(), &mut || {
+            called.set(called.get() + 1);
+            device.embed(&table, &out)
+        })?;
+        let right: Vec<_> =
+            tokens.iter().map(|token| reference::wide(&values[*token as usize * width..][..width])).collect();
+        let problem = compare(tolerance, &read(device, &out, 4)?, &right);
+        if problem.is_some() || called.get() > 1 {
+            return Ok(problem.or(Some("the operations were enqueued twice".to_owned())));
+        }
+    }
+    Ok(None)
+}

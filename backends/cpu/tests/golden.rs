@@ -394,3 +394,31 @@ fn a_config_that_does_not_fit_the_weights_is_refused_with_the_tensor() {
     );
     assert!(refused("attention_bias", true.into()).contains("`model.layers.0.self_attn.q_proj.bias` is missing"));
 }
+
+#[test]
+fn checkpoints_that_name_their_tensors_in_other_known_ways_give_the_same() {
+    // Without what stands before all names, and with the tied table under the name of the last projection.
+    let renamings = [
+        ("opt-post-norm", "model.decoder.", "decoder."),
+        ("opt-post-norm", "model.decoder.embed_tokens", "lm_head"),
+        ("qwen2", "model.embed_tokens", "lm_head"),
+        ("qwen3", "model.", ""),
+    ];
+    for (name, from, to) in renamings {
+        let golden = named(name);
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::copy(golden.directory.join("config.json"), directory.path().join("config.json")).expect("copied");
+        let file = fs::read(golden.directory.join("model.safetensors")).expect("weights");
+        // A length of eight bytes, the header, the elements.
+        let (length, rest) = file.split_at(8);
+        let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
+        let header =
+            String::from_utf8(rest[..length].to_vec()).expect("text").replace(&format!("\"{from}"), &format!("\"{to}"));
+        let renamed = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &rest[length..]].concat();
+        fs::write(directory.path().join("model.safetensors"), renamed).expect("written");
+        let mut model = load(&ModelSpec { directory: directory.path().to_owned(), ..golden.spec() });
+        let sequence = open(&mut *model);
+        let found = all_logits(&mut *model, sequence, &golden.prompt);
+        assert_eq!(found, alone(&golden, &golden.prompt), "{name} with {to:?} for {from:?}");
+    }
+}

@@ -94,7 +94,7 @@ impl<D: Device> Network<D> {
         };
         let named = |name: &str| format!("{}{name}", loader.prefix);
         let network = Self {
-            embedding: loader.matrix(&[(named(names.embedding), vocab_size, false)], embedding_size)?,
+            embedding: loader.matrix(&[(loader.embedding(), vocab_size, false)], embedding_size)?,
             positions,
             rotation,
             project_in: narrow
@@ -199,12 +199,9 @@ impl<D: Device> Network<D> {
     }
 }
 
-/// The first of the family's prefixes with which the embedding table is found.
-fn prefix<'a>(names: &Names, weights: &Weights) -> &'a str
-where
-    'static: 'a,
-{
-    let found = |prefix: &&&str| weights.contains(&format!("{prefix}{}.weight", names.embedding));
+/// The first of the family's prefixes with which the first layer is found.
+fn prefix(names: &Names, weights: &Weights) -> &'static str {
+    let found = |prefix: &&&str| weights.contains(&format!("{prefix}{}0.{}.weight", names.layers, names.query));
     names.prefixes.iter().find(found).or(names.prefixes.first()).copied().unwrap_or_default()
 }
 
@@ -219,6 +216,16 @@ struct Loader<'a, D: Device> {
 }
 
 impl<D: Device> Loader<'_, D> {
+    /// The name of the embedding table. Where it is tied, checkpoints may hold it under the other name only: tools that
+    /// drop copies keep one of the two, and not always the same (facebook/opt-125m as the hub converts it).
+    fn embedding(&self) -> String {
+        let (own, other) = (format!("{}{}", self.prefix, self.names.embedding), self.names.logits);
+        let only_other = |weights: &Weights| {
+            !weights.contains(&format!("{own}.weight")) && weights.contains(&format!("{other}.weight"))
+        };
+        if self.decoder.tied_embeddings && only_other(self.weights) { other.to_owned() } else { own }
+    }
+
     /// A matrix of stacked parts: name, outputs, and whether there is a bias.
     fn matrix(&self, parts: &[(String, usize, bool)], inputs: usize) -> Result<D::Matrix> {
         let take = |(name, outputs, bias): &(String, usize, bool)| -> Result<(&Tensor, Option<&Tensor>)> {

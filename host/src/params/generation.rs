@@ -1,4 +1,4 @@
-//! vLLM's sampling parameters: names, defaults and limits.
+//! The parameters of a request as the engine takes them.
 
 use jig_plugin_api::SamplingParams;
 

@@ -3,6 +3,7 @@
 use crate::automaton::dfa::{Dfa, DfaLimits, Regular};
 use crate::error::{CompileError, Place};
 use crate::guide::{Guide, Machine};
+use crate::json;
 use crate::regex::{self, Dialect, RegexError};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashMap;
@@ -66,8 +67,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             states: 50_000,
-            work: 500_000,
-            bytes: 16 << 20,
+            work: 400_000,
+            bytes: 8 << 20,
             source_bytes: 4 << 20,
             depth: 256,
             mask_bytes: 32 << 20,
@@ -97,12 +98,7 @@ struct Entry {
 impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
-        Compiler {
-            vocabulary,
-            limits,
-            cache: Mutex::new(HashMap::new()),
-            clock: AtomicU64::new(0),
-        }
+        Compiler { vocabulary, limits, cache: Mutex::new(HashMap::new()), clock: AtomicU64::new(0) }
     }
 
     /// The vocabulary that guides are compiled for.
@@ -115,21 +111,13 @@ impl Compiler {
     pub fn compile(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
         let length = source.len();
         if length > self.limits.source_bytes {
-            return Err(too_big(
-                Place::Source,
-                "bytes of source",
-                self.limits.source_bytes,
-                "send a smaller one",
-            ));
+            return Err(too_big(Place::Source, "bytes of source", self.limits.source_bytes, "send a smaller one"));
         }
         let key = (source.clone(), options.clone());
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let slot = {
             let mut cache = self.cache();
-            let entry = cache.entry(key).or_insert_with(|| Entry {
-                slot: Slot::default(),
-                used,
-            });
+            let entry = cache.entry(key).or_insert_with(|| Entry { slot: Slot::default(), used });
             entry.used = used;
             entry.slot.clone()
         };
@@ -148,10 +136,8 @@ impl Compiler {
     /// Forgets what was used longest ago until the rest fits.
     fn evict(&self) {
         let mut cache = self.cache();
-        let mut ages: Vec<(u64, usize)> = cache
-            .iter()
-            .map(|((source, _), entry)| (entry.used, entry.bytes(source)))
-            .collect();
+        let mut ages: Vec<(u64, usize)> =
+            cache.iter().map(|((source, _), entry)| (entry.used, entry.bytes(source))).collect();
         let mut total: usize = ages.iter().map(|(_, bytes)| bytes).sum();
         if total <= self.limits.cache_bytes {
             return;
@@ -172,23 +158,23 @@ impl Compiler {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn build(&self, source: &Source, _options: &Options) -> Result<Guide, CompileError> {
+    fn build(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
         let machine = match source {
             Source::Regex(regex) => self.regular(self.regex(regex)?)?,
             Source::Choice(choices) => self.regular(self.choice(choices)?)?,
-            Source::JsonSchema(_) | Source::JsonObject => {
-                return Err(CompileError::Unsupported {
-                    at: Place::Source,
-                    keyword: "schema".into(),
-                    reason: "not built yet".into(),
-                });
-            }
+            Source::JsonSchema(schema) => self.json(schema, options)?,
+            Source::JsonObject => self.json(r#"{"type":"object"}"#, options)?,
         };
-        Ok(Guide::new(
-            self.vocabulary.clone(),
-            machine,
-            self.limits.mask_bytes,
-        ))
+        Ok(Guide::new(self.vocabulary.clone(), machine, self.limits.mask_bytes))
+    }
+
+    fn json(&self, schema: &str, options: &Options) -> Result<Machine, CompileError> {
+        // What JSON text can consist of: ASCII without control characters, and UTF-8 beyond.
+        let needed = (0x20..=0x7F).chain(0x80..=0xBF).chain(0xC2..=0xF4);
+        if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
+            return Err(CompileError::Vocabulary { byte });
+        }
+        Ok(Machine::Json(json::compile(schema, options, &self.limits)?))
     }
 
     fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {
@@ -198,28 +184,19 @@ impl Compiler {
                 reason: "the regex matches no text at all".into(),
             });
         }
-        if let Some(byte) = dfa.find_byte_without(|byte| self.vocabulary.byte_token(byte).is_some())
-        {
+        if let Some(byte) = dfa.find_byte_without(|byte| self.vocabulary.byte_token(byte).is_some()) {
             return Err(CompileError::Vocabulary { byte });
         }
         Ok(Machine::Regular(Regular::new(dfa)))
     }
 
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {
-        let limits = DfaLimits {
-            states: self.limits.states,
-            bytes: self.limits.bytes,
-        };
+        let limits = DfaLimits { states: self.limits.states, bytes: self.limits.bytes };
         regex::whole(regex, Dialect::Python, limits).map_err(|error| match error {
-            RegexError::Syntax(at, reason) => CompileError::Syntax {
-                at: Place::Regex(at),
-                reason,
-            },
-            RegexError::Unsupported(at, keyword, reason) => CompileError::Unsupported {
-                at: Place::Regex(at),
-                keyword: keyword.into(),
-                reason,
-            },
+            RegexError::Syntax(at, reason) => CompileError::Syntax { at: Place::Regex(at), reason },
+            RegexError::Unsupported(at, keyword, reason) => {
+                CompileError::Unsupported { at: Place::Regex(at), keyword: keyword.into(), reason }
+            }
             RegexError::TooBig => too_big(
                 Place::Regex(0),
                 "states of the regex's automaton",
@@ -241,37 +218,14 @@ impl Compiler {
         sorted.sort_unstable();
         sorted.dedup();
         let limit = self.limits.bytes / 1024;
-        // A state is the range of choices that begin with what was read, and the number of bytes read.
-        let step = |&(from, to, depth): &(usize, usize, usize), byte: usize| {
-            let (range, byte) = (&sorted[from..to], byte as u8);
-            let low = range.partition_point(|text| text.get(depth).is_none_or(|&b| b < byte));
-            let high = range.partition_point(|text| text.get(depth).is_none_or(|&b| b <= byte));
-            (low < high).then_some((from + low, from + high, depth + 1))
-        };
-        let accepts = |&(from, _, depth): &(usize, usize, usize)| sorted[from].len() == depth;
-        Dfa::build(|byte| byte, 256, (0, sorted.len(), 0), limit, step, accepts).map_err(|_| {
-            too_big(
-                Place::Source,
-                "characters of all choices together",
-                limit,
-                "give fewer or shorter choices",
-            )
+        Dfa::words(&sorted, limit).map_err(|_| {
+            too_big(Place::Source, "characters of all choices together", limit, "give fewer or shorter choices")
         })
     }
 }
 
-pub(crate) fn too_big(
-    at: Place,
-    limit: &'static str,
-    allowed: usize,
-    remedy: &str,
-) -> CompileError {
-    CompileError::TooBig {
-        at,
-        limit,
-        allowed: allowed as u64,
-        remedy: remedy.to_owned(),
-    }
+pub(crate) fn too_big(at: Place, limit: &'static str, allowed: usize, remedy: &str) -> CompileError {
+    CompileError::TooBig { at, limit, allowed: allowed as u64, remedy: remedy.to_owned() }
 }
 
 impl Source {

@@ -91,11 +91,7 @@ impl fmt::Display for Pointers<'_> {
             f.write_str(if i == 0 { " (at " } else { ", " })?;
             f.write_str(if p.is_empty() { "the root" } else { p })?;
         }
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            f.write_str(")")
-        }
+        if self.0.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 
@@ -103,11 +99,7 @@ struct Printable(u8);
 
 impl fmt::Display for Printable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_ascii_graphic() {
-            write!(f, " ('{}')", self.0 as char)
-        } else {
-            Ok(())
-        }
+        if self.0.is_ascii_graphic() { write!(f, " ('{}')", self.0 as char) } else { Ok(()) }
     }
 }
 
@@ -124,9 +116,7 @@ pub enum VocabularyError {
     #[error("end token {0} is not in the vocabulary of {1} tokens")]
     EndToken(u32, usize),
     /// Without an end token nothing could end.
-    #[error(
-        "the vocabulary names no end token; take it from generation_config.json or the tokenizer's eos token"
-    )]
+    #[error("the vocabulary names no end token; take it from generation_config.json or the tokenizer's eos token")]
     NoEndToken,
     /// More tokens than a 32-bit id with room for bookkeeping can number, or a token of absurd length.
     #[error("the vocabulary is too big: {0}")]

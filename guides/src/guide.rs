@@ -2,6 +2,8 @@
 
 use crate::automaton::{Automaton, dfa::Regular, plan::Plan};
 use crate::error::Refused;
+use crate::json::machine::JsonMachine;
+use crate::json::state::JsonState;
 use crate::mask::{Mask, TokenSet};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) enum Machine {
     Regular(Regular),
+    Json(JsonMachine),
 }
 
 /// Where an output stands. Cheap to clone, so going back some tokens is keeping a clone from before them.
@@ -38,6 +41,7 @@ pub struct GuideState {
 #[derive(Debug, Clone)]
 enum Position {
     Regular(u32),
+    Json(JsonState),
 }
 
 /// Made when first asked for; shared by the clones of a state, so that a mask and the step after it see the same.
@@ -48,37 +52,26 @@ macro_rules! follow {
     ($state:expr, |$machine:ident, $position:ident| $body:expr) => {
         match (&$state.guide.inner.machine, &$state.position) {
             (Machine::Regular($machine), Position::Regular($position)) => $body,
+            (Machine::Json($machine), Position::Json($position)) => $body,
+            // A position is made by the machine of its guide.
+            _ => unreachable!(),
         }
     };
 }
 
 impl Guide {
     pub(crate) fn new(vocabulary: Arc<Vocabulary>, machine: Machine, mask_bytes: usize) -> Guide {
-        let masks = Mutex::new(MaskCache {
-            masks: HashMap::new(),
-            bytes: 0,
-            limit: mask_bytes,
-        });
-        Guide {
-            inner: Arc::new(Inner {
-                vocabulary,
-                machine,
-                masks,
-                plan: PlanCell::default(),
-            }),
-        }
+        let masks = Mutex::new(MaskCache { masks: HashMap::new(), bytes: 0, limit: mask_bytes });
+        Guide { inner: Arc::new(Inner { vocabulary, machine, masks, plan: PlanCell::default() }) }
     }
 
     /// The state of an output that has not begun.
     pub fn start(&self) -> GuideState {
         let position = match &self.inner.machine {
             Machine::Regular(machine) => Position::Regular(machine.start()),
+            Machine::Json(machine) => Position::Json(machine.start()),
         };
-        GuideState {
-            guide: self.clone(),
-            position,
-            plan: self.inner.plan.clone(),
-        }
+        GuideState { guide: self.clone(), position, plan: self.inner.plan.clone() }
     }
 
     /// The number of tokens in which an output is possible for certain: a budget of so many leads to a whole answer.
@@ -96,14 +89,9 @@ impl Guide {
     pub(crate) fn bytes(&self) -> usize {
         let machine = match &self.inner.machine {
             Machine::Regular(machine) => machine.size(),
+            Machine::Json(machine) => machine.size(),
         };
-        machine
-            + self
-                .inner
-                .masks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .bytes
+        machine + self.inner.masks.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 }
 
@@ -112,19 +100,10 @@ impl GuideState {
     /// are allowed after which the output can be completed within the rest; end tokens cost nothing. As long as the
     /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
     pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
-        follow!(self, |machine, position| self.mask_of(
-            machine,
-            position,
-            tokens_left
-        ))
+        follow!(self, |machine, position| self.mask_of(machine, position, tokens_left))
     }
 
-    fn mask_of<A: Automaton>(
-        &self,
-        machine: &A,
-        position: &A::State,
-        tokens_left: Option<u32>,
-    ) -> Mask {
+    fn mask_of<A: Automaton>(&self, machine: &A, position: &A::State, tokens_left: Option<u32>) -> Mask {
         let cost = machine.cost(position);
         let vocabulary = &self.guide.inner.vocabulary;
         let key = machine.key(position);
@@ -135,17 +114,12 @@ impl GuideState {
             if cost == 0 {
                 set.insert_all(vocabulary.end_tokens());
             }
-            let known = KnownMask {
-                mask: set.into_mask(),
-                growth: reach.saturating_sub(cost),
-            };
+            let known = KnownMask { mask: set.into_mask(), growth: reach.saturating_sub(cost) };
             self.guide.masks().insert(key, &known);
             known
         });
         match tokens_left {
-            Some(left) if left <= cost.saturating_add(known.growth) => {
-                self.mask_within(machine, position, left)
-            }
+            Some(left) if left <= cost.saturating_add(known.growth) => self.mask_within(machine, position, left),
             _ => known.mask,
         }
     }
@@ -155,10 +129,9 @@ impl GuideState {
         let mut set = TokenSet::new(vocabulary.mask_words());
         if let Some(rest) = left.checked_sub(1) {
             machine.allowed_within(vocabulary, position, rest, &mut set);
-            if let Some(plan) = self.plan(machine, position) {
-                if let Some(head) = plan.head().filter(|_| plan.len() <= left) {
-                    set.insert(head);
-                }
+            let plan = self.plan(machine, position).filter(|plan| plan.len() <= left);
+            if let Some(head) = plan.and_then(Plan::head) {
+                set.insert(head);
             }
         }
         if machine.cost(position) == 0 {
@@ -168,9 +141,7 @@ impl GuideState {
     }
 
     fn plan<A: Automaton>(&self, machine: &A, position: &A::State) -> Option<&Plan> {
-        self.plan
-            .get_or_init(|| Plan::new(machine, self.guide.inner.vocabulary.trie(), position))
-            .as_ref()
+        self.plan.get_or_init(|| Plan::new(machine, self.guide.inner.vocabulary.trie(), position)).as_ref()
     }
 
     /// Appends a token to the output. An end token is accepted where the output may end, and changes nothing.
@@ -185,6 +156,10 @@ impl GuideState {
             (Machine::Regular(machine), Position::Regular(position)) => {
                 Position::Regular(run(machine, position, bytes).ok_or(refused)?)
             }
+            (Machine::Json(machine), Position::Json(position)) => {
+                Position::Json(run(machine, position, bytes).ok_or(refused)?)
+            }
+            _ => return Err(refused),
         };
         let planned = match self.plan.get() {
             Some(Some(plan)) if plan.head() == Some(token) => OnceLock::from(Some(plan.tail())),
@@ -201,8 +176,7 @@ impl GuideState {
 
     /// Whether the output so far is complete and nothing can follow.
     pub fn must_end(&self) -> bool {
-        follow!(self, |machine, position| machine.cost(position) == 0
-            && machine.is_final(position))
+        follow!(self, |machine, position| machine.cost(position) == 0 && machine.is_final(position))
     }
 
     /// The number of tokens that complete the output from here for certain; zero where it is complete. The fewest
@@ -212,9 +186,7 @@ impl GuideState {
             let cost = machine.cost(position);
             match cost {
                 0 => 0,
-                cost => self
-                    .plan(machine, position)
-                    .map_or(cost, |plan| cost.min(plan.len())),
+                cost => self.plan(machine, position).map_or(cost, |plan| cost.min(plan.len())),
             }
         })
     }
@@ -235,10 +207,7 @@ impl GuideState {
 
 fn run<A: Automaton>(machine: &A, position: &A::State, bytes: &[u8]) -> Option<A::State> {
     let (first, rest) = bytes.split_first()?;
-    rest.iter()
-        .try_fold(machine.step(position, *first)?, |state, &byte| {
-            machine.step(&state, byte)
-        })
+    rest.iter().try_fold(machine.step(position, *first)?, |state, &byte| machine.step(&state, byte))
 }
 
 #[derive(Debug, Clone)]
@@ -258,12 +227,7 @@ struct MaskCache {
 
 impl MaskCache {
     fn insert(&mut self, key: u128, known: &KnownMask) {
-        let bytes = 64
-            + if let Mask::Words(words) = &known.mask {
-                words.len() * 4
-            } else {
-                0
-            };
+        let bytes = 64 + if let Mask::Words(words) = &known.mask { words.len() * 4 } else { 0 };
         if self.bytes + bytes > self.limit {
             self.masks.clear();
             self.bytes = 0;
@@ -276,9 +240,6 @@ impl MaskCache {
 
 impl Guide {
     fn masks(&self) -> std::sync::MutexGuard<'_, MaskCache> {
-        self.inner
-            .masks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.masks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -30,6 +30,7 @@ mod automaton;
 mod compiler;
 mod error;
 mod guide;
+mod json;
 mod mask;
 mod regex;
 mod trie;

@@ -19,9 +19,7 @@ impl Mask {
         match self {
             Mask::All => true,
             Mask::One(only) => *only == token,
-            Mask::Words(words) => words
-                .get(token as usize / 32)
-                .is_some_and(|word| word >> (token % 32) & 1 == 1),
+            Mask::Words(words) => words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1),
         }
     }
 
@@ -36,9 +34,7 @@ impl Mask {
 
     /// The tokens of the set in ascending order, of a vocabulary with `len` tokens.
     pub fn tokens(&self, len: usize) -> Vec<u32> {
-        (0..len as u32)
-            .filter(|&token| self.contains(token))
-            .collect()
+        (0..len as u32).filter(|&token| self.contains(token)).collect()
     }
 }
 
@@ -50,9 +46,7 @@ pub(crate) struct TokenSet {
 
 impl TokenSet {
     pub(crate) fn new(words: usize) -> TokenSet {
-        TokenSet {
-            words: vec![0; words],
-        }
+        TokenSet { words: vec![0; words] }
     }
 
     pub(crate) fn insert(&mut self, token: u32) {

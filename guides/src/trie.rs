@@ -25,42 +25,22 @@ struct Node {
 
 impl Trie {
     pub(crate) fn new(tokens: &[Option<Vec<u8>>]) -> Trie {
-        let mut sorted: Vec<(&[u8], u32)> = (0u32..)
-            .zip(tokens)
-            .filter_map(|(id, bytes)| Some((bytes.as_deref()?, id)))
-            .collect();
+        let mut sorted: Vec<(&[u8], u32)> =
+            (0u32..).zip(tokens).filter_map(|(id, bytes)| Some((bytes.as_deref()?, id))).collect();
         sorted.sort_unstable();
-        let root = Node {
-            end: 0,
-            first_token: 0,
-            own: 0,
-            byte: 0,
-        };
-        let mut trie = Trie {
-            nodes: vec![root],
-            tokens: Vec::with_capacity(sorted.len()),
-            depth: 0,
-        };
+        let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
+        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth: 0 };
         // The nodes on the path to the token before, whose subtrees are still open.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
         for (bytes, id) in sorted {
-            let common = bytes
-                .iter()
-                .zip(previous)
-                .take_while(|(a, b)| a == b)
-                .count();
+            let common = bytes.iter().zip(previous).take_while(|(a, b)| a == b).count();
             for node in path.drain(common + 1..) {
                 trie.nodes[node].end = trie.nodes.len() as u32;
             }
             for &byte in &bytes[common..] {
                 path.push(trie.nodes.len());
-                trie.nodes.push(Node {
-                    end: 0,
-                    first_token: trie.tokens.len() as u32,
-                    own: 0,
-                    byte,
-                });
+                trie.nodes.push(Node { end: 0, first_token: trie.tokens.len() as u32, own: 0, byte });
             }
             let node = *path.last().unwrap_or(&0);
             trie.nodes[node].own += 1;
@@ -101,9 +81,7 @@ impl Trie {
 
     /// All tokens of the subtree at `node`, those that end at `node` included.
     pub(crate) fn subtree(&self, node: u32) -> &[u32] {
-        let Node {
-            first_token, end, ..
-        } = self.nodes[node as usize];
+        let Node { first_token, end, .. } = self.nodes[node as usize];
         let last = match self.nodes.get(end as usize) {
             Some(next) => next.first_token as usize,
             None => self.tokens.len(),
@@ -113,10 +91,7 @@ impl Trie {
 
     /// The children of `node`, in order of their bytes.
     pub(crate) fn children(&self, node: u32) -> Children<'_> {
-        Children {
-            trie: self,
-            rest: node + 1..self.end(node),
-        }
+        Children { trie: self, rest: node + 1..self.end(node) }
     }
 
     /// The child of `node` along `byte`.
@@ -148,12 +123,7 @@ mod tests {
     use super::*;
 
     fn trie(words: &[&str]) -> Trie {
-        Trie::new(
-            &words
-                .iter()
-                .map(|w| Some(w.as_bytes().to_vec()))
-                .collect::<Vec<_>>(),
-        )
+        Trie::new(&words.iter().map(|w| Some(w.as_bytes().to_vec())).collect::<Vec<_>>())
     }
 
     #[test]
@@ -161,10 +131,7 @@ mod tests {
         let words = ["a", "abc", "abd", "b", "a", "bcd", "ab"];
         let trie = trie(&words);
         for (id, word) in words.iter().enumerate() {
-            let node = word
-                .bytes()
-                .try_fold(0, |node, byte| trie.child(node, byte))
-                .expect("a path");
+            let node = word.bytes().try_fold(0, |node, byte| trie.child(node, byte)).expect("a path");
             assert!(trie.own(node).contains(&(id as u32)), "{word}");
         }
         assert_eq!(trie.depth(), 3);

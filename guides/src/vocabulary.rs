@@ -18,10 +18,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// `tokens[id]` is what token `id` spells; `None` marks a special token, which never matches text. `end_tokens`
     /// end the output; whether they have bytes does not matter, they never match text either.
-    pub fn new(
-        tokens: Vec<Option<Vec<u8>>>,
-        end_tokens: Vec<u32>,
-    ) -> Result<Vocabulary, VocabularyError> {
+    pub fn new(tokens: Vec<Option<Vec<u8>>>, end_tokens: Vec<u32>) -> Result<Vocabulary, VocabularyError> {
         let (mut tokens, mut end_tokens) = (tokens, end_tokens);
         if tokens.len() >= u32::MAX as usize / 64 {
             return Err(VocabularyError::TooBig("more than 67 million tokens"));
@@ -55,19 +52,11 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary {
-            tokens,
-            end_tokens,
-            trie,
-            byte_tokens,
-        })
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens })
     }
 
     /// Number of token ids, special ones included.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "an empty vocabulary cannot be built"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "an empty vocabulary cannot be built")]
     pub fn len(&self) -> usize {
         self.tokens.len()
     }

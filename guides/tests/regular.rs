@@ -9,21 +9,13 @@ fn compiler(tokens: &[&[u8]]) -> Compiler {
     let mut all: Vec<Option<Vec<u8>>> = tokens.iter().map(|token| Some(token.to_vec())).collect();
     all.push(None);
     let end = all.len() as u32 - 1;
-    Compiler::new(
-        Arc::new(Vocabulary::new(all, vec![end]).expect("a vocabulary")),
-        Limits::default(),
-    )
+    Compiler::new(Arc::new(Vocabulary::new(all, vec![end]).expect("a vocabulary")), Limits::default())
 }
 
 const AB: &[&[u8]] = &[b"a", b"b", b"ab", b"ba", b"aab", b"bb", b"a", b"bbbb"];
 
 /// Whether some completion takes at most `budget` tokens, counted one by one. `seen` remembers by text.
-fn completes(
-    state: &GuideState,
-    text: &[u8],
-    budget: u32,
-    seen: &mut HashMap<(Vec<u8>, u32), bool>,
-) -> bool {
+fn completes(state: &GuideState, text: &[u8], budget: u32, seen: &mut HashMap<(Vec<u8>, u32), bool>) -> bool {
     if state.may_end() {
         return true;
     }
@@ -45,14 +37,12 @@ fn completes(
 }
 
 fn regex() -> impl Strategy<Value = String> {
-    let leaf = prop::sample::select(vec!["a", "b", "ab", "[ab]", "a?", "b*", "(?:ba)+"])
-        .prop_map(str::to_owned);
+    let leaf = prop::sample::select(vec!["a", "b", "ab", "[ab]", "a?", "b*", "(?:ba)+"]).prop_map(str::to_owned);
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..3).prop_map(|parts| parts.concat()),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("(?:{a}|{b})")),
-            (inner, 0..3u32, 0..3u32)
-                .prop_map(|(a, min, more)| format!("(?:{a}){{{min},{}}}", min + more)),
+            (inner, 0..3u32, 0..3u32).prop_map(|(a, min, more)| format!("(?:{a}){{{min},{}}}", min + more)),
         ]
     })
 }
@@ -76,7 +66,7 @@ fn random_walk(guide: &Guide, budget: u32, choices: &[usize]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn a_mask_is_the_set_of_tokens_after_which_a_completion_exists(pattern in regex(), walk in prop::collection::vec(0..8usize, 0..6)) {
@@ -126,10 +116,7 @@ proptest! {
 fn choices_are_exactly_the_strings_given() {
     let compiler = compiler(&[b"a", b"b", b"ab", b"bb"]);
     let guide = compiler
-        .compile(
-            &Source::Choice(vec!["ab".into(), "abb".into(), "b".into()]),
-            &Options::default(),
-        )
+        .compile(&Source::Choice(vec!["ab".into(), "abb".into(), "b".into()]), &Options::default())
         .expect("a guide");
     let mut state = guide.start();
     assert_eq!(state.mask(None).tokens(5), [0, 1, 2]);
@@ -144,9 +131,7 @@ fn choices_are_exactly_the_strings_given() {
 
 #[test]
 fn the_least_number_of_tokens_counts_tokens_and_not_bytes() {
-    let guide = compiler(AB)
-        .compile(&Source::Regex("aabbb".into()), &Options::default())
-        .expect("a guide");
+    let guide = compiler(AB).compile(&Source::Regex("aabbb".into()), &Options::default()).expect("a guide");
     assert_eq!(guide.min_tokens(), 2);
     let state = guide.start();
     assert_eq!(state.mask(Some(2)).tokens(8), [4]);
@@ -155,27 +140,10 @@ fn the_least_number_of_tokens_counts_tokens_and_not_bytes() {
 #[test]
 fn what_cannot_be_is_refused() {
     let compiler = compiler(AB);
-    let error = |source: &str| {
-        compiler
-            .compile(&Source::Regex(source.into()), &Options::default())
-            .err()
-    };
-    assert!(matches!(
-        error("a[]b]{2}[^\\x00-\\U0010ffff]"),
-        Some(CompileError::Unsatisfiable { .. })
-    ));
-    assert!(matches!(
-        error("abc"),
-        Some(CompileError::Vocabulary { byte: b'c' })
-    ));
-    assert!(matches!(
-        error("[ab]*a[ab]{40}"),
-        Some(CompileError::TooBig { .. })
-    ));
+    let error = |source: &str| compiler.compile(&Source::Regex(source.into()), &Options::default()).err();
+    assert!(matches!(error("a[]b]{2}[^\\x00-\\U0010ffff]"), Some(CompileError::Unsatisfiable { .. })));
+    assert!(matches!(error("abc"), Some(CompileError::Vocabulary { byte: b'c' })));
+    assert!(matches!(error("[ab]*a[ab]{40}"), Some(CompileError::TooBig { .. })));
     assert!(matches!(error("(a"), Some(CompileError::Syntax { .. })));
-    assert!(
-        compiler
-            .compile(&Source::Choice(Vec::new()), &Options::default())
-            .is_err()
-    );
+    assert!(compiler.compile(&Source::Choice(Vec::new()), &Options::default()).is_err());
 }

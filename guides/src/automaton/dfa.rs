@@ -57,13 +57,8 @@ impl Dfa {
             .accelerate(false)
             .dfa_size_limit(Some(limits.bytes))
             .determinize_size_limit(Some(limits.bytes));
-        let dense = dense::Builder::new()
-            .configure(config)
-            .build_from_nfa(&nfa)
-            .map_err(|_| TooManyStates)?;
-        let first = dense
-            .start_state(&start::Config::new().anchored(Anchored::Yes))
-            .map_err(|_| TooManyStates)?;
+        let dense = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| TooManyStates)?;
+        let first = dense.start_state(&start::Config::new().anchored(Anchored::Yes)).map_err(|_| TooManyStates)?;
         let byte_classes = dense.byte_classes();
         let mut classes = Box::new([0u8; 256]);
         let mut representatives = Vec::new();
@@ -113,11 +108,7 @@ impl Dfa {
 
     /// Whether exactly these bytes are accepted.
     pub(crate) fn accepts(&self, bytes: &[u8]) -> bool {
-        self.accepts_at(
-            bytes
-                .iter()
-                .fold(self.start, |state, &byte| self.next(state, byte)),
-        )
+        self.accepts_at(bytes.iter().fold(self.start, |state, &byte| self.next(state, byte)))
     }
 
     /// Memory in bytes.
@@ -127,9 +118,7 @@ impl Dfa {
 
     /// A byte that some accepted text needs and that does not have the property.
     pub(crate) fn find_byte_without(&self, has: impl Fn(u8) -> bool) -> Option<u8> {
-        (0..=255u8).find(|&byte| {
-            !has(byte) && (1..self.len() as u32).any(|state| self.next(state, byte) != 0)
-        })
+        (0..=255u8).find(|&byte| !has(byte) && (1..self.len() as u32).any(|state| self.next(state, byte) != 0))
     }
 
     /// What both sides accept, or one of them, as `keep` says.
@@ -199,8 +188,148 @@ impl Dfa {
         explore(classes, width, Some(start), limit, step, accepts)
     }
 
+    /// As [`Dfa::build`], with the function's state for each state of the automaton (the dead one has none).
+    pub(crate) fn build_with_states<S: Clone + Eq + std::hash::Hash>(
+        class_of: impl Fn(u8) -> u8,
+        width: usize,
+        start: S,
+        limit: usize,
+        step: impl FnMut(&S, usize) -> Option<S>,
+        accepts: impl Fn(&S) -> bool,
+    ) -> Result<(Dfa, Vec<Option<S>>), TooManyStates> {
+        let mut classes = Box::new([0u8; 256]);
+        for byte in 0..=255u8 {
+            classes[byte as usize] = class_of(byte);
+        }
+        explore_with_states(classes, width, Some(start), limit, step, accepts)
+    }
+
+    /// Classes of bytes that neither the automaton nor `also` tells apart: the class of each byte, and a byte of each class.
+    pub(crate) fn classes_with(&self, also: impl Fn(u8) -> bool) -> ([u8; 256], Vec<u8>) {
+        let mut seen: HashMap<(u8, bool), u8> = HashMap::new();
+        let (mut class_of, mut bytes) = ([0; 256], Vec::new());
+        for byte in 0..=255u8 {
+            class_of[byte as usize] = *seen.entry((self.classes[byte as usize], also(byte))).or_insert_with(|| {
+                bytes.push(byte);
+                (bytes.len() - 1) as u8
+            });
+        }
+        (class_of, bytes)
+    }
+
+    /// One byte for each pair of classes of the two automata.
+    pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
+        let mut seen = std::collections::HashSet::new();
+        (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()
+    }
+
+    /// The greatest total weight of the bytes of an accepted text; `None` if there is none.
+    pub(crate) fn longest(&self, weight: impl Fn(u8) -> u32) -> Option<u32> {
+        let mut weights = vec![0; self.width];
+        for byte in 0..=255u8 {
+            let class = self.classes[byte as usize] as usize;
+            weights[class] = weights[class].max(weight(byte));
+        }
+        // Depth-first, without recursion: a state that is met again while it is open closes a cycle.
+        let mut longest: Vec<Option<u32>> = vec![None; self.len()];
+        let mut open = vec![false; self.len()];
+        let mut stack = vec![(self.start, 0usize)];
+        while let Some((state, class)) = stack.pop() {
+            if state == 0 || (class == 0 && longest[state as usize].is_some()) {
+                continue;
+            }
+            if class == 0 {
+                if std::mem::replace(&mut open[state as usize], true) {
+                    return None;
+                }
+                longest[state as usize] = None;
+            }
+            let row = state as usize * self.width;
+            if class < self.width {
+                let next = self.table[row + class];
+                stack.push((state, class + 1));
+                if next != 0 {
+                    if open[next as usize] {
+                        return None;
+                    }
+                    stack.push((next, 0));
+                }
+            } else {
+                let best = (0..self.width)
+                    .filter_map(|class| Some(longest[self.table[row + class] as usize]? + weights[class]))
+                    .max()
+                    .unwrap_or(0);
+                longest[state as usize] = Some(best);
+                open[state as usize] = false;
+            }
+        }
+        longest[self.start as usize]
+    }
+
+    /// For each state how many texts are accepted from it, counted up to `most`.
+    pub(crate) fn counts(&self, most: u32) -> Vec<u32> {
+        let mut counts: Vec<u32> = self.accepting.iter().map(|&accepting| u32::from(accepting)).collect();
+        let mut sizes = vec![0u32; self.width];
+        for byte in 0..256 {
+            sizes[self.classes[byte] as usize] += 1;
+        }
+        // Each round adds the texts that are one byte longer; a count that still grows after as many rounds as there
+        // are states is that of an infinite set.
+        for round in 0..=self.len() {
+            let mut changed = false;
+            for state in (1..self.len()).rev() {
+                let row = state * self.width;
+                let sum = (0..self.width)
+                    .map(|class| counts[self.table[row + class] as usize].saturating_mul(sizes[class]))
+                    .fold(u32::from(self.accepting[state]), u32::saturating_add)
+                    .min(most);
+                if sum != counts[state] {
+                    counts[state] = if round == self.len() { most } else { sum };
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        counts
+    }
+
+    /// The automaton of a sorted list of words without repetition.
+    pub(crate) fn words(sorted: &[&[u8]], limit: usize) -> Result<Dfa, TooManyStates> {
+        // A state is the range of words that begin with what was read, and the number of bytes read.
+        let step = |&(from, to, depth): &(usize, usize, usize), byte: usize| {
+            let (range, byte) = (&sorted[from..to], byte as u8);
+            let low = range.partition_point(|word| word.get(depth).is_none_or(|&b| b < byte));
+            let high = range.partition_point(|word| word.get(depth).is_none_or(|&b| b <= byte));
+            (low < high).then_some((from + low, from + high, depth + 1))
+        };
+        let accepts =
+            |&(from, _, depth): &(usize, usize, usize)| sorted.get(from).is_some_and(|word| word.len() == depth);
+        Dfa::build(|byte| byte, 256, (0, sorted.len(), 0), limit, step, accepts)
+    }
+
+    /// The automaton that accepts only where `keep` says so too, and the old state of each of its states.
+    pub(crate) fn restricted(&self, keep: impl Fn(usize) -> bool) -> (Dfa, Vec<Option<u32>>) {
+        let mut dfa = self.clone();
+        for state in 1..dfa.len() {
+            dfa.accepting[state] &= keep(state);
+        }
+        let (dfa, renumbered) = trim(dfa);
+        let mut old = vec![None; dfa.len()];
+        for (state, &number) in (0u32..).zip(&renumbered).filter(|(_, number)| **number != 0) {
+            old[number as usize] = Some(state);
+        }
+        (dfa, old)
+    }
+
     /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
     pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
+        self.costs_to(|state| self.accepting[state], weight)
+    }
+
+    /// For each state the least total weight of bytes that leads to one of the given states.
+    pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool, weight: impl Fn(u8) -> u32) -> Vec<u32> {
         let mut weights = vec![u32::MAX; self.width];
         for byte in 0..=255u8 {
             let class = self.classes[byte as usize] as usize;
@@ -218,11 +347,9 @@ impl Dfa {
         // Dijkstra's algorithm from the accepting states backwards, with a bucket for each (small) distance.
         let mut costs = vec![NEVER; self.len()];
         let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
-        for state in 1..self.len() {
-            if self.accepting[state] {
-                costs[state] = 0;
-                buckets[0].push(state as u32);
-            }
+        for (state, cost) in costs.iter_mut().enumerate().skip(1).filter(|(state, _)| target(*state)) {
+            *cost = 0;
+            buckets[0].push(state as u32);
         }
         let mut distance = 0;
         while distance < buckets.len() {
@@ -253,9 +380,20 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
     width: usize,
     start: Option<S>,
     limit: usize,
-    mut step: impl FnMut(&S, usize) -> Option<S>,
+    step: impl FnMut(&S, usize) -> Option<S>,
     accepts: impl Fn(&S) -> bool,
 ) -> Result<Dfa, TooManyStates> {
+    Ok(explore_with_states(classes, width, start, limit, step, accepts)?.0)
+}
+
+fn explore_with_states<S: Clone + Eq + std::hash::Hash>(
+    classes: Box<[u8; 256]>,
+    width: usize,
+    start: Option<S>,
+    limit: usize,
+    mut step: impl FnMut(&S, usize) -> Option<S>,
+    accepts: impl Fn(&S) -> bool,
+) -> Result<(Dfa, Vec<Option<S>>), TooManyStates> {
     let mut numbers: HashMap<S, u32> = HashMap::new();
     let mut states: Vec<S> = Vec::new();
     let mut table: Vec<u32> = vec![0; width];
@@ -287,17 +425,18 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
         }
         done += 1;
     }
-    Ok(trim(Dfa {
-        classes,
-        width,
-        table,
-        accepting,
-        start: 1,
-    }))
+    let (dfa, renumbered) = trim(Dfa { classes, width, table, accepting, start: 1 });
+    let mut kept = vec![None; dfa.len()];
+    for (state, number) in states.into_iter().zip(&renumbered[1..]) {
+        if *number != 0 {
+            kept[*number as usize] = Some(state);
+        }
+    }
+    Ok((dfa, kept))
 }
 
 /// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
-fn trim(mut dfa: Dfa) -> Dfa {
+fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
     let (count, width) = (dfa.len(), dfa.width);
     let mut before: Vec<Vec<u32>> = vec![Vec::new(); count];
     for state in 1..count {
@@ -308,9 +447,7 @@ fn trim(mut dfa: Dfa) -> Dfa {
         }
     }
     let mut alive = dfa.accepting.clone();
-    let mut open: Vec<u32> = (1..count as u32)
-        .filter(|&state| alive[state as usize])
-        .collect();
+    let mut open: Vec<u32> = (1..count as u32).filter(|&state| alive[state as usize]).collect();
     while let Some(state) = open.pop() {
         for &from in &before[state as usize] {
             if !std::mem::replace(&mut alive[from as usize], true) {
@@ -328,16 +465,12 @@ fn trim(mut dfa: Dfa) -> Dfa {
     }
     let (mut table, mut accepting) = (vec![0; width], vec![false]);
     for state in (1..count).filter(|&state| alive[state]) {
-        table.extend(
-            dfa.table[state * width..(state + 1) * width]
-                .iter()
-                .map(|&next| renumbered[next as usize]),
-        );
+        table.extend(dfa.table[state * width..(state + 1) * width].iter().map(|&next| renumbered[next as usize]));
         accepting.push(dfa.accepting[state]);
     }
     dfa.start = renumbered.get(dfa.start as usize).copied().unwrap_or(0);
     (dfa.table, dfa.accepting) = (table, accepting);
-    dfa
+    (dfa, renumbered)
 }
 
 /// An automaton as a whole guide: a regex.
@@ -378,9 +511,7 @@ impl Automaton for Regular {
 
     fn is_final(&self, &state: &u32) -> bool {
         let row = state as usize * self.dfa.width;
-        self.dfa.table[row..row + self.dfa.width]
-            .iter()
-            .all(|&next| next == 0)
+        self.dfa.table[row..row + self.dfa.width].iter().all(|&next| next == 0)
     }
 
     fn key(&self, &state: &u32) -> u128 {
@@ -392,10 +523,7 @@ impl Automaton for Regular {
 mod tests {
     use super::*;
 
-    const LIMITS: DfaLimits = DfaLimits {
-        states: 1000,
-        bytes: 1 << 20,
-    };
+    const LIMITS: DfaLimits = DfaLimits { states: 1000, bytes: 1 << 20 };
 
     fn dfa(regex: &str) -> Dfa {
         Dfa::from_hir(&regex_syntax::parse(regex).expect("a regex"), LIMITS).expect("small")
@@ -404,9 +532,7 @@ mod tests {
     #[test]
     fn a_longer_alternative_is_not_shadowed_by_a_shorter_one() {
         let dfa = dfa("a|ab");
-        assert!(
-            dfa.accepts(b"a") && dfa.accepts(b"ab") && !dfa.accepts(b"b") && !dfa.accepts(b"abb")
-        );
+        assert!(dfa.accepts(b"a") && dfa.accepts(b"ab") && !dfa.accepts(b"b") && !dfa.accepts(b"abb"));
     }
 
     #[test]
@@ -421,22 +547,9 @@ mod tests {
         let (a, b) = (dfa("[ab]*a"), dfa("a[ab]*"));
         for word in ["", "a", "b", "ab", "ba", "aa", "aba", "bab", "c"] {
             let (x, y) = (a.accepts(word.as_bytes()), b.accepts(word.as_bytes()));
-            assert_eq!(
-                a.intersection(&b, 99)
-                    .expect("small")
-                    .accepts(word.as_bytes()),
-                x && y
-            );
-            assert_eq!(
-                a.union(&b, 99).expect("small").accepts(word.as_bytes()),
-                x || y
-            );
-            assert_eq!(
-                a.difference(&b, 99)
-                    .expect("small")
-                    .accepts(word.as_bytes()),
-                x && !y
-            );
+            assert_eq!(a.intersection(&b, 99).expect("small").accepts(word.as_bytes()), x && y);
+            assert_eq!(a.union(&b, 99).expect("small").accepts(word.as_bytes()), x || y);
+            assert_eq!(a.difference(&b, 99).expect("small").accepts(word.as_bytes()), x && !y);
         }
         assert!(a.difference(&a, 99).expect("small").is_empty());
     }

@@ -40,13 +40,8 @@ pub(crate) trait Automaton {
     }
 
     /// Adds the tokens after which the output can be completed in `left` bytes.
-    fn allowed_within(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &Self::State,
-        left: u32,
-        set: &mut TokenSet,
-    ) where
+    fn allowed_within(&self, vocabulary: &Vocabulary, state: &Self::State, left: u32, set: &mut TokenSet)
+    where
         Self: Sized,
     {
         walk::walk_within(self, vocabulary.trie(), 0, state, left, set);

@@ -22,10 +22,7 @@ impl Plan {
     /// The plan for `state`; `None` where the completion is too long to be worth it.
     pub(crate) fn new<A: Automaton>(automaton: &A, trie: &Trie, state: &A::State) -> Option<Plan> {
         let bytes = shortest(automaton, state)?;
-        Some(Plan {
-            tokens: fewest_tokens(trie, &bytes)?.into(),
-            next: 0,
-        })
+        Some(Plan { tokens: fewest_tokens(trie, &bytes)?.into(), next: 0 })
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -38,10 +35,7 @@ impl Plan {
 
     /// What is left of the plan after its head.
     pub(crate) fn tail(&self) -> Plan {
-        Plan {
-            tokens: self.tokens.clone(),
-            next: (self.next + 1).min(self.tokens.len()),
-        }
+        Plan { tokens: self.tokens.clone(), next: (self.next + 1).min(self.tokens.len()) }
     }
 }
 
@@ -83,10 +77,10 @@ fn fewest_tokens(trie: &Trie, bytes: &[u8]) -> Option<Vec<u32>> {
                 Some(child) => node = child,
                 None => break,
             }
-            if let (Some(&token), Some((rest, _, _))) = (trie.own(node).first(), best[end + 1]) {
-                if best[start].is_none_or(|(count, _, _)| rest + 1 < count) {
-                    best[start] = Some((rest + 1, token, end + 1 - start));
-                }
+            if let (Some(&token), Some((rest, _, _))) = (trie.own(node).first(), best[end + 1])
+                && best[start].is_none_or(|(count, _, _)| rest + 1 < count)
+            {
+                best[start] = Some((rest + 1, token, end + 1 - start));
             }
         }
     }

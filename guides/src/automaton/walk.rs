@@ -6,13 +6,7 @@ use crate::trie::Trie;
 
 /// Adds every token below `node` along whose remaining bytes the automaton can go from `state`. Returns the
 /// greatest cost after any of them (0 if there is none).
-pub(crate) fn walk<A: Automaton>(
-    automaton: &A,
-    trie: &Trie,
-    node: u32,
-    state: &A::State,
-    set: &mut TokenSet,
-) -> u32 {
+pub(crate) fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, set: &mut TokenSet) -> u32 {
     let mut reach = 0;
     for child in trie.children(node) {
         if let Some(next) = automaton.step(state, trie.byte(child)) {

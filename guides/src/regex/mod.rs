@@ -29,21 +29,14 @@ pub(crate) fn whole(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<
 }
 
 /// The automaton of the texts in which the regex matches somewhere.
-pub(crate) fn anywhere(
-    regex: &str,
-    dialect: Dialect,
-    limits: DfaLimits,
-) -> Result<Dfa, RegexError> {
+pub(crate) fn anywhere(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
     let any = Hir::repetition(regex_syntax::hir::Repetition {
         min: 0,
         max: None,
         greedy: true,
         sub: Box::new(Hir::dot(regex_syntax::hir::Dot::AnyChar)),
     });
-    Ok(Dfa::from_hir(
-        &Hir::concat(vec![any.clone(), parse(regex, dialect)?, any]),
-        limits,
-    )?)
+    Ok(Dfa::from_hir(&Hir::concat(vec![any.clone(), parse(regex, dialect)?, any]), limits)?)
 }
 
 fn parse(regex: &str, dialect: Dialect) -> Result<Hir, RegexError> {

@@ -63,9 +63,7 @@ impl Reader {
     }
 
     fn looking_at(&self, text: &str) -> bool {
-        text.chars()
-            .enumerate()
-            .all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
+        text.chars().enumerate().all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
     }
 
     fn take(&mut self, text: &str) -> bool {
@@ -175,17 +173,11 @@ impl Reader {
         }
         if self.looking_at("?P=") || self.looking_at("?(") {
             self.at = start;
-            return Err(self.unsupported(
-                "backreference",
-                "not a regular language; spell the alternatives out",
-            ));
+            return Err(self.unsupported("backreference", "not a regular language; spell the alternatives out"));
         }
         if self.looking_at("?>") {
             self.at = start;
-            return Err(self.unsupported(
-                "atomic group",
-                "use (?:...) if backtracking does not matter",
-            ));
+            return Err(self.unsupported("atomic group", "use (?:...) if backtracking does not matter"));
         }
         if self.take("?#") {
             while self.peek().is_some_and(|c| c != ')') {
@@ -195,16 +187,11 @@ impl Reader {
             return Ok(false);
         }
         if self.take("?P<") || self.take("?<") {
-            while self
-                .peek()
-                .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
-            {
+            while self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
                 self.at += 1;
             }
             if !self.take(">") {
-                return Err(
-                    self.syntax("a group's name is letters, digits and '_', and ends with '>'")
-                );
+                return Err(self.syntax("a group's name is letters, digits and '_', and ends with '>'"));
             }
         } else if self.take("?:") {
         } else if self.take("?") {
@@ -212,11 +199,7 @@ impl Reader {
                 return Ok(false);
             }
         }
-        self.out.push_str(if self.flags.ignore_case {
-            "(?i:"
-        } else {
-            "(?-i:"
-        });
+        self.out.push_str(if self.flags.ignore_case { "(?i:" } else { "(?-i:" });
         self.depth += 1;
         self.alternatives()?;
         self.depth -= 1;
@@ -246,10 +229,9 @@ impl Reader {
                 // What Python does for text anyway.
                 Some('u') if on => {}
                 Some('m') => {
-                    return Err(self.unsupported(
-                        "(?m)",
-                        "'^' and '$' match at the ends of the text only; write \\n out",
-                    ));
+                    return Err(
+                        self.unsupported("(?m)", "'^' and '$' match at the ends of the text only; write \\n out")
+                    );
                 }
                 Some(':') => {
                     self.at += 1;
@@ -271,9 +253,7 @@ impl Reader {
                     return Ok(false);
                 }
                 _ => {
-                    return Err(self.syntax(
-                        "unknown group; known are (?:...), (?P<name>...), (?<name>...), (?i:...)",
-                    ));
+                    return Err(self.syntax("unknown group; known are (?:...), (?P<name>...), (?<name>...), (?i:...)"));
                 }
             }
             self.at += 1;
@@ -287,10 +267,9 @@ impl Reader {
         }
         self.out.push_str(written);
         if self.looking_at("+") {
-            return Err(self.unsupported(
-                "possessive quantifier",
-                "leave the second '+' out if backtracking does not matter",
-            ));
+            return Err(
+                self.unsupported("possessive quantifier", "leave the second '+' out if backtracking does not matter")
+            );
         }
         // Lazy or greedy: the same texts match.
         self.take("?");
@@ -314,10 +293,7 @@ impl Reader {
         }
         let number = |text: &str, default: Option<u32>| match text {
             "" => Ok(default),
-            text => text
-                .parse()
-                .map(Some)
-                .map_err(|_| self.syntax("a count of repetitions beyond 4294967295")),
+            text => text.parse().map(Some).map_err(|_| self.syntax("a count of repetitions beyond 4294967295")),
         };
         let (min, max) = (number(min, Some(0))?.unwrap_or(0), number(max, None)?);
         if max.is_some_and(|max| max < min) {
@@ -338,9 +314,7 @@ impl Reader {
                 self.out.push_str(r"(?-u:\b)");
                 Ok(false)
             }
-            Some('B') => {
-                Err(self.unsupported("\\B", "not supported; rewrite the regex without it"))
-            }
+            Some('B') => Err(self.unsupported("\\B", "not supported; rewrite the regex without it")),
             Some('A') if self.dialect == Dialect::Python => {
                 self.at += 2;
                 self.out.push_str(r"\A");
@@ -351,14 +325,10 @@ impl Reader {
                 self.out.push_str(r"\z");
                 Ok(false)
             }
-            Some('1'..='9') => Err(self.unsupported(
-                "backreference",
-                "not a regular language; spell the alternatives out",
-            )),
-            Some('k') => Err(self.unsupported(
-                "backreference",
-                "not a regular language; spell the alternatives out",
-            )),
+            Some('1'..='9') => {
+                Err(self.unsupported("backreference", "not a regular language; spell the alternatives out"))
+            }
+            Some('k') => Err(self.unsupported("backreference", "not a regular language; spell the alternatives out")),
             _ => {
                 match self.escape()? {
                     Escaped::Char(c) => self.literal(c),
@@ -384,7 +354,8 @@ impl Reader {
         let space = match self.dialect {
             Dialect::Python => r"\x{9}-\x{d}\x{20}".to_owned(),
             Dialect::Ecma => {
-                r"\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}".to_owned()
+                r"\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}"
+                    .to_owned()
             }
         };
         Ok(match c {
@@ -410,10 +381,7 @@ impl Reader {
             },
             'x' => Escaped::Char(self.hex(start, 2)?),
             'u' if self.take("{") => {
-                let length = self.chars[self.at..]
-                    .iter()
-                    .position(|&c| c == '}')
-                    .unwrap_or(0);
+                let length = self.chars[self.at..].iter().position(|&c| c == '}').unwrap_or(0);
                 let c = self.hex(start, length)?;
                 self.take("}");
                 Escaped::Char(c)
@@ -430,17 +398,13 @@ impl Reader {
     }
 
     fn hex_value(&mut self, start: usize, digits: usize) -> Result<u32, RegexError> {
-        let text: String = self.chars[self.at.min(self.chars.len())..]
-            .iter()
-            .take(digits)
-            .collect();
+        let text: String = self.chars[self.at.min(self.chars.len())..].iter().take(digits).collect();
         if digits == 0 || text.len() != digits || !text.chars().all(|c| c.is_ascii_hexdigit()) {
             self.at = start;
             return Err(self.syntax("an escape with too few hexadecimal digits"));
         }
         self.at += digits;
-        u32::from_str_radix(&text, 16)
-            .map_err(|_| RegexError::Syntax(start, "no such character".into()))
+        u32::from_str_radix(&text, 16).map_err(|_| RegexError::Syntax(start, "no such character".into()))
     }
 
     fn hex(&mut self, start: usize, digits: usize) -> Result<char, RegexError> {
@@ -455,24 +419,17 @@ impl Reader {
             let second = self.hex_value(start, 4)?;
             if (0xDC00..0xE000).contains(&second) {
                 let value = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                return char::from_u32(value)
-                    .ok_or_else(|| RegexError::Syntax(start, "no such character".into()));
+                return char::from_u32(value).ok_or_else(|| RegexError::Syntax(start, "no such character".into()));
             }
         }
         char::from_u32(first).ok_or_else(|| {
-            RegexError::Syntax(
-                start,
-                "half of a surrogate pair is no character; write the pair or \\u{...}".into(),
-            )
+            RegexError::Syntax(start, "half of a surrogate pair is no character; write the pair or \\u{...}".into())
         })
     }
 
     fn property(&mut self, letter: char, start: usize) -> Result<String, RegexError> {
         let name: String = if self.take("{") {
-            let length = self.chars[self.at..]
-                .iter()
-                .position(|&c| c == '}')
-                .unwrap_or(0);
+            let length = self.chars[self.at..].iter().position(|&c| c == '}').unwrap_or(0);
             let name = self.chars[self.at..self.at + length].iter().collect();
             self.at += length;
             if !self.take("}") {
@@ -482,14 +439,9 @@ impl Reader {
             name
         } else {
             self.at += 1;
-            self.chars
-                .get(self.at - 1)
-                .map(char::to_string)
-                .unwrap_or_default()
+            self.chars.get(self.at - 1).map(char::to_string).unwrap_or_default()
         };
-        let known = name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '=');
+        let known = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '=');
         let class = format!("\\{letter}{{{name}}}");
         if name.is_empty() || !known || regex_syntax::parse(&class).is_err() {
             self.at = start;
@@ -517,8 +469,7 @@ impl Reader {
             }
             first = false;
             let low = self.class_atom()?;
-            let ranged =
-                self.looking_at("-") && self.chars.get(self.at + 1).is_some_and(|&c| c != ']');
+            let ranged = self.looking_at("-") && self.chars.get(self.at + 1).is_some_and(|&c| c != ']');
             match low {
                 Escaped::Char(low) if ranged => {
                     let dash = self.at;
@@ -526,9 +477,7 @@ impl Reader {
                     match self.class_atom()? {
                         Escaped::Char(high) if high < low => {
                             self.at = dash;
-                            return Err(
-                                self.syntax("a range of characters that ends before it begins")
-                            );
+                            return Err(self.syntax("a range of characters that ends before it begins"));
                         }
                         Escaped::Char(high) => ranges.push((low, high)),
                         // `a-\d`: three members, the middle one a hyphen.
@@ -593,10 +542,7 @@ mod tests {
     use super::Dialect::{self, Ecma, Python};
     use crate::automaton::dfa::{Dfa, DfaLimits};
 
-    const LIMITS: DfaLimits = DfaLimits {
-        states: 10_000,
-        bytes: 1 << 22,
-    };
+    const LIMITS: DfaLimits = DfaLimits { states: 10_000, bytes: 1 << 22 };
 
     fn python(regex: &str) -> Dfa {
         whole(regex, Python, LIMITS).expect(regex)
@@ -605,16 +551,10 @@ mod tests {
     fn matches(regex: &str, dialect: Dialect, yes: &[&str], no: &[&str]) {
         let dfa = anywhere(regex, dialect, LIMITS).expect(regex);
         for text in yes {
-            assert!(
-                dfa.accepts(text.as_bytes()),
-                "{regex} should match {text:?}"
-            );
+            assert!(dfa.accepts(text.as_bytes()), "{regex} should match {text:?}");
         }
         for text in no {
-            assert!(
-                !dfa.accepts(text.as_bytes()),
-                "{regex} should not match {text:?}"
-            );
+            assert!(!dfa.accepts(text.as_bytes()), "{regex} should not match {text:?}");
         }
     }
 
@@ -631,18 +571,8 @@ mod tests {
 
     #[test]
     fn spellings_of_python_and_ecma_are_understood() {
-        matches(
-            r"^\d{3}-\d{4}$",
-            Ecma,
-            &["555-1234"],
-            &["5555-1234", "٥55-1234"],
-        );
-        matches(
-            r"^(?P<year>\d{4})\/(?<m>\d\d)$",
-            Python,
-            &["2024/05"],
-            &["2024-05"],
-        );
+        matches(r"^\d{3}-\d{4}$", Ecma, &["555-1234"], &["5555-1234", "٥55-1234"]);
+        matches(r"^(?P<year>\d{4})\/(?<m>\d\d)$", Python, &["2024/05"], &["2024-05"]);
         matches(r"^[\w-]+$", Ecma, &["a-b_c"], &["a b"]);
         matches(r"^[a-\d]$", Ecma, &["a", "-", "7"], &["b"]);
         matches(r"^[[&&~~-]$", Ecma, &["[", "&", "~", "-"], &["a"]);
@@ -682,24 +612,8 @@ mod tests {
 
     #[test]
     fn broken_regexes_are_refused() {
-        for regex in [
-            "(",
-            ")",
-            "a**",
-            "*a",
-            "[a",
-            "[b-a]",
-            "a{3,2}",
-            "\\",
-            "\\q",
-            "\\p{Nope}",
-            "(?P<x",
-            "\\x1",
-        ] {
-            assert!(
-                matches!(whole(regex, Python, LIMITS), Err(RegexError::Syntax(..))),
-                "{regex}"
-            );
+        for regex in ["(", ")", "a**", "*a", "[a", "[b-a]", "a{3,2}", "\\", "\\q", "\\p{Nope}", "(?P<x", "\\x1"] {
+            assert!(matches!(whole(regex, Python, LIMITS), Err(RegexError::Syntax(..))), "{regex}");
         }
     }
 }

@@ -1,0 +1,40 @@
+//! A short list that is nearly always of length one.
+
+use std::sync::Arc;
+
+/// At least one item; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Few<T> {
+    One(T),
+    Many(Arc<[T]>),
+}
+
+impl<T: Clone> Few<T> {
+    /// `None` if the list is empty.
+    pub(crate) fn from_vec(mut list: Vec<T>) -> Option<Few<T>> {
+        match list.len() {
+            0 => None,
+            1 => list.pop().map(Few::One),
+            _ => Some(Few::Many(list.into())),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Few::One(item) => std::slice::from_ref(item),
+            Few::Many(items) => items,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.as_slice().iter()
+    }
+
+    /// What `map` makes of the items, without allocation where there is one.
+    pub(crate) fn filter_map<U: Clone>(&self, mut map: impl FnMut(&T) -> Option<U>) -> Option<Few<U>> {
+        match self {
+            Few::One(item) => map(item).map(Few::One),
+            Few::Many(items) => Few::from_vec(items.iter().filter_map(map).collect()),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The formats of JSON Schema as regular languages.
+
+use crate::automaton::dfa::{Dfa, DfaLimits};
+use crate::regex::{self, Dialect, RegexError};
+
+/// The strings of a format; `None` if it is not enforced or no draft defines it.
+pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
+    let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);
+    match name {
+        "date" => whole(&date()),
+        "time" => whole(&time()),
+        "date-time" => whole(&format!("{}[Tt]{}", date(), time())),
+        "duration" => whole(DURATION),
+        "uuid" => whole("[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
+        "ipv4" => whole(&ipv4()),
+        "ipv6" => whole(&ipv6()),
+        "hostname" => {
+            // Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1). Those that begin
+            // with "xn--" are names only if they decode to one, which is not looked into: none is written.
+            let names = regex::whole(&hostname(), Dialect::Ecma, limits)?;
+            let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
+            Ok(Some(names.difference(&reserved, limits.states)?))
+        }
+        "email" => whole(&format!("{}@{}", local_part(), mail_domain())),
+        "uri" => whole(&uri(false)),
+        "uri-reference" => whole(&uri(true)),
+        "json-pointer" => whole(JSON_POINTER),
+        "relative-json-pointer" => whole(&format!("(0|[1-9][0-9]*)(#|{JSON_POINTER})")),
+        _ => Ok(None),
+    }
+}
+
+/// The greatest number of characters of the strings of a format, beside its language.
+pub(crate) fn longest(name: &str) -> Option<u32> {
+    (name == "hostname").then_some(253)
+}
+
+/// Whether a draft of JSON Schema defines the format.
+pub(crate) fn is_defined(name: &str) -> bool {
+    [
+        "date",
+        "time",
+        "date-time",
+        "duration",
+        "uuid",
+        "ipv4",
+        "ipv6",
+        "ip-address",
+        "hostname",
+        "host-name",
+        "email",
+        "uri",
+        "uri-reference",
+        "json-pointer",
+        "relative-json-pointer",
+        "idn-email",
+        "idn-hostname",
+        "iri",
+        "iri-reference",
+        "uri-template",
+        "regex",
+    ]
+    .contains(&name)
+}
+
+const JSON_POINTER: &str = "(/([^~/]|~[01])*)*";
+
+/// RFC 3339, appendix A.
+const DURATION: &str = concat!(
+    "P(",
+    "[0-9]+W",
+    "|([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))?",
+    "|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)",
+    ")"
+);
+
+/// RFC 3339 full-date: days that the month has, and the 29th of February in leap years.
+fn date() -> String {
+    let leap = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29";
+    let days =
+        "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
+    format!("([0-9]{{4}}-{days}|{leap})")
+}
+
+/// RFC 3339 full-time. Of the leap seconds, which fall on 23:59:60 UTC, those that are written in UTC.
+fn time() -> String {
+    let usual = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
+    let leap = "23:59:60(\\.[0-9]+)?([Zz]|[+-]00:00)";
+    format!("({usual}|{leap})")
+}
+
+/// RFC 2673, section 3.2: four numbers up to 255 without leading zeros.
+fn ipv4() -> String {
+    let byte = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    format!("{byte}(\\.{byte}){{3}}")
+}
+
+/// RFC 4291, section 2.2.
+fn ipv6() -> String {
+    let (group, v4) = ("[0-9A-Fa-f]{1,4}", ipv4());
+    let last = format!("({group}:{group}|{v4})");
+    let mut forms = vec![format!("({group}:){{6}}{last}")];
+    // `::` with so many groups before it; after it as many as leave room for at least one group of zeros.
+    for before in 0..=7 {
+        let head = if before == 0 { String::new() } else { format!("{group}(:{group}){{{}}}", before - 1) };
+        let room = 7 - before;
+        let mut tails = vec![String::new()];
+        for after in 1..=room {
+            tails.push(format!("({group}:){{{}}}{group}", after - 1));
+            if after >= 2 {
+                tails.push(format!("({group}:){{{}}}{v4}", after - 2));
+            }
+        }
+        forms.push(format!("{head}::({})", tails.join("|")));
+    }
+    format!("({})", forms.join("|"))
+}
+
+/// RFC 1123, section 2.1: labels of letters, digits and inner hyphens, at most 63 each.
+fn hostname() -> String {
+    let label = "[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?";
+    format!("{label}(\\.{label})*")
+}
+
+/// RFC 5321, section 4.1.2: dot-atom or quoted string.
+fn local_part() -> String {
+    let atom = "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+";
+    let quoted = r#""([ !#-\[\]-~]|\\[ -~])*""#;
+    format!("({atom}(\\.{atom})*|{quoted})")
+}
+
+fn mail_domain() -> String {
+    let label = "[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?";
+    format!("({label}(\\.{label})*|\\[{}\\]|\\[IPv6:{}\\])", ipv4(), ipv6())
+}
+
+/// RFC 3986, appendix A; `reference` allows relative references too.
+fn uri(reference: bool) -> String {
+    let unreserved = r"0-9A-Za-z._~\-";
+    let sub = "!$&'()*+,;=";
+    let percent = "%[0-9A-Fa-f]{2}";
+    let pchar = format!("([{unreserved}{sub}:@]|{percent})");
+    let host =
+        format!("(\\[({}|[vV][0-9A-Fa-f]+\\.[{unreserved}{sub}:]+)\\]|([{unreserved}{sub}]|{percent})*)", ipv6());
+    let authority = format!("(([{unreserved}{sub}:]|{percent})*@)?{host}(:[0-9]*)?");
+    let abempty = format!("(/{pchar}*)*");
+    let absolute = format!("/({pchar}+(/{pchar}*)*)?");
+    let rootless = format!("{pchar}+(/{pchar}*)*");
+    let tail = format!("(\\?({pchar}|[/?])*)?(#({pchar}|[/?])*)?");
+    let full = format!("[A-Za-z][0-9A-Za-z+.-]*:(//{authority}{abempty}|{absolute}|{rootless}|){tail}");
+    if !reference {
+        return full;
+    }
+    let first = format!("([{unreserved}{sub}@]|{percent})+");
+    format!("({full}|(//{authority}{abempty}|{absolute}|{first}(/{pchar}*)*|){tail})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, yes: &[&str], no: &[&str]) {
+        let limits = DfaLimits { states: 50_000, bytes: 16 << 20 };
+        let dfa = language(name, limits).expect("small").expect("enforced");
+        for text in yes {
+            assert!(dfa.accepts(text.as_bytes()), "{text} is a {name}");
+        }
+        for text in no {
+            assert!(!dfa.accepts(text.as_bytes()), "{text} is no {name}");
+        }
+    }
+
+    #[test]
+    fn formats_hold_what_their_standards_say() {
+        check(
+            "date",
+            &["2024-02-29", "2000-02-29", "1999-12-31"],
+            &["2023-02-29", "1900-02-29", "2024-04-31", "2024-1-1", "24-01-01"],
+        );
+        check(
+            "time",
+            &["08:30:06Z", "23:59:60Z", "15:59:59.123-08:00", "23:59:60.5+00:00"],
+            &["08:30:06", "24:00:00Z", "22:59:60Z", "08:30Z", "23:59:60+01:00"],
+        );
+        check(
+            "date-time",
+            &["1963-06-19T08:30:06.283185Z", "1990-12-31t23:59:60z"],
+            &["1963-06-19 08:30:06Z", "2013-350T01:01:01"],
+        );
+        check("duration", &["P4DT12H30M5S", "P1Y2M", "PT36H", "P2W"], &["P", "PT", "P1D2H", "P1Y2W", "4D", "P1YT"]);
+        check(
+            "uuid",
+            &["2EB8AA08-AA98-11EA-B4AA-73B441D16380"],
+            &["2eb8aa08aa9811eab4aa73b441d16380", "2eb8aa08-aa98-11ea-b4ga-73b441d16380"],
+        );
+        check("ipv4", &["192.168.0.1", "0.0.0.0"], &["256.1.1.1", "01.1.1.1", "1.1.1", "1.1.1.1."]);
+        check(
+            "ipv6",
+            &["::1", "::", "1:2:3:4:5:6:7:8", "::ffff:192.168.0.1", "1::8", "1:2:3:4:5:6:7::"],
+            &["1:2:3:4:5:6:7", "::1::", "12345::", "1:2:3:4:5:6:7:8::", "1:2:3:4:5:6:1.2.3.4.5"],
+        );
+        check("hostname", &["www.example.com", "a", "1host"], &["-a", "a-", "xn--x", "a..b", ".a", "a_b", ""]);
+        check(
+            "email",
+            &["joe.bloggs@example.com", "\"joe bloggs\"@example.com", "te~st@example.com", "a@[127.0.0.1]"],
+            &[".a@b", "a..b@c", "a", "a@"],
+        );
+        check(
+            "uri",
+            &["http://foo.bar/?baz=qux#quux", "urn:oasis:names", "http://[::1]:80/", "mailto:a@b.c"],
+            &["//foo.bar", "/abc", "http:// x", "a b", "http://a/%zz"],
+        );
+        check("uri-reference", &["/abc", "//foo.bar/?baz", "abc", "#frag", ""], &["\\\\WINDOWS", "#fr\\ag", ":a"]);
+        check("json-pointer", &["/foo/bar~0/baz~1/%a", "", "//"], &["/foo/bar~", "/~2", "foo"]);
+        check("relative-json-pointer", &["1", "0/foo", "2#"], &["/foo", "-1/foo", "01", "0##"]);
+    }
+}

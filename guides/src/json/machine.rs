@@ -1,0 +1,738 @@
+//! The pushdown automaton that reads a JSON text against the alternatives of a schema.
+
+use super::analysis::Analysis;
+use super::few::Few;
+use super::shape::{self, Additional, Array, Object, Schema, SchemaId, ShapeId};
+use super::state::{
+    At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
+};
+use super::strings::{Decoder, StringState, Strings};
+use crate::automaton::{Automaton, dfa::NEVER};
+use crate::compiler::{Options, Whitespace};
+use std::sync::Arc;
+
+/// Differences between counts beyond this look alike to a mask: no token is so long.
+const FAR: u32 = 4096;
+
+#[derive(Debug)]
+pub(crate) struct JsonMachine {
+    schemas: Vec<Schema>,
+    objects: Vec<Object>,
+    arrays: Vec<Array>,
+    root: SchemaId,
+    spaces: bool,
+}
+
+/// What a root value returns to.
+const DONE: Item = Item { shape: 0, at: 0, schema: 0 };
+
+impl JsonMachine {
+    pub(crate) fn new(analysis: Analysis, options: &Options) -> JsonMachine {
+        let Analysis { schemas, objects, arrays, root } = analysis;
+        JsonMachine { schemas, objects, arrays, root, spaces: options.whitespace == Whitespace::Optional }
+    }
+
+    /// Memory in bytes, roughly.
+    pub(crate) fn size(&self) -> usize {
+        let schemas: usize = self
+            .schemas
+            .iter()
+            .map(|schema| {
+                200 + schema.literals.iter().map(|literal| literal.len() + 16).sum::<usize>()
+                    + schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2).sum::<usize>()
+                    + schema.strings.iter().map(|strings| strings.characters.dfa.size() * 2).sum::<usize>()
+            })
+            .sum();
+        let objects: usize = self
+            .objects
+            .iter()
+            .map(|object| {
+                200 + object.properties.iter().map(|property| property.name.len() * 2 + 100).sum::<usize>()
+                    + object
+                        .additional
+                        .iter()
+                        .map(|additional| additional.keys.characters.dfa.size() * 2)
+                        .sum::<usize>()
+            })
+            .sum();
+        schemas + objects + self.arrays.iter().map(|array| 100 + array.prefix.len() * 4).sum::<usize>()
+    }
+
+    fn schema(&self, id: SchemaId) -> &Schema {
+        &self.schemas[id as usize]
+    }
+
+    fn object(&self, id: ShapeId) -> &Object {
+        &self.objects[id as usize]
+    }
+
+    fn array(&self, id: ShapeId) -> &Array {
+        &self.arrays[id as usize]
+    }
+
+    fn cost_of(&self, id: SchemaId) -> u32 {
+        self.schemas[id as usize].cost
+    }
+
+    // Costs ----------------------------------------------------------------------------------------------------------
+
+    /// Least bytes that close the container in this alternative.
+    fn close_cost(&self, level: &Level, item: &Item, count: u32, first: bool) -> u32 {
+        let cost = |id| self.cost_of(id);
+        match level.kind {
+            LevelKind::Root => 0,
+            LevelKind::Object => {
+                self.object(item.shape).cost_to_close(item.at, count, seen_count(&level.seen), first, &cost)
+            }
+            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, first, &cost),
+        }
+    }
+
+    /// Least bytes that complete the output once the container with this schema is closed.
+    fn exit_cost(level: &Level, schema: SchemaId) -> u32 {
+        match &level.parent {
+            None => 0,
+            Some(parent) => parent.exits.iter().find(|(id, _)| *id == schema).map_or(NEVER, |(_, cost)| *cost),
+        }
+    }
+
+    /// Least bytes that complete the output after an entry after which the container goes on like this.
+    fn rest_cost(&self, level: &Level, next: &Item) -> u32 {
+        if level.kind == LevelKind::Root {
+            return 0;
+        }
+        shape::add(self.close_cost(level, next, level.count + 1, false), Self::exit_cost(level, next.schema))
+    }
+
+    /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
+    fn pending_cost(&self, level: &Level, pending: &Few<Choice>) -> u32 {
+        pending
+            .iter()
+            .map(|choice| shape::add(self.cost_of(choice.schema), self.rest_cost(level, &choice.next)))
+            .min()
+            .unwrap_or(NEVER)
+    }
+
+    fn scalar_cost(&self, scalar: &Scalar) -> u32 {
+        let schema = self.schema(scalar.schema);
+        match scalar.reader {
+            Reader::Literal { low, high, depth } => schema.literals[low as usize..high as usize]
+                .iter()
+                .map(|literal| literal.len() as u32 - depth)
+                .min()
+                .unwrap_or(NEVER),
+            Reader::Number { state } => schema.numbers.as_ref().map_or(NEVER, |numbers| numbers.costs[state as usize]),
+            Reader::String { index, ref state } => schema.strings[index as usize].cost(state),
+        }
+    }
+
+    fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> u32 {
+        let object = self.object(key.item.shape);
+        let rest = match key.reader {
+            KeyReader::Named { low, high, depth } => object.sorted[low as usize..high as usize]
+                .iter()
+                .filter(|&&index| self.may_come(level, object, &key.item, index))
+                .map(|&index| {
+                    let property = &object.properties[index as usize];
+                    let next = Item { at: index + 1, ..key.item };
+                    let value = shape::add(self.cost_of(property.schema), property.spelling.len() as u32 - depth + 1);
+                    shape::add(value, self.close_cost(level, &next, level.count + 1, false))
+                })
+                .min()
+                .unwrap_or(NEVER),
+            KeyReader::Additional(ref state) => match &object.additional {
+                None => NEVER,
+                Some(additional) => {
+                    let next = Item { at: object.properties.len() as u32, ..key.item };
+                    let others = seen_count(&level.seen) + 1;
+                    let close = object.cost_to_close(next.at, level.count + 1, others, false, &|id| self.cost_of(id));
+                    additional_cost(additional, object, &level.seen, state, text, &|id| self.cost_of(id))
+                        .map_or(NEVER, |cost| shape::add(cost, close))
+                }
+            },
+        };
+        shape::add(rest, Self::exit_cost(level, key.item.schema))
+    }
+
+    // Objects --------------------------------------------------------------------------------------------------------
+
+    /// Whether the named property with this index can be the next entry.
+    fn may_come(&self, level: &Level, object: &Object, item: &Item, index: u32) -> bool {
+        if index < item.at || index > object.next_required[item.at as usize] {
+            return false;
+        }
+        let property = &object.properties[index as usize];
+        let others = seen_count(&level.seen);
+        self.cost_of(property.schema) != NEVER
+            && object.cost_to_close(index + 1, level.count + 1, others, false, &|id| self.cost_of(id)) != NEVER
+    }
+
+    /// Whether keys that are not named can come next.
+    fn may_add(&self, level: &Level, object: &Object, item: &Item) -> bool {
+        let count = object.properties.len() as u32;
+        if object.next_required[item.at as usize] != count {
+            return false;
+        }
+        let others = seen_count(&level.seen) + 1;
+        object.additional.is_some()
+            && object.cost_to_close(count, level.count + 1, others, false, &|id| self.cost_of(id)) != NEVER
+    }
+
+    /// The keys that can come next, after the opening quote.
+    fn keys(&self, level: &Level, items: &Few<Item>) -> Option<At> {
+        let mut keys = Vec::new();
+        for item in items.iter() {
+            let object = self.object(item.shape);
+            let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
+            if object.sorted.iter().any(|&index| self.may_come(level, object, item, index)) {
+                keys.push(Key { item: *item, reader: named });
+            }
+            if let (true, Some(additional)) = (self.may_add(level, object, item), &object.additional) {
+                let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
+                if additional_cost(additional, object, &level.seen, &state, &[], &|id| self.cost_of(id)).is_some() {
+                    keys.push(Key { item: *item, reader: KeyReader::Additional(state) });
+                }
+            }
+        }
+        Some(At::Key { keys: Few::from_vec(keys)?, text: Arc::from([]) })
+    }
+
+    fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {
+        let level = &state.level;
+        let mut text_after: Option<Arc<[u8]>> = None;
+        let mut choices: Vec<Choice> = Vec::new();
+        let mut added = false;
+        let next = keys.filter_map(|key| {
+            let object = self.object(key.item.shape);
+            match key.reader {
+                KeyReader::Named { low, high, depth } => {
+                    let range = &object.sorted[low as usize..high as usize];
+                    let at = |index: &u32| object.properties[*index as usize].spelling.get(depth as usize).copied();
+                    let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
+                    let to = range.partition_point(|index| at(index).is_none_or(|b| b <= byte));
+                    let index =
+                        *range[from..to].iter().find(|&&index| self.may_come(level, object, &key.item, index))?;
+                    let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
+                    let property = &object.properties[index as usize];
+                    if property.spelling.len() as u32 == depth {
+                        choices.push(Choice { schema: property.schema, next: Item { at: index + 1, ..key.item } });
+                        return None;
+                    }
+                    Some(Key { reader: KeyReader::Named { low, high, depth }, ..*key })
+                }
+                KeyReader::Additional(ref at) => {
+                    let additional = object.additional.as_ref()?;
+                    let next = additional.keys.step(at, byte)?;
+                    if next.decoder == Decoder::Closed {
+                        if is_used(object, &level.seen, text) {
+                            return None;
+                        }
+                        let class = additional.classes.get(additional.class_of[at.state as usize] as usize)?;
+                        let next = Item { at: object.properties.len() as u32, ..key.item };
+                        choices.push(Choice { schema: class.schema, next });
+                        added = true;
+                        return None;
+                    }
+                    let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
+                    let key = Key { reader: KeyReader::Additional(next), ..*key };
+                    additional_cost(additional, object, &level.seen, &next, text, &|id| self.cost_of(id)).map(|_| key)
+                }
+            }
+        });
+        if let Some(keys) = next {
+            let text = text_after.unwrap_or_else(|| text.clone());
+            return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
+        }
+        choices.dedup();
+        let pending = Few::from_vec(choices)?;
+        let mut level = level.clone();
+        if added {
+            let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
+            let place = seen.partition_point(|other| **other < **text);
+            seen.insert(place, Box::from(&**text));
+            level.seen = Some(Arc::new(seen));
+        }
+        Some(JsonState { level, at: At::Colon { pending, space: false } })
+    }
+
+    // Values ---------------------------------------------------------------------------------------------------------
+
+    /// The schemas of the next entry of an array, and how it goes on.
+    fn array_choices(&self, level: &Level, items: &Few<Item>) -> Option<Few<Choice>> {
+        items.filter_map(|item| {
+            let array = self.array(item.shape);
+            let schema = array.item(item.at);
+            let next = Item { at: (item.at + 1).min(array.prefix.len() as u32), ..*item };
+            (level.count < array.max && self.cost_of(schema) != NEVER).then_some(Choice { schema, next })
+        })
+    }
+
+    fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
+        match byte {
+            b'{' => self.push(level, pending, LevelKind::Object),
+            b'[' => self.push(level, pending, LevelKind::Array),
+            byte => {
+                let mut machines = Vec::new();
+                for (i, choice) in pending.iter().enumerate() {
+                    if pending.as_slice()[..i].iter().any(|other| other.schema == choice.schema) {
+                        continue;
+                    }
+                    let schema = self.schema(choice.schema);
+                    let mut add = |reader| {
+                        if let Some(reader) = self.step_reader(schema, reader, byte) {
+                            machines.push(Scalar { schema: choice.schema, reader });
+                        }
+                    };
+                    if !schema.literals.is_empty() {
+                        add(Reader::Literal { low: 0, high: schema.literals.len() as u32, depth: 0 });
+                    }
+                    if let Some(numbers) = &schema.numbers {
+                        add(Reader::Number { state: numbers.dfa.start() });
+                    }
+                    for (index, strings) in (0..).zip(&schema.strings) {
+                        add(Reader::String { index, state: strings.start() });
+                    }
+                }
+                let machines = Few::from_vec(machines)?;
+                Some(
+                    self.settled(JsonState {
+                        level: level.clone(),
+                        at: At::Scalar { pending: pending.clone(), machines },
+                    }),
+                )
+            }
+        }
+    }
+
+    /// Opens a container for those that are pending and can be one.
+    fn push(&self, level: &Level, pending: &Few<Choice>, kind: LevelKind) -> Option<JsonState> {
+        let mut items: Vec<Item> = Vec::new();
+        for choice in pending.iter() {
+            let schema = self.schema(choice.schema);
+            let shapes = if kind == LevelKind::Object { &schema.objects } else { &schema.arrays };
+            for &shape in shapes {
+                let item = Item { shape, at: 0, schema: choice.schema };
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
+        let items = Few::from_vec(items)?;
+        let mut exits: Vec<(SchemaId, u32)> = Vec::new();
+        for choice in pending.iter() {
+            let cost = self.rest_cost(level, &choice.next);
+            match exits.iter_mut().find(|(schema, _)| *schema == choice.schema) {
+                Some((_, least)) => *least = cost.min(*least),
+                None => exits.push((choice.schema, cost)),
+            }
+        }
+        let mut print = Fingerprint::new();
+        self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
+        print.add(pending.as_slice());
+        let parent = Parent {
+            level: level.clone(),
+            pending: pending.clone(),
+            exits: Few::from_vec(exits)?,
+            fingerprint: print.value(),
+        };
+        let level = Level { kind, count: 0, seen: None, parent: Some(Arc::new(parent)) };
+        Some(JsonState { level, at: At::Open { items, space: false } })
+    }
+
+    /// Closes the innermost container in those alternatives that allow it.
+    fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
+        let parent = level.parent.as_ref()?;
+        let closes = |item: &&Item| {
+            let (min, required) = match level.kind {
+                LevelKind::Object => {
+                    let object = self.object(item.shape);
+                    (object.min, object.next_required[item.at as usize] != object.properties.len() as u32)
+                }
+                _ => (self.array(item.shape).min, false),
+            };
+            level.count >= min && !required
+        };
+        let accepted: Vec<SchemaId> = items.iter().filter(closes).map(|item| item.schema).collect();
+        self.value_done(&parent.level, &parent.pending, &accepted)
+    }
+
+    /// The state after a value that satisfies these schemas of those that were pending.
+    fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
+        if level.kind == LevelKind::Root {
+            return (!accepted.is_empty()).then(|| JsonState { level: level.clone(), at: At::End });
+        }
+        let mut items: Vec<Item> = Vec::new();
+        for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
+            if !items.contains(&choice.next) {
+                items.push(choice.next);
+            }
+        }
+        let level = Level { count: level.count + 1, ..level.clone() };
+        Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, space: false } })
+    }
+
+    fn step_reader(&self, schema: &Schema, reader: Reader, byte: u8) -> Option<Reader> {
+        match reader {
+            Reader::Literal { low, high, depth } => {
+                let range = &schema.literals[low as usize..high as usize];
+                let at = |literal: &[u8]| literal.get(depth as usize).copied();
+                let from = range.partition_point(|literal| at(literal).is_none_or(|b| b < byte));
+                let to = range.partition_point(|literal| at(literal).is_none_or(|b| b <= byte));
+                let (from, to) = (low + from as u32, low + to as u32);
+                (from < to).then_some(Reader::Literal { low: from, high: to, depth: depth + 1 })
+            }
+            Reader::Number { state } => {
+                let state = schema.numbers.as_ref()?.dfa.next(state, byte);
+                (state != 0).then_some(Reader::Number { state })
+            }
+            Reader::String { index, ref state } => {
+                let state = schema.strings[index as usize].step(state, byte)?;
+                Some(Reader::String { index, state })
+            }
+        }
+    }
+
+    /// Whether the value is complete, and whether it can go on.
+    fn finished(&self, scalar: &Scalar) -> (bool, bool) {
+        let schema = self.schema(scalar.schema);
+        match scalar.reader {
+            Reader::Literal { low, high, depth } => {
+                let complete = schema.literals[low as usize].len() as u32 == depth;
+                (complete, !complete || high - low > 1)
+            }
+            Reader::Number { state } => {
+                (schema.numbers.as_ref().is_some_and(|numbers| numbers.dfa.accepts_at(state)), true)
+            }
+            Reader::String { ref state, .. } => {
+                let closed = state.decoder == Decoder::Closed;
+                (closed, !closed)
+            }
+        }
+    }
+
+    /// Ends a scalar that is complete and cannot go on.
+    fn settled(&self, state: JsonState) -> JsonState {
+        let At::Scalar { pending, machines } = &state.at else { return state };
+        if machines.iter().any(|scalar| self.finished(scalar).1) {
+            return state;
+        }
+        self.scalar_done(&state.level, pending, machines).unwrap_or(state)
+    }
+
+    /// The state after a scalar that ends here.
+    fn scalar_done(&self, level: &Level, pending: &Few<Choice>, machines: &Few<Scalar>) -> Option<JsonState> {
+        let complete = machines.iter().filter(|scalar| self.finished(scalar).0);
+        let accepted: Vec<SchemaId> = complete.map(|scalar| scalar.schema).collect();
+        self.value_done(level, pending, &accepted)
+    }
+
+    fn step_scalar(
+        &self,
+        state: &JsonState,
+        pending: &Few<Choice>,
+        machines: &Few<Scalar>,
+        byte: u8,
+    ) -> Option<JsonState> {
+        let next = machines.filter_map(|scalar| {
+            let reader = self.step_reader(self.schema(scalar.schema), scalar.reader, byte)?;
+            Some(Scalar { reader, ..*scalar })
+        });
+        match next {
+            Some(machines) => {
+                let at = At::Scalar { pending: pending.clone(), machines };
+                Some(self.settled(JsonState { level: state.level.clone(), at }))
+            }
+            // A number ends where something else begins.
+            None => self.step(&self.scalar_done(&state.level, pending, machines)?, byte),
+        }
+    }
+
+    fn step_after(&self, level: &Level, items: &Few<Item>, byte: u8) -> Option<JsonState> {
+        match (level.kind, byte) {
+            (LevelKind::Object, b'}') | (LevelKind::Array, b']') => self.pop(level, items),
+            (LevelKind::Object, b',') => {
+                let cost = |id| self.cost_of(id);
+                let others = seen_count(&level.seen);
+                let items = items.filter_map(|item| {
+                    let object = self.object(item.shape);
+                    (object.cost_after_comma(item.at, level.count, others, &cost) != NEVER).then_some(*item)
+                })?;
+                Some(JsonState { level: level.clone(), at: At::Comma { items, space: false } })
+            }
+            (LevelKind::Array, b',') => {
+                let pending = self.array_choices(level, items)?;
+                Some(JsonState { level: level.clone(), at: At::Value { pending, space: false } })
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds to a key of masks what the counts of a container mean for the alternatives.
+    fn print_level<'a>(&self, level: &Level, items: impl ExactSizeIterator<Item = &'a Item>, print: &mut Fingerprint) {
+        print.add((level.kind, level.parent.as_ref().map(|parent| parent.fingerprint)));
+        // With several alternatives the cheapest one can change with the count, however far the bounds are.
+        let far = if items.len() == 1 { FAR } else { u32::MAX };
+        for item in items {
+            let (min, max) = match level.kind {
+                LevelKind::Root => (0, u32::MAX),
+                LevelKind::Object => (self.object(item.shape).min, self.object(item.shape).max),
+                LevelKind::Array => (self.array(item.shape).min, self.array(item.shape).max),
+            };
+            print.add((min.saturating_sub(level.count).min(far), max.saturating_sub(level.count).min(far)));
+        }
+        print.add(&level.seen);
+    }
+}
+
+fn seen_count(seen: &Seen) -> u32 {
+    seen.as_ref().map_or(0, |seen| seen.len() as u32)
+}
+
+/// Whether an additional key would repeat a key or be a named one.
+fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
+    seen.as_ref().is_some_and(|seen| seen.binary_search_by(|other| (**other).cmp(key)).is_ok())
+        || object.properties.iter().any(|property| property.name.as_bytes() == key)
+}
+
+/// The keys that an additional key must not be and that begin with `prefix`.
+fn used_with_prefix<'a>(object: &'a Object, seen: &'a Seen, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let seen = seen.iter().flat_map(|seen| seen.iter().map(|key| &**key));
+    let named = object.properties.iter().map(|property| property.name.as_bytes());
+    seen.chain(named).filter(move |key| key.starts_with(prefix))
+}
+
+/// The characters of a key after one more byte of its spelling.
+fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte: u8) -> Arc<[u8]> {
+    let mut text = text.to_vec();
+    match (before.decoder, after.decoder) {
+        (Decoder::Body, Decoder::Body) => text.push(byte),
+        (Decoder::Escape, Decoder::Body) => text.push(match byte {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            byte => byte,
+        }),
+        (Decoder::Hex { value, .. }, Decoder::Body) => {
+            // Only control characters are spelled so in keys.
+            text.push((value << 4) as u8 | (byte as char).to_digit(16).unwrap_or(0) as u8);
+        }
+        _ => {}
+    }
+    text.into()
+}
+
+/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value; `None` if all that
+/// it could become are used.
+fn additional_cost(
+    additional: &Additional,
+    object: &Object,
+    seen: &Seen,
+    state: &StringState,
+    text: &[u8],
+    cost: &impl Fn(SchemaId) -> u32,
+) -> Option<u32> {
+    let keys = &additional.keys;
+    let value =
+        additional.classes.iter().map(|class| cost(class.schema)).filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
+    let least = keys.cost(state);
+    if least == NEVER || value == NEVER {
+        return None;
+    }
+    let rest = match state.decoder {
+        Decoder::Body => key_rest(additional, object, seen, state.state, text)?,
+        Decoder::Closed => 0,
+        _ => escape_rest(additional, object, seen, state, text)?,
+    };
+    Some(shape::add(rest + 2, value))
+}
+
+/// Least bytes of the characters that complete a key.
+fn key_rest(additional: &Additional, object: &Object, seen: &Seen, state: u32, text: &[u8]) -> Option<u32> {
+    let characters = &additional.keys.characters;
+    let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
+    if used.is_empty() {
+        return Some(characters.cost(state));
+    }
+    used.sort_unstable();
+    used.dedup();
+    // In order of their cost, the completions until one is not used.
+    let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
+        characters.cost(state),
+        0u32,
+        state,
+        Vec::<u8>::new(),
+        false,
+    ))]);
+    while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
+        if complete {
+            return Some(total);
+        }
+        let begins = used.iter().any(|key| key.starts_with(&suffix));
+        if !begins {
+            return Some(total);
+        }
+        if characters.dfa.accepts_at(state) && used.binary_search(&suffix.as_slice()).is_err() {
+            open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
+        }
+        for byte in 0..=255u8 {
+            let next = characters.dfa.next(state, byte);
+            if next != 0 {
+                let spent = spent + super::strings::spelled_length(byte);
+                let mut suffix = suffix.clone();
+                suffix.push(byte);
+                open.push(std::cmp::Reverse((spent + characters.cost(next), spent, next, suffix, false)));
+            }
+        }
+    }
+    None
+}
+
+/// As [`key_rest`], in the midst of an escape.
+fn escape_rest(additional: &Additional, object: &Object, seen: &Seen, state: &StringState, text: &[u8]) -> Option<u32> {
+    let keys: &Strings = &additional.keys;
+    (0..=255u8)
+        .filter_map(|byte| {
+            let next = keys.step(state, byte)?;
+            let after = characters_after(text, state, &next, byte);
+            match next.decoder {
+                Decoder::Body => key_rest(additional, object, seen, next.state, &after),
+                _ => escape_rest(additional, object, seen, &next, &after),
+            }
+        })
+        .min()
+        .map(|rest| rest + 1)
+}
+
+impl Automaton for JsonMachine {
+    type State = JsonState;
+
+    fn start(&self) -> JsonState {
+        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None };
+        let pending = Few::One(Choice { schema: self.root, next: DONE });
+        JsonState { level, at: At::Value { pending, space: true } }
+    }
+
+    fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+        let level = &state.level;
+        let here = |at: At| Some(JsonState { level: level.clone(), at });
+        let blank = byte == b' ' && self.spaces;
+        match &state.at {
+            At::Value { pending, space: false } if blank => here(At::Value { pending: pending.clone(), space: true }),
+            At::Open { items, space: false } if blank => here(At::Open { items: items.clone(), space: true }),
+            At::Comma { items, space: false } if blank => here(At::Comma { items: items.clone(), space: true }),
+            At::Colon { pending, space: false } if blank => here(At::Colon { pending: pending.clone(), space: true }),
+            At::After { items, space: false } if blank => here(At::After { items: items.clone(), space: true }),
+            At::Value { pending, .. } => self.step_value(level, pending, byte),
+            At::Scalar { pending, machines } => self.step_scalar(state, pending, machines, byte),
+            At::Open { items, .. } => match (level.kind, byte) {
+                (LevelKind::Object, b'}') | (LevelKind::Array, b']') => self.pop(level, items),
+                (LevelKind::Object, b'"') => here(self.keys(level, items)?),
+                (LevelKind::Array, _) => self.step_value(level, &self.array_choices(level, items)?, byte),
+                _ => None,
+            },
+            At::Comma { items, .. } if byte == b'"' => here(self.keys(level, items)?),
+            At::Comma { .. } => None,
+            At::Key { keys, text } => self.step_key(state, keys, text, byte),
+            At::Colon { pending, .. } if byte == b':' => here(At::Value { pending: pending.clone(), space: false }),
+            At::Colon { .. } => None,
+            At::After { items, .. } => self.step_after(level, items, byte),
+            At::End => None,
+        }
+    }
+
+    fn cost(&self, state: &JsonState) -> u32 {
+        let level = &state.level;
+        let close = |items: &Few<Item>, first: bool| {
+            let costs = items.iter().map(|item| {
+                shape::add(self.close_cost(level, item, level.count, first), Self::exit_cost(level, item.schema))
+            });
+            costs.min().unwrap_or(NEVER)
+        };
+        match &state.at {
+            At::Value { pending, .. } => self.pending_cost(level, pending),
+            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1),
+            At::Open { items, .. } => close(items, true),
+            At::After { items, .. } => close(items, false),
+            At::Comma { items, .. } => {
+                let others = seen_count(&level.seen);
+                let costs = items.iter().map(|item| {
+                    let object = self.object(item.shape);
+                    let cost = object.cost_after_comma(item.at, level.count, others, &|id| self.cost_of(id));
+                    shape::add(cost, Self::exit_cost(level, item.schema))
+                });
+                costs.min().unwrap_or(NEVER)
+            }
+            At::Key { keys, text } => keys.iter().map(|key| self.key_cost(level, key, text)).min().unwrap_or(NEVER),
+            At::Scalar { pending, machines } => machines
+                .iter()
+                .map(|scalar| {
+                    let rests = pending.iter().filter(|choice| choice.schema == scalar.schema);
+                    let rest = rests.map(|choice| self.rest_cost(level, &choice.next)).min().unwrap_or(NEVER);
+                    shape::add(self.scalar_cost(scalar), rest)
+                })
+                .min()
+                .unwrap_or(NEVER),
+            At::End => 0,
+        }
+    }
+
+    fn is_final(&self, state: &JsonState) -> bool {
+        match &state.at {
+            At::End => true,
+            At::Scalar { .. } => (0..=255).all(|byte| self.step(state, byte).is_none()),
+            _ => false,
+        }
+    }
+
+    fn key(&self, state: &JsonState) -> u128 {
+        let mut print = Fingerprint::new();
+        let level = &state.level;
+        match &state.at {
+            At::Value { pending, space } | At::Colon { pending, space } => {
+                self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
+                print.add((matches!(state.at, At::Colon { .. }), *space, pending.as_slice()));
+            }
+            At::Open { items, space } | At::Comma { items, space } | At::After { items, space } => {
+                self.print_level(level, items.iter(), &mut print);
+                let place = match &state.at {
+                    At::Open { .. } => 2u8,
+                    At::Comma { .. } => 3,
+                    _ => 4,
+                };
+                print.add((place, *space, items.as_slice()));
+            }
+            At::Scalar { pending, machines } => {
+                self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
+                print.add((5u8, pending.as_slice()));
+                for scalar in machines.iter() {
+                    match scalar.reader {
+                        Reader::String { index, state } => {
+                            let strings = &self.schema(scalar.schema).strings[index as usize];
+                            let far = if machines.as_slice().len() == 1 { FAR } else { u32::MAX };
+                            print.add((scalar.schema, index, state.state, state.decoder));
+                            print.add(strings.min.saturating_sub(state.count).min(far));
+                            print.add(strings.max.saturating_sub(state.count).min(far));
+                        }
+                        _ => print.add(scalar),
+                    }
+                }
+            }
+            At::Key { keys, text } => {
+                self.print_level(level, keys.as_slice().iter().map(|key| &key.item), &mut print);
+                print.add((6u8, keys.as_slice()));
+                // What the key is so far matters only while it can become one that is used.
+                for key in keys.iter() {
+                    let object = self.object(key.item.shape);
+                    if used_with_prefix(object, &level.seen, text).next().is_some() {
+                        print.add(&**text);
+                        break;
+                    }
+                }
+            }
+            At::End => print.add(7u8),
+        }
+        print.value()
+    }
+}

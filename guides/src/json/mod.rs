@@ -1,0 +1,26 @@
+//! JSON Schema to automata: text, conditions ([`schema`], [`node`]), alternatives ([`analysis`], [`shape`]), and the
+//! pushdown automaton that reads output against them ([`machine`]).
+
+mod analysis;
+mod decimal;
+mod few;
+mod formats;
+pub(crate) mod machine;
+mod node;
+mod numbers;
+mod schema;
+mod shape;
+pub(crate) mod state;
+mod strings;
+mod text;
+
+use crate::compiler::{Limits, Options};
+use crate::error::CompileError;
+use machine::JsonMachine;
+
+/// The automaton of the JSON texts that are valid under a schema.
+pub(crate) fn compile(schema: &str, options: &Options, limits: &Limits) -> Result<JsonMachine, CompileError> {
+    let value = text::parse(schema, limits.depth)?;
+    let graph = schema::read(&value, limits)?;
+    Ok(JsonMachine::new(analysis::analyse(&graph, limits)?, options))
+}

@@ -1,0 +1,753 @@
+//! Reads a JSON Schema into a graph of conditions. Every keyword is understood, known to be no constraint, or refused.
+
+use super::decimal::Decimal;
+use super::formats;
+use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
+use super::numbers::NumberAtom;
+use super::text::Value;
+use crate::automaton::dfa::DfaLimits;
+use crate::compiler::{Limits, too_big};
+use crate::error::{CompileError, Place};
+use crate::regex::{self, Dialect, RegexError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Reads the schema.
+pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError> {
+    let mut reader = Reader {
+        root,
+        limits,
+        graph: Graph {
+            nodes: vec![Node::All(Vec::new())],
+            pointers: vec!["".into()],
+            root: TRUE,
+            patterns: Vec::new(),
+        },
+        known: HashMap::new(),
+        waiting: VecDeque::new(),
+        patterns: HashMap::new(),
+        old: is_old(root),
+    };
+    reader.refuse_other_documents(root, "")?;
+    reader.graph.root = reader.node_at("");
+    while let Some((pointer, id)) = reader.waiting.pop_front() {
+        let value = lookup(reader.root, &pointer).ok_or_else(|| reader.error(&pointer, "nothing is there"))?;
+        reader.read_into(id, value, &pointer)?;
+    }
+    reader.refuse_loops()?;
+    Ok(reader.graph)
+}
+
+struct Reader<'a> {
+    root: &'a Value,
+    limits: &'a Limits,
+    graph: Graph,
+    /// Schemas by their JSON pointer.
+    known: HashMap<String, NodeId>,
+    /// Schemas that were referred to, to be read when what refers to them is done: recursion would go as deep as a
+    /// chain of references is long.
+    waiting: VecDeque<(String, NodeId)>,
+    /// Index of each pattern or format in the graph, by its name.
+    patterns: HashMap<(bool, String), u32>,
+    /// Whether the schema says it is of a draft in which `$ref` hides its siblings (7 and before).
+    old: bool,
+}
+
+/// Keywords that say nothing about which values are valid.
+const ANNOTATIONS: &[&str] = &[
+    "title",
+    "description",
+    "default",
+    "examples",
+    "example",
+    "$comment",
+    "$schema",
+    "$defs",
+    "definitions",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "contentMediaType",
+    "contentEncoding",
+    "contentSchema",
+    "$id",
+    "id",
+    "$anchor",
+    "$vocabulary",
+];
+
+fn is_old(root: &Value) -> bool {
+    match root.get("$schema") {
+        Some(Value::String(uri)) => {
+            ["draft-03", "draft-04", "draft-06", "draft-07"].iter().any(|draft| uri.contains(draft))
+        }
+        _ => false,
+    }
+}
+
+/// Writes a key as a part of a JSON pointer (RFC 6901).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The value that a JSON pointer names.
+fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.is_empty() {
+        return Some(root);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, part| {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        match value {
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+            value => value.get(&part),
+        }
+    })
+}
+
+/// Undoes `%41` in the fragment of a URI.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let (high, low) = (rest.next()? as char, rest.next()? as char);
+                (high.to_digit(16)? * 16 + low.to_digit(16)?) as u8
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+impl Reader<'_> {
+    fn error(&self, pointer: &str, reason: impl Into<String>) -> CompileError {
+        CompileError::Syntax { at: Place::Pointer(pointer.to_owned()), reason: reason.into() }
+    }
+
+    fn unsupported(&self, pointer: &str, keyword: &str, reason: &str) -> CompileError {
+        CompileError::Unsupported {
+            at: Place::Pointer(pointer.to_owned()),
+            keyword: keyword.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The node of the schema at `pointer`, which is read later.
+    fn node_at(&mut self, pointer: &str) -> NodeId {
+        if let Some(&id) = self.known.get(pointer) {
+            return id;
+        }
+        let id = self.add(Node::All(Vec::new()), pointer);
+        self.known.insert(pointer.to_owned(), id);
+        self.waiting.push_back((pointer.to_owned(), id));
+        id
+    }
+
+    fn add(&mut self, node: Node, pointer: &str) -> NodeId {
+        self.graph.nodes.push(node);
+        self.graph.pointers.push(Arc::from(pointer));
+        self.graph.nodes.len() as NodeId - 1
+    }
+
+    fn negated(&mut self, node: NodeId, pointer: &str) -> NodeId {
+        self.add(Node::Not(node), pointer)
+    }
+
+    /// Reads a schema in place; what it contains is read right away, what it refers to later.
+    fn schema(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
+        if let Some(&id) = self.known.get(pointer) {
+            return Ok(id);
+        }
+        let id = self.add(Node::All(Vec::new()), pointer);
+        self.known.insert(pointer.to_owned(), id);
+        self.read_into(id, value, pointer)?;
+        Ok(id)
+    }
+
+    fn schemas(&mut self, value: &Value, pointer: &str) -> Result<Vec<NodeId>, CompileError> {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().map(|(i, item)| self.schema(item, &format!("{pointer}/{i}"))).collect()
+            }
+            _ => Err(self.error(pointer, "expected an array of at least one schema")),
+        }
+    }
+
+    fn read_into(&mut self, id: NodeId, value: &Value, pointer: &str) -> Result<(), CompileError> {
+        let node = match value {
+            Value::Bool(true) => Node::All(Vec::new()),
+            Value::Bool(false) => Node::Any(Vec::new()),
+            Value::Object(members) => self.conditions(value, members, pointer)?,
+            other => {
+                return Err(self.error(pointer, format!("a schema is an object or a boolean, not {}", other.kind())));
+            }
+        };
+        self.graph.nodes[id as usize] = node;
+        Ok(())
+    }
+
+    fn conditions(&mut self, schema: &Value, members: &[(String, Value)], pointer: &str) -> Result<Node, CompileError> {
+        let mut all = Vec::new();
+        if let (true, Some(reference)) = (self.old, schema.get("$ref")) {
+            return Ok(Node::All(vec![self.reference(reference, pointer)?]));
+        }
+        for (keyword, value) in members.iter() {
+            let at = format!("{pointer}/{}", escape(keyword));
+            if let Some(node) = self.keyword(keyword, value, schema, pointer, &at)? {
+                all.push(node);
+            }
+        }
+        Ok(Node::All(all))
+    }
+
+    /// The condition that one keyword adds, together with those that it cannot be read without.
+    fn keyword(
+        &mut self,
+        keyword: &str,
+        value: &Value,
+        schema: &Value,
+        pointer: &str,
+        at: &str,
+    ) -> Result<Option<NodeId>, CompileError> {
+        let node = match keyword {
+            "$ref" => return self.reference(value, pointer).map(Some),
+            "type" => return self.kinds(value, at).map(Some),
+            "enum" => match value {
+                Value::Array(values) => return self.equal_to_one(values, at).map(Some),
+                _ => return Err(self.error(at, "expected an array of values")),
+            },
+            "const" => return self.equal_to_one(std::slice::from_ref(value), at).map(Some),
+            "allOf" => Node::All(self.schemas(value, at)?),
+            "anyOf" => Node::Any(self.schemas(value, at)?),
+            "oneOf" => Node::One(self.schemas(value, at)?),
+            "not" => Node::Not(self.schema(value, at)?),
+            "if" => match self.conditional(value, schema, pointer, at)? {
+                Some(node) => node,
+                None => return Ok(None),
+            },
+            "then" | "else" => return Ok(None),
+            "minimum" if is_true(schema.get("exclusiveMinimum")) => {
+                Node::Number(NumberAtom::ExclusiveMinimum(self.decimal(value, at)?))
+            }
+            "maximum" if is_true(schema.get("exclusiveMaximum")) => {
+                Node::Number(NumberAtom::ExclusiveMaximum(self.decimal(value, at)?))
+            }
+            "minimum" => Node::Number(NumberAtom::Minimum(self.decimal(value, at)?)),
+            "maximum" => Node::Number(NumberAtom::Maximum(self.decimal(value, at)?)),
+            // The boolean of draft 4, which `minimum` and `maximum` look at.
+            "exclusiveMinimum" | "exclusiveMaximum" if matches!(value, Value::Bool(_)) => return Ok(None),
+            "exclusiveMinimum" => Node::Number(NumberAtom::ExclusiveMinimum(self.decimal(value, at)?)),
+            "exclusiveMaximum" => Node::Number(NumberAtom::ExclusiveMaximum(self.decimal(value, at)?)),
+            "multipleOf" => {
+                let divisor = self.decimal(value, at)?;
+                if divisor.negative || divisor.is_zero() {
+                    return Err(self.error(at, "must be greater than 0"));
+                }
+                Node::Number(NumberAtom::MultipleOf(divisor))
+            }
+            "minLength" => Node::Length { min: self.count(value, at)?, max: u32::MAX },
+            "maxLength" => Node::Length { min: 0, max: self.count(value, at)? },
+            "pattern" => match value {
+                Value::String(pattern) => Node::Pattern(self.pattern(pattern, at)?),
+                _ => return Err(self.error(at, "expected a regex as a string")),
+            },
+            "format" => match value {
+                Value::String(name) => match self.format(name, at)? {
+                    Some(pattern) => match formats::longest(name) {
+                        None => Node::Pattern(pattern),
+                        Some(max) => {
+                            let pattern = self.add(Node::Pattern(pattern), at);
+                            let length = self.add(Node::Length { min: 0, max }, at);
+                            Node::All(vec![pattern, length])
+                        }
+                    },
+                    None => return Ok(None),
+                },
+                _ => return Err(self.error(at, "expected the name of a format")),
+            },
+            "properties" | "patternProperties" | "additionalProperties" => {
+                // The three are read together, where the first of them stands.
+                let three = ["properties", "patternProperties", "additionalProperties"];
+                let Value::Object(members) = schema else { return Ok(None) };
+                let earliest = members.iter().map(|(name, _)| name.as_str()).find(|name| three.contains(name));
+                if earliest != Some(keyword) {
+                    return Ok(None);
+                }
+                Node::Properties(self.properties(schema, pointer)?)
+            }
+            "required" => return self.required(value, at).map(Some),
+            "propertyNames" => Node::PropertyNames(self.schema(value, at)?),
+            "minProperties" => Node::PropertyCount { min: self.count(value, at)?, max: u32::MAX },
+            "maxProperties" => Node::PropertyCount { min: 0, max: self.count(value, at)? },
+            "dependentRequired" | "dependentSchemas" | "dependencies" => return self.dependencies(value, at).map(Some),
+            "items" | "prefixItems" => {
+                if keyword == "items" && schema.get("prefixItems").is_some() {
+                    return Ok(None);
+                }
+                self.items(schema, pointer)?
+            }
+            "additionalItems" => return Ok(None),
+            "minItems" => Node::ItemCount { min: self.count(value, at)?, max: u32::MAX },
+            "maxItems" => Node::ItemCount { min: 0, max: self.count(value, at)? },
+            "uniqueItems" if matches!(value, Value::Bool(false)) => return Ok(None),
+            "minContains" | "maxContains" if schema.get("contains").is_none() => return Ok(None),
+            "uniqueItems"
+            | "contains"
+            | "minContains"
+            | "maxContains"
+            | "unevaluatedItems"
+            | "unevaluatedProperties"
+            | "$dynamicRef"
+            | "$recursiveRef" => {
+                let new = keyword.starts_with("unevaluated") || keyword == "$dynamicRef" || keyword == "$recursiveRef";
+                if new && self.old {
+                    return Ok(None);
+                }
+                return Err(self.unsupported(
+                    pointer,
+                    keyword,
+                    "not enforced; leave it out and check the answer yourself",
+                ));
+            }
+            keyword if ANNOTATIONS.contains(&keyword) => return Ok(None),
+            // Keywords that no draft defines constrain nothing, as the specification says.
+            _ => return Ok(None),
+        };
+        Ok(Some(self.add(node, at)))
+    }
+
+    fn kinds(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
+        let names = match value {
+            Value::Array(names) if !names.is_empty() => names.as_slice(),
+            Value::String(_) => std::slice::from_ref(value),
+            _ => return Err(self.error(at, "expected the name of a type, or an array of names")),
+        };
+        let (mut kinds, mut integers) = (Kinds::NONE, false);
+        for name in names {
+            let Value::String(name) = name else { return Err(self.error(at, "the name of a type is a string")) };
+            kinds = kinds.or(match name.as_str() {
+                "null" => Kinds::NULL,
+                "boolean" => Kinds::BOOLEAN,
+                "number" => Kinds::NUMBER,
+                "string" => Kinds::STRING,
+                "array" => Kinds::ARRAY,
+                "object" => Kinds::OBJECT,
+                "integer" => {
+                    integers = true;
+                    continue;
+                }
+                "any" => Kinds::ALL,
+                other => {
+                    let known = "null, boolean, integer, number, string, array, object";
+                    return Err(self.error(at, format!("unknown type {other:?}; known are {known}")));
+                }
+            });
+        }
+        if integers && !kinds.has(Kinds::NUMBER) {
+            let whole = self.add(Node::Number(NumberAtom::Integer), at);
+            let kinds = self.add(Node::Kinds(kinds.or(Kinds::NUMBER)), at);
+            return Ok(self.add(Node::All(vec![kinds, whole]), at));
+        }
+        Ok(self.add(Node::Kinds(kinds), at))
+    }
+
+    fn decimal(&self, value: &Value, at: &str) -> Result<Decimal, CompileError> {
+        match value {
+            Value::Number(text) => Decimal::parse(text).ok_or_else(|| {
+                too_big(Place::Pointer(at.to_owned()), "digits of a number", 400, "use a number nearer to zero")
+            }),
+            _ => Err(self.error(at, format!("expected a number, not {}", value.kind()))),
+        }
+    }
+
+    /// A count; those beyond 32 bits are cut off there, where no output can tell the difference.
+    fn count(&self, value: &Value, at: &str) -> Result<u32, CompileError> {
+        let decimal = self.decimal(value, at)?;
+        if decimal.negative || !decimal.is_integer() {
+            return Err(self.error(at, "expected a whole number from 0"));
+        }
+        let digits = decimal.whole();
+        Ok(digits.iter().fold(0u32, |n, &digit| n.saturating_mul(10).saturating_add(u32::from(digit))))
+    }
+
+    /// The value equals one of these.
+    fn equal_to_one(&mut self, values: &[Value], at: &str) -> Result<NodeId, CompileError> {
+        let (composite, scalars): (Vec<&Value>, Vec<&Value>) =
+            values.iter().partition(|value| matches!(value, Value::Array(_) | Value::Object(_)));
+        for scalar in &scalars {
+            if let Value::Number(_) = scalar {
+                self.decimal(scalar, at)?;
+            }
+        }
+        let mut any = Vec::with_capacity(composite.len() + 1);
+        any.push(self.add(Node::Scalars(scalars.into_iter().cloned().collect()), at));
+        for value in composite {
+            any.push(self.equal_to(value, at)?);
+        }
+        Ok(if any.len() == 1 { any[0] } else { self.add(Node::Any(any), at) })
+    }
+
+    /// The value equals this one; arrays and objects entry by entry.
+    fn equal_to(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
+        let mut all = Vec::new();
+        match value {
+            Value::Array(items) => {
+                let prefix = items.iter().map(|item| self.equal_to(item, at)).collect::<Result<Vec<_>, _>>()?;
+                let count = items.len() as u32;
+                all.push(self.add(Node::Kinds(Kinds::ARRAY), at));
+                all.push(self.add(Node::Items { prefix, rest: None }, at));
+                all.push(self.add(Node::ItemCount { min: count, max: count }, at));
+            }
+            Value::Object(members) => {
+                let mut named = Vec::with_capacity(members.len());
+                all.push(self.add(Node::Kinds(Kinds::OBJECT), at));
+                for (key, value) in members.iter() {
+                    named.push((key.clone(), self.equal_to(value, at)?));
+                    all.push(self.add(Node::Required(key.clone()), at));
+                }
+                let nothing = self.add(Node::Any(Vec::new()), at);
+                let properties = Properties { named, patterns: Vec::new(), additional: Some(nothing) };
+                all.push(self.add(Node::Properties(properties), at));
+            }
+            scalar => {
+                if let Value::Number(_) = scalar {
+                    self.decimal(scalar, at)?;
+                }
+                return Ok(self.add(Node::Scalars(vec![scalar.clone()]), at));
+            }
+        }
+        Ok(self.add(Node::All(all), at))
+    }
+
+    fn conditional(
+        &mut self,
+        value: &Value,
+        schema: &Value,
+        pointer: &str,
+        at: &str,
+    ) -> Result<Option<Node>, CompileError> {
+        let (then, otherwise) = (schema.get("then"), schema.get("else"));
+        if then.is_none() && otherwise.is_none() {
+            return Ok(None);
+        }
+        let condition = self.schema(value, at)?;
+        let opposite = self.negated(condition, at);
+        let branch = |reader: &mut Self, taken: NodeId, then: Option<&Value>, name: &str| {
+            let mut all = vec![taken];
+            if let Some(then) = then {
+                all.push(reader.schema(then, &format!("{pointer}/{name}"))?);
+            }
+            Ok::<NodeId, CompileError>(reader.add(Node::All(all), at))
+        };
+        let yes = branch(self, condition, then, "then")?;
+        let no = branch(self, opposite, otherwise, "else")?;
+        Ok(Some(Node::Any(vec![yes, no])))
+    }
+
+    fn properties(&mut self, schema: &Value, pointer: &str) -> Result<Properties, CompileError> {
+        let mut properties = Properties::default();
+        if let Some(value) = schema.get("properties") {
+            let at = format!("{pointer}/properties");
+            let Value::Object(members) = value else { return Err(self.error(&at, "expected an object of schemas")) };
+            for (name, value) in members.iter() {
+                let node = self.schema(value, &format!("{at}/{}", escape(name)))?;
+                properties.named.push((name.clone(), node));
+            }
+        }
+        if let Some(value) = schema.get("patternProperties") {
+            let at = format!("{pointer}/patternProperties");
+            let Value::Object(members) = value else { return Err(self.error(&at, "expected an object of schemas")) };
+            for (pattern, value) in members.iter() {
+                let at = format!("{at}/{}", escape(pattern));
+                let node = self.schema(value, &at)?;
+                let pattern = self.pattern(pattern, &at)?;
+                properties.patterns.push((pattern, node));
+            }
+        }
+        if let Some(value) = schema.get("additionalProperties") {
+            properties.additional = Some(self.schema(value, &format!("{pointer}/additionalProperties"))?);
+        }
+        Ok(properties)
+    }
+
+    fn names<'v>(&self, value: &'v Value, at: &str) -> Result<Vec<&'v str>, CompileError> {
+        let wrong = || self.error(at, "expected an array of strings, the names of properties");
+        let Value::Array(names) = value else { return Err(wrong()) };
+        names.iter().map(|name| if let Value::String(name) = name { Ok(name.as_str()) } else { Err(wrong()) }).collect()
+    }
+
+    fn required(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
+        let names = self.names(value, at)?;
+        let all = names.into_iter().map(|name| self.add(Node::Required(name.to_owned()), at)).collect();
+        Ok(self.add(Node::All(all), at))
+    }
+
+    /// For each key: the object does not have it, or more is asked of the object.
+    fn dependencies(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
+        let Value::Object(members) = value else {
+            return Err(self.error(at, "expected an object"));
+        };
+        let mut all = Vec::with_capacity(members.len());
+        for (name, value) in members.iter() {
+            let at = format!("{at}/{}", escape(name));
+            let asked = match value {
+                Value::Array(_) => self.required(value, &at)?,
+                schema => self.schema(schema, &at)?,
+            };
+            let object = self.add(Node::Kinds(Kinds::OBJECT), &at);
+            let has = self.add(Node::Required(name.clone()), &at);
+            let both = self.add(Node::All(vec![object, has]), &at);
+            let hasnt = self.negated(both, &at);
+            all.push(self.add(Node::Any(vec![hasnt, asked]), &at));
+        }
+        Ok(self.add(Node::All(all), at))
+    }
+
+    fn items(&mut self, schema: &Value, pointer: &str) -> Result<Node, CompileError> {
+        let (prefix, rest) = match (schema.get("prefixItems"), schema.get("items")) {
+            (Some(prefix), rest) => (Some((prefix, "prefixItems")), rest.map(|rest| (rest, "items"))),
+            (None, Some(prefix @ Value::Array(_))) => {
+                let rest = schema.get("additionalItems").map(|rest| (rest, "additionalItems"));
+                (Some((prefix, "items")), rest)
+            }
+            (None, rest) => (None, rest.map(|rest| (rest, "items"))),
+        };
+        let prefix = match prefix {
+            // An empty array of schemas says nothing.
+            None | Some((Value::Array(_), _)) if prefix.is_none_or(|(value, _)| *value == Value::Array(Vec::new())) => {
+                Vec::new()
+            }
+            Some((value, name)) => self.schemas(value, &format!("{pointer}/{name}"))?,
+            None => Vec::new(),
+        };
+        let rest = match rest {
+            Some((value, name)) => Some(self.schema(value, &format!("{pointer}/{name}"))?),
+            None => None,
+        };
+        Ok(Node::Items { prefix, rest })
+    }
+
+    fn limits(&self) -> DfaLimits {
+        DfaLimits { states: self.limits.states, bytes: self.limits.bytes }
+    }
+
+    /// The strings in which the regex matches somewhere.
+    fn pattern(&mut self, regex: &str, at: &str) -> Result<u32, CompileError> {
+        if let Some(&pattern) = self.patterns.get(&(false, regex.to_owned())) {
+            return Ok(pattern);
+        }
+        let place = |position| Place::Pattern(at.to_owned(), position);
+        let dfa = regex::anywhere(regex, Dialect::Ecma, self.limits()).map_err(|error| match error {
+            RegexError::Syntax(position, reason) => CompileError::Syntax { at: place(position), reason },
+            RegexError::Unsupported(position, construct, reason) => {
+                CompileError::Unsupported { at: place(position), keyword: format!("pattern: {construct}"), reason }
+            }
+            RegexError::TooBig => too_big(
+                Place::Pointer(at.to_owned()),
+                "states of the pattern's automaton",
+                self.limits.states,
+                "use smaller counts of repetition (maxLength counts without limit), or fewer alternatives that begin alike",
+            ),
+        })?;
+        Ok(self.add_pattern((false, regex.to_owned()), dfa))
+    }
+
+    fn add_pattern(&mut self, key: (bool, String), dfa: crate::automaton::dfa::Dfa) -> u32 {
+        let index = self.graph.patterns.len() as u32;
+        self.graph.patterns.push(dfa);
+        self.patterns.insert(key, index);
+        index
+    }
+
+    /// The strings of a format; `None` if no draft defines it.
+    fn format(&mut self, name: &str, at: &str) -> Result<Option<u32>, CompileError> {
+        if let Some(&pattern) = self.patterns.get(&(true, name.to_owned())) {
+            return Ok(Some(pattern));
+        }
+        match formats::language(name, self.limits()) {
+            Ok(Some(dfa)) => Ok(Some(self.add_pattern((true, name.to_owned()), dfa))),
+            Ok(None) if formats::is_defined(name) => Err(self.unsupported(
+                at,
+                "format",
+                &format!("{name} is not enforced; leave it out, or say what is meant with pattern"),
+            )),
+            Ok(None) => Ok(None),
+            Err(_) => Err(too_big(
+                Place::Pointer(at.to_owned()),
+                "states of the format's automaton",
+                self.limits.states,
+                "leave it out",
+            )),
+        }
+    }
+
+    fn reference(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
+        let Value::String(uri) = value else {
+            return Err(self.error(&format!("{pointer}/$ref"), "expected a reference as a string"));
+        };
+        let elsewhere = "only references within the schema are followed (#, #/...); put what it refers to into $defs";
+        let document = uri.split('#').next().unwrap_or_default();
+        let root_id = ["$id", "id"].iter().find_map(|key| match self.root.get(key) {
+            Some(Value::String(id)) => Some(id.trim_end_matches('#')),
+            _ => None,
+        });
+        if !document.is_empty() && Some(document) != root_id {
+            return Err(self.unsupported(pointer, "$ref", elsewhere));
+        }
+        let fragment = percent_decode(uri.split_once('#').map_or("", |(_, fragment)| fragment))
+            .ok_or_else(|| self.error(pointer, format!("{uri:?} is no reference")))?;
+        if !fragment.is_empty() && !fragment.starts_with('/') {
+            return self.anchor(&fragment, pointer);
+        }
+        if lookup(self.root, &fragment).is_none() {
+            return Err(self.error(pointer, format!("$ref: the schema has nothing at {uri:?}")));
+        }
+        Ok(self.node_at(&canonical(&fragment)))
+    }
+
+    fn anchor(&mut self, name: &str, pointer: &str) -> Result<NodeId, CompileError> {
+        let mut found = Vec::new();
+        find_anchor(self.root, "", name, &mut found);
+        match found.as_slice() {
+            [] => Err(self.error(pointer, format!("$ref: no schema here has the anchor {name:?}"))),
+            [target] => Ok(self.node_at(&target.clone())),
+            _ => Err(self.unsupported(pointer, "$ref", "more than one schema has this anchor; use #/... instead")),
+        }
+    }
+
+    /// A schema with an `$id` of its own inside another changes what references mean there.
+    fn refuse_other_documents(&self, value: &Value, pointer: &str) -> Result<(), CompileError> {
+        let mut open = vec![(value, pointer.to_owned())];
+        while let Some((value, pointer)) = open.pop() {
+            if !pointer.is_empty() {
+                for key in ["$id", "id"] {
+                    let inner = matches!(value.get(key), Some(Value::String(id)) if !id.starts_with('#'));
+                    if inner && (key == "$id" || self.old) && has_reference(value) {
+                        return Err(self.unsupported(&pointer, key, "a schema inside the schema with an id of its own and references; put it into $defs without id"));
+                    }
+                }
+            }
+            for_each_schema(value, |part, inner| open.push((inner, format!("{pointer}{part}"))));
+        }
+        Ok(())
+    }
+
+    /// Refuses schemas that refer to themselves for the same value: what they mean is not defined.
+    fn refuse_loops(&self) -> Result<(), CompileError> {
+        let nodes = &self.graph.nodes;
+        let inner = |id: NodeId| -> &[NodeId] {
+            match &nodes[id as usize] {
+                Node::All(inner) | Node::Any(inner) | Node::One(inner) => inner,
+                Node::Not(inner) => std::slice::from_ref(inner),
+                _ => &[],
+            }
+        };
+        #[derive(Clone, Copy, PartialEq)]
+        enum Visit {
+            New,
+            Open,
+            Done,
+        }
+        let mut visits = vec![Visit::New; nodes.len()];
+        for start in 0..nodes.len() as NodeId {
+            let mut stack = vec![(start, 0usize)];
+            while let Some((id, next)) = stack.pop() {
+                if next == 0 {
+                    if visits[id as usize] == Visit::Done {
+                        continue;
+                    }
+                    visits[id as usize] = Visit::Open;
+                }
+                match inner(id).get(next) {
+                    None => visits[id as usize] = Visit::Done,
+                    Some(&child) => {
+                        stack.push((id, next + 1));
+                        match visits[child as usize] {
+                            Visit::Open => {
+                                let pointer = self.graph.pointers[child as usize].to_string();
+                                return Err(self.unsupported(&pointer, "$ref", "the schema refers to itself for the same value, so that it never says what is valid"));
+                            }
+                            Visit::New => stack.push((child, 0)),
+                            Visit::Done => {}
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_true(value: Option<&Value>) -> bool {
+    matches!(value, Some(Value::Bool(true)))
+}
+
+/// A pointer as this module writes it, so that one schema has one pointer.
+fn canonical(pointer: &str) -> String {
+    pointer.split('/').map(|part| escape(&part.replace("~1", "/").replace("~0", "~"))).collect::<Vec<_>>().join("/")
+}
+
+/// Calls `visit` with the schemas directly inside a schema and their pointers relative to it.
+fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(String, &'a Value)) {
+    let Value::Object(members) = schema else { return };
+    for (keyword, value) in members.iter() {
+        match (keyword.as_str(), value) {
+            (
+                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies",
+                Value::Object(inner),
+            ) => {
+                for (name, value) in inner.iter() {
+                    visit(format!("/{keyword}/{}", escape(name)), value);
+                }
+            }
+            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(inner)) => {
+                for (i, value) in inner.iter().enumerate() {
+                    visit(format!("/{keyword}/{i}"), value);
+                }
+            }
+            (
+                "items"
+                | "additionalItems"
+                | "contains"
+                | "additionalProperties"
+                | "propertyNames"
+                | "not"
+                | "if"
+                | "then"
+                | "else"
+                | "unevaluatedItems"
+                | "unevaluatedProperties"
+                | "contentSchema",
+                Value::Object(_),
+            ) => visit(format!("/{keyword}"), value),
+            _ => {}
+        }
+    }
+}
+
+fn has_reference(schema: &Value) -> bool {
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        if value.get("$ref").is_some() || value.get("$dynamicRef").is_some() {
+            return true;
+        }
+        for_each_schema(value, |_, inner| open.push(inner));
+    }
+    false
+}
+
+fn find_anchor(root: &Value, pointer: &str, name: &str, found: &mut Vec<String>) {
+    let mut open = vec![(root, pointer.to_owned())];
+    while let Some((value, pointer)) = open.pop() {
+        let is = |key: &str, text: &str| matches!(value.get(key), Some(Value::String(other)) if other == text);
+        if is("$anchor", name)
+            || is("$dynamicAnchor", name)
+            || is("$id", &format!("#{name}"))
+            || is("id", &format!("#{name}"))
+        {
+            found.push(pointer.clone());
+        }
+        for_each_schema(value, |part, inner| open.push((inner, format!("{pointer}{part}"))));
+    }
+}

@@ -1,0 +1,162 @@
+//! Where in a JSON text an output stands: the containers that are open, and the alternatives that are still possible
+//! in each. JSON shows its nesting, so all alternatives agree on what is open.
+
+use super::few::Few;
+use super::shape::{SchemaId, ShapeId};
+use super::strings::StringState;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The state of an output. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct JsonState {
+    pub(crate) level: Level,
+    pub(crate) at: At,
+}
+
+/// The innermost container that is open, or the outside of the outermost value.
+#[derive(Debug, Clone)]
+pub(crate) struct Level {
+    pub(crate) kind: LevelKind,
+    /// Entries that are complete.
+    pub(crate) count: u32,
+    /// Keys of an object that its alternatives do not name.
+    pub(crate) seen: Seen,
+    pub(crate) parent: Option<Arc<Parent>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LevelKind {
+    Root,
+    Object,
+    Array,
+}
+
+/// Keys, sorted.
+pub(crate) type Seen = Option<Arc<Vec<Box<[u8]>>>>;
+
+/// A container that waits for the value of one of its entries.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    pub(crate) level: Level,
+    pub(crate) pending: Few<Choice>,
+    /// For each schema that is pending the least bytes that complete the output once such a value is complete.
+    pub(crate) exits: Few<(SchemaId, u32)>,
+    /// Stands for all of the above in the keys of masks.
+    pub(crate) fingerprint: u128,
+}
+
+/// A schema for the value that comes next, and how the container goes on after such a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Choice {
+    pub(crate) schema: SchemaId,
+    pub(crate) next: Item,
+}
+
+/// One alternative of an open container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Item {
+    pub(crate) shape: ShapeId,
+    /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
+    pub(crate) at: u32,
+    /// The schema of the container, among those that its own container waits for.
+    pub(crate) schema: SchemaId,
+}
+
+/// The place within the innermost container. `space` says that the white space allowed here has been used.
+#[derive(Debug, Clone)]
+pub(crate) enum At {
+    /// A value begins.
+    Value { pending: Few<Choice>, space: bool },
+    /// Within a string, number or word.
+    Scalar { pending: Few<Choice>, machines: Few<Scalar> },
+    /// After the opening brace or bracket.
+    Open { items: Few<Item>, space: bool },
+    /// After a comma in an object.
+    Comma { items: Few<Item>, space: bool },
+    /// Within a key.
+    Key { keys: Few<Key>, text: Arc<[u8]> },
+    /// After a key.
+    Colon { pending: Few<Choice>, space: bool },
+    /// After an entry.
+    After { items: Few<Item>, space: bool },
+    /// After the outermost value.
+    End,
+}
+
+/// A string, number or word that is being read for one of the schemas that are pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Scalar {
+    pub(crate) schema: SchemaId,
+    pub(crate) reader: Reader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reader {
+    /// The schema's literals from `low` to `high` begin with the `depth` bytes that were read.
+    Literal {
+        low: u32,
+        high: u32,
+        depth: u32,
+    },
+    Number {
+        state: u32,
+    },
+    /// The schema's strings with this index.
+    String {
+        index: u32,
+        state: StringState,
+    },
+}
+
+/// A key that is being read for one alternative of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) item: Item,
+    pub(crate) reader: KeyReader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum KeyReader {
+    /// Names from `low` to `high`, in the order of their spelling, begin with the `depth` bytes that were read.
+    Named { low: u32, high: u32, depth: u32 },
+    /// A key that is not named.
+    Additional(StringState),
+}
+
+/// Hashes with two keys side by side: what collides in one does not in the other.
+pub(crate) struct Fingerprint {
+    a: std::hash::DefaultHasher,
+    b: std::hash::DefaultHasher,
+}
+
+impl Fingerprint {
+    pub(crate) fn new() -> Fingerprint {
+        let mut print = Fingerprint { a: Default::default(), b: Default::default() };
+        print.a.write_u64(0x9e37_79b9_7f4a_7c15);
+        print.b.write_u64(0xc2b2_ae3d_27d4_eb4f);
+        print
+    }
+
+    pub(crate) fn value(&self) -> u128 {
+        u128::from(self.a.finish()) << 64 | u128::from(self.b.finish())
+    }
+
+    pub(crate) fn add(&mut self, value: impl Hash) {
+        value.hash(&mut self.a);
+        value.hash(&mut self.b);
+    }
+}
+
+impl Drop for Parent {
+    /// Drops the containers around one after the other: recursion would go as deep as the output is nested.
+    fn drop(&mut self) {
+        let mut next = self.level.parent.take();
+        while let Some(parent) = next {
+            match Arc::try_unwrap(parent) {
+                Ok(mut parent) => next = parent.level.parent.take(),
+                Err(_) => break,
+            }
+        }
+    }
+}

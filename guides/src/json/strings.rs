@@ -1,0 +1,492 @@
+//! JSON strings: a language over their characters, read through the escapes of their spelling.
+//!
+//! Automata see the characters of a string as UTF-8, whatever way they were spelled. A character stands for itself unless
+//! RFC 8259 forbids it; the short escapes are always possible; `\uXXXX` is possible for the characters that encoders
+//! commonly write so (see [`Escapes`]).
+
+use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use regex_syntax::hir::{Dot, Hir, Repetition};
+use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
+use std::sync::Arc;
+
+/// A set of strings by their characters, with what is known of its states.
+#[derive(Debug)]
+pub(crate) struct Characters {
+    pub(crate) dfa: Dfa,
+    /// Least bytes of JSON to an accepting state, the closing quote not counted.
+    costs: Vec<u32>,
+    /// States in which every continuation is accepted.
+    universal: Vec<bool>,
+    /// Whether every character takes one byte of JSON, so that costs count characters too.
+    pub(crate) plain: bool,
+}
+
+/// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
+#[derive(Debug, Clone)]
+pub(crate) struct Strings {
+    pub(crate) characters: Arc<Characters>,
+    /// Greater than zero only where all characters are allowed.
+    pub(crate) min: u32,
+    /// Less than `u32::MAX` only there too, and where the set is plain.
+    pub(crate) max: u32,
+    pub(crate) escapes: Escapes,
+}
+
+/// Which characters may be written as `\uXXXX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Escapes {
+    /// All that are not ASCII, control characters, and the ASCII characters that encoders escape for HTML's sake.
+    Usual,
+    /// Control characters without a short escape: in keys.
+    Needed,
+}
+
+/// How far a JSON string is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct StringState {
+    /// State over the characters, in the midst of a character too.
+    pub(crate) state: u32,
+    /// Characters begun, counted no further than they matter.
+    pub(crate) count: u32,
+    pub(crate) decoder: Decoder,
+}
+
+/// How far the spelling of one character is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Decoder {
+    /// Before the opening quote.
+    Before,
+    /// Between characters, or in the midst of one that stands for itself.
+    Body,
+    /// After `\`.
+    Escape,
+    /// After `\u` and so many digits; `high` is the first half of a surrogate pair, or 0.
+    Hex { digits: u8, value: u16, high: u16 },
+    /// After the first half of a surrogate pair: `\` must follow.
+    Low { high: u16 },
+    /// After that `\`: `u` must follow.
+    LowU { high: u16 },
+    /// After the closing quote.
+    Closed,
+}
+
+impl Escapes {
+    /// The characters of the basic plane, surrogates left out.
+    fn ranges(self) -> &'static [(u32, u32)] {
+        match self {
+            Escapes::Usual => &[
+                (0, 0x1f),
+                (0x22, 0x22),
+                (0x26, 0x27),
+                (0x2f, 0x2f),
+                (0x3c, 0x3c),
+                (0x3e, 0x3e),
+                (0x5c, 0x5c),
+                (0x7f, 0xd7ff),
+                (0xe000, 0xffff),
+            ],
+            Escapes::Needed => &[(0, 7), (0xb, 0xb), (0xe, 0x1f)],
+        }
+    }
+}
+
+/// What a short escape means.
+fn short_escape(byte: u8) -> Option<char> {
+    Some(match byte {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        _ => return None,
+    })
+}
+
+/// Bytes of JSON that spell a byte of a character.
+pub(crate) fn spelled_length(byte: u8) -> u32 {
+    match byte {
+        b'"' | b'\\' | 8 | 12 | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
+}
+
+fn any_hir(min: u32, max: Option<u32>) -> Hir {
+    Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(Hir::dot(Dot::AnyChar)) })
+}
+
+impl Characters {
+    pub(crate) fn new(dfa: Dfa, any: &Dfa) -> Characters {
+        let costs = dfa.costs(spelled_length);
+        let universal = universal(&dfa, any);
+        let plain = dfa.find_byte_without(|byte| byte < 0x80 && spelled_length(byte) == 1).is_none();
+        Characters { dfa, costs, universal, plain }
+    }
+
+    /// All strings.
+    pub(crate) fn any() -> Result<Dfa, TooManyStates> {
+        let limits = crate::automaton::dfa::DfaLimits { states: 100, bytes: 1 << 20 };
+        Dfa::from_hir(&any_hir(0, None), limits)
+    }
+
+    pub(crate) fn is_universal(&self, state: u32) -> bool {
+        self.universal[state as usize]
+    }
+
+    pub(crate) fn cost(&self, state: u32) -> u32 {
+        self.costs[state as usize]
+    }
+
+    /// The state after one more character; 0 if dead.
+    pub(crate) fn push(&self, state: u32, c: char) -> u32 {
+        let mut buffer = [0; 4];
+        c.encode_utf8(&mut buffer).bytes().fold(state, |state, byte| self.dfa.next(state, byte))
+    }
+
+    /// The least cost after one character with a code in the range.
+    fn best(&self, state: u32, low: u32, high: u32) -> u32 {
+        let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return NEVER };
+        if low > high {
+            return NEVER;
+        }
+        if self.is_universal(state) {
+            return 0;
+        }
+        Utf8Sequences::new(low, high).map(|sequence| self.best_along(state, sequence.as_slice())).min().unwrap_or(NEVER)
+    }
+
+    fn best_along(&self, state: u32, ranges: &[Utf8Range]) -> u32 {
+        let Some((range, rest)) = ranges.split_first() else { return self.cost(state) };
+        let (mut best, mut before) = (NEVER, 0);
+        for byte in range.start..=range.end {
+            let next = self.dfa.next(state, byte);
+            if next != 0 && next != before {
+                best = best.min(self.best_along(next, rest));
+            }
+            before = next;
+        }
+        best
+    }
+}
+
+/// The states from which all continuations that are characters are accepted, `any` being the automaton of all strings.
+fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
+    let mut numbers = std::collections::HashMap::from([((dfa.start(), any.start()), 0usize)]);
+    let mut pairs = vec![(dfa.start(), any.start())];
+    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut done = 0;
+    let bytes = any.class_bytes(dfa);
+    while done < pairs.len() {
+        let (state, all) = pairs[done];
+        for &byte in &bytes {
+            let next = (dfa.next(state, byte), any.next(all, byte));
+            if next.1 == 0 {
+                continue;
+            }
+            let number = *numbers.entry(next).or_insert_with(|| {
+                pairs.push(next);
+                before.push(Vec::new());
+                pairs.len() - 1
+            });
+            before[number].push(done);
+        }
+        done += 1;
+    }
+    let mut lacking: Vec<bool> =
+        pairs.iter().map(|&(state, all)| any.accepts_at(all) && !dfa.accepts_at(state)).collect();
+    let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| lacking[pair]).collect();
+    while let Some(pair) = open.pop() {
+        for &from in &before[pair] {
+            if !std::mem::replace(&mut lacking[from], true) {
+                open.push(from);
+            }
+        }
+    }
+    let mut universal = vec![false; dfa.len()];
+    for (&(state, all), &lacking) in pairs.iter().zip(&lacking) {
+        universal[state as usize] |= !lacking && any.accepts_at(all);
+    }
+    universal
+}
+
+impl Strings {
+    /// Before the opening quote.
+    pub(crate) fn start(&self) -> StringState {
+        StringState { state: self.characters.dfa.start(), count: 0, decoder: Decoder::Before }
+    }
+
+    /// Whether no string is in the set.
+    pub(crate) fn is_empty(&self) -> bool {
+        let dfa = &self.characters.dfa;
+        let shortest = if self.characters.plain { self.characters.cost(dfa.start()) } else { 0 };
+        dfa.is_empty() || self.min > self.max || (shortest > self.max)
+    }
+
+    /// Whether the string with these characters is in the set.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        let count = text.chars().count();
+        self.characters.dfa.accepts(text.as_bytes()) && count >= self.min as usize && count <= self.max as usize
+    }
+
+    /// The state after one more byte of the spelling; `None` if nothing completes it.
+    pub(crate) fn step(&self, at: &StringState, byte: u8) -> Option<StringState> {
+        let characters = &*self.characters;
+        let with = |decoder| StringState { decoder, ..*at };
+        let next = match (at.decoder, byte) {
+            (Decoder::Before, b'"') => return (!self.is_empty()).then_some(with(Decoder::Body)),
+            (Decoder::Body, b'"') => {
+                let accepted = characters.dfa.accepts_at(at.state) && at.count >= self.min;
+                return accepted.then_some(with(Decoder::Closed));
+            }
+            (Decoder::Body, b'\\') if at.count < self.max => {
+                StringState { count: self.counted(at.count), decoder: Decoder::Escape, ..*at }
+            }
+            (Decoder::Body, 0x20..) if byte != b'\\' => {
+                let begins = byte & 0xC0 != 0x80;
+                if begins && at.count >= self.max {
+                    return None;
+                }
+                let state = characters.dfa.next(at.state, byte);
+                let count = if begins { self.counted(at.count) } else { at.count };
+                return self.within(StringState { state, count, decoder: Decoder::Body });
+            }
+            (Decoder::Escape, b'u') => with(Decoder::Hex { digits: 0, value: 0, high: 0 }),
+            (Decoder::Escape, byte) => return self.complete(at, short_escape(byte)?),
+            (Decoder::Hex { digits, value, high }, byte) => {
+                let value = value << 4 | (byte as char).to_digit(16)? as u16;
+                match (digits, value, high) {
+                    (0..3, ..) => with(Decoder::Hex { digits: digits + 1, value, high }),
+                    (_, 0xD800..=0xDBFF, 0) => with(Decoder::Low { high: value }),
+                    (_, 0xDC00..=0xDFFF, 0xD800..) => {
+                        let code = pair(high, u32::from(value));
+                        return self.complete(at, char::from_u32(code)?);
+                    }
+                    (_, value, 0) => {
+                        let code = u32::from(value);
+                        let allowed = self.escapes.ranges().iter().any(|&(low, high)| (low..=high).contains(&code));
+                        return self.complete(at, char::from_u32(code).filter(|_| allowed)?);
+                    }
+                    _ => return None,
+                }
+            }
+            (Decoder::Low { high }, b'\\') => with(Decoder::LowU { high }),
+            (Decoder::LowU { high }, b'u') => with(Decoder::Hex { digits: 0, value: 0, high }),
+            _ => return None,
+        };
+        (self.cost(&next) != NEVER).then_some(next)
+    }
+
+    fn counted(&self, count: u32) -> u32 {
+        // Without an upper bound only the way to the lower one matters.
+        if self.max == u32::MAX { (count + 1).min(self.min) } else { count + 1 }
+    }
+
+    fn complete(&self, at: &StringState, c: char) -> Option<StringState> {
+        let state = self.characters.push(at.state, c);
+        self.within(StringState { state, count: at.count, decoder: Decoder::Body })
+    }
+
+    /// The state, if the string can end within the bound on its length.
+    fn within(&self, at: StringState) -> Option<StringState> {
+        if at.state == 0 {
+            return None;
+        }
+        let needed = if self.characters.plain { self.characters.cost(at.state) } else { 0 };
+        (self.max == u32::MAX || at.count + needed <= self.max).then_some(at)
+    }
+
+    /// The least number of bytes to the end, the closing quote included; [`NEVER`] if there is no way.
+    pub(crate) fn cost(&self, at: &StringState) -> u32 {
+        let characters = &*self.characters;
+        let state = at.state;
+        let rest = match at.decoder {
+            Decoder::Closed => return 0,
+            Decoder::Before if self.is_empty() => NEVER,
+            Decoder::Before => characters.cost(state).saturating_add(1),
+            Decoder::Body => characters.cost(state),
+            Decoder::Escape => {
+                let short = (0x22..=b't').filter_map(short_escape).map(|c| characters.cost(characters.push(state, c)));
+                let long = self.cost_of_hex(state, 0, 0, 0);
+                short.min().unwrap_or(NEVER).min(long).saturating_add(1)
+            }
+            Decoder::Hex { digits, value, high } => self.cost_of_hex(state, digits, value, high),
+            Decoder::Low { high } => self.cost_of_hex(state, 0, 0, high).saturating_add(2),
+            Decoder::LowU { high } => self.cost_of_hex(state, 0, 0, high).saturating_add(1),
+        };
+        if rest == NEVER { NEVER } else { rest + self.min.saturating_sub(at.count) + 1 }
+    }
+
+    /// The cost of the characters after `\u` and some digits.
+    fn cost_of_hex(&self, state: u32, digits: u8, value: u16, high: u16) -> u32 {
+        let open = 4 * (4 - u32::from(digits));
+        let low = u32::from(value) << open;
+        let top = low + ((1 << open) - 1);
+        let characters = &*self.characters;
+        let clip = |a: u32, b: u32| (low.max(a), top.min(b));
+        let best = if high != 0 {
+            let (a, b) = clip(0xDC00, 0xDFFF);
+            if a > b { NEVER } else { characters.best(state, pair(high, a), pair(high, b)) }
+        } else {
+            let plane = self.escapes.ranges().iter().map(|&(a, b)| clip(a, b)).filter(|(a, b)| a <= b);
+            let plane = plane.map(|(a, b)| characters.best(state, a, b)).min().unwrap_or(NEVER);
+            let (a, b) = clip(0xD800, 0xDBFF);
+            if a > b || self.escapes == Escapes::Needed {
+                plane
+            } else {
+                plane.min(characters.best(state, pair(a as u16, 0xDC00), pair(b as u16, 0xDFFF)).saturating_add(6))
+            }
+        };
+        best.saturating_add(u32::from(4 - digits))
+    }
+
+    /// Whether the rest of the string may be anything, as far as characters go.
+    pub(crate) fn is_free(&self, at: &StringState) -> bool {
+        at.decoder == Decoder::Body && self.characters.is_universal(at.state) && self.escapes == Escapes::Usual
+    }
+}
+
+/// The character that a surrogate pair stands for.
+fn pair(high: u16, low: u32) -> u32 {
+    0x10000 + ((u32::from(high) - 0xD800) << 10) + (low - 0xDC00)
+}
+
+/// The strings of `dfa` with `min` to `max` characters.
+pub(crate) fn with_length(dfa: &Dfa, min: u32, max: u32, limit: usize) -> Result<Dfa, TooManyStates> {
+    let (shortest, longest) = lengths(dfa);
+    if shortest >= min && longest.is_some_and(|longest| longest <= max) {
+        return Ok(dfa.clone());
+    }
+    let counted = |count: u32| if max == u32::MAX { (count + 1).min(min) } else { count + 1 };
+    // Bytes that neither the automaton nor the count tells apart.
+    let (class_of, bytes) = dfa.classes_with(|byte| byte & 0xC0 != 0x80);
+    Dfa::build(
+        |byte| class_of[byte as usize],
+        bytes.len(),
+        (dfa.start(), 0u32),
+        limit,
+        |&(state, count), class| {
+            let next = dfa.next(state, bytes[class]);
+            let begins = bytes[class] & 0xC0 != 0x80;
+            (next != 0 && !(begins && count >= max)).then(|| (next, if begins { counted(count) } else { count }))
+        },
+        |&(state, count)| dfa.accepts_at(state) && count >= min,
+    )
+}
+
+/// The least and the greatest number of characters; `None` if there is no greatest.
+fn lengths(dfa: &Dfa) -> (u32, Option<u32>) {
+    let weight = |byte: u8| u32::from(byte & 0xC0 != 0x80);
+    (dfa.costs(weight)[dfa.start() as usize], dfa.longest(weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::automaton::dfa::DfaLimits;
+    use crate::regex::{self, Dialect};
+
+    fn strings(pattern: &str, min: u32, max: u32) -> Strings {
+        let any = Characters::any().expect("small");
+        let dfa = regex::anywhere(pattern, Dialect::Ecma, DfaLimits { states: 9999, bytes: 1 << 20 }).expect("a regex");
+        let characters = Arc::new(Characters::new(dfa, &any));
+        Strings { characters, min, max, escapes: Escapes::Usual }
+    }
+
+    fn accepts(strings: &Strings, text: &str) -> bool {
+        let mut state = strings.start();
+        for byte in text.bytes() {
+            assert_ne!(strings.cost(&state), NEVER, "{text}");
+            match strings.step(&state, byte) {
+                Some(next) => state = next,
+                None => return false,
+            }
+        }
+        state.decoder == Decoder::Closed
+    }
+
+    #[test]
+    fn any_string_is_exactly_json() {
+        let any = strings("", 0, u32::MAX);
+        for text in [r#""""#, r#""a\n\"\\\/é😀""#, r#""\u00e9\ud83d\ude00""#, r#""\u0000""#, r#""\u003c""#] {
+            assert!(accepts(&any, text), "{text}");
+            assert!(crate::json::text::parse(text, 0).is_ok());
+        }
+        for text in [
+            "\"\n\"",
+            r#""\x""#,
+            r#""\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\udc00""#,
+            r#"""""#,
+            "\"\u{1f}\"",
+            r#""\u12""#,
+        ] {
+            assert!(!accepts(&any, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused() {
+        let any = strings("", 0, u32::MAX);
+        let start = any.step(&any.start(), b'"').expect("open");
+        for byte in [0x80, 0xC0, 0xFF, 0xF5] {
+            assert_eq!(any.step(&start, byte), None);
+        }
+        let partial = any.step(&start, 0xC3).expect("a lead byte");
+        assert_eq!(any.step(&partial, b'"'), None);
+        assert_eq!(any.cost(&partial), 2);
+    }
+
+    #[test]
+    fn lengths_count_characters_and_not_bytes_or_escapes() {
+        let two = strings("", 2, 2);
+        for text in [r#""ab""#, r#""é😀""#, r#""\n\ud83d\ude00""#, r#""\u00e9a""#] {
+            assert!(accepts(&two, text), "{text}");
+        }
+        for text in [r#""a""#, r#""abc""#, r#""\n""#, r#""éé\n""#] {
+            assert!(!accepts(&two, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_sees_characters_and_not_escapes() {
+        let lines = strings(r"^a\nb$", 0, u32::MAX);
+        assert!(accepts(&lines, r#""a\nb""#) && accepts(&lines, r#""a\u000ab""#) && !accepts(&lines, r#""anb""#));
+        let emoji = strings("^😀$", 0, u32::MAX);
+        assert!(
+            accepts(&emoji, r#""\uD83D\uDE00""#) && accepts(&emoji, "\"😀\"") && !accepts(&emoji, r#""\uD83D\uDE01""#)
+        );
+        // What no encoder escapes has one spelling, so that it is forced.
+        assert!(!accepts(&strings("^a$", 0, u32::MAX), r#""\u0061""#));
+    }
+
+    #[test]
+    fn following_the_cost_down_ends_at_the_closing_quote() {
+        for strings in [strings("", 3, 9), strings("^[é😀\"\n]{2,}x", 0, u32::MAX), strings("^\u{1}$", 0, u32::MAX)]
+        {
+            let mut open = vec![strings.start()];
+            let mut seen = std::collections::HashSet::new();
+            while let Some(state) = open.pop().filter(|_| seen.len() < 3000) {
+                let cost = strings.cost(&state);
+                let nexts: Vec<StringState> = (0..=255).filter_map(|byte| strings.step(&state, byte)).collect();
+                assert!(cost == 0 || nexts.iter().any(|next| strings.cost(next) < cost), "{state:?} {cost}");
+                open.extend(nexts.into_iter().filter(|next| seen.insert(*next)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_anything_is_known_to_be_free() {
+        let found = strings("foo", 0, u32::MAX);
+        let mut state = found.start();
+        for byte in b"\"xfo" {
+            assert!(!found.is_free(&state));
+            state = found.step(&state, *byte).expect("alive");
+        }
+        let state = found.step(&state, b'o').expect("alive");
+        assert!(found.is_free(&state));
+    }
+}

@@ -1,0 +1,332 @@
+//! JSON Schemas: what is allowed is valid, what is valid is allowed, and every walk ends.
+
+mod support;
+
+use jig_guides::{CompileError, Guide, GuideState, Options, Source};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::{Random, accepts, compiler, text};
+
+fn guide(schema: &Value) -> Guide {
+    compiler()
+        .compile(&Source::JsonSchema(schema.to_string()), &Options::default())
+        .unwrap_or_else(|error| panic!("{schema}: {error}"))
+}
+
+fn error(schema: &Value) -> CompileError {
+    compiler()
+        .compile(&Source::JsonSchema(schema.to_string()), &Options::default())
+        .err()
+        .unwrap_or_else(|| panic!("{schema} should be refused"))
+}
+
+/// Whether the text is a whole answer.
+fn whole(guide: &Guide, answer: &str) -> bool {
+    text(&guide.start(), answer).is_some_and(|state| state.may_end())
+}
+
+/// Follows allowed tokens at random within the budget, and returns the text.
+fn random_walk(guide: &Guide, budget: u32, random: &mut Random) -> String {
+    let vocabulary = guide.vocabulary().clone();
+    let (mut state, mut out) = (guide.start(), Vec::new());
+    for step in 0..budget {
+        let left = budget - step;
+        let allowed = state.mask(Some(left)).tokens(vocabulary.len());
+        assert!(!allowed.is_empty(), "a dead end after {:?} with {left} tokens left", String::from_utf8_lossy(&out));
+        let token = allowed[random.below(allowed.len())];
+        state.advance(token).expect("an allowed token");
+        match vocabulary.bytes(token) {
+            Some(bytes) => out.extend(bytes),
+            None => break,
+        }
+    }
+    assert!(state.may_end(), "the budget ended before the text: {:?}", String::from_utf8_lossy(&out));
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn check_walks(schema: &Value, walks: usize, random: &mut Random) {
+    let guide = guide(schema);
+    let validator = jsonschema::options().should_validate_formats(true).build(schema).expect("a schema");
+    for _ in 0..walks {
+        let more = [0, 1, 3, 10, 40][random.below(5)];
+        let answer = random_walk(&guide, guide.min_tokens() + more, random);
+        let value: Value = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{schema}: {error}: {answer}"));
+        assert!(validator.is_valid(&value), "{schema}: {answer}");
+        assert!(whole(&guide, &answer));
+    }
+}
+
+fn schemas() -> Vec<Value> {
+    vec![
+        json!({"type": "string", "maxLength": 5}),
+        json!({"type": "string", "minLength": 3, "maxLength": 4}),
+        json!({"type": "string", "pattern": "^[A-Z][a-z]+é?$", "maxLength": 6}),
+        json!({"type": "string", "format": "date"}),
+        json!({"type": ["string", "null", "integer"], "minimum": 10, "maximum": 105}),
+        json!({"type": "number", "exclusiveMinimum": -1.5, "maximum": 2.25}),
+        json!({"type": "integer", "multipleOf": 7, "minimum": 20, "maximum": 2000000}),
+        json!({"enum": ["a", 1, null, {"k": [1, 2]}, "ab", true, [], ""]}),
+        json!({"const": {"a": {"b": [1.5, "x\"y"]}}}),
+        json!({"type": "object"}),
+        json!({"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "boolean"}}),
+        json!({"type": "array", "prefixItems": [{"const": 1}, {"type": "string", "maxLength": 1}], "items": {"type": "null"}, "minItems": 1}),
+        json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}, "c": {}}, "required": ["b", "d"]}),
+        json!({"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}, "minProperties": 3, "maxProperties": 4}),
+        json!({"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}}, "additionalProperties": false, "minProperties": 2}),
+        json!({"type": "object", "patternProperties": {"^x": {"type": "integer"}, "y$": {"maximum": 5}}, "additionalProperties": false, "minProperties": 2}),
+        json!({"type": "object", "propertyNames": {"enum": ["p", "q", "rr"]}, "minProperties": 2, "additionalProperties": {"type": "null"}}),
+        json!({"type": "object", "propertyNames": {"pattern": "^[ab]$"}, "minProperties": 2}),
+        json!({"anyOf": [
+            {"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "integer"}}, "required": ["kind", "x"], "additionalProperties": false},
+            {"type": "object", "properties": {"kind": {"const": "ab"}, "y": {"type": "array", "items": {"type": "null"}}}, "required": ["kind"], "additionalProperties": false},
+            {"type": "array", "items": {"$ref": "#"}, "maxItems": 2}
+        ]}),
+        json!({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "properties": {"v": {"type": "integer"}, "kids": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}, "required": ["v"], "additionalProperties": false}}}),
+        json!({"allOf": [{"type": "object", "properties": {"a": {"minimum": 3}}, "required": ["a"]}, {"properties": {"a": {"type": "integer", "maximum": 4}, "b": {"type": "null"}}}], "additionalProperties": {"type": "integer"}}),
+        json!({"oneOf": [{"type": "integer", "minimum": 5}, {"type": "integer", "maximum": 10}]}),
+        json!({"oneOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, "additionalProperties": false}),
+        json!({"not": {"type": ["string", "object"]}}),
+        json!({"type": "string", "not": {"enum": ["a", "ab", ""]}, "maxLength": 3}),
+        json!({"type": "object", "properties": {"kind": {"enum": ["x", "y"]}, "n": {}}, "required": ["kind", "n"], "if": {"properties": {"kind": {"const": "x"}}}, "then": {"properties": {"n": {"type": "null"}}}, "else": {"properties": {"n": {"type": "boolean"}}}, "additionalProperties": false}),
+        json!({"type": "object", "dependentRequired": {"a": ["b"]}, "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, "additionalProperties": false}),
+        json!(true),
+        json!({"minLength": 2, "minimum": 3, "minItems": 1}),
+    ]
+}
+
+#[test]
+fn every_walk_at_every_budget_ends_in_a_valid_document() {
+    let mut random = Random(7);
+    for schema in schemas() {
+        check_walks(&schema, 60, &mut random);
+    }
+}
+
+#[test]
+fn the_mask_is_the_set_of_tokens_that_advance_accepts() {
+    let mut random = Random(11);
+    for schema in schemas() {
+        let guide = guide(&schema);
+        for _ in 0..12 {
+            let mut state = guide.start();
+            for _ in 0..25 {
+                let mask = state.mask(None);
+                let len = guide.vocabulary().len() as u32;
+                for token in 0..len {
+                    assert_eq!(state.clone().advance(token).is_ok(), mask.contains(token), "{schema} token {token}");
+                }
+                let allowed: Vec<u32> =
+                    mask.tokens(len as usize).into_iter().filter(|token| *token != len - 1).collect();
+                let Some(&token) = allowed.get(random.below(allowed.len())) else { break };
+                state.advance(token).expect("allowed");
+            }
+        }
+    }
+}
+
+#[test]
+fn with_a_budget_only_those_tokens_are_left_that_leave_room_for_the_rest() {
+    let mut random = Random(13);
+    for schema in schemas() {
+        let guide = guide(&schema);
+        let mut state = guide.start();
+        for _ in 0..30 {
+            let (least, len) = (state.min_tokens_left(), guide.vocabulary().len() as u32);
+            if least > 0 {
+                for budget in [least, least + 1, least + 4] {
+                    let mask = state.mask(Some(budget));
+                    assert!(mask.count(len as usize) > 0);
+                    for token in mask.tokens(len as usize) {
+                        let mut next = state.clone();
+                        next.advance(token).expect("allowed");
+                        assert!(next.min_tokens_left() < budget, "{schema}");
+                    }
+                }
+            }
+            let allowed: Vec<u32> =
+                state.mask(None).tokens(len as usize).into_iter().filter(|token| *token != len - 1).collect();
+            let Some(&token) = allowed.get(random.below(allowed.len())) else { break };
+            state.advance(token).expect("allowed");
+        }
+    }
+}
+
+#[test]
+fn a_clone_goes_back() {
+    let guide = guide(&json!({"type": "object", "properties": {"a": {"type": "string"}}}));
+    let state = text(&guide.start(), "{\"a\":\"x").expect("allowed");
+    let before = state.clone();
+    let mut after = state.clone();
+    assert!(after.advance(u32::from(b'"')).is_ok() && after.advance(u32::from(b'}')).is_ok());
+    assert_eq!(before.mask(None), state.mask(None));
+    assert!(after.must_end() && !before.may_end());
+    // A refused token changes nothing.
+    let mut refused = before.clone();
+    assert!(refused.advance(u32::from(b'\n')).is_err());
+    assert_eq!(refused.mask(None), before.mask(None));
+}
+
+#[test]
+fn the_root_may_be_a_string() {
+    let guide = guide(&json!({"type": "string", "maxLength": 5}));
+    assert!(
+        whole(&guide, "\"Paris\"") && whole(&guide, "\"\"") && !whole(&guide, "\"London\"") && !whole(&guide, " \"a\"")
+    );
+    // `""` is one token of the vocabulary.
+    assert_eq!(guide.min_tokens(), 1);
+    assert!(guide.start().mask(Some(1)).contains(256));
+}
+
+#[test]
+fn white_space_is_at_most_one_space_inside() {
+    let guide = guide(&json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}}));
+    assert!(whole(&guide, "{ \"a\" : [ 1 , 2 ] }") && whole(&guide, "{\"a\":[1,2]}"));
+    for wrong in ["{  \"a\":[]}", "{\"a\":  []}", "{\n}", "{} ", " {}"] {
+        assert!(!whole(&guide, wrong), "{wrong:?}");
+    }
+}
+
+#[test]
+fn keys_are_unique() {
+    let guide = guide(&json!({"type": "object", "properties": {"a": {"type": "null"}}}));
+    assert!(whole(&guide, r#"{"a":null,"b":1,"bb":2}"#));
+    assert!(
+        !whole(&guide, r#"{"a":null,"a":null}"#)
+            && !whole(&guide, r#"{"b":1,"b":2}"#)
+            && !whole(&guide, r#"{"b":1,"a":null}"#)
+    );
+    assert!(!whole(&guide, r#"{"\n":1,"\n":2}"#) && whole(&guide, r#"{"\n":1,"\t":2}"#));
+}
+
+#[test]
+fn references_are_followed_as_they_are_spelled() {
+    let guide = guide(&json!({
+        "$defs": {"a/b": {"type": "null"}, "c%d": {"type": "boolean"}, "e~f": {"$anchor": "g", "type": "integer"}},
+        "prefixItems": [{"$ref": "#/$defs/a~1b"}, {"$ref": "#/$defs/c%25d"}, {"$ref": "#/$defs/e~0f"}, {"$ref": "#g", "minimum": 3}], "minItems": 4, "type": "array"
+    }));
+    assert!(
+        accepts(&guide.start(), &json!([null, true, 1, 3])) && !accepts(&guide.start(), &json!([null, true, 1, 2]))
+    );
+}
+
+#[test]
+fn what_is_not_enforced_is_refused_with_its_place_and_name() {
+    for (schema, pointer, keyword) in [
+        (json!({"properties": {"a": {"items": {"uniqueItems": true}}}}), "/properties/a/items", "uniqueItems"),
+        (json!({"$ref": "https://example.com/schema"}), "", "$ref"),
+        (json!({"format": "idn-email"}), "/format", "format"),
+        (json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]}), "", "$ref"),
+    ] {
+        match error(&schema) {
+            CompileError::Unsupported { at, keyword: found, .. } => {
+                assert_eq!((at, found.as_str()), (jig_guides::Place::Pointer(pointer.into()), keyword));
+            }
+            other => panic!("{schema}: {other}"),
+        }
+    }
+    assert!(matches!(
+        error(&json!({"pattern": "(?=a)b"})),
+        CompileError::Unsupported { at: jig_guides::Place::Pattern(..), .. }
+    ));
+}
+
+#[test]
+fn annotations_and_unknown_keywords_constrain_nothing() {
+    let guide = guide(
+        &json!({"title": "t", "description": 1, "default": 3, "x-hint": [], "madeUp": {}, "type": "null", "format": "made-up"}),
+    );
+    assert!(whole(&guide, "null"));
+}
+
+#[test]
+fn contradictions_are_found_when_compiling() {
+    for schema in [
+        json!(false),
+        json!({"type": "string", "enum": [1, 2]}),
+        json!({"type": "integer", "minimum": 3, "maximum": 2}),
+        json!({"type": "object", "required": ["a"], "properties": {"a": false}}),
+        json!({"type": "array", "items": {"$ref": "#"}, "minItems": 1}),
+        json!({"type": "object", "required": ["a"], "additionalProperties": false}),
+        json!({"type": "string", "pattern": "^(ab)*$", "minLength": 3, "maxLength": 3}),
+        json!({"type": "object", "minProperties": 3, "propertyNames": {"enum": ["a", "b"]}}),
+        json!({"allOf": [{"type": "string"}, {"type": "null"}]}),
+    ] {
+        assert!(matches!(error(&schema), CompileError::Unsatisfiable { .. }), "{schema}: {}", error(&schema));
+    }
+}
+
+#[test]
+fn hostile_schemas_are_answered_or_refused() {
+    let compiler = compiler();
+    let compile = |schema: String| {
+        let begun = std::time::Instant::now();
+        let start: String = schema.chars().take(60).collect();
+        let result = compiler.compile(&Source::JsonSchema(schema), &Options::default());
+        println!("{:?} for {start}", begun.elapsed());
+        result
+    };
+    assert!(compile("[".repeat(200_000)).is_err());
+    assert!(compile(format!("{}{}", "{\"not\":".repeat(5000), "}".repeat(5000))).is_err());
+    let values: Vec<String> = (0..10_000).map(|n| format!("value {n}")).collect();
+    assert!(compile(json!({"enum": values}).to_string()).is_ok());
+    assert!(compile(json!({"type": "string", "maxLength": 1_000_000}).to_string()).is_ok());
+    assert!(compile(json!({"type": "array", "minItems": 1_000_000, "items": {"type": "null"}}).to_string()).is_ok());
+    assert!(compile(json!({"pattern": "[ab]*a[ab]{40}"}).to_string()).is_err());
+    assert!(compile(json!({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}).to_string()).is_err());
+    let any: Vec<Value> = (0..30).map(|i| json!({"anyOf": [{"minimum": i}, {"maxLength": i}]})).collect();
+    assert!(compile(json!({"allOf": any}).to_string()).is_err());
+    let chain: serde_json::Map<String, Value> = (0..20_000)
+        .map(|i| (format!("d{i}"), json!({"$ref": format!("#/$defs/d{}", i + 1)})))
+        .chain([("d20000".into(), json!({"type": "null"}))])
+        .collect();
+    assert!(compile(json!({"$ref": "#/$defs/d0", "$defs": chain}).to_string()).is_ok());
+    let wide: serde_json::Map<String, Value> =
+        (0..20_000).map(|i| (format!("property{i}"), json!({"type": "integer"}))).collect();
+    assert!(compile(json!({"type": "object", "properties": wide}).to_string()).is_ok());
+}
+
+#[test]
+fn output_nested_very_deeply_is_no_danger() {
+    let guide = guide(&json!({"type": "array", "items": {"$ref": "#"}}));
+    let mut state: GuideState = guide.start();
+    for _ in 0..100_000 {
+        state.advance(u32::from(b'[')).expect("an array in an array");
+    }
+    assert_eq!(state.min_tokens_left(), 100_000);
+}
+
+fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!({"type": "null"})),
+        Just(json!({"type": "boolean"})),
+        (0..5i32, 0..20i32).prop_map(|(a, b)| json!({"type": "integer", "minimum": a, "maximum": a + b})),
+        (0..3u32, 0..4u32).prop_map(|(a, b)| json!({"type": "string", "minLength": a, "maxLength": a + b})),
+        Just(json!({"enum": ["a", "ab", 1, null]})),
+        Just(json!({"type": "string", "pattern": "^a+b?$"})),
+        Just(json!({"type": "number", "minimum": -0.5})),
+    ]
+}
+
+fn schema() -> impl Strategy<Value = Value> {
+    scalar().prop_recursive(3, 16, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), 0..3u32, 0..2u32).prop_map(|(items, a, b)| json!({"type": "array", "items": items, "minItems": a, "maxItems": a + b})),
+            (inner.clone(), inner.clone(), any::<bool>(), any::<bool>()).prop_map(|(a, b, required, open)| {
+                let required: Vec<&str> = if required { vec!["b"] } else { Vec::new() };
+                json!({"type": "object", "properties": {"a": a, "b": b}, "required": required, "additionalProperties": open})
+            }),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|any| json!({"anyOf": any})),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({"allOf": [{"anyOf": [a.clone(), b]}, {"anyOf": [a, {"type": "null"}]}]})),
+            inner.prop_map(|property| json!({"type": "object", "additionalProperties": property, "minProperties": 1, "maxProperties": 2})),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    #[test]
+    fn random_schemas_lead_to_valid_documents(schema in schema(), seed in any::<u64>()) {
+        check_walks(&schema, 4, &mut Random(seed));
+    }
+}

@@ -75,8 +75,11 @@ pub(super) fn fetch(
     let answer = match (hub.client.listing_once(id, wanted), cached) {
         (Err(Failure::RevisionNotFound), _) => Err(Failure::RevisionNotFound),
         (Err(failure), Ok(snapshot)) => {
-            let error = hub.explain(failure, wanted);
-            tracing::warn!("using `{id}` from the cache (commit {}): {error}", snapshot.commit);
+            let reason = match failure {
+                Failure::Unreachable(reason) => format!("can't reach {} ({reason})", settings.endpoint),
+                other => hub.explain(other, wanted).to_string(),
+            };
+            tracing::warn!("using `{id}` from the cache (commit {}): {reason}", snapshot.commit);
             return Ok(snapshot);
         }
         (Err(failure), Err(_)) if failure.is_transient() => hub.client.listing(id, wanted),

@@ -1,5 +1,6 @@
 //! [`CpuDevice`]: the operations of a decoder on the processor's cores.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +18,10 @@ use crate::memory::available;
 use crate::queue::{Executor, Queue};
 use crate::simd::Level;
 use crate::threads::Threads;
+
+thread_local! {
+    static SCRATCH: RefCell<sampler::Scratch> = RefCell::default();
+}
 
 /// The processor as a [`Device`].
 ///
@@ -283,7 +288,7 @@ impl Device for CpuDevice {
         let values = self.queue.wait(copy)?;
         let drawn: Vec<_> = rows.iter().map(|_| OnceLock::new()).collect();
         self.threads.each(rows.len(), rows.len() * vocab_size * 4, |index| {
-            let token = sampler::sample(&values[index], &rows[index], &mut sampler::Scratch::default());
+            let token = SCRATCH.with_borrow_mut(|scratch| sampler::sample(&values[index], &rows[index], scratch));
             // Each cell is filled once, by its own piece.
             let _ = drawn[index].set(token);
         });

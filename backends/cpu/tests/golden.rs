@@ -392,6 +392,7 @@ fn a_config_that_does_not_fit_the_weights_is_refused_with_the_tensor() {
     assert!(
         refused("intermediate_size", 48.into()).contains("`model.layers.0.mlp.gate_proj.weight` has shape [44, 32]")
     );
+    assert!(refused("max_position_embeddings", (1 << 26).into()).contains("max_model_len"));
     assert!(refused("attention_bias", true.into()).contains("`model.layers.0.self_attn.q_proj.bias` is missing"));
 }
 

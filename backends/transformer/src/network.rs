@@ -1,11 +1,12 @@
 //! [`Network`]: a decoder's weights on a device, and its forward pass.
 
-use jig_plugin_api::{HostServices, Result};
+use jig_plugin_api::{Error, HostServices, Result};
 
 use crate::batch::{Batch, StepShape};
 use crate::description::{Decoder, NormPlace, Position};
 use crate::device::{Device, Epilogue, HeadNorms, MatrixPart, MatrixSource, Norm, NormKind};
 use crate::names::Names;
+use crate::rope::Rope;
 use crate::weights::{DType, Tensor, Weights};
 
 /// The weights of a decoder on a device.
@@ -90,7 +91,7 @@ impl<D: Device> Network<D> {
                 let table = loader.matrix(&[(name, decoder.max_positions + offset, false)], hidden_size)?;
                 (Some((table, *offset as u32)), None)
             }
-            Position::Rotary(rope) => (None, Some(device.vector(&rope.table(max_positions))?)),
+            Position::Rotary(rope) => (None, Some(device.vector(&rotation_table(rope, max_positions)?)?)),
         };
         let named = |name: &str| format!("{}{name}", loader.prefix);
         let network = Self {
@@ -197,6 +198,19 @@ impl<D: Device> Network<D> {
         device.begin(batch)?;
         device.record(shape, &mut || self.forward(device, decoder, shape, cache, activations))
     }
+}
+
+/// Bytes that the table of a rotary embedding may take.
+const MAX_TABLE_BYTES: usize = 1 << 30;
+
+fn rotation_table(rope: &Rope, positions: usize) -> Result<Vec<f32>> {
+    let bytes = positions.saturating_mul(rope.head_dim).saturating_mul(size_of::<f32>());
+    if bytes > MAX_TABLE_BYTES {
+        let problem =
+            format!("{positions} positions need {bytes} bytes of rotation tables; set a smaller max_model_len");
+        return Err(Error::out_of_memory(problem));
+    }
+    Ok(rope.table(positions))
 }
 
 /// The first of the family's prefixes with which the first layer is found.

@@ -9,7 +9,6 @@ pub(crate) struct Trie {
     nodes: Vec<Node>,
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
-    depth: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +28,7 @@ impl Trie {
             (0u32..).zip(tokens).filter_map(|(id, bytes)| Some((bytes.as_deref()?, id))).collect();
         sorted.sort_unstable();
         let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
-        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth: 0 };
+        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()) };
         // The nodes on the path to the token before, whose subtrees are still open.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
@@ -45,7 +44,6 @@ impl Trie {
             let node = *path.last().unwrap_or(&0);
             trie.nodes[node].own += 1;
             trie.tokens.push(id);
-            trie.depth = trie.depth.max(bytes.len());
             previous = bytes;
         }
         for node in path {
@@ -57,11 +55,6 @@ impl Trie {
     /// Number of nodes, the root included.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// Length of the longest token in bytes.
-    pub(crate) fn depth(&self) -> usize {
-        self.depth
     }
 
     pub(crate) fn byte(&self, node: u32) -> u8 {
@@ -77,16 +70,6 @@ impl Trie {
     pub(crate) fn own(&self, node: u32) -> &[u32] {
         let node = self.nodes[node as usize];
         &self.tokens[node.first_token as usize..(node.first_token + node.own) as usize]
-    }
-
-    /// All tokens of the subtree at `node`, those that end at `node` included.
-    pub(crate) fn subtree(&self, node: u32) -> &[u32] {
-        let Node { first_token, end, .. } = self.nodes[node as usize];
-        let last = match self.nodes.get(end as usize) {
-            Some(next) => next.first_token as usize,
-            None => self.tokens.len(),
-        };
-        &self.tokens[first_token as usize..last]
     }
 
     /// The children of `node`, in order of their bytes.
@@ -134,17 +117,5 @@ mod tests {
             let node = word.bytes().try_fold(0, |node, byte| trie.child(node, byte)).expect("a path");
             assert!(trie.own(node).contains(&(id as u32)), "{word}");
         }
-        assert_eq!(trie.depth(), 3);
-    }
-
-    #[test]
-    fn a_subtree_holds_the_tokens_with_its_prefix() {
-        let words = ["a", "abc", "abd", "b", "a", "bcd", "ab"];
-        let trie = trie(&words);
-        let a = trie.child(0, b'a').expect("a");
-        let mut tokens = trie.subtree(a).to_vec();
-        tokens.sort_unstable();
-        assert_eq!(tokens, [0, 1, 2, 4, 6]);
-        assert_eq!(trie.subtree(0).len(), words.len());
     }
 }

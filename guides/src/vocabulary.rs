@@ -1,7 +1,9 @@
 //! The vocabulary of a model: what bytes each token spells.
 
 use crate::error::VocabularyError;
+use crate::json::classes::{self, StringClasses};
 use crate::trie::Trie;
+use std::sync::OnceLock;
 
 /// Tokens longer than this are refused: no tokenizer has them, and walks keep one state per byte.
 const LONGEST_TOKEN: usize = 4096;
@@ -13,6 +15,7 @@ pub struct Vocabulary {
     end_tokens: Vec<u32>,
     trie: Trie,
     byte_tokens: [Option<u32>; 256],
+    string_classes: OnceLock<Option<StringClasses>>,
 }
 
 impl Vocabulary {
@@ -52,7 +55,7 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens })
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, string_classes: OnceLock::new() })
     }
 
     /// Number of token ids, special ones included.
@@ -83,5 +86,11 @@ impl Vocabulary {
     /// A token that spells exactly this byte.
     pub(crate) fn byte_token(&self, byte: u8) -> Option<u32> {
         self.byte_tokens[byte as usize]
+    }
+
+    /// The tokens inside JSON strings, worked out when first asked for.
+    pub(crate) fn string_classes(&self) -> Option<&StringClasses> {
+        let classes = || classes::any_strings().map(|any| StringClasses::new(&any, &self.trie, self.mask_words()));
+        self.string_classes.get_or_init(classes).as_ref()
     }
 }

@@ -1,14 +1,17 @@
 //! The pushdown automaton that reads a JSON text against the alternatives of a schema.
 
 use super::analysis::Analysis;
+use super::classes::Room;
 use super::few::Few;
 use super::shape::{self, Additional, Array, Object, Schema, SchemaId, ShapeId};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
 use super::strings::{Decoder, StringState, Strings};
-use crate::automaton::{Automaton, dfa::NEVER};
+use crate::automaton::{Automaton, dfa::NEVER, walk};
 use crate::compiler::{Options, Whitespace};
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
 /// Differences between counts beyond this look alike to a mask: no token is so long.
@@ -605,6 +608,35 @@ fn escape_rest(additional: &Additional, object: &Object, seen: &Seen, state: &St
         .map(|rest| rest + 1)
 }
 
+impl JsonMachine {
+    /// Adds the allowed tokens after which the output can be completed in `bytes`, if the state is one in which they
+    /// are known without a walk: within a string of which the rest may be anything. Returns the greatest cost after any.
+    fn allowed_in_string(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let At::Scalar { pending, machines: machines @ Few::One(scalar) } = &state.at else { return None };
+        let Reader::String { index, state: at } = scalar.reader else { return None };
+        let strings = self.schema(scalar.schema).strings.get(index as usize)?;
+        let cost = self.cost(state);
+        if !strings.is_free(&at) || cost > bytes {
+            return None;
+        }
+        let classes = vocabulary.string_classes()?;
+        let most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
+        let room = Room { least: strings.min.saturating_sub(at.count), most, bytes };
+        let inside = classes.add_inside(cost, room, set);
+        let closed = StringState { decoder: Decoder::Closed, ..at };
+        let machines = machines
+            .filter_map(|scalar| Some(Scalar { reader: Reader::String { index, state: closed }, ..*scalar }))?;
+        let after = self.scalar_done(&state.level, pending, &machines)?;
+        Some(classes.add_closing(self, &after, room, set).max(inside))
+    }
+}
+
 impl Automaton for JsonMachine {
     type State = JsonState;
 
@@ -675,6 +707,17 @@ impl Automaton for JsonMachine {
                 .min()
                 .unwrap_or(NEVER),
             At::End => 0,
+        }
+    }
+
+    fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
+        self.allowed_in_string(vocabulary, state, u32::MAX, set)
+            .unwrap_or_else(|| walk::walk(self, vocabulary.trie(), 0, state, set))
+    }
+
+    fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
+        if self.allowed_in_string(vocabulary, state, left, set).is_none() {
+            walk::walk_within(self, vocabulary.trie(), 0, state, left, set);
         }
     }
 

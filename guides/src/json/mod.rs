@@ -2,6 +2,7 @@
 //! pushdown automaton that reads output against them ([`machine`]).
 
 mod analysis;
+pub(crate) mod classes;
 mod decimal;
 mod few;
 mod formats;

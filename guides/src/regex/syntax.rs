@@ -194,10 +194,8 @@ impl Reader {
                 return Err(self.syntax("a group's name is letters, digits and '_', and ends with '>'"));
             }
         } else if self.take("?:") {
-        } else if self.take("?") {
-            if !self.flags(start)? {
-                return Ok(false);
-            }
+        } else if self.take("?") && !self.flags(start)? {
+            return Ok(false);
         }
         self.out.push_str(if self.flags.ignore_case { "(?i:" } else { "(?-i:" });
         self.depth += 1;

@@ -97,10 +97,8 @@ pub fn feed(state: &GuideState, value: &Value) -> Vec<GuideState> {
         }
         Value::Number(number) => {
             let mut spellings = vec![number.to_string()];
-            if let Some(float) = number.as_f64() {
-                if number.is_f64() {
-                    spellings.push(float.to_string());
-                }
+            if let Some(float) = number.as_f64().filter(|_| number.is_f64()) {
+                spellings.push(float.to_string());
             }
             spellings.dedup();
             spellings.iter().filter_map(|spelling| text(state, spelling)).collect()

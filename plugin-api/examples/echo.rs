@@ -22,7 +22,8 @@ jig_plugin_api::export_backend!(Echo);
 const BLOCK_TOKENS: usize = 16;
 const BLOCK_BYTES: u64 = (BLOCK_TOKENS * size_of::<u32>()) as u64;
 
-struct Echo;
+/// The backend: there is nothing to know before a model is loaded.
+pub(crate) struct Echo;
 
 impl Backend for Echo {
     fn describe(&self) -> BackendInfo {

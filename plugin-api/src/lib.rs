@@ -7,6 +7,9 @@
 //! The host side of the same boundary is [`load`]: it opens a library, checks that its layout agrees with
 //! the host's, and hands back the same two traits, so that an embedded backend and a loaded one look alike.
 //!
+//! `examples/echo.rs` is a complete plugin in one file; the tests build it as a shared library and run the
+//! conformance kit on it. `examples/costs.rs` measures what the boundary and the sampler cost.
+//!
 //! | module | what it holds |
 //! |---|---|
 //! | [`backend`] | [`Backend`], what it can see ([`BackendInfo`]) and what it is asked to load ([`ModelSpec`]) |

@@ -26,8 +26,8 @@
 //!
 //! # Panics
 //!
-//! Unwinding across the boundary would end the process. Every call into a plugin runs in [`guard`], which turns a
-//! panic into [`crate::ErrorCode::Panic`]; every call into the host runs in [`guard::silent`]. A plugin that was built
+//! Unwinding across the boundary would end the process. Every call into a plugin catches a panic on the plugin's side
+//! and gives [`crate::ErrorCode::Panic`] with its text; every call into the host catches it on the host's. A plugin built
 //! with `panic = "abort"` can't be guarded; it says so in its root module, and the host refuses it.
 //!
 //! # Ownership

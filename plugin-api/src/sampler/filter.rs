@@ -3,6 +3,11 @@
 use super::{Candidate, Ranked, WEIGHT_ONE};
 use crate::SamplingParams;
 
+/// Whether every candidate stays.
+pub(super) fn changes_nothing(params: &SamplingParams) -> bool {
+    params.min_p == 0.0 && params.top_k == 0 && params.top_p == 1.0
+}
+
 /// Removes what the parameters exclude; the order of ids stays.
 pub(super) fn apply(candidates: &mut Vec<Candidate>, params: &SamplingParams, ranking: &mut Vec<Ranked>) {
     if params.min_p > 0.0 {

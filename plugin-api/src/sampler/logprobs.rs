@@ -21,32 +21,58 @@ pub(super) fn report(logits: &[f32], token: u32, wanted: Option<u32>) -> Result<
 
 /// `ln(sum(exp(x)))`.
 fn log_sum_exp(logits: &[f32]) -> Result<f64> {
-    let mut max = f32::MIN;
-    for (token, &value) in logits.iter().enumerate() {
-        // NaN is not at most anything.
-        if !matches!(value.partial_cmp(&f32::MAX), Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal)) {
-            return Err(not_a_number(token as u32, value));
-        }
-        max = max.max(value);
+    // NaN is not at most anything.
+    if let Some(token) = logits.iter().position(|&value| !is_number(value)) {
+        return Err(not_a_number(token as u32, logits[token]));
     }
-    let sum: u64 = logits.iter().map(|&value| weight(value.max_finite() - max)).sum();
-    Ok(f64::from(max) + (sum as f64 / WEIGHT_ONE as f64).ln())
+    let max = logits.iter().fold(f32::MIN, |max, &value| if value > max { value } else { max });
+    let mut sum = 0.0;
+    for block in logits.chunks(32) {
+        let mut scaled = [0.0; 32];
+        for (scaled, value) in scaled.iter_mut().zip(block) {
+            *scaled = weight::scaled(value.max_finite() - max);
+        }
+        sum += scaled.iter().map(|&scaled| f64::from(scaled)).sum::<f64>();
+    }
+    Ok(f64::from(max) + (sum / WEIGHT_ONE as f64).ln())
 }
+
+/// Neither NaN nor plus infinity.
+fn is_number(value: f32) -> bool {
+    value <= f32::MAX
+}
+
+/// Up to here, the most likely tokens are kept in order while the logits are read once; past it, all are sorted.
+const FEW: usize = 64;
 
 /// The ids of the `count` largest logits, the largest first, the lowest id first among equals.
 fn most_likely(logits: &[f32], count: usize) -> Vec<u32> {
-    if count == 0 {
-        return Vec::new();
-    }
-    let order = |&left: &u32, &right: &u32| {
+    let before = |left: u32, right: u32| {
         let (a, b) = (logits[left as usize], logits[right as usize]);
-        b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal).then(left.cmp(&right))
+        a > b || (a == b && left < right)
     };
-    let mut tokens = (0..logits.len() as u32).collect::<Vec<_>>();
-    if count < tokens.len() {
-        tokens.select_nth_unstable_by(count - 1, order);
-        tokens.truncate(count);
+    let all = 0..logits.len() as u32;
+    if count > FEW {
+        let mut tokens = all.collect::<Vec<_>>();
+        let order = |&left: &u32, &right: &u32| before(right, left).cmp(&before(left, right));
+        if count < tokens.len() {
+            tokens.select_nth_unstable_by(count - 1, order);
+            tokens.truncate(count);
+        }
+        tokens.sort_unstable_by(order);
+        return tokens;
     }
-    tokens.sort_unstable_by(order);
+    let mut tokens = Vec::with_capacity(count + 1);
+    let mut least = f32::NEG_INFINITY;
+    for token in all {
+        // Where the list is full, a later token enters only if it is larger than the last.
+        if tokens.len() == count && logits[token as usize] <= least {
+            continue;
+        }
+        let place = tokens.partition_point(|&other| before(other, token));
+        tokens.insert(place, token);
+        tokens.truncate(count);
+        least = tokens.last().map_or(f32::INFINITY, |&last: &u32| logits[last as usize]);
+    }
     tokens
 }

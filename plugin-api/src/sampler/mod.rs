@@ -94,34 +94,53 @@ pub fn sample(logits: &[f32], row: &SampleRow<'_>, scratch: &mut Scratch) -> Res
     }
 
     let values = edits::apply(logits, row, &mut scratch.edited, &mut scratch.seen)?;
-    let max = largest(values, row)?;
+    let max = largest(values, row.mask)?;
     let token = if row.params.temperature == 0.0 {
-        first_at(values, row, max)?
+        first_at(values, row.mask, max)?
     } else {
-        collect(values, row, max, &mut scratch.candidates);
-        filter::apply(&mut scratch.candidates, row.params, &mut scratch.ranking);
-        draw(&scratch.candidates, row.uniform)?
+        let weights = Weights { values, mask: row.mask, max, temperature: row.params.temperature };
+        if filter::changes_nothing(row.params) {
+            let target = target(row.uniform, weights.total());
+            weights.draw(target)
+        } else {
+            let candidates = &mut scratch.candidates;
+            weights.collect(candidates);
+            filter::apply(candidates, row.params, &mut scratch.ranking);
+            let target = target(row.uniform, candidates.iter().map(|candidate| candidate.weight).sum());
+            draw(candidates, target)
+        }
+        .ok_or_else(|| Error::internal("no token has a weight"))?
     };
     logprobs::report(logits, token, row.params.logprobs)
 }
 
-/// Calls `visit` for each candidate in the order of ids, with minus infinity made finite.
-fn for_each_candidate(values: &[f32], row: &SampleRow<'_>, mut visit: impl FnMut(u32, f32)) {
-    let mut visit = |token: usize| visit(token as u32, values[token].max_finite());
-    if row.mask.is_empty() {
-        (0..values.len()).for_each(visit);
-        return;
+/// The tokens of a word of the mask: the id of the first, their values, and the word.
+struct Block<'a> {
+    first: u32,
+    values: &'a [f32],
+    word: u32,
+}
+
+impl Block<'_> {
+    /// Whether all of its tokens are allowed, so that loops without branches may run over them.
+    fn is_full(&self) -> bool {
+        self.word == u32::MAX
     }
-    for (word, first) in row.mask.iter().zip((0..values.len()).step_by(32)) {
-        let mut rest = *word;
-        while rest != 0 {
-            let token = first + rest.trailing_zeros() as usize;
-            if token < values.len() {
-                visit(token);
-            }
-            rest &= rest - 1;
-        }
+
+    /// The index and the value of each allowed token, with minus infinity made finite.
+    fn allowed(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let allowed = move |(index, _): &(usize, &f32)| self.word >> index & 1 == 1;
+        self.values.iter().enumerate().filter(allowed).map(|(index, value)| (index, value.max_finite()))
     }
+}
+
+/// The blocks that hold an allowed token, in the order of ids.
+fn blocks<'a>(values: &'a [f32], mask: &'a [u32]) -> impl Iterator<Item = Block<'a>> {
+    let block = move |(index, values): (usize, &'a [f32])| {
+        let word = if mask.is_empty() { u32::MAX } else { mask.get(index).copied().unwrap_or(0) };
+        Block { first: index as u32 * 32, values, word }
+    };
+    values.chunks(32).enumerate().map(block).filter(|block| block.word != 0)
 }
 
 trait MaxFinite {
@@ -135,21 +154,23 @@ impl MaxFinite for f32 {
     }
 }
 
-/// The largest value of a candidate. Banned tokens are told apart by [`edits::BANNED`].
-fn largest(values: &[f32], row: &SampleRow<'_>) -> Result<f32> {
+/// The largest value of a candidate. Banned tokens are told apart by their value.
+fn largest(values: &[f32], mask: &[u32]) -> Result<f32> {
     let mut max = None::<f32>;
-    let mut broken = None;
-    for_each_candidate(values, row, |token, value| {
-        if value <= f32::MAX {
-            if max.is_none_or(|max| value > max) {
-                max = Some(value);
-            }
-        } else if !edits::is_banned(value) {
-            broken = broken.or(Some((token, value)));
+    for block in blocks(values, mask) {
+        // NaN fails the comparison: a block that holds one, banned or not, is looked at in detail.
+        if block.is_full() && block.values.iter().fold(true, |fine, &value| fine & (value <= f32::MAX)) {
+            let most = |most: f32, &value: &f32| if value > most { value } else { most };
+            max = Some(block.values.iter().fold(max.unwrap_or(f32::MIN), most));
+            continue;
         }
-    });
-    if let Some((token, value)) = broken {
-        return Err(not_a_number(token, value));
+        for (index, value) in block.allowed() {
+            if value <= f32::MAX {
+                max = Some(max.map_or(value, |max| max.max(value)));
+            } else if !edits::is_banned(value) {
+                return Err(not_a_number(block.first + index as u32, value));
+            }
+        }
     }
     max.ok_or_else(|| Error::invalid_argument("the mask and the banned tokens leave no token to draw"))
 }
@@ -161,38 +182,91 @@ fn not_a_number(token: u32, value: f32) -> Error {
 }
 
 /// The candidate with the lowest id among those with the largest value.
-fn first_at(values: &[f32], row: &SampleRow<'_>, max: f32) -> Result<u32> {
-    let mut first = None;
-    for_each_candidate(values, row, |token, value| {
-        if value == max && first.is_none() {
-            first = Some(token);
-        }
-    });
-    first.ok_or_else(|| Error::internal("no token has the largest logit"))
-}
-
-/// The candidates that have a weight, in the order of ids.
-fn collect(values: &[f32], row: &SampleRow<'_>, max: f32, candidates: &mut Vec<Candidate>) {
-    candidates.clear();
-    let temperature = row.params.temperature;
-    for_each_candidate(values, row, |token, value| {
-        let weight = weight((value - max) / temperature);
-        if weight > 0 {
-            candidates.push(Candidate { token, value, weight });
-        }
-    });
-}
-
-/// The inverse of the cumulative distribution, in the order of ids.
-fn draw(candidates: &[Candidate], uniform: f32) -> Result<u32> {
-    let total: u64 = candidates.iter().map(|candidate| candidate.weight).sum();
-    let target = ((f64::from(uniform) * total as f64) as u64).min(total.saturating_sub(1));
-    let mut sum = 0;
-    for candidate in candidates {
-        sum += candidate.weight;
-        if sum > target {
-            return Ok(candidate.token);
+fn first_at(values: &[f32], mask: &[u32], max: f32) -> Result<u32> {
+    for block in blocks(values, mask) {
+        if block.values.iter().fold(false, |found, value| found | (value.max_finite() == max))
+            && let Some((index, _)) = block.allowed().find(|&(_, value)| value == max)
+        {
+            return Ok(block.first + index as u32);
         }
     }
-    Err(Error::internal("no token has a weight"))
+    Err(Error::internal("no token has the largest logit"))
+}
+
+/// The weights of a row.
+struct Weights<'a> {
+    values: &'a [f32],
+    mask: &'a [u32],
+    max: f32,
+    temperature: f32,
+}
+
+impl Weights<'_> {
+    /// The weights of a block's tokens; 0 for those that are not allowed or not there.
+    fn of(&self, block: &Block<'_>) -> [u64; 32] {
+        // All 32, allowed or not, without branches: so they are computed many at a time.
+        let mut values = [f32::NAN; 32];
+        values[..block.values.len()].copy_from_slice(block.values);
+        for value in &mut values {
+            *value = weight::scaled((value.max_finite() - self.max) / self.temperature);
+        }
+        let mut weights = values.map(weight::fixed);
+        if !block.is_full() {
+            for (index, weight) in weights.iter_mut().enumerate() {
+                *weight *= u64::from(block.word >> index & 1);
+            }
+        }
+        weights
+    }
+
+    fn total(&self) -> u64 {
+        blocks(self.values, self.mask).map(|block| self.of(&block).iter().sum::<u64>()).sum()
+    }
+
+    /// The first token at which the running sum exceeds `target`.
+    fn draw(&self, target: u64) -> Option<u32> {
+        let mut before = 0;
+        for block in blocks(self.values, self.mask) {
+            let weights = self.of(&block);
+            let sum = weights.iter().sum::<u64>();
+            if before + sum <= target {
+                before += sum;
+                continue;
+            }
+            for (token, weight) in (block.first..).zip(weights) {
+                before += weight;
+                if before > target {
+                    return Some(token);
+                }
+            }
+        }
+        None
+    }
+
+    /// The candidates that have a weight, in the order of ids.
+    fn collect(&self, candidates: &mut Vec<Candidate>) {
+        candidates.clear();
+        for block in blocks(self.values, self.mask) {
+            let weights = self.of(&block).into_iter().zip(block.values);
+            let candidates_of_block = (block.first..).zip(weights).filter(|(_, (weight, _))| *weight > 0);
+            candidates.extend(candidates_of_block.map(|(token, (weight, value))| {
+                let value = value.max_finite();
+                Candidate { token, value, weight }
+            }));
+        }
+    }
+}
+
+/// Where the uniform number lies in the sum of all weights.
+fn target(uniform: f32, total: u64) -> u64 {
+    ((f64::from(uniform) * total as f64) as u64).min(total.saturating_sub(1))
+}
+
+/// The first candidate at which the running sum exceeds `target`.
+fn draw(candidates: &[Candidate], target: u64) -> Option<u32> {
+    let mut sum = 0;
+    candidates.iter().find_map(|candidate| {
+        sum += candidate.weight;
+        (sum > target).then_some(candidate.token)
+    })
 }

@@ -6,7 +6,8 @@ pub const WEIGHT_ONE: u64 = 1 << 40;
 /// Under this the weight is 0: `exp(-28) < 2^-40`.
 const LEAST: f32 = -28.0;
 
-/// Adding this rounds to an integer (to even among equals), for numbers under 2^22.
+/// Adding this rounds to an integer (to even among equals), for numbers under 2^22: it is 1.5 * 2^23, so that the last
+/// bit of the sum is worth 1.
 const ROUND: f32 = 12_582_912.0;
 
 /// ln 2 in two parts; the first has so few bits that its product with a small integer is exact.
@@ -19,19 +20,37 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// so that a device can do the same: `x = n ln 2 + r`, a polynomial of degree 6 in `r`, and `n` added to the
 /// exponent. The relative error is under 3e-7.
 #[must_use]
+#[inline]
 pub fn weight(x: f32) -> u64 {
-    if x >= LEAST { (exp(x.min(0.0)) * WEIGHT_ONE as f32) as u64 } else { 0 }
+    fixed(scaled(x))
+}
+
+/// The weight before it is rounded down to an integer.
+#[inline]
+pub(super) fn scaled(x: f32) -> f32 {
+    let scaled = exp(x.clamp(LEAST, 0.0)) * WEIGHT_ONE as f32;
+    if x >= LEAST { scaled } else { 0.0 }
+}
+
+/// Rounds down to an integer. Never negative and under 2^63: the conversion to a signed number is the cheaper one.
+#[inline]
+pub(super) fn fixed(scaled: f32) -> u64 {
+    scaled as i64 as u64
 }
 
 /// `exp(x)` for `x` from -28 to 0.
+#[inline]
 fn exp(x: f32) -> f32 {
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
     let mut p = 1.0 / 720.0;
     for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + coefficient;
     }
-    p * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    // The low bits of the rounded sum are `n`, from -41 to 0.
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    p * f32::from_bits(exponent << 23)
 }
 
 #[cfg(test)]

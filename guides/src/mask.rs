@@ -53,6 +53,10 @@ impl TokenSet {
         self.words[token as usize / 32] |= 1 << (token % 32);
     }
 
+    pub(crate) fn remove(&mut self, token: u32) {
+        self.words[token as usize / 32] &= !(1 << (token % 32));
+    }
+
     pub(crate) fn insert_all(&mut self, tokens: &[u32]) {
         for &token in tokens {
             self.insert(token);

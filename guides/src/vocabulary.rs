@@ -2,6 +2,7 @@
 
 use crate::error::VocabularyError;
 use crate::json::classes::{self, StringClasses};
+use crate::json::strings::Escapes;
 use crate::trie::Trie;
 use std::sync::OnceLock;
 
@@ -16,6 +17,7 @@ pub struct Vocabulary {
     trie: Trie,
     byte_tokens: [Option<u32>; 256],
     string_classes: OnceLock<Option<StringClasses>>,
+    key_classes: OnceLock<Option<StringClasses>>,
 }
 
 impl Vocabulary {
@@ -55,7 +57,14 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, string_classes: OnceLock::new() })
+        Ok(Vocabulary {
+            tokens,
+            end_tokens,
+            trie,
+            byte_tokens,
+            string_classes: OnceLock::new(),
+            key_classes: OnceLock::new(),
+        })
     }
 
     /// Number of token ids, special ones included.
@@ -88,9 +97,15 @@ impl Vocabulary {
         self.byte_tokens[byte as usize]
     }
 
-    /// The tokens inside JSON strings, worked out when first asked for.
-    pub(crate) fn string_classes(&self) -> Option<&StringClasses> {
-        let classes = || classes::any_strings().map(|any| StringClasses::new(&any, &self.trie, self.mask_words()));
-        self.string_classes.get_or_init(classes).as_ref()
+    /// The tokens inside JSON strings that are spelled so, worked out when first asked for.
+    pub(crate) fn string_classes(&self, escapes: Escapes) -> Option<&StringClasses> {
+        let cell = match escapes {
+            Escapes::Usual => &self.string_classes,
+            Escapes::Needed => &self.key_classes,
+        };
+        cell.get_or_init(|| {
+            classes::any_strings(escapes).map(|any| StringClasses::new(&any, &self.trie, self.mask_words()))
+        })
+        .as_ref()
     }
 }

@@ -93,11 +93,15 @@ impl StringClasses {
 
     /// Adds the tokens that close the string and of which the rest is allowed in `after`, the state after the quote.
     /// Returns the greatest cost after any of them.
+    ///
+    /// Tokens that lead beyond a state for which `stop` holds are not looked into; they are added to `deferred`.
     pub(crate) fn add_closing<A: Automaton>(
         &self,
         automaton: &A,
         after: &A::State,
         room: Room,
+        stop: &impl Fn(&A::State) -> bool,
+        deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
         let mut reach = 0;
@@ -107,15 +111,18 @@ impl StringClasses {
                 reach = automaton.cost(after);
             }
         }
-        self.walk_suffixes(automaton, 0, after, room, set).max(reach)
+        self.walk_suffixes(automaton, 0, after, room, stop, deferred, set).max(reach)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what the recursion carries")]
     fn walk_suffixes<A: Automaton>(
         &self,
         automaton: &A,
         node: u32,
         state: &A::State,
         room: Room,
+        stop: &impl Fn(&A::State) -> bool,
+        deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
         let mut reach = 0;
@@ -133,7 +140,12 @@ impl StringClasses {
                     reach = reach.max(cost);
                 }
             }
-            reach = reach.max(self.walk_suffixes(automaton, child, &next, room, set));
+            if stop(&next) {
+                let below = (child + 1..self.suffixes.end(child)).flat_map(|node| self.suffixes.own(node));
+                deferred.extend(below.flat_map(|&suffix| &self.closing[suffix as usize]).map(|&(token, _)| token));
+            } else {
+                reach = reach.max(self.walk_suffixes(automaton, child, &next, room, stop, deferred, set));
+            }
         }
         reach
     }
@@ -189,9 +201,9 @@ fn collect(trie: &Trie, node: u32, suffix: &mut Vec<u8>, characters: u32, sorted
     }
 }
 
-/// All strings, as free text in values is spelled.
-pub(crate) fn any_strings() -> Option<Strings> {
+/// All strings, spelled with these escapes.
+pub(crate) fn any_strings(escapes: Escapes) -> Option<Strings> {
     let any = super::strings::Characters::any().ok()?;
     let characters = std::sync::Arc::new(super::strings::Characters::new(any.clone(), &any));
-    Some(Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Usual })
+    Some(Strings { characters, min: 0, max: u32::MAX, escapes })
 }

@@ -7,10 +7,11 @@ use super::shape::{self, Additional, Array, Object, Schema, SchemaId, ShapeId};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
-use super::strings::{Decoder, StringState, Strings};
+use super::strings::{Decoder, Escapes, StringState, Strings};
 use crate::automaton::{Automaton, dfa::NEVER, walk};
 use crate::compiler::{Options, Whitespace};
 use crate::mask::TokenSet;
+use crate::trie::Trie;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
@@ -625,7 +626,7 @@ impl JsonMachine {
         if !strings.is_free(&at) || cost > bytes {
             return None;
         }
-        let classes = vocabulary.string_classes()?;
+        let classes = vocabulary.string_classes(Escapes::Usual)?;
         let most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
         let room = Room { least: strings.min.saturating_sub(at.count), most, bytes };
         let inside = classes.add_inside(cost, room, set);
@@ -633,7 +634,98 @@ impl JsonMachine {
         let machines = machines
             .filter_map(|scalar| Some(Scalar { reader: Reader::String { index, state: closed }, ..*scalar }))?;
         let after = self.scalar_done(&state.level, pending, &machines)?;
-        Some(classes.add_closing(self, &after, room, set).max(inside))
+        Some(classes.add_closing(self, &after, room, &|_| false, &mut Vec::new(), set).max(inside))
+    }
+
+    /// As [`Self::allowed_in_string`], within a key that may become any key but those that are used.
+    fn allowed_in_key(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let At::Key { keys, text } = &state.at else { return None };
+        let is_named = |key: &&Key| matches!(key.reader, KeyReader::Named { .. });
+        let mut free = keys.iter().filter(|key| !is_named(key));
+        let (Some(key), None) = (free.next(), free.next()) else { return None };
+        let KeyReader::Additional(at) = key.reader else { return None };
+        let (level, object) = (&state.level, self.object(key.item.shape));
+        let additional = object.additional.as_ref()?;
+        if at.decoder != Decoder::Body
+            || !additional.keys.characters.is_universal(at.state)
+            || additional.classes.len() != 1
+        {
+            return None;
+        }
+        // After any token inside the key a character or two lead to a key that is not used.
+        let used = object.properties.len() + seen_count(&level.seen) as usize;
+        let detour =
+            std::iter::successors(Some(64usize), |keys| keys.checked_mul(64)).take_while(|&keys| keys <= used).count()
+                + 1;
+        let class = additional.classes.first()?;
+        let next = Item { at: object.properties.len() as u32, ..key.item };
+        let pending = Few::One(Choice { schema: class.schema, next });
+        let after = JsonState { level: level.clone(), at: At::Colon { pending, space: false } };
+        let cost = shape::add(self.cost(&after), 1 + detour as u32);
+        if cost == NEVER || cost.saturating_add(16) > bytes {
+            return None;
+        }
+        let classes = vocabulary.string_classes(Escapes::Needed)?;
+        let room = Room { least: 0, most: u32::MAX, bytes };
+        // What comes after the next key is not known from the state after this one, which may not come again.
+        let (mut deferred, stop) = (Vec::new(), |state: &JsonState| matches!(state.at, At::Key { .. }));
+        let inside = classes.add_inside(cost, room, set);
+        let mut reach = classes.add_closing(self, &after, room, &stop, &mut deferred, set).max(inside);
+        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
+        used.sort_unstable();
+        if !used.is_empty() {
+            remove_used(&additional.keys, vocabulary.trie(), 0, &at, &[], &used, set);
+        }
+        for token in deferred {
+            let end = vocabulary
+                .bytes(token)
+                .and_then(|bytes| bytes.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
+            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
+                set.insert(token);
+                reach = reach.max(cost);
+            }
+        }
+        if let Some(named) = keys.filter_map(|key| is_named(&key).then_some(*key)) {
+            let named = JsonState { level: level.clone(), at: At::Key { keys: named, text: text.clone() } };
+            reach = reach.max(walk::walk(self, vocabulary.trie(), 0, &named, set));
+            if reach > bytes {
+                // Some of them lead too far: the plain way decides.
+                return None;
+            }
+        }
+        Some(reach)
+    }
+}
+
+/// Removes the tokens that close a key at one of those that are used, given without the characters before `node`.
+fn remove_used(
+    keys: &Strings,
+    trie: &Trie,
+    node: u32,
+    state: &StringState,
+    read: &[u8],
+    used: &[&[u8]],
+    set: &mut TokenSet,
+) {
+    for child in trie.children(node) {
+        let byte = trie.byte(child);
+        let Some(next) = keys.step(state, byte) else { continue };
+        if next.decoder == Decoder::Closed {
+            if used.binary_search(&read).is_ok() {
+                (child..trie.end(child)).flat_map(|node| trie.own(node)).for_each(|&token| set.remove(token));
+            }
+            continue;
+        }
+        let read = characters_after(read, state, &next, byte);
+        if used.iter().any(|key| key.starts_with(&read)) {
+            remove_used(keys, trie, child, &next, &read, used, set);
+        }
     }
 }
 
@@ -712,11 +804,19 @@ impl Automaton for JsonMachine {
 
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
         self.allowed_in_string(vocabulary, state, u32::MAX, set)
+            .or_else(|| self.allowed_in_key(vocabulary, state, u32::MAX, set))
             .unwrap_or_else(|| walk::walk(self, vocabulary.trie(), 0, state, set))
     }
 
     fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
-        if self.allowed_in_string(vocabulary, state, left, set).is_none() {
+        // A set that is given up halfway is thrown away.
+        let mut quick = TokenSet::new(vocabulary.mask_words());
+        let known = self
+            .allowed_in_string(vocabulary, state, left, &mut quick)
+            .or_else(|| self.allowed_in_key(vocabulary, state, left, &mut quick));
+        if known.is_some() {
+            set.union(quick.words());
+        } else {
             walk::walk_within(self, vocabulary.trie(), 0, state, left, set);
         }
     }

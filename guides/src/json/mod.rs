@@ -12,7 +12,7 @@ mod numbers;
 mod schema;
 mod shape;
 pub(crate) mod state;
-mod strings;
+pub(crate) mod strings;
 mod text;
 
 use crate::compiler::{Limits, Options};

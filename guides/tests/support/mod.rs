@@ -76,14 +76,14 @@ pub fn compiler() -> Compiler {
 }
 
 /// The states after some spelling of the value: numbers as they are or without exponent and fraction, keys in any
-/// order. A handful is enough.
-pub fn feed(state: &GuideState, value: &Value) -> Vec<GuideState> {
+/// order. A handful is enough; `work` bounds the orders that are tried.
+pub fn feed(state: &GuideState, value: &Value, work: &mut usize) -> Vec<GuideState> {
     let mut states = match value {
         Value::Object(members) => {
             let Some(open) = text(state, "{") else { return Vec::new() };
             let keys: Vec<(&String, &Value)> = members.iter().collect();
             let mut found = Vec::new();
-            entries(&open, &keys, &mut vec![false; keys.len()], true, &mut 300, &mut found);
+            entries(&open, &keys, &mut vec![false; keys.len()], true, work, &mut found);
             found
         }
         Value::Array(items) => {
@@ -91,7 +91,7 @@ pub fn feed(state: &GuideState, value: &Value) -> Vec<GuideState> {
             for (i, item) in items.iter().enumerate() {
                 let before =
                     states.iter().filter_map(|state| if i > 0 { text(state, ",") } else { Some(state.clone()) });
-                states = before.flat_map(|state| feed(&state, item)).take(4).collect();
+                states = before.flat_map(|state| feed(&state, item, work)).take(4).collect();
             }
             states.iter().filter_map(|state| text(state, "]")).collect()
         }
@@ -117,7 +117,7 @@ fn entries(
     work: &mut usize,
     found: &mut Vec<GuideState>,
 ) {
-    if found.len() >= 2 || *work == 0 {
+    if !found.is_empty() || *work == 0 {
         return;
     }
     *work -= 1;
@@ -133,7 +133,7 @@ fn entries(
         let begin = format!("{}{}:", if first { "" } else { "," }, Value::String(key.clone()));
         let Some(after) = text(state, &begin) else { continue };
         used[i] = true;
-        for state in feed(&after, value) {
+        for state in feed(&after, value, work) {
             entries(&state, keys, used, false, work, found);
         }
         used[i] = false;
@@ -151,7 +151,7 @@ pub fn text(state: &GuideState, text: &str) -> Option<GuideState> {
 
 /// Whether some spelling of the value is a whole answer.
 pub fn accepts(state: &GuideState, value: &Value) -> bool {
-    feed(state, value).iter().any(GuideState::may_end)
+    feed(state, value, &mut 300).iter().any(GuideState::may_end)
 }
 
 /// A small generator of random numbers, the same for the same seed.

@@ -11,6 +11,7 @@
 //! | [`backend`] | from `--backend` to a loaded plugin |
 //! | [`tokenizer`] | prompt to tokens, tokens to bytes, incremental detokenization |
 //! | [`params`] | vLLM's sampling parameters: names, defaults, limits |
+//! | [`prepare`] | from a request as it was sent to one that the engine runs |
 //! | [`engine`] | the engine thread: admit, batch, step |
 //! | [`http`] | `POST /generate` and its neighbours |
 
@@ -20,4 +21,5 @@ pub mod engine;
 pub mod http;
 pub mod model;
 pub mod params;
+pub mod prepare;
 pub mod tokenizer;

@@ -1,3 +1,7 @@
-//! The `jig` program.
+//! The `jig` program; see [`jig::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jig::cli::main()
+}

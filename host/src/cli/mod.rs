@@ -1,1 +1,119 @@
-//! The command line.
+//! The command line: `jig` (which is `jig serve`), `jig generate`, `jig backends`, `jig check-plugin`.
+
+mod backends;
+mod check_plugin;
+mod generate;
+mod load;
+mod logs;
+mod serve;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What a command ends with: nothing, or an error for a person.
+type CommandResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Serves a language model whose output always matches the JSON Schema or the regular expression of the request.
+///
+/// Without a command it serves: `jig --model demo` starts a server on a small embedded model. Every flag can be given by
+/// an environment variable, too: JIG_ and the flag's name.
+#[derive(Debug, Parser)]
+#[command(name = "jig", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  jig --model demo
+  jig --model Qwen/Qwen2.5-0.5B-Instruct --port 8080
+  jig generate --model demo --schema '{\"type\":\"string\"}' 'What is the capital of France?'
+  curl http://127.0.0.1:8000/generate -d '{\"prompt\":\"What is the capital of France?\",\"schema\":{\"type\":\"string\"}}'")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a model over HTTP (the same as no command)
+    Serve(serve::ServeArgs),
+    /// Answer one prompt on the terminal, without a server
+    Generate(generate::GenerateArgs),
+    /// List the backends that are found, and what is wrong with those that can't be used
+    Backends(backends::BackendsArgs),
+    /// Run the conformance kit on a backend's file
+    CheckPlugin(check_plugin::CheckPluginArgs),
+}
+
+/// What goes to the log.
+#[derive(Args, Clone, Debug)]
+struct LogArgs {
+    /// What to log, to standard error: error, warn, info, debug, trace, or a filter as `jig=debug`
+    #[arg(long, global = true, env = "JIG_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+/// Runs the program: reads the command line, does what it says, and tells what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let result = logs::start(&line.logs.log_level).and_then(|()| match line.command {
+        None => serve::run(&line.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Generate(args)) => generate::run(&args),
+        Some(Command::Backends(args)) => backends::run(&args),
+        Some(Command::CheckPlugin(args)) => check_plugin::run(&args),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut said = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                // Many errors have their cause in their own text.
+                let text = error.to_string();
+                if !said.contains(&text) {
+                    eprintln!("  because: {text}");
+                }
+                said = text;
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_of_its_name() {
+        let command = CommandLine::command();
+        for argument in command.get_arguments() {
+            let Some(flag) = argument.get_long().filter(|flag| !matches!(*flag, "help" | "version")) else { continue };
+            let variable = format!("JIG_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(&*variable), "--{flag}");
+        }
+    }
+
+    #[test]
+    fn no_command_serves_with_the_same_flags_as_serve() {
+        let plain = CommandLine::try_parse_from(["jig", "--model", "demo", "--port", "1"]).unwrap();
+        assert!(plain.command.is_none());
+        let named = CommandLine::try_parse_from(["jig", "serve", "--model", "demo", "--port", "1"]).unwrap();
+        let Some(Command::Serve(serve)) = named.command else { panic!("serve is a command") };
+        assert_eq!(format!("{:?}", plain.serve), format!("{serve:?}"));
+    }
+}

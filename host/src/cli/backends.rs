@@ -1,0 +1,55 @@
+//! `jig backends`: what is found, and what is wrong with what can't be used.
+
+use clap::Args;
+use serde_json::json;
+
+use super::load::BackendDirArgs;
+use super::{CommandResult, table};
+use crate::backend::{self, Found};
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct BackendsArgs {
+    #[command(flatten)]
+    backend_dir: BackendDirArgs,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &BackendsArgs) -> CommandResult {
+    let found = backend::list(&args.backend_dir.search_path());
+    if args.json {
+        println!("{}", serde_json::Value::Array(found.iter().map(as_json).collect()));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = found.iter().map(as_row).collect();
+    table::print(&["name", "version", "ABI", "devices", "file"], &rows);
+    for found in &found {
+        if let Some(problem) = &found.problem {
+            println!("\n{} can't be used: {problem}", found.name);
+        }
+    }
+    Ok(())
+}
+
+fn file(found: &Found) -> String {
+    found.file.as_ref().map_or_else(|| "(embedded)".to_owned(), |file| file.display().to_string())
+}
+
+fn as_row(found: &Found) -> Vec<String> {
+    let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let devices: Vec<String> = found.devices.iter().map(|device| format!("{} ({})", device.id, device.name)).collect();
+    vec![found.name.clone(), known(&found.version), known(&found.abi), known(&devices.join(", ")), file(found)]
+}
+
+fn as_json(found: &Found) -> serde_json::Value {
+    let device = |device: &jig_plugin_api::DeviceInfo| json!({"id": device.id, "name": device.name, "memory_bytes": device.memory_bytes});
+    json!({
+        "name": found.name,
+        "version": found.version,
+        "abi": found.abi,
+        "devices": found.devices.iter().map(device).collect::<Vec<_>>(),
+        "file": found.file,
+        "problem": found.problem,
+    })
+}

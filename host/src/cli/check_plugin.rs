@@ -1,0 +1,46 @@
+//! `jig check-plugin`: the conformance kit on a backend's file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jig_plugin_api::conformance::{self, CaseResult, Outcome};
+use jig_plugin_api::{ModelSpec, load};
+
+use super::CommandResult;
+use crate::model::{self, ModelArgs};
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct CheckPluginArgs {
+    /// The plugin, a .so file
+    file: PathBuf,
+    /// The model to check it with: a directory, a model of the hub, or `demo`
+    #[arg(long, env = "JIG_MODEL", default_value = "demo")]
+    model: String,
+    /// The device: auto, or a name that `jig backends` shows
+    #[arg(long, env = "JIG_DEVICE", default_value = "auto")]
+    device: String,
+}
+
+pub(super) fn run(args: &CheckPluginArgs) -> CommandResult {
+    let loaded = load::backend(&args.file)?;
+    let backend = loaded.backend();
+    let model = model::resolve(&ModelArgs::new(args.model.as_str()))?;
+    let spec = ModelSpec { device: args.device.clone(), ..ModelSpec::new(&model.directory) };
+    println!("{}: ABI {}\n", args.file.display(), loaded.abi_version());
+    let summary = conformance::run(&*backend, &spec, &mut print);
+    println!("\n{} passed, {} failed, {} skipped", summary.passed, summary.failed, summary.skipped);
+    if summary.is_success() { Ok(()) } else { Err("the plugin does not conform".into()) }
+}
+
+/// A line for each case as soon as it has ended; what went wrong, or why it was skipped, stands below it.
+fn print(case: &CaseResult) {
+    let (verdict, reason) = match &case.outcome {
+        Outcome::Passed => ("pass", None),
+        Outcome::Failed(reason) => ("FAIL", Some(reason)),
+        Outcome::Skipped(reason) => ("skip", Some(reason)),
+    };
+    println!("{verdict}  {:32}  {}", case.name, case.promise);
+    if let Some(reason) = reason {
+        println!("      {reason}");
+    }
+}

@@ -1,0 +1,155 @@
+//! From flags to a loaded model: resolve, find the backend, load, and read the tokenizer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use jig_guides::{Compiler, Limits};
+use jig_plugin_api::{Model, ModelInfo, ModelSpec};
+
+use super::logs::PluginServices;
+use crate::backend::{self, SearchPath};
+use crate::engine::{Engine, EngineConfig, EngineHandle};
+use crate::model::{self, ModelArgs};
+use crate::tokenizer::Tokenizer;
+
+/// Where backends are looked for.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Backend")]
+pub(super) struct BackendDirArgs {
+    /// A directory with libjig_backend_NAME.so files, looked into first; then backends/ beside the program, then the
+    /// program's own directory
+    #[arg(long, env = "JIG_BACKEND_DIR", value_name = "DIR")]
+    pub(super) backend_dir: Option<PathBuf>,
+}
+
+impl BackendDirArgs {
+    pub(super) fn search_path(&self) -> SearchPath {
+        SearchPath::new(self.backend_dir.clone())
+    }
+}
+
+/// Which model, on what.
+#[derive(Args, Clone, Debug)]
+pub(super) struct LoadArgs {
+    /// A directory, a model of the Hugging Face hub as ORG/NAME, or `demo`, the small embedded one
+    #[arg(long, env = "JIG_MODEL", default_value = "facebook/opt-125m", help_heading = "Model")]
+    pub(super) model: String,
+    /// The branch, tag or commit of a model of the hub
+    #[arg(long, env = "JIG_REVISION", help_heading = "Model")]
+    revision: Option<String>,
+    /// Another tokenizer than the model's own: a directory or a model of the hub
+    #[arg(long, env = "JIG_TOKENIZER", value_name = "DIR|ORG/NAME", help_heading = "Model")]
+    tokenizer: Option<String>,
+    /// The type of the weights in memory: auto (as stored), f32, f16 or bf16
+    #[arg(long, env = "JIG_DTYPE", value_name = "TYPE", default_value = "auto", help_heading = "Model")]
+    dtype: String,
+    /// The longest sequence, prompt and output together, in tokens [default: the model's limit]
+    #[arg(long, env = "JIG_MAX_MODEL_LEN", value_name = "TOKENS", help_heading = "Model",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_model_len: Option<u32>,
+
+    /// The backend: a name, or the path of a .so file; `jig backends` lists them
+    #[arg(long, env = "JIG_BACKEND", value_name = "NAME|FILE", default_value = "cpu", help_heading = "Backend")]
+    pub(super) backend: String,
+    #[command(flatten)]
+    pub(super) backend_dir: BackendDirArgs,
+    /// An option of the backend; may be given more than once, in the variable separated by commas
+    #[arg(long, env = "JIG_BACKEND_OPTION", value_name = "KEY=VALUE", value_delimiter = ',', help_heading = "Backend",
+          value_parser = key_value)]
+    backend_option: Vec<(String, String)>,
+    /// The device: auto, or a name that `jig backends` shows
+    #[arg(long, env = "JIG_DEVICE", default_value = "auto", help_heading = "Backend")]
+    device: String,
+
+    /// The most outputs that are worked on at once
+    #[arg(long, env = "JIG_MAX_NUM_SEQS", value_name = "N", default_value_t = 64, help_heading = "Scheduling",
+          value_parser = clap::value_parser!(u32).range(1..=65536))]
+    max_num_seqs: u32,
+    /// The most tokens of one step, over all requests
+    #[arg(long, env = "JIG_MAX_NUM_BATCHED_TOKENS", value_name = "TOKENS", default_value_t = 2048,
+          help_heading = "Scheduling", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    max_num_batched_tokens: u32,
+    /// The most requests that wait; one more is answered with 503
+    #[arg(long, env = "JIG_MAX_QUEUE", value_name = "N", default_value_t = 1024, help_heading = "Scheduling",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_queue: u32,
+    /// The seed of requests that bring none
+    #[arg(long, env = "JIG_SEED", default_value_t = 0, help_heading = "Scheduling")]
+    seed: u64,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE"))?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// A model that is ready to be asked.
+pub(super) struct Loaded {
+    pub(super) name: String,
+    pub(super) info: ModelInfo,
+    pub(super) engine: EngineHandle,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) compiler: Arc<Compiler>,
+}
+
+impl LoadArgs {
+    /// Does all that the flags say.
+    pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
+        let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
+        let described = backend.describe();
+        if let Some(problem) = described.problem {
+            return Err(format!("the backend `{}` can't run here: {problem}", described.name).into());
+        }
+        let args =
+            ModelArgs { model: self.model.clone(), revision: self.revision.clone(), tokenizer: self.tokenizer.clone() };
+        let resolved = model::resolve(&args)?;
+        // Before the weights: it is quick to read, and quick to be wrong.
+        let tokenizer = Tokenizer::load_for_model(&resolved.tokenizer_directory, &resolved.directory)?;
+        let start = Instant::now();
+        let spec = ModelSpec {
+            device: self.device.clone(),
+            dtype: self.dtype.clone(),
+            max_model_len: self.max_model_len,
+            max_sequences: self.max_num_seqs,
+            max_batch_tokens: self.max_num_batched_tokens,
+            options: self.backend_option.clone(),
+            ..ModelSpec::new(&resolved.directory)
+        };
+        let model = backend.load(&spec, Arc::new(PluginServices::new()))?;
+        let info = model.info();
+        log_model(&resolved.name, &described.name, &described.version, &*model, start);
+        let vocabulary = tokenizer.vocabulary(info.vocab_size as usize)?;
+        let config = EngineConfig {
+            max_num_seqs: self.max_num_seqs as usize,
+            max_num_batched_tokens: self.max_num_batched_tokens as usize,
+            max_queue: self.max_queue as usize,
+            max_model_len: self.max_model_len,
+            seed: self.seed,
+        };
+        let engine = Engine::start(model, tokenizer.clone(), config);
+        let compiler = Arc::new(Compiler::new(Arc::new(vocabulary), Limits::default()));
+        Ok(Loaded { name: resolved.name, info, engine, tokenizer, compiler })
+    }
+}
+
+fn log_model(name: &str, backend: &str, version: &str, model: &dyn Model, start: Instant) {
+    let (info, memory) = (model.info(), model.memory());
+    let mega = |bytes: u64| bytes as f64 / 1e6;
+    tracing::info!(
+        "{name}: {} ({:.1} M parameters, {}) on {} by the backend {backend} {version}, loaded in {:.2} s",
+        info.architecture,
+        info.parameters as f64 / 1e6,
+        info.dtype,
+        info.device,
+        start.elapsed().as_secs_f64(),
+    );
+    tracing::info!(
+        "sequences of up to {} tokens; weights take {:.0} MB, the KV cache up to {:.0} MB ({} tokens)",
+        info.max_model_len,
+        mega(memory.weight_bytes),
+        mega(memory.kv_capacity_bytes),
+        u64::from(memory.total_blocks) * u64::from(memory.block_tokens),
+    );
+}

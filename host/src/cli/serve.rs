@@ -1,0 +1,70 @@
+//! `jig serve`: a model behind HTTP, until a signal ends it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::CommandResult;
+use super::load::LoadArgs;
+use crate::http;
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// The address to listen on; 0.0.0.0 for all
+    #[arg(long, env = "JIG_HOST", default_value = "127.0.0.1", help_heading = "Server")]
+    host: String,
+    /// The port to listen on; 0 for any that is free
+    #[arg(long, env = "JIG_PORT", default_value_t = 8000, help_heading = "Server")]
+    port: u16,
+    /// The private key for HTTPS, a PEM file
+    #[arg(long, env = "JIG_SSL_KEYFILE", value_name = "FILE", requires = "ssl_certfile", help_heading = "Server")]
+    ssl_keyfile: Option<PathBuf>,
+    /// The certificate for HTTPS (and those that lead to its root), a PEM file
+    #[arg(long, env = "JIG_SSL_CERTFILE", value_name = "FILE", requires = "ssl_keyfile", help_heading = "Server")]
+    ssl_certfile: Option<PathBuf>,
+    /// How long running requests may go on after SIGTERM, in seconds
+    #[arg(long, env = "JIG_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30, help_heading = "Server")]
+    drain_timeout: u64,
+}
+
+pub(super) fn run(args: &ServeArgs) -> CommandResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = http::ServerOptions {
+        host: args.host.clone(),
+        port: args.port,
+        tls: args.ssl_keyfile.clone().zip(args.ssl_certfile.clone()),
+        drain_timeout: Duration::from_secs(args.drain_timeout),
+    };
+    // Before the model: an address in use is known at once, not after minutes of loading.
+    let server = runtime.block_on(http::Server::bind(options))?;
+    let loaded = args.load.load()?;
+    let state = http::AppState::new(loaded.name, loaded.engine, loaded.tokenizer, loaded.compiler);
+    runtime.block_on(server.run(state, shutdown()));
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
+async fn shutdown() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals can't be handled: the server runs until it is killed");
+        return std::future::pending().await;
+    };
+    let mut next = async move || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    let name = next().await;
+    tracing::info!("{name}: no new requests are taken, running ones finish; a second signal ends at once");
+    tokio::spawn(async move {
+        next().await;
+        std::process::exit(1);
+    });
+}

@@ -1,0 +1,62 @@
+//! The programs under test, built by the cargo that runs the tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Where the built programs are.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    /// The `jig` binary.
+    pub jig: PathBuf,
+    /// The CPU backend as a plugin.
+    pub cpu_plugin: PathBuf,
+    /// A directory for the tests' files, inside cargo's target directory.
+    pub scratch: PathBuf,
+}
+
+/// Builds what is not built yet and says where it is.
+///
+/// `cargo test` builds libraries and tests, but places neither the binary nor the plugin of another package.
+/// The same selection of packages and targets is built here, so that nothing is compiled a second time with
+/// other features.
+///
+/// # Panics
+/// If the build fails: no test can run then.
+pub fn artifacts() -> &'static Artifacts {
+    static ARTIFACTS: OnceLock<Artifacts> = OnceLock::new();
+    ARTIFACTS.get_or_init(build)
+}
+
+fn build() -> Artifacts {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["build", "--workspace", "--all-targets", "--message-format=json"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command.output().expect("cargo starts");
+    assert!(output.status.success(), "cargo build failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    let (mut jig, mut cpu_plugin) = (None, None);
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
+        if message["reason"] != "compiler-artifact" || message["profile"]["test"] == true {
+            continue;
+        }
+        let name = &message["target"]["name"];
+        if name == "jig" && message["executable"].is_string() {
+            jig = message["executable"].as_str().map(PathBuf::from);
+        }
+        if name == "jig_backend_cpu" {
+            let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            cpu_plugin = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "so"));
+        }
+    }
+    let jig = jig.expect("the workspace has a binary named jig");
+    let scratch = jig.parent().expect("the binary lies in a directory").join("system-tests");
+    std::fs::create_dir_all(&scratch).expect("the target directory is writable");
+    Artifacts { jig, cpu_plugin: cpu_plugin.expect("the CPU backend is built as a plugin"), scratch }
+}

@@ -1,0 +1,142 @@
+//! A small HTTP client: whole answers with `ureq`, streams over a plain socket that can be dropped midway.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A client of one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: String,
+    agent: ureq::Agent,
+}
+
+/// A status and a body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as JSON; a string if it is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The texts of a successful answer.
+    ///
+    /// # Panics
+    /// If it is an error, with the error.
+    pub fn texts(&self) -> Vec<String> {
+        assert_eq!(self.status, 200, "{}", self.body);
+        let texts = self.body["text"].as_array().expect("an answer has an array `text`");
+        texts.iter().map(|text| text.as_str().expect("a text is a string").to_owned()).collect()
+    }
+
+    /// The one text of a successful answer, less the prompt.
+    ///
+    /// # Panics
+    /// If it is an error, has other than one text, or the text does not begin with the prompt.
+    pub fn output(&self, prompt: &str) -> String {
+        let [text] = <[String; 1]>::try_from(self.texts()).expect("one text");
+        text.strip_prefix(prompt).expect("a text begins with the prompt").to_owned()
+    }
+
+    /// The error's message.
+    pub fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(address: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(300)))
+            .build();
+        Self { address: address.to_owned(), agent: config.into() }
+    }
+
+    /// `GET path`.
+    ///
+    /// # Panics
+    /// If no HTTP answer comes.
+    pub fn get(&self, path: &str) -> Answer {
+        answer(self.agent.get(format!("{}{path}", self.address)).call())
+    }
+
+    /// `POST /generate` with a JSON value.
+    ///
+    /// # Panics
+    /// If no HTTP answer comes.
+    pub fn generate(&self, body: &Value) -> Answer {
+        self.post("/generate", &body.to_string())
+    }
+
+    /// `POST path` with any text, and the content type that `curl -d` sends.
+    ///
+    /// # Panics
+    /// If no HTTP answer comes.
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.address));
+        answer(request.content_type("application/x-www-form-urlencoded").send(body))
+    }
+
+    /// `POST /generate` with `stream`, to the end: the NUL-ended chunks.
+    ///
+    /// # Panics
+    /// If no HTTP answer comes, or a chunk is not JSON or has no NUL behind it.
+    pub fn stream(&self, body: &Value) -> Vec<Value> {
+        let request = self.agent.post(format!("{}/generate", self.address));
+        let mut response = request.send(body.to_string()).expect("the server answers");
+        let text = response.body_mut().read_to_string().expect("the body is UTF-8");
+        let mut chunks: Vec<&str> = text.split('\0').collect();
+        assert_eq!(chunks.pop(), Some(""), "the last chunk is ended by NUL: {text:?}");
+        chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("a chunk is JSON")).collect()
+    }
+
+    /// The value of a metric, by its name with labels or without.
+    ///
+    /// # Panics
+    /// If there is no such metric.
+    pub fn metric(&self, name: &str) -> f64 {
+        let metrics = self.get("/metrics");
+        let text = metrics.body.as_str().expect("metrics are text");
+        let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
+        let value = line.and_then(|line| line.rsplit(' ').next()).and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("no metric {name} in:\n{text}"))
+    }
+}
+
+fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = result.expect("the server answers");
+    let text = response.body_mut().read_to_string().expect("the body is UTF-8");
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Answer { status: response.status().as_u16(), body }
+}
+
+/// Begins a streamed `POST /generate` and drops the connection after `chunks` NUL bytes have come.
+/// Returns how many came (fewer if the answer ended before).
+///
+/// # Panics
+/// If the connection fails before that.
+pub fn stream_until(address: &str, body: &Value, chunks: usize) -> usize {
+    let host = address.strip_prefix("http://").expect("a plain HTTP address");
+    let mut socket = TcpStream::connect(host).expect("the server accepts");
+    socket.set_read_timeout(Some(Duration::from_secs(120))).expect("the socket takes a time limit");
+    let body = body.to_string();
+    let head = format!("POST /generate HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", body.len());
+    socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(body.as_bytes())).expect("the server reads");
+    let (mut seen, mut buffer) = (0, [0; 4096]);
+    while seen < chunks {
+        let length = socket.read(&mut buffer).expect("the server writes");
+        if length == 0 {
+            break;
+        }
+        seen += buffer[..length].iter().filter(|&&byte| byte == 0).count();
+        if buffer[..length].ends_with(b"0\r\n\r\n") {
+            break;
+        }
+    }
+    seen
+}

@@ -1,0 +1,128 @@
+//! A server process that ends with the test.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::{Client, artifacts};
+
+/// A `jig` command with the environment of the tests: nothing of the user's settings reaches it.
+pub fn jig() -> Command {
+    let artifacts = artifacts();
+    let mut command = Command::new(&artifacts.jig);
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("JIG_") || key.to_string_lossy().starts_with("HF_") {
+            command.env_remove(key);
+        }
+    }
+    command.env("XDG_CACHE_HOME", artifacts.scratch.join("cache"));
+    command.env("HF_HOME", artifacts.scratch.join("hub"));
+    command
+}
+
+/// A running server on a free port of the loopback address. Dropping it kills the process.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts the embedded model on the CPU backend's `.so`, so that the plugin boundary is what is tested.
+    pub fn demo() -> Self {
+        Self::demo_with(&[])
+    }
+
+    /// As [`Server::demo`], with further arguments.
+    pub fn demo_with(arguments: &[&str]) -> Self {
+        let plugin = artifacts().cpu_plugin.to_str().expect("the path of the plugin is UTF-8");
+        let mut all = vec!["--model", "demo", "--backend", plugin, "--port", "0"];
+        all.extend_from_slice(arguments);
+        Self::start(&all)
+    }
+
+    /// Starts `jig` with just these arguments and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// If it ends or stays silent for two minutes; the message holds its log.
+    pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
+        let mut child = jig()
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("jig starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (ready, is_ready) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
+        let copy = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    // Colours may follow the address on a terminal; a space or an escape ends it.
+                    let end = address.find([' ', '\u{1b}']).unwrap_or(address.len());
+                    let _ = ready.send(address[..end].to_owned());
+                }
+                let mut log = copy.lock().expect("no reader of the log panicked");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        match is_ready.recv_timeout(Duration::from_secs(120)) {
+            Ok(address) => Self { child, address, log },
+            Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("jig did not come up:\n{}", log.lock().expect("no reader of the log panicked"));
+            }
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` (or `https`).
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A client of this server.
+    pub fn client(&self) -> Client {
+        Client::new(&self.address)
+    }
+
+    /// What the server has written to its log.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no reader of the log panicked").clone()
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill starts");
+        assert!(status.success(), "the process is there");
+    }
+
+    /// Waits for the process to end by itself.
+    ///
+    /// # Panics
+    /// If it is still there after `limit`.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < end, "the server is still there:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,126 @@
+//! What an operator sees: refusals that explain themselves, streams, start and stop.
+
+use std::process::Command;
+use std::time::Duration;
+
+use jig_tests::{Server, artifacts, jig, stream_until};
+use serde_json::json;
+
+#[test]
+fn a_refusal_names_the_field_and_does_not_disturb_the_next_request() {
+    let server = Server::demo();
+    let client = server.client();
+    for (body, status, param, says) in [
+        (r#"{"prompt":"x","temprature":0.5}"#, 400, "temprature", "temperature"),
+        (r#"{"prompt":"x","top_p":0}"#, 400, "top_p", "top_p"),
+        (r#"{"prompt":"x","n":0}"#, 400, "n", "n"),
+        (r#"{"prompt":"x","schema":{"properties":{"a/b":{"type":"strin"}}}}"#, 400, "schema", "/properties/a~1b/type"),
+        (r#"{"prompt":"x","schema":{"type":"string","minLength":5,"maxLength":4}}"#, 400, "schema", "Length"),
+        (r#"{"prompt":"x","regex":"a(b"}"#, 400, "regex", ""),
+        (r#"{"regex":"a"}"#, 400, "prompt", "prompt"),
+        (r#"{"prompt":"x","structured_outputs":7}"#, 400, "structured_outputs", ""),
+        (r#"{"prompt":"x""#, 400, "", "line 1"),
+        ("", 400, "", ""),
+        ("[]", 400, "", "object"),
+    ] {
+        let answer = client.post("/generate", body);
+        assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        let error = &answer.body["error"];
+        assert_eq!(error["param"].as_str().unwrap_or_default(), param, "{body}: {error}");
+        assert!(answer.message().contains(says) && !answer.message().is_empty(), "{body}: {error}");
+        assert!(error["type"].is_string() && error.get("code").is_some(), "{body}: {error}");
+    }
+    assert_eq!(client.get("/nowhere").status, 404);
+    assert_eq!(client.get("/generate").status, 405);
+    assert_eq!(client.generate(&json!({"prompt": "Iron", "max_tokens": 3})).status, 200);
+}
+
+#[test]
+fn a_stream_is_cumulative_and_ends_with_the_whole_answer() {
+    let server = Server::demo();
+    let mut body = json!({"prompt": "What is the capital of Japan?", "n": 2, "seed": 5, "max_tokens": 30,
+        "schema": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 2, "maxItems": 4}});
+    let whole = server.client().generate(&body);
+    body["stream"] = true.into();
+    let chunks = server.client().stream(&body);
+    assert_eq!(chunks.last(), Some(&whole.body));
+    for index in 0..2 {
+        let texts: Vec<_> = chunks.iter().map(|chunk| chunk["text"][index].as_str().unwrap()).collect();
+        assert!(texts.is_sorted_by(|earlier, later| later.starts_with(earlier)), "{texts:?}");
+    }
+}
+
+#[test]
+fn stop_strings_end_the_text_and_never_show_in_a_stream() {
+    let server = Server::demo();
+    let mut body = json!({"prompt": "x", "regex": "(abc){9}", "stop": ["bca"], "stream": true});
+    let chunks = server.client().stream(&body);
+    assert!(chunks.iter().all(|chunk| !chunk["text"][0].as_str().unwrap().contains("bc")), "{chunks:?}");
+    assert_eq!(chunks.last().unwrap()["text"], json!(["xa"]));
+    body["include_stop_str_in_output"] = true.into();
+    assert_eq!(server.client().stream(&body).last().unwrap()["text"], json!(["xabca"]));
+}
+
+#[test]
+fn termination_lets_running_requests_finish_and_exits_with_zero() {
+    let mut server = Server::demo();
+    let client = server.client();
+    let body = json!({"prompt": "x", "regex": "[a-z]{400}", "stream": true});
+    let chunks = std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.stream(&body));
+        while client.metric("vllm:num_requests_running") < 1.0 && !running.is_finished() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.terminate();
+        running.join().unwrap()
+    });
+    assert_eq!(chunks.last().unwrap()["text"][0].as_str().unwrap().len(), 401);
+    assert!(server.wait(Duration::from_secs(30)).success(), "{}", server.log());
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_place() {
+    let server = Server::demo_with(&["--max-num-seqs", "1"]);
+    let endless = json!({"prompt": "x", "regex": "[a-z]{450}", "stream": true});
+    assert_eq!(stream_until(server.address(), &endless, 2), 2);
+    let answer = server.client().generate(&json!({"prompt": "Iron", "max_tokens": 2}));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[test]
+fn starting_with_a_mistake_says_what_to_do_and_exits_with_one() {
+    let empty = tempfile::tempdir_in(&artifacts().scratch).unwrap();
+    let other = tempfile::tempdir_in(&artifacts().scratch).unwrap();
+    std::fs::write(other.path().join("config.json"), r#"{"architectures":["MambaForCausalLM"],"model_type":"mamba"}"#)
+        .unwrap();
+    let path = |directory: &tempfile::TempDir| directory.path().to_str().unwrap().to_owned();
+    for (arguments, says) in [
+        (vec!["--model".to_owned(), path(&empty)], vec!["config.json".to_owned(), path(&empty)]),
+        (vec!["--model".to_owned(), "./missing-directory".to_owned()], vec!["missing-directory".to_owned()]),
+        (
+            vec!["--model".to_owned(), "demo".to_owned(), "--backend".to_owned(), "cdua".to_owned()],
+            vec!["cdua".to_owned()],
+        ),
+        (
+            vec!["--model".to_owned(), "demo".to_owned(), "--backend-option".to_owned(), "sped=1".to_owned()],
+            vec!["sped".to_owned()],
+        ),
+        (vec!["--model".to_owned(), "demo".to_owned(), "--dtype".to_owned(), "f7".to_owned()], vec!["f7".to_owned()]),
+    ] {
+        let output = jig().args(&arguments).args(["--port", "0"]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {message}");
+        assert!(says.iter().all(|word| message.contains(word)), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let server = Server::demo();
+    let port = server.address().rsplit(':').next().unwrap();
+    let output = Command::new(&artifacts().jig).args(["--model", "demo", "--port", port]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(port), "{message}");
+}

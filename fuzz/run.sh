@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs every fuzz target for a while: fuzz/run.sh [SECONDS]
+set -euo pipefail
+cd "$(dirname "$0")"
+seconds=${1:-300}
+cargo +nightly fuzz build --fuzz-dir . -O
+for target in schema regex request config tokenizer; do
+  mkdir -p "corpus/$target"
+  dictionary=()
+  if [ -f "dictionaries/$target.txt" ]; then dictionary=("-dict=dictionaries/$target.txt"); fi
+  printf '\n== %s for %s s\n' "$target" "$seconds"
+  cargo +nightly fuzz run --fuzz-dir . -O "$target" "corpus/$target" "seeds/$target" -- \
+    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 "${dictionary[@]}" 2>&1 |
+    grep -E 'SUMMARY|ERROR|DONE|stat::|panicked' || { echo "$target failed"; exit 1; }
+done

@@ -1,0 +1,59 @@
+//! What the guide targets share: a small vocabulary, and a walk that the input's bytes steer.
+
+use std::sync::{Arc, OnceLock};
+
+use jig_guides::{Compiler, Guide, Limits, Mask, Options, Source, Vocabulary};
+
+/// The token that ends the text.
+const END: u32 = 256;
+
+/// A compiler over all single bytes, the end token, and tokens of several bytes that cross JSON's structure.
+pub fn compiler() -> &'static Compiler {
+    static COMPILER: OnceLock<Compiler> = OnceLock::new();
+    COMPILER.get_or_init(|| {
+        let mut tokens: Vec<Option<Vec<u8>>> = (0..=255).map(|byte| Some(vec![byte])).collect();
+        tokens.push(None);
+        let longer = ["\": \"", "{\"", "\"}", "\",\"", "null", "true", " a", "00", "\\u00", "é", "\u{1F600}", "}}", "]]"];
+        tokens.extend(longer.iter().map(|text| Some(text.as_bytes().to_vec())));
+        let vocabulary = Vocabulary::new(tokens, vec![END]).expect("the vocabulary is sound");
+        Compiler::new(Arc::new(vocabulary), Limits::default())
+    })
+}
+
+/// Compiles a source and, if it is accepted, walks it: each byte of `choices` picks one of the allowed tokens. A walk
+/// with a budget must end in a whole text within it, and no mask on the way may be empty.
+pub fn compile_and_walk(source: &Source, choices: &[u8]) {
+    let Ok(guide) = compiler().compile(source, &Options::default()) else { return };
+    let budget = guide.min_tokens().saturating_add(choices.len() as u32 / 2).min(200);
+    if guide.min_tokens() <= budget {
+        walk(&guide, choices, budget);
+    }
+}
+
+fn walk(guide: &Guide, choices: &[u8], budget: u32) {
+    let mut state = guide.start();
+    let mut choices = choices.iter().cycle();
+    for left in (1..=budget).rev() {
+        if state.must_end() {
+            return;
+        }
+        let mask = state.mask(Some(left));
+        let allowed: Vec<u32> = (0..END + 14).filter(|&token| allows(&mask, token)).collect();
+        assert!(!allowed.is_empty(), "a dead end with {left} tokens left");
+        let choice = choices.next().map_or(0, |&byte| byte as usize * 31 % allowed.len());
+        let token = allowed[choice];
+        state.advance(token).expect("an allowed token is accepted");
+        if token == END {
+            return;
+        }
+    }
+    assert!(state.may_end(), "the text is whole when the budget is used up");
+}
+
+fn allows(mask: &Mask, token: u32) -> bool {
+    match mask {
+        Mask::All => true,
+        Mask::One(only) => *only == token,
+        Mask::Words(words) => words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1),
+    }
+}

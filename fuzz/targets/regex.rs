@@ -1,0 +1,10 @@
+//! Any text as a regular expression: refused, or compiled to a guide that has no dead end.
+#![no_main]
+
+use jig_guides::Source;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (&str, &[u8])| {
+    let (regex, choices) = input;
+    jig_fuzz::compile_and_walk(&Source::Regex(regex.to_owned()), choices);
+});

@@ -213,4 +213,6 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, TokenizerError> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

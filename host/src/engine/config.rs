@@ -1,0 +1,54 @@
+//! What the engine is told at its start, and what it tells of itself.
+
+use jig_plugin_api::MemoryUse;
+
+/// How the engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// The most outputs that are worked on at once; at least 1.
+    pub max_num_seqs: usize,
+    /// The most tokens of one step, prefill and decode together; at least 1. No more outputs are worked on at once
+    /// than this.
+    pub max_num_batched_tokens: usize,
+    /// The most requests that wait to be started; one more is refused with [`super::SubmitError::Full`].
+    pub max_queue: usize,
+    /// The longest sequence in tokens, prompt and output together; the model's own limit where it is less. `None`: that one.
+    pub max_model_len: Option<u32>,
+    /// Where the seeds of requests without one come from.
+    pub seed: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { max_num_seqs: 64, max_num_batched_tokens: 2048, max_queue: 1024, max_model_len: None, seed: 0 }
+    }
+}
+
+/// A snapshot of the engine after its last step. Totals count from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStats {
+    /// Requests of which an output is worked on.
+    pub requests_running: usize,
+    /// Requests that were not started yet, or that have all lost their memory to others.
+    pub requests_waiting: usize,
+    /// Outputs that are worked on.
+    pub outputs_running: usize,
+    /// Outputs that lost their memory, or never had any, and wait for it.
+    pub outputs_suspended: usize,
+    /// Memory of the model.
+    pub memory: MemoryUse,
+    /// Steps made.
+    pub steps: u64,
+    /// Tokens of the prompts of started requests.
+    pub prompt_tokens: u64,
+    /// Tokens drawn.
+    pub generation_tokens: u64,
+    /// Times an output lost its memory to another one.
+    pub preemptions: u64,
+    /// Requests that ended with all their outputs.
+    pub requests_finished: u64,
+    /// Requests that failed.
+    pub requests_failed: u64,
+    /// Requests whose client went away.
+    pub requests_cancelled: u64,
+}

@@ -1,0 +1,162 @@
+//! Which tokens an output may draw next: the guide's mask, `allowed_token_ids`, bad words and early ends in one.
+//!
+//! Masks are made on the CPU's cores while the device works on `forward`.
+
+use std::sync::Arc;
+
+use jig_guides::Mask;
+use jig_plugin_api::{Error, ErrorCode, mask};
+use rayon::prelude::*;
+
+use super::guard::guarded;
+use super::sequence::Sequence;
+
+/// What an output may draw.
+#[derive(Debug, PartialEq)]
+pub(super) enum Choice {
+    /// Just this token: nothing is to be drawn.
+    One(u32),
+    /// One of those that `mask` allows (empty: all) and that are not `banned`.
+    Among { mask: Words, banned: Vec<u32> },
+}
+
+/// A packed mask, shared with the guide's cache where nothing is added to it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Words {
+    Shared(Arc<[u32]>),
+    Own(Vec<u32>),
+}
+
+impl Words {
+    pub(super) fn as_slice(&self) -> &[u32] {
+        match self {
+            Words::Shared(words) => words,
+            Words::Own(words) => words,
+        }
+    }
+}
+
+/// The choices of many outputs, on all cores.
+///
+/// # Errors
+/// Each on its own: where nothing is left to draw, with what left nothing.
+pub(super) fn choices(sequences: &[&Sequence], vocab_size: usize) -> Vec<Result<Choice, Error>> {
+    let guided = sequences.iter().filter(|sequence| sequence.guide.is_some()).count();
+    let choose = |sequence: &&Sequence| guarded("the guide", || choice(sequence, vocab_size));
+    if guided < 2 { sequences.iter().map(choose).collect() } else { sequences.par_iter().map(choose).collect() }
+}
+
+/// What one output may draw next.
+fn choice(sequence: &Sequence, vocab_size: usize) -> Result<Choice, Error> {
+    let job = &*sequence.job;
+    let params = job.params();
+    let mut banned = bad_word_ends(&params.bad_words, sequence.output());
+    let early = early_ends(sequence);
+    let allowed = job.allowed.as_deref();
+    let Some(guide) = &sequence.guide else {
+        banned.extend_from_slice(early);
+        if sequence.is_below_minimum() {
+            banned.extend_from_slice(&params.stop_token_ids);
+        }
+        let mask = Words::Own(allowed.map(<[u32]>::to_vec).unwrap_or_default());
+        if !mask.as_slice().is_empty() && !leaves_any(mask.as_slice(), &banned) {
+            return Err(nothing_left(
+                "allowed_token_ids, without the tokens of bad_words and those that end a text, has",
+            ));
+        }
+        return Ok(Choice::Among { mask, banned });
+    };
+
+    let words = match guide.mask(Some(sequence.tokens_left())) {
+        Mask::One(token) => {
+            let barred = allowed.is_some_and(|allowed| !mask::allows(allowed, token)) || banned.contains(&token);
+            // Log-probabilities are known to the device alone.
+            return match (barred, params.sampling.logprobs) {
+                (true, _) => Err(nothing_left(
+                    "the schema or regex allows a single token, and allowed_token_ids or bad_words has",
+                )),
+                (false, None) => Ok(Choice::One(token)),
+                (false, Some(_)) => {
+                    let mask = Words::Own(mask::pack(vocab_size, [token]));
+                    Ok(Choice::Among { mask, banned: Vec::new() })
+                }
+            };
+        }
+        Mask::Words(words) => words,
+        Mask::All => Arc::from(vec![u32::MAX; mask::words(vocab_size)]),
+    };
+    let words = match allowed {
+        None => Words::Shared(words),
+        Some(allowed) => Words::Own(words.iter().zip(allowed).map(|(guide, allowed)| guide & allowed).collect()),
+    };
+    if !leaves_any(words.as_slice(), &banned) {
+        return Err(nothing_left(
+            "of the tokens that the schema or regex allows, allowed_token_ids and bad_words have",
+        ));
+    }
+    // The guide has the last word: where its text can only end, it ends, however few tokens it has.
+    let with_early: Vec<u32> = banned.iter().chain(early).copied().collect();
+    if leaves_any(words.as_slice(), &with_early) {
+        banned = with_early;
+    }
+    Ok(Choice::Among { mask: words, banned })
+}
+
+/// The end-of-text tokens, where they may not end the text yet.
+fn early_ends(sequence: &Sequence) -> &[u32] {
+    let ignored = sequence.guide.is_some() && sequence.job.params().ignore_eos;
+    if sequence.is_below_minimum() || ignored { sequence.job.end_tokens() } else { &[] }
+}
+
+/// The last tokens of those bad words whose other tokens the output ends with.
+fn bad_word_ends(bad_words: &[Vec<u32>], output: &[u32]) -> Vec<u32> {
+    let last = |word: &Vec<u32>| {
+        let (last, beginning) = word.split_last()?;
+        output.ends_with(beginning).then_some(*last)
+    };
+    bad_words.iter().filter_map(last).collect()
+}
+
+/// Whether a mask allows a token that is not banned.
+fn leaves_any(words: &[u32], banned: &[u32]) -> bool {
+    if banned.is_empty() {
+        return words.iter().any(|&word| word != 0);
+    }
+    words.iter().enumerate().any(|(index, &word)| {
+        word != 0
+            && banned
+                .iter()
+                .filter(|&&token| token as usize / 32 == index)
+                .fold(word, |word, &token| word & !(1 << (token % 32)))
+                != 0
+    })
+}
+
+fn nothing_left(what: &str) -> Error {
+    Error::new(ErrorCode::InvalidArgument, format!("no token can follow: {what} none left"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_last_token_of_a_bad_word_is_barred_after_its_others() {
+        let words = [vec![1, 2, 3], vec![4], vec![2, 9]];
+        assert_eq!(bad_word_ends(&words, &[7, 1, 2]), [3, 4, 9]);
+        assert_eq!(bad_word_ends(&words, &[1, 2, 7]), [4]);
+        assert_eq!(bad_word_ends(&words, &[]), [4]);
+    }
+
+    proptest! {
+        #[test]
+        fn something_is_left_exactly_if_a_token_is_allowed_and_not_banned(
+            allowed in prop::collection::btree_set(0u32..70, 0..5),
+            banned in prop::collection::vec(0u32..70, 0..40),
+        ) {
+            let words = mask::pack(70, allowed.iter().copied());
+            prop_assert_eq!(leaves_any(&words, &banned), allowed.iter().any(|token| !banned.contains(token)));
+        }
+    }
+}

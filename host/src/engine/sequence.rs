@@ -1,0 +1,255 @@
+//! A request in the engine, and each of its outputs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+use jig_guides::GuideState;
+use jig_plugin_api::{Error, Sampled, SequenceId};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::stop::{StopStrings, TextStream, Wholeness};
+use super::{Delta, Event, FinishReason, Request, TokenLogprob};
+use crate::params::GenerationParams;
+use crate::tokenizer::Tokenizer;
+
+/// A request that the engine has taken: what its outputs share.
+pub(super) struct Job {
+    /// The place in the order of arrival: the older goes first where not all can go.
+    pub(super) number: u64,
+    pub(super) request: Request,
+    /// The most tokens of an output.
+    pub(super) limit: u32,
+    /// The seed of all random numbers.
+    pub(super) seed: u64,
+    /// `allowed_token_ids` packed, with the end tokens where a guide decides on them.
+    pub(super) allowed: Option<Vec<u32>>,
+    tokenizer: Tokenizer,
+    events: UnboundedSender<Event>,
+    outputs_left: AtomicU32,
+    failed: AtomicBool,
+}
+
+impl Job {
+    pub(super) fn new(
+        number: u64,
+        request: Request,
+        limit: u32,
+        seed: u64,
+        allowed: Option<Vec<u32>>,
+        tokenizer: Tokenizer,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        let outputs_left = AtomicU32::new(request.params.n);
+        let failed = AtomicBool::new(false);
+        Self { number, request, limit, seed, allowed, tokenizer, events, outputs_left, failed }
+    }
+
+    pub(super) fn params(&self) -> &GenerationParams {
+        &self.request.params
+    }
+
+    pub(super) fn end_tokens(&self) -> &[u32] {
+        self.tokenizer.end_tokens()
+    }
+
+    /// Ends all outputs with an error. Only the first one is told.
+    pub(super) fn fail(&self, error: Error) {
+        if !self.failed.swap(true, Relaxed) {
+            self.send(Event::Failed(error));
+        }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
+    /// Whether nobody listens any more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.outputs_left.load(Relaxed) == 0
+    }
+
+    /// Whether nothing is left to do for it.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_failed() || self.is_finished() || self.is_cancelled()
+    }
+
+    fn send(&self, event: Event) {
+        // An error says that nobody listens any more: the next step will see that.
+        let _ = self.events.send(event);
+    }
+}
+
+/// One output of a request.
+pub(super) struct Sequence {
+    pub(super) job: Arc<Job>,
+    /// Which of the `n` outputs.
+    pub(super) index: u32,
+    /// Outputs of the request that begin where this one does and wait for the logits after the prompt.
+    pub(super) followers: u32,
+    /// The sequence in the model; `None` while it has no memory.
+    pub(super) handle: Option<SequenceId>,
+    /// The tokens that are in the model's KV cache.
+    pub(super) computed: usize,
+    /// Whether the last block of the KV cache may be shared, so that appending to it takes another one.
+    pub(super) shares_block: bool,
+    /// The prompt, and behind it what was drawn.
+    pub(super) tokens: Vec<u32>,
+    pub(super) guide: Option<GuideState>,
+    text: Option<TextStream>,
+}
+
+/// What became of an output by its last token.
+#[derive(Debug, PartialEq)]
+pub(super) enum Progress {
+    /// It goes on.
+    Continues,
+    /// It has ended, and the client knows.
+    Finished,
+    /// Its request failed, and the client knows.
+    Failed,
+}
+
+impl Sequence {
+    pub(super) fn new(job: Arc<Job>, index: u32) -> Self {
+        let guide = job.request.guide.as_ref().map(jig_guides::Guide::start);
+        let may_be_empty = guide.as_ref().is_some_and(GuideState::may_end);
+        let text = TextStream::new(job.tokenizer.detokenizer(job.params().skip_special_tokens), may_be_empty);
+        let tokens = job.request.prompt.to_vec();
+        let (handle, computed, shares_block, followers) = (None, 0, false, 0);
+        Self { job, index, followers, handle, computed, shares_block, tokens, guide, text: Some(text) }
+    }
+
+    /// Oldest request first, and its outputs in their order.
+    pub(super) fn age(&self) -> (u64, u32) {
+        (self.job.number, self.index)
+    }
+
+    pub(super) fn prompt_len(&self) -> usize {
+        self.job.request.prompt.len()
+    }
+
+    /// The tokens drawn so far.
+    pub(super) fn output(&self) -> &[u32] {
+        &self.tokens[self.prompt_len()..]
+    }
+
+    pub(super) fn drawn(&self) -> u32 {
+        self.output().len() as u32
+    }
+
+    /// The tokens that are not in the KV cache yet.
+    pub(super) fn pending(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Whether the next step draws its next token from the one before.
+    pub(super) fn decodes(&self) -> bool {
+        self.pending() == 1 && self.computed > 0
+    }
+
+    /// How many more tokens it may have.
+    pub(super) fn tokens_left(&self) -> u32 {
+        self.job.limit.saturating_sub(self.drawn())
+    }
+
+    /// Whether end-of-text tokens, stop tokens and stop strings leave the text alone so far.
+    pub(super) fn is_below_minimum(&self) -> bool {
+        self.drawn() < self.job.params().min_tokens
+    }
+
+    /// Ends the output without a token where the guide allows nothing at all. Returns whether it did.
+    pub(super) fn finish_if_empty(&mut self) -> bool {
+        let empty = self.guide.as_ref().is_some_and(GuideState::must_end);
+        if empty {
+            self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        empty
+    }
+
+    /// Appends a token that was drawn: follows the guide, sends text, ends the output where it is to end.
+    pub(super) fn accept(&mut self, sampled: Sampled) -> Progress {
+        let token = sampled.token;
+        let job = self.job.clone();
+        let params = job.params();
+        let stops_before = !self.is_below_minimum();
+        let was_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        if let Some(guide) = &mut self.guide
+            && guide.advance(token).is_err()
+        {
+            return self.fail(Error::internal(format!(
+                "the backend drew token {token}, which the guide's mask does not allow: this is a fault of the backend"
+            )));
+        }
+        self.tokens.push(token);
+        let logprobs = match params.sampling.logprobs {
+            Some(_) => vec![TokenLogprob { token, logprob: sampled.logprob, top: sampled.top_logprobs }],
+            None => Vec::new(),
+        };
+
+        // The guide decides where a guided text ends; it has just accepted the end.
+        let is_end = job.end_tokens().binary_search(&token).is_ok();
+        if is_end && (self.guide.is_some() || !params.ignore_eos) {
+            return self.finish(FinishReason::Stop, logprobs, None);
+        }
+        let is_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        if stops_before && params.stop_token_ids.contains(&token) {
+            let included = params.include_stop_str_in_output;
+            if self.guide.is_none() || if included { is_whole } else { was_whole } {
+                return self.finish(FinishReason::Stop, logprobs, included.then_some(token));
+            }
+        }
+
+        let wholeness = match (&self.guide, is_whole) {
+            (None, _) => Wholeness::Free,
+            (Some(_), true) => Wholeness::Whole,
+            (Some(_), false) => Wholeness::Partial,
+        };
+        let may_stop = !self.is_below_minimum();
+        let stop = StopStrings { strings: &params.stop, include: params.include_stop_str_in_output };
+        let Some(text) = &mut self.text else { return Progress::Finished };
+        let piece = text.push(token, &stop, wholeness, may_stop);
+        if piece.stopped {
+            self.text = None;
+            self.send(piece.text, logprobs);
+            return self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        self.send(piece.text, logprobs);
+
+        if self.guide.as_ref().is_some_and(GuideState::must_end) {
+            return self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        if self.tokens_left() == 0 {
+            if self.guide.is_some() && !is_whole {
+                let message = "the guide did not keep within max_tokens: this is a fault of the server";
+                return self.fail(Error::internal(message));
+            }
+            return self.finish(FinishReason::Length, Vec::new(), None);
+        }
+        Progress::Continues
+    }
+
+    /// Ends the output: sends the text that was held back, and `last` where a stop token stays in the text.
+    fn finish(&mut self, reason: FinishReason, logprobs: Vec<TokenLogprob>, last: Option<u32>) -> Progress {
+        let rest = self.text.take().map(|text| text.finish(last)).unwrap_or_default();
+        self.send(rest, logprobs);
+        self.job.send(Event::Finished { index: self.index, reason, tokens: self.drawn() });
+        self.job.outputs_left.fetch_sub(1, Relaxed);
+        Progress::Finished
+    }
+
+    fn send(&self, text: String, logprobs: Vec<TokenLogprob>) {
+        if !text.is_empty() || !logprobs.is_empty() {
+            self.job.send(Event::Delta(Delta { index: self.index, text, logprobs }));
+        }
+    }
+
+    /// Ends the whole request with an error.
+    pub(super) fn fail(&self, error: Error) -> Progress {
+        self.job.fail(error);
+        Progress::Failed
+    }
+}

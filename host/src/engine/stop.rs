@@ -1,0 +1,199 @@
+//! The text of one output, as far as it is certain: detokenized, searched for stop strings, held back where a stop
+//! string may have begun.
+
+use crate::tokenizer::Detokenizer;
+
+/// Turns the tokens of an output into text that can be sent.
+///
+/// A stop string ends the text where it is first complete; among those complete at one place the longest counts. That
+/// depends on the text alone, not on how it was cut into tokens.
+pub(super) struct TextStream {
+    detokenizer: Detokenizer,
+    /// Text that may turn out to be part of a stop string.
+    held: String,
+    /// The place in the text where `held` begins, in bytes.
+    held_at: usize,
+    /// Where a guided text may end, in bytes and rising; kept for stop strings only.
+    whole_at: Vec<usize>,
+}
+
+/// Which strings end a text.
+pub(super) struct StopStrings<'a> {
+    pub(super) strings: &'a [String],
+    /// Whether the string stays in the text.
+    pub(super) include: bool,
+}
+
+/// Text that can be sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    /// Whether a stop string ended the text.
+    pub(super) stopped: bool,
+}
+
+/// What a guide says of the text after a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wholeness {
+    /// There is no guide: the text may end anywhere.
+    Free,
+    /// The guide allows the text to end here.
+    Whole,
+    /// The guide wants more text.
+    Partial,
+}
+
+impl TextStream {
+    /// A text that has not begun. `may_be_empty` says whether a guide lets it end at once.
+    pub(super) fn new(detokenizer: Detokenizer, may_be_empty: bool) -> Self {
+        let whole_at = if may_be_empty { vec![0] } else { Vec::new() };
+        Self { detokenizer, held: String::new(), held_at: 0, whole_at }
+    }
+
+    /// Takes the next token. `may_stop` says whether a stop string that is complete now ends the text; a guided text
+    /// it ends only where the guide lets what remains stand.
+    pub(super) fn push(&mut self, token: u32, stop: &StopStrings<'_>, wholeness: Wholeness, may_stop: bool) -> Piece {
+        let text = self.detokenizer.push(token);
+        if stop.strings.is_empty() {
+            return Piece { text, stopped: false };
+        }
+        self.held.push_str(&text);
+        if wholeness == Wholeness::Whole {
+            self.whole_at.push(self.held_at + self.held.len());
+        }
+        if may_stop && let Some(end) = self.find(stop, wholeness) {
+            self.held.truncate(end);
+            return Piece { text: std::mem::take(&mut self.held), stopped: true };
+        }
+        let sure = self.held.len() - self.longest_beginning(stop.strings);
+        let rest = self.held.split_off(sure);
+        self.held_at += sure;
+        Piece { text: std::mem::replace(&mut self.held, rest), stopped: false }
+    }
+
+    /// All that is left, when the text has ended for another reason: by a stop token, `last`, that stays in the text, or
+    /// without one.
+    pub(super) fn finish(mut self, last: Option<u32>) -> String {
+        if let Some(token) = last {
+            self.held.push_str(&self.detokenizer.push(token));
+        }
+        self.held + &self.detokenizer.finish()
+    }
+
+    /// Where in `held` the text is to be cut, if a stop string is complete.
+    fn find(&self, stop: &StopStrings<'_>, wholeness: Wholeness) -> Option<usize> {
+        let mut found: Option<(usize, usize)> = None; // end and beginning of the match
+        for string in stop.strings {
+            for (begin, _) in self.held.match_indices(string.as_str()) {
+                let end = begin + string.len();
+                let cut = self.held_at + if stop.include { end } else { begin };
+                let stands = wholeness == Wholeness::Free || self.may_end_at(cut);
+                if stands && found.is_none_or(|best| (end, begin) < best) {
+                    found = Some((end, begin));
+                }
+            }
+        }
+        found.map(|(end, begin)| if stop.include { end } else { begin })
+    }
+
+    fn may_end_at(&self, at: usize) -> bool {
+        self.whole_at.binary_search(&at).is_ok()
+    }
+
+    /// The length of the longest end of `held` that is the beginning of a stop string.
+    fn longest_beginning(&self, strings: &[String]) -> usize {
+        let longest = strings.iter().map(String::len).max().unwrap_or(0);
+        let from = self.held.len().saturating_sub(longest.saturating_sub(1));
+        (from..self.held.len())
+            .filter(|&at| self.held.is_char_boundary(at))
+            .find(|&at| strings.iter().any(|string| string.starts_with(&self.held[at..])))
+            .map_or(0, |at| self.held.len() - at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::testing;
+    use proptest::prelude::*;
+
+    fn stream() -> TextStream {
+        TextStream::new(testing::byte_level().detokenizer(true), false)
+    }
+
+    /// The pieces of a text whose tokens are its bytes, and whether it was stopped.
+    fn run(text: &str, strings: &[&str], include: bool) -> (Vec<String>, bool) {
+        let strings: Vec<String> = strings.iter().map(ToString::to_string).collect();
+        let stop = StopStrings { strings: &strings, include };
+        let mut stream = stream();
+        let mut pieces = Vec::new();
+        for byte in text.bytes() {
+            let piece = stream.push(byte.into(), &stop, Wholeness::Free, true);
+            pieces.push(piece.text);
+            if piece.stopped {
+                return (pieces, true);
+            }
+        }
+        pieces.push(stream.finish(None));
+        (pieces, false)
+    }
+
+    #[test]
+    fn what_may_be_part_of_a_stop_string_is_held_back() {
+        let (pieces, stopped) = run("a\n\nb\n\nUser", &["\n\nUser"], false);
+        assert_eq!(pieces, ["a", "", "", "\n\nb", "", "", "", "", "", ""]);
+        assert!(stopped);
+        assert_eq!(run("a\n", &["\n\n"], false), (vec!["a".into(), String::new(), "\n".into()], false));
+    }
+
+    #[test]
+    fn the_stop_string_stays_where_asked() {
+        assert_eq!(run("ab.c", &["."], true).0.concat(), "ab.");
+        assert_eq!(run("ab.c", &["."], false).0.concat(), "ab");
+    }
+
+    #[test]
+    fn of_two_stop_strings_the_one_complete_first_counts() {
+        assert_eq!(run("xabcd", &["abcd", "bc"], false).0.concat(), "xa");
+        assert_eq!(run("xabcd", &["c", "abc"], false).0.concat(), "x");
+    }
+
+    #[test]
+    fn a_guided_text_stops_only_where_what_remains_is_whole() {
+        let strings = [",".to_owned()];
+        let run = |include| {
+            let stop = StopStrings { strings: &strings, include };
+            let mut stream = stream();
+            let mut text = String::new();
+            for (byte, whole) in [(b'a', false), (b',', false), (b'b', true), (b',', false), (b'c', true)] {
+                let wholeness = if whole { Wholeness::Whole } else { Wholeness::Partial };
+                let piece = stream.push(byte.into(), &stop, wholeness, true);
+                text.push_str(&piece.text);
+                if piece.stopped {
+                    return (text, true);
+                }
+            }
+            (text + &stream.finish(None), false)
+        };
+        assert_eq!(run(false), ("a,b".to_owned(), true));
+        assert_eq!(run(true), ("a,b,c".to_owned(), false));
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_ends_before_the_first_stop_string_however_it_comes(
+            text in "[abé]{0,24}",
+            strings in prop::collection::vec("[abé]{1,4}", 0..4),
+            include in any::<bool>(),
+        ) {
+            let strings: Vec<&str> = strings.iter().map(String::as_str).collect();
+            let matches = strings.iter().flat_map(|s| text.match_indices(s).map(|(at, s)| (at + s.len(), at)));
+            // Overlapping matches of one string do not matter: the first one ends first.
+            let first = matches.min();
+            let expected = first.map_or(&*text, |(end, begin)| if include { &text[..end] } else { &text[..begin] });
+            let (pieces, stopped) = run(&text, &strings, include);
+            prop_assert_eq!(pieces.concat(), expected);
+            prop_assert_eq!(stopped, first.is_some());
+        }
+    }
+}

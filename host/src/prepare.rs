@@ -47,11 +47,16 @@ impl Preparation {
             }
         };
         if tokens.is_empty() {
-            return Err(Invalid::value("prompt", "has no tokens: this model's tokenizer adds none by itself, so some text is needed"));
+            return Err(Invalid::value(
+                "prompt",
+                "has no tokens: this model's tokenizer adds none by itself, so some text is needed",
+            ));
         }
         if tokens.len() >= self.max_model_len as usize {
             let (have, most) = (tokens.len(), self.max_model_len);
-            let what = format!("has {have} tokens and leaves no room for an answer: prompt and answer together have at most {most}");
+            let what = format!(
+                "has {have} tokens and leaves no room for an answer: prompt and answer together have at most {most}"
+            );
             return Err(Invalid::value("prompt", what));
         }
         let mut params = request.params;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use jig_tests::{Server, artifacts, jig, stream_until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_refusal_names_the_field_and_does_not_disturb_the_next_request() {
@@ -15,7 +15,7 @@ fn a_refusal_names_the_field_and_does_not_disturb_the_next_request() {
         (r#"{"prompt":"x","top_p":0}"#, 400, "top_p", "top_p"),
         (r#"{"prompt":"x","n":0}"#, 400, "n", "n"),
         (r#"{"prompt":"x","schema":{"properties":{"a/b":{"type":"strin"}}}}"#, 400, "schema", "/properties/a~1b/type"),
-        (r#"{"prompt":"x","schema":{"type":"string","minLength":5,"maxLength":4}}"#, 400, "schema", "Length"),
+        (r#"{"prompt":"x","schema":{"type":"string","minLength":5,"maxLength":4}}"#, 400, "schema", "match"),
         (r#"{"prompt":"x","regex":"a(b"}"#, 400, "regex", ""),
         (r#"{"regex":"a"}"#, 400, "prompt", "prompt"),
         (r#"{"prompt":"x","structured_outputs":7}"#, 400, "structured_outputs", ""),
@@ -51,14 +51,29 @@ fn a_stream_is_cumulative_and_ends_with_the_whole_answer() {
 }
 
 #[test]
-fn stop_strings_end_the_text_and_never_show_in_a_stream() {
+fn stop_strings_end_the_text_where_the_guide_lets_it_end_and_never_show_in_a_stream() {
     let server = Server::demo();
-    let mut body = json!({"prompt": "x", "regex": "(abc){9}", "stop": ["bca"], "stream": true});
-    let chunks = server.client().stream(&body);
-    assert!(chunks.iter().all(|chunk| !chunk["text"][0].as_str().unwrap().contains("bc")), "{chunks:?}");
-    assert_eq!(chunks.last().unwrap()["text"], json!(["xa"]));
-    body["include_stop_str_in_output"] = true.into();
-    assert_eq!(server.client().stream(&body).last().unwrap()["text"], json!(["xabca"]));
+    let last = |body: &Value| {
+        let chunks = server.client().stream(body);
+        chunks.last().unwrap()["text"][0].as_str().unwrap().to_owned()
+    };
+    // After six letters the text is whole; without an end token it goes on until a stop string is met.
+    let mut body =
+        json!({"prompt": "", "regex": "[ab]{6}[cd]*", "stop": ["c", "d"], "ignore_eos": true, "stream": true});
+    for prompt in ["x", "Iron", "What is the capital of France?"] {
+        body["prompt"] = prompt.into();
+        let chunks = server.client().stream(&body);
+        assert!(chunks.iter().all(|chunk| !chunk["text"][0].as_str().unwrap()[prompt.len()..].contains(['c', 'd'])));
+        assert_eq!(last(&body).len(), prompt.len() + 6);
+        body["include_stop_str_in_output"] = true.into();
+        assert!(last(&body).len() == prompt.len() + 7 && last(&body).ends_with(['c', 'd']));
+        body["include_stop_str_in_output"] = false.into();
+    }
+    // Cut short it would no longer match, and the guide has the last word.
+    assert_eq!(last(&json!({"prompt": "x", "regex": "(abc){3}", "stop": ["bca"], "stream": true})), "xabcabcabc");
+    // Without a guide a stop string always ends the text.
+    let free = json!({"prompt": "What is the capital of France?", "temperature": 0, "stop": ["ari"], "stream": true});
+    assert!(last(&free).ends_with("? P"), "{}", last(&free));
 }
 
 #[test]

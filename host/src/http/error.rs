@@ -31,10 +31,6 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// The body of the answer, and the last chunk of a stream that fails.
     pub(super) fn body(&self) -> Value {
         let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };

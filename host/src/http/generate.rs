@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::AppState;
 use super::answer::Answer;
-use super::routes::RequestId;
 use super::error::ApiError;
+use super::routes::RequestId;
 use crate::params;
 use crate::prepare::Prepared;
 
@@ -55,7 +55,9 @@ async fn read(body: Body) -> Result<Bytes, ApiError> {
             let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
             Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))
         }
-        Err(error) => Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", format!("the body broke off: {error}"))),
+        Err(error) => {
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", format!("the body broke off: {error}")))
+        }
     }
 }
 

@@ -21,7 +21,12 @@ fn text(stats: &EngineStats, model: &str) -> String {
         ("vllm:num_requests_running", "gauge", "Requests that are worked on.", stats.requests_running as f64),
         ("vllm:num_requests_waiting", "gauge", "Requests that wait.", stats.requests_waiting as f64),
         ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 1 for all.", share),
-        ("vllm:num_preemptions_total", "counter", "Outputs that lost their memory to others.", stats.preemptions as f64),
+        (
+            "vllm:num_preemptions_total",
+            "counter",
+            "Outputs that lost their memory to others.",
+            stats.preemptions as f64,
+        ),
         ("vllm:prompt_tokens_total", "counter", "Tokens of prompts.", stats.prompt_tokens as f64),
         ("vllm:generation_tokens_total", "counter", "Tokens drawn.", stats.generation_tokens as f64),
         ("jig:requests_finished_total", "counter", "Requests that ended well.", stats.requests_finished as f64),

@@ -33,3 +33,6 @@ mod thread;
 pub use config::{EngineConfig, EngineStats};
 pub use handle::{Engine, EngineHandle, RequestStream, SubmitError};
 pub use request::{Delta, Event, FinishReason, Request, TokenLogprob};
+
+#[cfg(test)]
+mod tests;

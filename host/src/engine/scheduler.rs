@@ -262,10 +262,15 @@ impl Scheduler {
     }
 
     /// Takes an output that has drawn its first token from its leader's logits. It shares the leader's memory where there
-    /// is a place for it, and else waits for one.
-    pub(super) fn keep_follower(&mut self, mut follower: Sequence, leader: &mut Sequence, model: &mut dyn Model) {
-        // The leader counts too, whether it goes on or not.
-        let has_place = self.running.len() + 1 < self.max_num_seqs;
+    /// is a place for it beside `others` that are still to be kept, and else waits for one.
+    pub(super) fn keep_follower(
+        &mut self,
+        mut follower: Sequence,
+        leader: &mut Sequence,
+        others: usize,
+        model: &mut dyn Model,
+    ) {
+        let has_place = self.running.len() + others < self.max_num_seqs;
         let forked = leader.handle.filter(|_| has_place).map(|handle| model.fork(handle, follower.prompt_len() as u32));
         match forked {
             Some(Ok(handle)) => {

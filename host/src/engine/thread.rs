@@ -184,9 +184,10 @@ impl EngineThread {
 
         let model = &mut *self.model;
         let followers = batch.split_off(leaders);
+        let others = continues[..leaders].iter().filter(|&&continues| continues).count();
         for ((turn, leader), at) in followers.into_iter().zip(leader_of).zip(leaders..) {
             if continues[at] && !turn.sequence.job.is_over() {
-                self.scheduler.keep_follower(turn.sequence, &mut batch[leader].sequence, model);
+                self.scheduler.keep_follower(turn.sequence, &mut batch[leader].sequence, others, model);
             }
         }
         for (Turn { mut sequence, row, .. }, continues) in batch.into_iter().zip(continues) {

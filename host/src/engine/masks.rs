@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jig_guides::Mask;
-use jig_plugin_api::{Error, ErrorCode, mask};
+use jig_plugin_api::{Error, ErrorCode, mask, sampler};
 use rayon::prelude::*;
 
 use super::guard::guarded;
@@ -50,7 +50,8 @@ pub(super) fn choices(sequences: &[&Sequence], vocab_size: usize) -> Vec<Result<
 fn choice(sequence: &Sequence, vocab_size: usize) -> Result<Choice, Error> {
     let job = &*sequence.job;
     let params = job.params();
-    let mut banned = bad_word_ends(&params.bad_words, sequence.output());
+    let mut banned = Vec::new();
+    sampler::ban_bad_words(&params.bad_words, sequence.output(), &mut banned);
     let early = early_ends(sequence);
     let allowed = job.allowed.as_deref();
     let Some(guide) = &sequence.guide else {
@@ -108,15 +109,6 @@ fn early_ends(sequence: &Sequence) -> &[u32] {
     if sequence.is_below_minimum() || ignored { sequence.job.end_tokens() } else { &[] }
 }
 
-/// The last tokens of those bad words whose other tokens the output ends with.
-fn bad_word_ends(bad_words: &[Vec<u32>], output: &[u32]) -> Vec<u32> {
-    let last = |word: &Vec<u32>| {
-        let (last, beginning) = word.split_last()?;
-        output.ends_with(beginning).then_some(*last)
-    };
-    bad_words.iter().filter_map(last).collect()
-}
-
 /// Whether a mask allows a token that is not banned.
 fn leaves_any(words: &[u32], banned: &[u32]) -> bool {
     if banned.is_empty() {
@@ -140,14 +132,6 @@ fn nothing_left(what: &str) -> Error {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn the_last_token_of_a_bad_word_is_barred_after_its_others() {
-        let words = [vec![1, 2, 3], vec![4], vec![2, 9]];
-        assert_eq!(bad_word_ends(&words, &[7, 1, 2]), [3, 4, 9]);
-        assert_eq!(bad_word_ends(&words, &[1, 2, 7]), [4]);
-        assert_eq!(bad_word_ends(&words, &[]), [4]);
-    }
 
     proptest! {
         #[test]

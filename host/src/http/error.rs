@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jig_plugin_api::ErrorCode;
 use serde_json::{Value, json};
 
 use crate::engine::SubmitError;
@@ -55,7 +56,11 @@ impl From<SubmitError> for ApiError {
 
 impl From<jig_plugin_api::Error> for ApiError {
     fn from(error: jig_plugin_api::Error) -> Self {
-        Self::internal(error.message)
+        match error.code {
+            // What the request asked for turned out to be impossible on the way.
+            ErrorCode::InvalidArgument => Self::new(StatusCode::BAD_REQUEST, "impossible", error.message),
+            _ => Self::internal(error.message),
+        }
     }
 }
 

@@ -1,0 +1,10 @@
+//! Any text as a config.json: refused, or a description of a decoder.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let _ = jig_transformer::config::Config::parse(Path::new("config.json"), input);
+});

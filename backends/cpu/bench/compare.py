@@ -19,6 +19,9 @@ import llama_cpp
 ROOT = Path(__file__).resolve().parents[3]
 PROMPT, TOKENS, BATCH = 512, 32, 8
 
+# Kept for as long as llama.cpp may call it.
+SILENT = llama_cpp.llama_log_callback(lambda *_: None)
+
 
 def jig(directory, threads):
     command = ["cargo", "run", "--quiet", "--release", "-p", "jig-backend-cpu", "--example", "decode_speed", "--"]
@@ -30,7 +33,7 @@ class Llama:
     """llama.cpp through its C interface."""
 
     def __init__(self, path, threads):
-        llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda *_: None), None)
+        llama_cpp.llama_log_set(SILENT, None)
         llama_cpp.llama_backend_init()
         self.model = llama_cpp.llama_model_load_from_file(path.encode(), llama_cpp.llama_model_default_params())
         parameters = llama_cpp.llama_context_default_params()

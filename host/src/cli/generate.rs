@@ -44,7 +44,7 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(args: &GenerateArgs) -> CommandResult {
     let body = args.body()?;
     let loaded = args.load.load()?;
-    let request = params::parse(body.to_string().as_bytes(), loaded.info.vocab_size)?;
+    let request = params::parse(body.to_string().as_bytes(), loaded.engine.info().vocab_size)?;
     let preparation = Preparation::new(loaded.tokenizer, loaded.compiler, loaded.engine.info().max_model_len);
     let mut stream = loaded.engine.submit(preparation.prepare(request)?.request)?;
     let mut out = std::io::stdout().lock();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jig_guides::{Compiler, Limits};
-use jig_plugin_api::{Model, ModelInfo, ModelSpec};
+use jig_plugin_api::{Model, ModelSpec};
 
 use super::logs::PluginServices;
 use crate::backend::{self, SearchPath};
@@ -88,7 +88,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// A model that is ready to be asked.
 pub(super) struct Loaded {
     pub(super) name: String,
-    pub(super) info: ModelInfo,
     pub(super) engine: EngineHandle,
     pub(super) tokenizer: Tokenizer,
     pub(super) compiler: Arc<Compiler>,
@@ -118,9 +117,8 @@ impl LoadArgs {
             ..ModelSpec::new(&resolved.directory)
         };
         let model = backend.load(&spec, Arc::new(PluginServices::new()))?;
-        let info = model.info();
         log_model(&resolved.name, &described.name, &described.version, &*model, start);
-        let vocabulary = tokenizer.vocabulary(info.vocab_size as usize)?;
+        let vocabulary = tokenizer.vocabulary(model.info().vocab_size as usize)?;
         let config = EngineConfig {
             max_num_seqs: self.max_num_seqs as usize,
             max_num_batched_tokens: self.max_num_batched_tokens as usize,
@@ -130,7 +128,7 @@ impl LoadArgs {
         };
         let engine = Engine::start(model, tokenizer.clone(), config);
         let compiler = Arc::new(Compiler::new(Arc::new(vocabulary), Limits::default()));
-        Ok(Loaded { name: resolved.name, info, engine, tokenizer, compiler })
+        Ok(Loaded { name: resolved.name, engine, tokenizer, compiler })
     }
 }
 

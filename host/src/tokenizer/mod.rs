@@ -188,7 +188,10 @@ impl Tokenizer {
 
     /// The tokens of a text that does not begin at the beginning: a tokenizer that puts a space before each text would
     /// hide those of a word that follows, say, a quotation mark. So a line feed is put before it and taken off again.
-    fn encode_inside(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_inside(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let before = self.encode("\n", false)?;
         let both = self.encode(&format!("\n{text}"), false)?;
         match both.strip_prefix(before.as_slice()) {

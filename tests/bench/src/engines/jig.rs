@@ -1,0 +1,67 @@
+//! Jig's own guides.
+
+use jig_guides::{CompileError, Compiler, GuideState, Limits, Mask, Options, Source};
+
+use super::{Choices, Engine, Matcher, Refusal, Whitespace};
+use crate::Outcome;
+use crate::tokens::Tokens;
+
+pub(super) struct Jig {
+    compiler: Compiler,
+    options: Options,
+}
+
+impl Jig {
+    pub(super) fn new(tokens: &Tokens, choices: Choices) -> Outcome<Jig> {
+        let compiler = Compiler::new(tokens.vocabulary()?, Limits::default());
+        let mut options = Options::default();
+        options.whitespace = match choices.whitespace {
+            Whitespace::Optional => jig_guides::Whitespace::Optional,
+            Whitespace::Compact => jig_guides::Whitespace::Compact,
+        };
+        // What all guides share is made when a server starts, not by the first request.
+        compiler.compile(&Source::JsonObject, &options)?.start().mask(None);
+        Ok(Jig { compiler, options })
+    }
+}
+
+impl Engine for Jig {
+    fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
+        match self.compiler.compile(&Source::JsonSchema(schema.to_owned()), &self.options) {
+            Ok(guide) => Ok(Box::new(Output { state: guide.start(), mask: Mask::All })),
+            Err(error) => Err(Refusal {
+                unsatisfiable: matches!(error, CompileError::Unsatisfiable { .. }),
+                reason: error.to_string(),
+            }),
+        }
+    }
+}
+
+struct Output {
+    state: GuideState,
+    mask: Mask,
+}
+
+impl Matcher for Output {
+    fn mask(&mut self) -> Result<(), String> {
+        self.mask = self.state.mask(None);
+        Ok(())
+    }
+
+    fn allows(&self, token: u32) -> bool {
+        self.mask.contains(token)
+    }
+
+    fn advance(&mut self, token: u32) -> Result<(), String> {
+        self.state.advance(token).map_err(|refused| refused.to_string())
+    }
+
+    fn may_end(&mut self) -> bool {
+        self.state.may_end()
+    }
+
+    fn restart(&mut self) -> Result<(), String> {
+        self.state = self.state.guide().start();
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! `jig-bench measure`: one engine over a prepared file; a line of JSON for each case on standard output.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::prepare::{Prepared, PreparedTest, Reader};
+use crate::Outcome;
+use crate::engines::{Choices, Engine, EngineName, Matcher, Whitespace};
+use crate::memory;
+use crate::tokens::Tokens;
+
+/// Slowest masks that are told of each case.
+const SLOWEST: usize = 3;
+
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct MeasureArgs {
+    #[arg(long, value_enum)]
+    pub(super) engine: EngineName,
+    #[arg(long, value_enum)]
+    pub(super) whitespace: Whitespace,
+    /// What `maskbench` prepared
+    #[arg(long)]
+    pub(super) file: PathBuf,
+    /// The first case to take
+    #[arg(long)]
+    pub(super) from: usize,
+}
+
+/// What was measured on one case. Times in microseconds.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct CaseResult {
+    pub(super) id: String,
+    /// Why there was no matcher.
+    pub(super) refused: Option<String>,
+    /// Whether the engine says that nothing satisfies the schema.
+    pub(super) unsatisfiable: bool,
+    /// Compilation and first mask.
+    pub(super) first: f64,
+    /// Compilation alone.
+    pub(super) compile: f64,
+    /// Each further mask.
+    pub(super) masks: Vec<f32>,
+    /// Each token appended.
+    pub(super) advances: Vec<f32>,
+    /// The masks that took longest.
+    pub(super) slowest: Vec<SlowMask>,
+    /// Instances that were not judged as they should be.
+    pub(super) wrong: Vec<Wrong>,
+    /// Peak memory of the process so far, in bytes.
+    pub(super) peak: u64,
+}
+
+/// A mask that took long.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct SlowMask {
+    pub(super) microseconds: f32,
+    /// The end of the text before it.
+    pub(super) before: String,
+}
+
+/// An instance that was accepted or rejected wrongly.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Wrong {
+    /// The instance's number among the case's.
+    pub(super) test: usize,
+    /// Whether it is valid, and so was rejected.
+    pub(super) valid: bool,
+    /// The end of the text that was accepted, and the token that was not.
+    pub(super) at: String,
+}
+
+pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
+    let (tokens, reader) = Reader::open(&args.file)?;
+    let engine = args.engine.start(&tokens, Choices { whitespace: args.whitespace })?;
+    let mut out = std::io::stdout().lock();
+    for case in reader.skip(args.from) {
+        let result = run(engine.as_ref(), &tokens, &case?);
+        writeln!(out, "{}", serde_json::to_string(&result)?)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn microseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
+}
+
+fn run(engine: &dyn Engine, tokens: &Tokens, case: &Prepared) -> CaseResult {
+    let mut result = CaseResult { id: case.id.clone(), ..CaseResult::default() };
+    let begun = Instant::now();
+    let compiled = engine.compile(&case.schema);
+    result.compile = microseconds(begun);
+    let compiled = compiled.and_then(|mut matcher| match matcher.mask() {
+        Ok(()) => Ok(matcher),
+        Err(reason) => Err(crate::engines::Refusal { unsatisfiable: false, reason }),
+    });
+    result.first = microseconds(begun);
+    match compiled {
+        Ok(mut matcher) => {
+            for (i, test) in case.tests.iter().enumerate() {
+                let outcome = walk(matcher.as_mut(), tokens, test, i == 0, &mut result);
+                if outcome.is_ok() != test.valid {
+                    let at = outcome.err().unwrap_or_default();
+                    result.wrong.push(Wrong { test: i, valid: test.valid, at });
+                }
+                if let Err(reason) = matcher.restart() {
+                    result.refused = Some(format!("cannot begin again: {reason}"));
+                    break;
+                }
+            }
+        }
+        Err(refusal) if refusal.unsatisfiable => {
+            result.unsatisfiable = true;
+            let valid = case.tests.iter().enumerate().filter(|(_, test)| test.valid);
+            result.wrong = valid.map(|(test, _)| Wrong { test, valid: true, at: refusal.reason.clone() }).collect();
+        }
+        Err(refusal) => result.refused = Some(refusal.reason),
+    }
+    result.slowest.sort_by(|a, b| b.microseconds.total_cmp(&a.microseconds));
+    result.slowest.truncate(SLOWEST);
+    result.peak = memory::peak();
+    result
+}
+
+/// Follows an instance to its end; an error says where it was rejected. `first`: the mask of the start is there.
+fn walk(
+    matcher: &mut dyn Matcher,
+    tokens: &Tokens,
+    test: &PreparedTest,
+    first: bool,
+    result: &mut CaseResult,
+) -> Result<(), String> {
+    let before = |n: usize| {
+        let text = tokens.text(&test.tokens[n.saturating_sub(12)..n]);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    for (i, &token) in test.tokens.iter().enumerate() {
+        if i > 0 || !first {
+            let begun = Instant::now();
+            let mask = matcher.mask();
+            let time = microseconds(begun) as f32;
+            mask.map_err(|reason| format!("{} ({reason})", before(i)))?;
+            result.masks.push(time);
+            let slow = result.slowest.last().map_or(0.0, |slow| slow.microseconds);
+            if result.slowest.len() < SLOWEST || time > slow {
+                result.slowest.push(SlowMask { microseconds: time, before: before(i) });
+                result.slowest.sort_by(|a, b| b.microseconds.total_cmp(&a.microseconds));
+                result.slowest.truncate(SLOWEST);
+            }
+        }
+        if !matcher.allows(token) {
+            let text = tokens.text(&[token]);
+            return Err(format!("{} >>> {}", before(i), String::from_utf8_lossy(&text)));
+        }
+        let begun = Instant::now();
+        let advanced = matcher.advance(token);
+        result.advances.push(microseconds(begun) as f32);
+        advanced.map_err(|reason| format!("{} ({reason})", before(i + 1)))?;
+    }
+    if matcher.may_end() { Ok(()) } else { Err(format!("{} >>> the end", before(test.tokens.len()))) }
+}

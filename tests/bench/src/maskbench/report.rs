@@ -1,0 +1,170 @@
+//! What the engines showed, as a table and as JSON.
+
+use serde_json::{Value, json};
+
+use super::measure::CaseResult;
+
+/// An engine's results on all cases.
+pub(super) struct Run {
+    pub(super) engine: String,
+    /// Of the whole run, starting included.
+    pub(super) seconds: f64,
+    pub(super) cases: Vec<CaseResult>,
+}
+
+/// How many cases ended how.
+#[derive(Default)]
+struct Count {
+    passing: usize,
+    refused: usize,
+    /// Schemas with a valid instance that was rejected, and such instances.
+    rejected: (usize, usize),
+    /// Schemas with an invalid instance that was accepted, and such instances.
+    accepted: (usize, usize),
+}
+
+/// Some times, in rising order.
+struct Times(Vec<f64>);
+
+impl Times {
+    fn new(times: impl Iterator<Item = f64>) -> Times {
+        let mut times: Vec<f64> = times.collect();
+        times.sort_by(f64::total_cmp);
+        Times(times)
+    }
+
+    /// The smallest time that `share` of all are not above.
+    fn percentile(&self, share: f64) -> f64 {
+        let rank = (self.0.len() as f64 * share).ceil() as usize;
+        self.0.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    }
+
+    fn mean(&self) -> f64 {
+        self.0.iter().sum::<f64>() / self.0.len().max(1) as f64
+    }
+
+    fn row(&self) -> String {
+        let most = self.0.last().copied().unwrap_or(0.0);
+        let (p50, p99, p999) = (self.percentile(0.5), self.percentile(0.99), self.percentile(0.999));
+        let mean = self.mean();
+        format!("{:9}  {p50:10.1}  {mean:10.1}  {p99:10.1}  {p999:10.1}  {most:10.0}", self.0.len())
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "n": self.0.len(), "p50": self.percentile(0.5), "mean": self.mean(), "p99": self.percentile(0.99),
+            "p99.9": self.percentile(0.999), "max": self.0.last(),
+        })
+    }
+}
+
+impl Run {
+    fn count(&self) -> Count {
+        let mut count = Count::default();
+        for case in &self.cases {
+            if case.refused.is_some() {
+                count.refused += 1;
+            } else if case.wrong.is_empty() {
+                count.passing += 1;
+            }
+            let rejected = case.wrong.iter().filter(|wrong| wrong.valid).count();
+            let accepted = case.wrong.len() - rejected;
+            count.rejected.0 += usize::from(rejected > 0);
+            count.rejected.1 += rejected;
+            count.accepted.0 += usize::from(accepted > 0);
+            count.accepted.1 += accepted;
+        }
+        count
+    }
+
+    fn peak(&self) -> u64 {
+        self.cases.iter().map(|case| case.peak).max().unwrap_or(0)
+    }
+
+    /// Compilation and first mask, of the schemas that were not refused.
+    fn first(&self) -> Times {
+        Times::new(self.cases.iter().filter(|case| case.refused.is_none()).map(|case| case.first))
+    }
+
+    fn masks(&self) -> Times {
+        Times::new(self.cases.iter().flat_map(|case| &case.masks).map(|&time| f64::from(time)))
+    }
+
+    fn advances(&self) -> Times {
+        Times::new(self.cases.iter().flat_map(|case| &case.advances).map(|&time| f64::from(time)))
+    }
+}
+
+/// Chooses times of a run.
+type TimesOf = fn(&Run) -> Times;
+
+pub(super) fn print(runs: &[Run]) {
+    println!(
+        "{:14}  {:>7}  {:>7}  {:>7}  {:>17}  {:>17}  {:>9}  {:>7}",
+        "engine", "schemas", "passing", "refused", "valid rejected", "invalid accepted", "peak MB", "seconds"
+    );
+    for run in runs {
+        let count = run.count();
+        println!(
+            "{:14}  {:7}  {:7}  {:7}  {:>17}  {:>17}  {:9.0}  {:7.1}",
+            run.engine,
+            run.cases.len(),
+            count.passing,
+            count.refused,
+            format!("{} in {}", count.rejected.1, count.rejected.0),
+            format!("{} in {}", count.accepted.1, count.accepted.0),
+            run.peak() as f64 / 1e6,
+            run.seconds
+        );
+    }
+    let heads: [(&str, TimesOf); 3] = [
+        ("TTFM: compilation and first mask", Run::first),
+        ("TBM: a further mask", Run::masks),
+        ("a token appended", Run::advances),
+    ];
+    for (head, times) in heads {
+        println!("\n{head}, microseconds");
+        let columns = ("engine", "n", "p50", "mean", "p99", "p99.9", "max");
+        let (engine, n, p50, mean, p99, p999, max) = columns;
+        println!("{engine:14}  {n:>9}  {p50:>10}  {mean:>10}  {p99:>10}  {p999:>10}  {max:>10}");
+        for run in runs {
+            println!("{:14}  {}", run.engine, times(run).row());
+        }
+    }
+}
+
+/// All that was measured, single masks left out.
+pub(super) fn json(runs: &[Run]) -> Value {
+    let runs = runs.iter().map(|run| {
+        let count = run.count();
+        let cases: Vec<Value> = run.cases.iter().map(case).collect();
+        json!({
+            "engine": run.engine, "schemas": run.cases.len(), "passing": count.passing, "refused": count.refused,
+            "valid_rejected": count.rejected.1, "invalid_accepted": count.accepted.1, "peak_bytes": run.peak(),
+            "seconds": run.seconds, "first_mask": run.first().json(), "mask": run.masks().json(),
+            "append": run.advances().json(), "cases": cases,
+        })
+    });
+    Value::Array(runs.collect())
+}
+
+fn case(case: &CaseResult) -> Value {
+    let masks = Times::new(case.masks.iter().map(|&time| f64::from(time)));
+    json!({
+        "id": case.id, "refused": case.refused, "unsatisfiable": case.unsatisfiable, "wrong": case.wrong,
+        "compile": case.compile, "first_mask": case.first, "mask": masks.json(), "slowest": case.slowest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Times;
+
+    #[test]
+    fn a_percentile_is_the_smallest_value_that_covers_the_share() {
+        let times = Times::new((1..=100).rev().map(f64::from));
+        assert_eq!([times.percentile(0.5), times.percentile(0.99), times.percentile(0.999)], [50.0, 99.0, 100.0]);
+        assert_eq!(times.mean(), 50.5);
+        assert_eq!(Times::new(std::iter::empty()).percentile(0.99), 0.0);
+    }
+}

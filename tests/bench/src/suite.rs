@@ -1,0 +1,162 @@
+//! `jig-bench suite`: the official JSON-Schema-Test-Suite.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jig_guides::{CompileError, Compiler, Limits, Options, Source};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::Outcome;
+use crate::spelling;
+use crate::tokens::Tokens;
+
+/// Run the official JSON-Schema-Test-Suite
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// The suite's `tests` directory, with a directory for each draft
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// A draft, by the name of its directory; may be given more than once [default: all that are there]
+    #[arg(long = "draft", value_name = "NAME")]
+    drafts: Vec<String>,
+    /// Print each wrong answer and each refused schema
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// A schema with instances, as the suite's files have it.
+#[derive(Deserialize)]
+struct Group {
+    description: String,
+    schema: Box<RawValue>,
+    tests: Vec<Test>,
+}
+
+#[derive(Deserialize)]
+struct Test {
+    description: String,
+    data: Value,
+    valid: bool,
+}
+
+/// How the cases of one file ended.
+#[derive(Clone, Debug, Default)]
+struct Score {
+    right: usize,
+    accepted: usize,
+    rejected: usize,
+    refused: usize,
+    /// A line for each wrong answer and each refused schema.
+    notes: Vec<String>,
+}
+
+impl Score {
+    fn add(&mut self, other: &Score) {
+        self.right += other.right;
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.refused += other.refused;
+        self.notes.extend(other.notes.iter().cloned());
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let mut drafts = args.drafts.clone();
+    if drafts.is_empty() {
+        drafts = names(&args.dir, |path| path.is_dir())?;
+        drafts.retain(|name| name.starts_with("draft"));
+    }
+    let compiler = Compiler::new(Tokens::of_bytes().vocabulary()?, Limits::default());
+    for draft in drafts {
+        let dir = args.dir.join(&draft);
+        for (part, dir) in [
+            ("required", dir.clone()),
+            ("optional", dir.join("optional")),
+            ("optional/format", dir.join("optional/format")),
+        ] {
+            if dir.is_dir() {
+                run_part(&compiler, &format!("{draft} {part}"), &dir, args.verbose)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the files of one directory, one for each keyword.
+fn run_part(compiler: &Compiler, name: &str, dir: &Path, verbose: bool) -> Outcome {
+    let mut scores = BTreeMap::new();
+    let mut total = Score::default();
+    for file in names(dir, |path| path.extension().is_some_and(|extension| extension == "json"))? {
+        let path = dir.join(&file);
+        let score = run_file(compiler, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        total.add(&score);
+        scores.insert(file.trim_end_matches(".json").to_owned(), score);
+    }
+    println!("{name:40}  {:>6}  {:>14}  {:>14}  {:>8}", "right", "false accepts", "false rejects", "refused");
+    scores.insert("all".to_owned(), total);
+    // The sum last, and only those keywords where something is amiss before it.
+    let (all, keywords): (Vec<_>, Vec<_>) = scores.iter().partition(|(keyword, _)| *keyword == "all");
+    for (keyword, score) in keywords.into_iter().chain(all.iter().copied()) {
+        if keyword == "all" || score.accepted + score.rejected + score.refused > 0 {
+            let Score { right, accepted, rejected, refused, .. } = score;
+            println!("  {keyword:38}  {right:6}  {accepted:14}  {rejected:14}  {refused:8}");
+        }
+        if verbose && keyword != "all" {
+            score.notes.iter().for_each(|note| println!("      {note}"));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+fn run_file(compiler: &Compiler, path: &Path) -> Outcome<Score> {
+    let groups: Vec<Group> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let mut score = Score::default();
+    for group in groups {
+        let source = Source::JsonSchema(group.schema.get().to_owned());
+        let guide = match compiler.compile(&source, &Options::default()) {
+            Ok(guide) => Some(guide),
+            Err(CompileError::Unsatisfiable { .. }) => None,
+            Err(error) => {
+                score.refused += group.tests.len();
+                score.notes.push(format!("refused {}: {error}", group.description));
+                continue;
+            }
+        };
+        for test in &group.tests {
+            let accepts =
+                guide.as_ref().is_some_and(|guide| spelling::find(&guide.start(), &test.data, false).is_some());
+            let verdict = match (accepts, test.valid) {
+                (true, true) | (false, false) => {
+                    score.right += 1;
+                    continue;
+                }
+                (true, false) => {
+                    score.accepted += 1;
+                    "false accept"
+                }
+                (false, true) => {
+                    score.rejected += 1;
+                    "false reject"
+                }
+            };
+            let Test { description, data, .. } = test;
+            score.notes.push(format!("{verdict}: {}: {description}: {data}", group.description));
+        }
+    }
+    Ok(score)
+}
+
+/// The names in a directory that satisfy a condition, in order.
+fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> Outcome<Vec<String>> {
+    let entries = std::fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| wanted(&entry.path()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Ok(names)
+}

@@ -35,12 +35,26 @@ pub enum Whitespace {
     Compact,
 }
 
+/// The order of an object's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Order {
+    /// Named properties in the order of the schema (where several schemas hold, in the order in which they are met), then
+    /// all others. Models write best what they were shown, and fewer ways are open.
+    #[default]
+    Schema,
+    /// Any order.
+    Any,
+}
+
 /// What a request may choose beside the source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Options {
     /// Where white space may stand in JSON.
     pub whitespace: Whitespace,
+    /// The order of an object's members.
+    pub order: Order,
 }
 
 /// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].

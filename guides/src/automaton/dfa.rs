@@ -217,6 +217,41 @@ impl Dfa {
         (class_of, bytes)
     }
 
+    /// The automata side by side: each state is a list of theirs, with 0 for those that are dead. `step` may drop a list.
+    pub(crate) fn side_by_side(
+        automata: &[&Dfa],
+        limit: usize,
+        mut alive: impl FnMut(&[u32]) -> bool,
+        accepts: impl Fn(&[u32]) -> bool,
+    ) -> Result<(Dfa, Vec<Option<Box<[u32]>>>), TooManyStates> {
+        // Bytes that none of the automata tells apart.
+        let mut class_of = [0u16; 256];
+        let mut count = 1u16;
+        for dfa in automata {
+            let mut finer: HashMap<(u16, u8), u16> = HashMap::new();
+            for byte in 0..256 {
+                let next = finer.len() as u16;
+                class_of[byte] = *finer.entry((class_of[byte], dfa.classes[byte])).or_insert(next);
+            }
+            count = finer.len() as u16;
+        }
+        let mut bytes = vec![0u8; usize::from(count)];
+        (0..=255u8).rev().for_each(|byte| bytes[usize::from(class_of[usize::from(byte)])] = byte);
+        let start: Box<[u32]> = automata.iter().map(|dfa| dfa.start()).collect();
+        Dfa::build_with_states(
+            |byte| class_of[usize::from(byte)] as u8,
+            bytes.len(),
+            start,
+            limit,
+            |states, class| {
+                let next: Box<[u32]> =
+                    automata.iter().zip(states).map(|(dfa, &state)| dfa.next(state, bytes[class])).collect();
+                alive(&next).then_some(next)
+            },
+            |states| accepts(states),
+        )
+    }
+
     /// One byte for each pair of classes of the two automata.
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = std::collections::HashSet::new();

@@ -1,20 +1,21 @@
 //! Turns the conditions of a schema into alternatives: conjunctions are worked out, contradictions fall away, and
 //! for everything that remains it is known what the cheapest value costs.
 
+use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
-use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
+use super::few::Few;
+use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
-use super::shape::{Additional, Array, KeyClass, MANY_KEYS, Numbers, Object, Property, Schema, SchemaId, any_strings};
-use super::strings::{Characters, Escapes, Strings, with_length};
+use super::array::Array;
+use super::object::{MANY_KEYS, Object, Progress};
+use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
+use super::strings::{Characters, Strings, with_length};
 use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::{Limits, too_big};
 use crate::error::{CompileError, Place};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// A node that must hold, or must not.
-type Term = (NodeId, bool);
 
 /// The result: all schemas that can be met, and the objects and arrays that they name.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
         any_characters,
         numbers: HashMap::new(),
         strings: HashMap::new(),
+        key_sets: HashMap::new(),
     };
     let root = builder.intern(vec![(graph.root, true)]);
     while builder.schemas.len() < builder.conjunctions.len() {
@@ -62,93 +64,46 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
     Ok(Analysis { schemas, objects, arrays, root })
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
-    limits: &'a Limits,
-    work: usize,
-    ids: HashMap<Vec<Term>, SchemaId>,
+pub(super) struct Builder<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) limits: &'a Limits,
+    pub(super) work: usize,
+    pub(super) ids: HashMap<Vec<Term>, SchemaId>,
     /// The terms of each schema, those not yet worked out too.
-    conjunctions: Vec<Vec<Term>>,
-    schemas: Vec<Schema>,
-    objects: Vec<Object>,
-    arrays: Vec<Array>,
-    any: Dfa,
-    any_characters: Arc<Characters>,
-    numbers: HashMap<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
-    strings: HashMap<StringKey, Arc<Characters>>,
+    pub(super) conjunctions: Vec<Vec<Term>>,
+    pub(super) schemas: Vec<Schema>,
+    pub(super) objects: Vec<Object>,
+    pub(super) arrays: Vec<Array>,
+    pub(super) any: Dfa,
+    pub(super) any_characters: Arc<Characters>,
+    pub(super) numbers: HashMap<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
+    pub(super) strings: HashMap<StringKey, Arc<Characters>>,
+    pub(super) key_sets: HashMap<Keys, Arc<Dfa>>,
+}
+
+/// A branch that is being worked out.
+#[derive(Clone)]
+struct Open {
+    /// What is to be done, last first.
+    todo: Vec<(Term, ScopeId)>,
+    /// What leaves several ways to go on.
+    later: Vec<(Term, ScopeId)>,
+    seen: BTreeSet<(Term, ScopeId)>,
+    so_far: Branch,
+}
+
+impl Open {
+    fn new(terms: &[Term]) -> Open {
+        let todo = terms.iter().rev().map(|&term| (term, 0)).collect();
+        Open { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
+    }
 }
 
 /// What a set of strings was made from: patterns, strings left out, and bounds on the length.
 type StringKey = (BTreeSet<(u32, bool)>, BTreeSet<String>, u32, u32);
 
-/// One conjunction of conditions, sorted by the kind of value that they speak of.
-#[derive(Debug, Clone)]
-struct Branch {
-    kinds: Kinds,
-    numbers: Vec<(NumberAtom, bool)>,
-    patterns: BTreeSet<(u32, bool)>,
-    length: (u32, u32),
-    /// The value is one of these.
-    scalars: Option<Vec<Value>>,
-    /// The value is none of these.
-    excluded: Vec<Value>,
-    /// `Properties` nodes.
-    properties: Vec<NodeId>,
-    required: Vec<String>,
-    /// More conditions on the value of a key.
-    values: Vec<(String, Term)>,
-    /// Conditions on the keys.
-    names: Vec<Term>,
-    property_count: (u32, u32),
-    /// `Items` nodes.
-    items: Vec<NodeId>,
-    item_count: (u32, u32),
-}
-
-impl Branch {
-    fn new() -> Branch {
-        Branch {
-            kinds: Kinds::ALL,
-            numbers: Vec::new(),
-            patterns: BTreeSet::new(),
-            length: (0, u32::MAX),
-            scalars: None,
-            excluded: Vec::new(),
-            properties: Vec::new(),
-            required: Vec::new(),
-            values: Vec::new(),
-            names: Vec::new(),
-            property_count: (0, u32::MAX),
-            items: Vec::new(),
-            item_count: (0, u32::MAX),
-        }
-    }
-}
-
-fn narrow(range: &mut (u32, u32), min: u32, max: u32) {
-    *range = (range.0.max(min), range.1.min(max));
-}
-
-/// The values outside `min..=max`.
-fn outside(min: u32, max: u32) -> Vec<(u32, u32)> {
-    let below = (min > 0).then(|| (0, min - 1));
-    let above = (max < u32::MAX).then(|| (max + 1, u32::MAX));
-    below.into_iter().chain(above).collect()
-}
-
-/// A range that is one of several alternatives, as an adjustment of a branch.
-type Narrowing = (fn(&mut Branch) -> &mut (u32, u32), (u32, u32));
-
-/// How the terms of a branch go on.
-enum Split {
-    Terms(Vec<Vec<Term>>),
-    Ranges(Vec<Narrowing>),
-    /// The object has one of these keys, with a value of which the term holds.
-    Entries(Vec<(String, Term)>),
-}
-
 impl Builder<'_> {
-    fn intern(&mut self, mut terms: Vec<Term>) -> SchemaId {
+    pub(super) fn intern(&mut self, mut terms: Vec<Term>) -> SchemaId {
         terms.retain(|&term| term != (TRUE, true));
         terms.sort_unstable();
         terms.dedup();
@@ -161,12 +116,12 @@ impl Builder<'_> {
         id
     }
 
-    fn pointer(&self, terms: &[Term]) -> Place {
+    pub(super) fn pointer(&self, terms: &[Term]) -> Place {
         let pointer = terms.first().map_or("", |&(node, _)| &*self.graph.pointers[node as usize]);
         Place::Pointer(pointer.to_owned())
     }
 
-    fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
+    pub(super) fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
         self.work += work;
         if self.work > self.limits.work {
             return Err(too_big(
@@ -179,7 +134,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn too_many_states(&self, terms: &[Term]) -> CompileError {
+    pub(super) fn too_many_states(&self, terms: &[Term]) -> CompileError {
         too_big(
             self.pointer(terms),
             "states of an automaton",
@@ -189,73 +144,128 @@ impl Builder<'_> {
     }
 
     /// The alternatives of a conjunction of terms.
-    fn alternatives(&mut self, terms: &[Term]) -> Result<Schema, CompileError> {
+    pub(super) fn alternatives(&mut self, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut gathered = Gathered::default();
-        // What is to be done of each branch, last first, and what it has gathered.
-        let mut open: Vec<(Vec<Term>, BTreeSet<Term>, Branch)> =
-            vec![(terms.iter().rev().copied().collect(), BTreeSet::new(), Branch::new())];
-        while let Some((mut todo, mut seen, mut branch)) = open.pop() {
-            let mut alive = true;
-            while let Some(term) = todo.pop() {
-                self.spend(1, terms)?;
-                if !seen.insert(term) {
-                    continue;
-                }
-                if seen.contains(&(term.0, !term.1)) {
-                    alive = false;
-                    break;
-                }
-                match self.take(term, &mut branch, &mut todo)? {
-                    None => {}
-                    Some(split) => {
-                        alive = false;
-                        match split {
-                            Split::Terms(ways) => {
-                                for way in ways.into_iter().rev() {
-                                    self.spend(way.len() + 10 + seen.len() / 4, terms)?;
-                                    let mut todo = todo.clone();
-                                    todo.extend(way.into_iter().rev());
-                                    open.push((todo, seen.clone(), branch.clone()));
-                                }
-                            }
-                            Split::Entries(ways) => {
-                                for (name, term) in ways.into_iter().rev() {
-                                    self.spend(1, terms)?;
-                                    let mut branch = branch.clone();
-                                    branch.required.push(name.clone());
-                                    branch.values.push((name, term));
-                                    open.push((todo.clone(), seen.clone(), branch));
-                                }
-                            }
-                            Split::Ranges(ways) => {
-                                for (field, (min, max)) in ways.into_iter().rev() {
-                                    let mut branch = branch.clone();
-                                    narrow(field(&mut branch), min, max);
-                                    open.push((todo.clone(), seen.clone(), branch));
-                                }
-                            }
-                        }
+        // The branches that are open, the first one last.
+        let mut open = vec![Open::new(terms)];
+        while let Some(mut branch) = open.pop() {
+            if !self.follow(&mut branch, terms)? {
+                continue;
+            }
+            // What has the fewest ways to go on is decided first: with it decided, others may have fewer.
+            let mut fewest: Option<(usize, Split)> = None;
+            for index in 0..branch.later.len() {
+                let (term, scope) = branch.later[index];
+                let split = self.take(term, scope, &mut branch.so_far, &mut branch.todo)?;
+                let Some(split) = split.map(|split| self.possible(split, &branch)) else { continue };
+                self.spend(split.len(), terms)?;
+                if fewest.as_ref().is_none_or(|(_, least)| split.len() < least.len()) {
+                    let decided = split.len() < 2;
+                    fewest = Some((index, split));
+                    if decided {
                         break;
                     }
                 }
-                if branch.kinds == Kinds::NONE {
-                    alive = false;
-                    break;
+            }
+            let Some((index, split)) = fewest else {
+                self.finish(branch.so_far, &mut gathered, terms)?;
+                continue;
+            };
+            let (_, scope) = branch.later.remove(index);
+            let first = open.len();
+            for way in split.ways() {
+                self.spend(10 + branch.seen.len() / 4, terms)?;
+                let mut next = branch.clone();
+                match way {
+                    OneWay::Terms(way) => next.todo.extend(way.into_iter().rev().map(|term| (term, scope))),
+                    OneWay::Demand(demand) => next.so_far.ask(demand),
+                    OneWay::Range(field, (min, max)) => narrow(field(&mut next.so_far), min, max),
                 }
+                open.push(next);
             }
-            if alive {
-                self.finish(branch, &mut gathered, terms)?;
-            }
+            open[first..].reverse();
         }
         self.gather(gathered, terms)
+    }
+
+    /// Adds the terms that leave one way to go on, and puts the others off. Returns false at a contradiction.
+    fn follow(&mut self, open: &mut Open, terms: &[Term]) -> Result<bool, CompileError> {
+        while let Some((term, scope)) = open.todo.pop() {
+            self.spend(1, terms)?;
+            if !open.seen.insert((term, scope)) {
+                continue;
+            }
+            let opposite = (term.0, !term.1);
+            if open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_some() {
+                return Ok(false);
+            }
+            if self.take(term, scope, &mut open.so_far, &mut open.todo)?.is_some() {
+                open.later.push((term, scope));
+            }
+            if open.so_far.kinds == Kinds::NONE {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Leaves out the ways that are seen at once to lead nowhere.
+    fn possible(&self, mut split: Split, open: &Open) -> Split {
+        match &mut split {
+            Split::Terms(ways) => ways.retain(|way| {
+                way.iter().all(|&(node, holds)| {
+                    let opposite = (node, !holds);
+                    open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_none()
+                })
+            }),
+            Split::Demands(demands) => demands.retain(|demand| !self.is_refused(demand, &open.so_far)),
+            Split::Ranges(ways) => ways.retain(|(field, (min, max))| {
+                let mut branch = open.so_far.clone();
+                narrow(field(&mut branch), *min, *max);
+                let (min, max) = field(&mut branch);
+                min <= max
+            }),
+        }
+        split
+    }
+
+    /// Whether the branch already says that there is nothing like that.
+    fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
+        let mut nodes = branch.properties.iter().filter_map(|&(id, _)| match &self.graph.nodes[id as usize] {
+            Node::Properties(properties) => Some(properties),
+            _ => None,
+        });
+        match demand {
+            Demand::Entry(name, (node, holds)) => {
+                nodes.any(|properties| match properties.named.iter().find(|(other, _)| other == name) {
+                    Some((_, inner)) => inner == node && !holds || self.is_false(*inner),
+                    None => {
+                        let mut patterns = properties.patterns.iter();
+                        let matches =
+                            patterns.any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
+                        !matches && properties.additional.is_some_and(|node| self.is_false(node))
+                    }
+                })
+            }
+            Demand::Some(Keys::Beside(id), _) => {
+                let Node::Properties(beside) = &self.graph.nodes[*id as usize] else { return false };
+                nodes.any(|properties| {
+                    properties.patterns.is_empty()
+                        && properties.additional.is_some_and(|node| self.is_false(node))
+                        && properties.named.iter().all(|(name, _)| beside.named.iter().any(|(other, _)| other == name))
+                })
+            }
+            _ => false,
+        }
     }
 
     /// Adds one term to a branch. Returns the ways in which the branch goes on if there are several.
     fn take(
         &mut self,
         (id, holds): Term,
+        scope: ScopeId,
         branch: &mut Branch,
-        todo: &mut Vec<Term>,
+        todo: &mut Vec<(Term, ScopeId)>,
     ) -> Result<Option<Split>, CompileError> {
         let graph = self.graph;
         let node = &graph.nodes[id as usize];
@@ -268,10 +278,12 @@ impl Builder<'_> {
         };
         match (node, holds) {
             (Node::All(nodes), true) | (Node::Any(nodes), false) => {
-                todo.extend(nodes.iter().rev().map(|&node| (node, holds)));
+                todo.extend(nodes.iter().rev().map(|&node| ((node, holds), scope)));
             }
             (Node::All(nodes), false) | (Node::Any(nodes), true) => match nodes.as_slice() {
-                &[node] => todo.push((node, holds)),
+                &[node] => todo.push(((node, holds), scope)),
+                // All that hold count as having looked at their entries, not just one.
+                nodes if scope != 0 && holds => return self.every_way(nodes, id).map(Some),
                 nodes => return Ok(Some(Split::Terms(each(nodes, holds)))),
             },
             (Node::One(nodes), true) => {
@@ -292,7 +304,12 @@ impl Builder<'_> {
                 }
                 return Ok(Some(Split::Terms(ways)));
             }
-            (&Node::Not(node), _) => todo.push((node, !holds)),
+            // What is under `not` looks at nothing.
+            (&Node::Not(node), _) => todo.push(((node, !holds), 0)),
+            (&Node::Scope { inner, .. }, true) => {
+                branch.scopes.push((id, scope));
+                todo.push(((inner, true), branch.scopes.len() as ScopeId));
+            }
             (&Node::Kinds(kinds), _) => {
                 branch.kinds = branch.kinds.and(if holds { kinds } else { kinds.complement() });
             }
@@ -336,29 +353,71 @@ impl Builder<'_> {
                 only(Kinds::OBJECT);
                 branch.values.push((name.clone(), (TRUE, false)));
             }
-            (Node::Properties(_), true) => branch.properties.push(id),
+            (Node::Properties(_), true) => branch.properties.push((id, scope)),
             (&Node::PropertyNames(names), true) => branch.names.push((names, true)),
-            (Node::Items { .. }, true) => branch.items.push(id),
-            (Node::Properties(properties), false)
-                if properties.patterns.is_empty() && properties.additional.is_none() =>
-            {
-                // Some named property is there with a value that it must not have.
+            (Node::Items { .. }, true) => branch.items.push((id, scope)),
+            (Node::Properties(properties), false) => {
+                // Some property is there with a value that it must not have.
                 only(Kinds::OBJECT);
-                let entries = properties.named.iter().map(|(name, node)| (name.clone(), (*node, false)));
-                return Ok(Some(Split::Entries(entries.collect())));
+                let named = properties.named.iter().map(|(name, node)| Demand::Entry(name.clone(), (*node, false)));
+                let matching = properties.patterns.iter().map(|&(pattern, node)| (Keys::Matching(pattern), node));
+                let beside = properties.additional.map(|node| (Keys::Beside(id), node));
+                let others = matching.chain(beside).map(|(keys, node)| Demand::Some(keys, (node, false)));
+                return Ok(Some(Split::Demands(named.chain(others).filter(|demand| !self.is_vain(demand)).collect())));
             }
-            (Node::Properties(_) | Node::PropertyNames(_) | Node::Items { .. }, false) => {
+            (&Node::PropertyNames(names), false) => {
+                only(Kinds::OBJECT);
+                branch.ask(Demand::Some(Keys::Outside(names), (TRUE, true)));
+            }
+            (Node::Items { prefix, rest }, false) => {
+                only(Kinds::ARRAY);
+                let at = (0..).zip(prefix).map(|(index, &node)| Demand::Item(index, (node, false)));
+                let from = prefix.len() as u32;
+                let beyond = rest.map(|node| Demand::Counted(Counted { from, term: (node, false), min: 1, max: u32::MAX }));
+                return Ok(Some(Split::Demands(at.chain(beyond).filter(|demand| !self.is_vain(demand)).collect())));
+            }
+            (&Node::Contains { node, min, max }, true) => {
+                if (min, max) != (0, u32::MAX) || scope != 0 {
+                    branch.counted.push((Counted { from: 0, term: (node, true), min, max }, scope));
+                }
+            }
+            (&Node::Contains { node, min, max }, false) => {
+                only(Kinds::ARRAY);
+                let counted = |(min, max)| Demand::Counted(Counted { from: 0, term: (node, true), min, max });
+                return Ok(Some(Split::Demands(outside(min, max).into_iter().map(counted).collect())));
+            }
+            (Node::Unique, true) => branch.unique = true,
+            (Node::Unique, false) | (Node::Scope { .. }, false) => {
+                let keyword = if matches!(node, Node::Unique) { "uniqueItems" } else { "unevaluated..." };
                 return Err(CompileError::Unsupported {
                     at: Place::Pointer(graph.pointers[id as usize].to_string()),
                     keyword: "not".into(),
-                    reason:
-                        "the opposite of this condition (from not, if, or oneOf with alternatives that overlap) is not \
-                             enforced; write alternatives that exclude each other, with const or type"
-                            .into(),
+                    reason: format!(
+                        "the opposite of {keyword} (from not, if, or oneOf with alternatives that overlap) is not enforced; \
+                         write alternatives that exclude each other, with const or type"
+                    ),
                 });
             }
         }
         Ok(None)
+    }
+
+    /// All ways in which at least one of the nodes holds, whatever the others do.
+    fn every_way(&self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
+        if nodes.len() > 8 {
+            let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
+            return Err(too_big(at, "alternatives beside unevaluatedProperties or unevaluatedItems", 8, "use fewer"));
+        }
+        let ways = (1..1u32 << nodes.len()).map(|set| {
+            (0..).zip(nodes).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &node)| (node, true)).collect()
+        });
+        Ok(Split::Terms(ways.collect()))
+    }
+
+    /// Whether what is asked for is never there.
+    fn is_vain(&self, demand: &Demand) -> bool {
+        let (Demand::Entry(_, term) | Demand::Some(_, term) | Demand::Item(_, term)) = demand else { return false };
+        term.0 == TRUE && !term.1 || matches!(&self.graph.nodes[term.0 as usize], Node::All(nodes) if nodes.is_empty() && !term.1)
     }
 
     /// Whether two nodes hold of no value together, as far as that is easily seen: they allow other kinds, or other
@@ -459,7 +518,7 @@ impl Builder<'_> {
             }
         }
         if branch.kinds.has(Kinds::ARRAY) {
-            self.finish_array(&branch, gathered);
+            self.finish_array(&branch, gathered, terms)?;
         }
         if branch.kinds.has(Kinds::OBJECT) {
             self.finish_object(&branch, gathered, terms)?;
@@ -512,7 +571,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn strings(
+    pub(super) fn strings(
         &mut self,
         patterns: &BTreeSet<(u32, bool)>,
         excluded: &[Value],
@@ -571,231 +630,6 @@ impl Builder<'_> {
         if (*min, *max) == (0, u32::MAX) { Ok(dfa) } else { with_length(&dfa, *min, *max, limit) }
     }
 
-    fn finish_array(&mut self, branch: &Branch, gathered: &mut Gathered) {
-        let graph = self.graph;
-        let nodes: Vec<(&Vec<NodeId>, Option<NodeId>)> = branch
-            .items
-            .iter()
-            .filter_map(|&id| match &graph.nodes[id as usize] {
-                Node::Items { prefix, rest } => Some((prefix, *rest)),
-                _ => None,
-            })
-            .collect();
-        let (min, max) = branch.item_count;
-        let length = nodes.iter().map(|(prefix, _)| prefix.len()).max().unwrap_or(0).min(max as usize);
-        let mut at = |index: usize| {
-            let terms = nodes.iter().filter_map(|(prefix, rest)| prefix.get(index).copied().or(*rest));
-            let terms = terms.map(|node| (node, true)).collect();
-            self.intern(terms)
-        };
-        let prefix = (0..length).map(&mut at).collect();
-        let rest = at(usize::MAX);
-        gathered.arrays.push(self.arrays.len() as u32);
-        self.arrays.push(Array { prefix, rest, min, max });
-    }
-
-    fn finish_object(&mut self, branch: &Branch, gathered: &mut Gathered, terms: &[Term]) -> Result<(), CompileError> {
-        let graph = self.graph;
-        let nodes: Vec<&Properties> = branch
-            .properties
-            .iter()
-            .filter_map(|&id| match &graph.nodes[id as usize] {
-                Node::Properties(properties) => Some(properties),
-                _ => None,
-            })
-            .collect();
-        let mut names: Vec<&str> = Vec::new();
-        let mut known = std::collections::HashSet::new();
-        let named = nodes.iter().flat_map(|properties| properties.named.iter().map(|(name, _)| name.as_str()));
-        let required = branch.required.iter().map(String::as_str);
-        let valued = branch.values.iter().map(|(name, _)| name.as_str());
-        for name in named.chain(required).chain(valued) {
-            if known.insert(name) {
-                names.push(name);
-            }
-        }
-        self.spend(names.len() * nodes.len().max(1), terms)?;
-        let by_name: Vec<HashMap<&str, NodeId>> = nodes
-            .iter()
-            .map(|properties| properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect())
-            .collect();
-        let required: std::collections::HashSet<&str> = branch.required.iter().map(String::as_str).collect();
-        let keys = self.key_strings(branch, terms)?;
-        let mut properties = Vec::with_capacity(names.len());
-        for name in names {
-            let mut terms: Vec<Term> = Vec::new();
-            for (node, by_name) in nodes.iter().zip(&by_name) {
-                let mut beside = true;
-                if let Some(&named) = by_name.get(name) {
-                    terms.push((named, true));
-                    beside = false;
-                }
-                for &(pattern, inner) in &node.patterns {
-                    if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
-                        terms.push((inner, true));
-                        beside = false;
-                    }
-                }
-                if let (true, Some(additional)) = (beside, node.additional) {
-                    terms.push((additional, true));
-                }
-            }
-            terms.extend(branch.values.iter().filter(|(other, _)| other == name).map(|&(_, term)| term));
-            if keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes())) {
-                terms.push((TRUE, false));
-            }
-            let spelling = write_string(name).into_bytes().split_off(1).into();
-            let schema = self.intern(terms);
-            properties.push(Property { name: name.to_owned(), spelling, schema, required: required.contains(name) });
-        }
-        let additional = self.additional(&nodes, keys.as_ref(), terms)?;
-        let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
-        sorted.sort_by(|&a, &b| properties[a as usize].spelling.cmp(&properties[b as usize].spelling));
-        let (min, max) = branch.property_count;
-        gathered.objects.push(self.objects.len() as u32);
-        self.objects.push(Object {
-            properties,
-            sorted,
-            additional,
-            min,
-            max,
-            next_required: Vec::new(),
-            required_from: Vec::new(),
-        });
-        Ok(())
-    }
-
-    /// The keys that `propertyNames` allows; `None` if all.
-    fn key_strings(&mut self, branch: &Branch, terms: &[Term]) -> Result<Option<Dfa>, CompileError> {
-        if branch.names.is_empty() {
-            return Ok(None);
-        }
-        // What the names allow of kinds other than strings does not matter; what is worked out for it is not kept.
-        let (objects, arrays) = (self.objects.len(), self.arrays.len());
-        let schema = self.alternatives(&branch.names)?;
-        self.objects.truncate(objects);
-        self.arrays.truncate(arrays);
-        let limit = self.limits.states;
-        let work = || -> Result<Dfa, TooManyStates> {
-            let mut words = Vec::new();
-            for literal in schema.literals.iter().filter(|literal| literal.first() == Some(&b'"')) {
-                let text = std::str::from_utf8(literal).ok().and_then(|text| super::text::parse(text, 0).ok());
-                if let Some(Value::String(text)) = text {
-                    words.push(text.into_bytes());
-                }
-            }
-            words.sort_unstable();
-            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            let mut all = Dfa::words(&words, limit)?;
-            for strings in &schema.strings {
-                all = all.union(&with_length(&strings.characters.dfa, strings.min, strings.max, limit)?, limit)?;
-            }
-            Ok(all)
-        };
-        work().map(Some).map_err(|_| self.too_many_states(terms))
-    }
-
-    /// The keys beside the named ones: one class of keys for each set of patterns that they match.
-    fn additional(
-        &mut self,
-        nodes: &[&Properties],
-        keys: Option<&Dfa>,
-        terms: &[Term],
-    ) -> Result<Option<Additional>, CompileError> {
-        let patterns: Vec<u32> = {
-            let all: BTreeSet<u32> =
-                nodes.iter().flat_map(|node| node.patterns.iter().map(|(pattern, _)| *pattern)).collect();
-            all.into_iter().collect()
-        };
-        let graph = self.graph;
-        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &graph.patterns[pattern as usize]).collect();
-        // The conditions on the value of a key that matches just these patterns.
-        let conditions = |matched: &[bool]| {
-            let mut terms: Vec<Term> = Vec::new();
-            for node in nodes {
-                let inner = node.patterns.iter().filter(|(pattern, _)| {
-                    patterns.iter().position(|other| other == pattern).is_some_and(|index| matched[index])
-                });
-                let before = terms.len();
-                terms.extend(inner.map(|&(_, node)| (node, true)));
-                if let (true, Some(additional)) = (terms.len() == before, node.additional) {
-                    terms.push((additional, true));
-                }
-            }
-            terms
-        };
-        let never = |terms: &[Term]| terms.iter().any(|&(node, holds)| holds && self.is_false(node));
-        let (dfa, states) = if automata.is_empty() && keys.is_none() {
-            if never(&conditions(&[])) {
-                return Ok(None);
-            }
-            (self.any.clone(), Vec::new())
-        } else {
-            let all = keys.unwrap_or(&self.any);
-            let start: Vec<u32> = automata.iter().map(|dfa| dfa.start()).chain([all.start()]).collect();
-            let matched = |state: &[u32]| -> Vec<bool> {
-                automata.iter().zip(state).map(|(dfa, &state)| dfa.accepts_at(state)).collect()
-            };
-            Dfa::build_with_states(
-                |byte| byte,
-                256,
-                start,
-                self.limits.states,
-                |state, byte| {
-                    let next: Vec<u32> = automata
-                        .iter()
-                        .copied()
-                        .chain([all])
-                        .zip(state)
-                        .map(|(dfa, &state)| dfa.next(state, byte as u8))
-                        .collect();
-                    (next.last() != Some(&0)).then_some(next)
-                },
-                |state| {
-                    state.last().is_some_and(|&state| all.accepts_at(state)) && !never(&conditions(&matched(state)))
-                },
-            )
-            .map_err(|_| self.too_many_states(terms))?
-        };
-        if dfa.is_empty() {
-            return Ok(None);
-        }
-        self.spend(dfa.len() / 4, terms)?;
-        let mut classes: Vec<KeyClass> = Vec::new();
-        let mut class_of = vec![u32::MAX; dfa.len()];
-        let mut known: HashMap<SchemaId, u32> = HashMap::new();
-        for state in (1..dfa.len()).filter(|&state| dfa.accepts_at(state as u32)) {
-            let matched: Vec<bool> = match states.get(state) {
-                Some(Some(states)) => automata.iter().zip(states).map(|(dfa, &state)| dfa.accepts_at(state)).collect(),
-                _ => Vec::new(),
-            };
-            let schema = self.intern(conditions(&matched));
-            class_of[state] = *known.entry(schema).or_insert_with(|| {
-                classes.push(KeyClass { schema, key_cost: NEVER });
-                classes.len() as u32 - 1
-            });
-        }
-        for (index, class) in (0..).zip(&mut classes) {
-            class.key_cost =
-                dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length)[dfa.start() as usize];
-        }
-        let counts = dfa.counts(MANY_KEYS);
-        let characters =
-            if states.is_empty() { self.any_characters.clone() } else { Arc::new(Characters::new(dfa, &self.any)) };
-        let keys = Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Needed };
-        Ok(Some(Additional { keys, class_of, classes, counts }))
-    }
-
-    fn is_false(&self, node: NodeId) -> bool {
-        match &self.graph.nodes[node as usize] {
-            Node::Any(nodes) => nodes.is_empty(),
-            Node::All(nodes) => nodes
-                .iter()
-                .any(|&node| matches!(&self.graph.nodes[node as usize], Node::Any(inner) if inner.is_empty())),
-            _ => false,
-        }
-    }
-
     fn gather(&self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut numbers: Vec<Arc<Numbers>> = Vec::new();
         for one in gathered.numbers {
@@ -837,8 +671,9 @@ impl Builder<'_> {
         let mut costs: Vec<u32> = vec![NEVER; self.schemas.len()];
         loop {
             let mut changed = false;
-            let work: usize =
-                self.schemas.len() + self.objects.iter().map(|object| object.properties.len()).sum::<usize>();
+            let properties: usize = self.objects.iter().map(|object| object.properties.len()).sum();
+            let tables: usize = self.arrays.iter().map(Array::table_size).sum();
+            let work = self.schemas.len() + properties + tables;
             self.spend(work / 8, &[])?;
             for id in (0..self.schemas.len()).rev() {
                 let cost = self.cost_of(id, &costs);
@@ -857,6 +692,9 @@ impl Builder<'_> {
         for object in &mut self.objects {
             object.sum_up(&|id| costs[id as usize]);
         }
+        for array in &mut self.arrays {
+            array.sum_up(&|id| costs[id as usize]);
+        }
         Ok(())
     }
 
@@ -867,12 +705,16 @@ impl Builder<'_> {
         for &object in &objects {
             let object = &mut self.objects[object as usize];
             object.sum_up(&cost);
-            best = best.min(super::shape::add(object.cost_to_close(0, 0, 0, true, &cost), 1));
+            best = best.min(super::shape::add(object.cost_to_close(&Progress::default(), 0, 0, true, &cost), 1));
         }
         self.schemas[id].objects = objects;
-        for &array in &self.schemas[id].arrays {
-            best = best.min(super::shape::add(self.arrays[array as usize].cost_to_close(0, 0, true, &cost), 1));
+        let arrays = std::mem::take(&mut self.schemas[id].arrays);
+        for &array in &arrays {
+            let array = &mut self.arrays[array as usize];
+            array.sum_up(&cost);
+            best = best.min(super::shape::add(array.cost_to_close(0, 0, &Met::default(), true, &cost), 1));
         }
+        self.schemas[id].arrays = arrays;
         best
     }
 
@@ -904,22 +746,19 @@ impl Builder<'_> {
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
-            schema.objects.retain(|&id| objects[id as usize].cost_to_close(0, 0, 0, true, &cost) != NEVER);
-            schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, true, &cost) != NEVER);
+            schema.objects.retain(|&id| objects[id as usize].cost_to_close(&Progress::default(), 0, 0, true, &cost) != NEVER);
+            schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost) != NEVER);
         }
         for array in &mut self.arrays {
             // The first entry that has no value ends the array.
-            let end = array.prefix.iter().position(|&id| cost(id) == NEVER);
-            let end = end.or((cost(array.rest) == NEVER).then_some(array.prefix.len()));
+            let never = |ways: &Few<Way>| ways.iter().all(|way| cost(way.schema) == NEVER);
+            let end = array.prefix.iter().position(never);
+            let end = end.or(never(&array.rest).then_some(array.prefix.len()));
             if let Some(end) = end {
                 array.max = array.max.min(end as u32);
             }
         }
     }
-}
-
-fn ranges(field: fn(&mut Branch) -> &mut (u32, u32), min: u32, max: u32) -> Split {
-    Split::Ranges(outside(min, max).into_iter().map(|range| (field, range)).collect())
 }
 
 /// The least bytes of a value that is neither object nor array.
@@ -932,12 +771,12 @@ fn scalar_cost(schema: &Schema) -> u32 {
 
 /// What the branches of one schema allow together.
 #[derive(Default)]
-struct Gathered {
-    literals: BTreeSet<Box<[u8]>>,
-    numbers: Vec<Arc<Numbers>>,
-    strings: Vec<Arc<Strings>>,
-    objects: Vec<u32>,
-    arrays: Vec<u32>,
+pub(super) struct Gathered {
+    pub(super) literals: BTreeSet<Box<[u8]>>,
+    pub(super) numbers: Vec<Arc<Numbers>>,
+    pub(super) strings: Vec<Arc<Strings>>,
+    pub(super) objects: Vec<u32>,
+    pub(super) arrays: Vec<u32>,
 }
 
 /// The kinds of a value, and the values if they are few.

@@ -3,13 +3,15 @@
 use super::analysis::Analysis;
 use super::classes::Room;
 use super::few::Few;
-use super::shape::{self, Additional, Array, Object, Schema, SchemaId, ShapeId};
+use super::array::Array;
+use super::object::{Additional, KeyClass, Object};
+use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
 use super::strings::{Decoder, Escapes, StringState, Strings};
 use crate::automaton::{Automaton, dfa::NEVER, walk};
-use crate::compiler::{Options, Whitespace};
+use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
 use crate::trie::Trie;
 use crate::vocabulary::Vocabulary;
@@ -25,15 +27,21 @@ pub(crate) struct JsonMachine {
     arrays: Vec<Array>,
     root: SchemaId,
     spaces: bool,
+    /// Whether named properties come in any order.
+    any_order: bool,
 }
-
-/// What a root value returns to.
-const DONE: Item = Item { shape: 0, at: 0, schema: 0 };
 
 impl JsonMachine {
     pub(crate) fn new(analysis: Analysis, options: &Options) -> JsonMachine {
         let Analysis { schemas, objects, arrays, root } = analysis;
-        JsonMachine { schemas, objects, arrays, root, spaces: options.whitespace == Whitespace::Optional }
+        JsonMachine {
+            schemas,
+            objects,
+            arrays,
+            root,
+            spaces: options.whitespace == Whitespace::Optional,
+            any_order: options.order == Order::Any,
+        }
     }
 
     /// Memory in bytes, roughly.
@@ -59,7 +67,7 @@ impl JsonMachine {
                         .sum::<usize>()
             })
             .sum();
-        schemas + objects + self.arrays.iter().map(|array| 100 + array.prefix.len() * 4).sum::<usize>()
+        schemas + objects + self.arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4).sum::<usize>()
     }
 
     fn schema(&self, id: SchemaId) -> &Schema {
@@ -86,9 +94,9 @@ impl JsonMachine {
         match level.kind {
             LevelKind::Root => 0,
             LevelKind::Object => {
-                self.object(item.shape).cost_to_close(item.at, count, seen_count(&level.seen), first, &cost)
+                self.object(item.shape).cost_to_close(&item.progress(), count, seen_count(&level.seen), first, &cost)
             }
-            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, first, &cost),
+            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, &item.met, first, &cost),
         }
     }
 
@@ -135,24 +143,20 @@ impl JsonMachine {
         let rest = match key.reader {
             KeyReader::Named { low, high, depth } => object.sorted[low as usize..high as usize]
                 .iter()
-                .filter(|&&index| self.may_come(level, object, &key.item, index))
-                .map(|&index| {
+                .filter(|&&index| object.is_next(&key.item.progress(), index))
+                .filter_map(|&index| {
                     let property = &object.properties[index as usize];
-                    let next = Item { at: index + 1, ..key.item };
-                    let value = shape::add(self.cost_of(property.schema), property.spelling.len() as u32 - depth + 1);
-                    shape::add(value, self.close_cost(level, &next, level.count + 1, false))
+                    let value = self.least_entry(level, &self.after_named(&key.item, index), property.ways())?;
+                    Some(shape::add(value, property.spelling.len() as u32 - depth + 1))
                 })
                 .min()
                 .unwrap_or(NEVER),
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
-                Some(additional) => {
-                    let next = Item { at: object.properties.len() as u32, ..key.item };
-                    let others = seen_count(&level.seen) + 1;
-                    let close = object.cost_to_close(next.at, level.count + 1, others, false, &|id| self.cost_of(id));
-                    additional_cost(additional, object, &level.seen, state, text, &|id| self.cost_of(id))
-                        .map_or(NEVER, |cost| shape::add(cost, close))
-                }
+                Some(additional) => additional_cost(additional, object, &level.seen, state, text, &|class| {
+                    self.cost_of_added(level, &key.item, &additional.classes[class])
+                })
+                .unwrap_or(NEVER),
             },
         };
         shape::add(rest, Self::exit_cost(level, key.item.schema))
@@ -160,26 +164,69 @@ impl JsonMachine {
 
     // Objects --------------------------------------------------------------------------------------------------------
 
+    /// How the object goes on once the named property with this index is written.
+    fn after_named(&self, item: &Item, index: u32) -> Item {
+        if !self.any_order {
+            return Item { at: index + 1, ..item.clone() };
+        }
+        let words = self.object(item.shape).properties.len().div_ceil(64);
+        let mut written = item.written.as_deref().map_or_else(Vec::new, <[u64]>::to_vec);
+        written.resize(words, 0);
+        written[index as usize / 64] |= 1 << (index % 64);
+        Item { written: Some(written.into()), ..item.clone() }
+    }
+
+    /// How the object goes on once an additional key is written.
+    fn after_added(&self, item: &Item) -> Item {
+        if self.any_order {
+            return item.clone();
+        }
+        Item { at: self.object(item.shape).properties.len() as u32, ..item.clone() }
+    }
+
+    /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
+    /// value, how the object goes on, and the least bytes to its closing brace.
+    fn entries<'a>(
+        &'a self,
+        level: &'a Level,
+        next: &'a Item,
+        others: u32,
+        ways: impl Iterator<Item = Way> + 'a,
+    ) -> impl Iterator<Item = (Choice, u32)> + 'a {
+        ways.filter_map(move |way| {
+            // Once a demand is met, there is no need to meet it again.
+            if self.cost_of(way.schema) == NEVER || way.counts != 0 && way.counts & !next.met.set() == 0 {
+                return None;
+            }
+            let next = Item { met: next.met.with(way.counts), ..next.clone() };
+            let object = self.object(next.shape);
+            let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
+            (close != NEVER).then_some((Choice { schema: way.schema, next }, close))
+        })
+    }
+
+    /// Least bytes of a value after a key, and of what follows it up to the closing brace.
+    fn least_entry(&self, level: &Level, next: &Item, ways: impl Iterator<Item = Way>) -> Option<u32> {
+        let entries = self.entries(level, next, seen_count(&level.seen), ways);
+        entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()
+    }
+
+    /// Least bytes of the value of an additional key of this class, and of what follows it.
+    fn cost_of_added(&self, level: &Level, item: &Item, class: &KeyClass) -> u32 {
+        let next = self.after_added(item);
+        let entries = self.entries(level, &next, seen_count(&level.seen) + 1, class.ways());
+        entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min().unwrap_or(NEVER)
+    }
+
     /// Whether the named property with this index can be the next entry.
     fn may_come(&self, level: &Level, object: &Object, item: &Item, index: u32) -> bool {
-        if index < item.at || index > object.next_required[item.at as usize] {
-            return false;
-        }
-        let property = &object.properties[index as usize];
-        let others = seen_count(&level.seen);
-        self.cost_of(property.schema) != NEVER
-            && object.cost_to_close(index + 1, level.count + 1, others, false, &|id| self.cost_of(id)) != NEVER
+        let next = object.is_next(&item.progress(), index).then(|| self.after_named(item, index));
+        next.is_some_and(|next| self.least_entry(level, &next, object.properties[index as usize].ways()).is_some())
     }
 
     /// Whether keys that are not named can come next.
-    fn may_add(&self, level: &Level, object: &Object, item: &Item) -> bool {
-        let count = object.properties.len() as u32;
-        if object.next_required[item.at as usize] != count {
-            return false;
-        }
-        let others = seen_count(&level.seen) + 1;
-        object.additional.is_some()
-            && object.cost_to_close(count, level.count + 1, others, false, &|id| self.cost_of(id)) != NEVER
+    fn may_add(&self, object: &Object, item: &Item) -> bool {
+        object.additional.is_some() && (self.any_order || !object.requires_more(&item.progress()))
     }
 
     /// The keys that can come next, after the opening quote.
@@ -189,12 +236,13 @@ impl JsonMachine {
             let object = self.object(item.shape);
             let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
             if object.sorted.iter().any(|&index| self.may_come(level, object, item, index)) {
-                keys.push(Key { item: *item, reader: named });
+                keys.push(Key { item: item.clone(), reader: named });
             }
-            if let (true, Some(additional)) = (self.may_add(level, object, item), &object.additional) {
+            if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
-                if additional_cost(additional, object, &level.seen, &state, &[], &|id| self.cost_of(id)).is_some() {
-                    keys.push(Key { item: *item, reader: KeyReader::Additional(state) });
+                let cost = |class: usize| self.cost_of_added(level, item, &additional.classes[class]);
+                if additional_cost(additional, object, &level.seen, &state, &[], &cost).is_some() {
+                    keys.push(Key { item: item.clone(), reader: KeyReader::Additional(state) });
                 }
             }
         }
@@ -219,10 +267,12 @@ impl JsonMachine {
                     let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
                     let property = &object.properties[index as usize];
                     if property.spelling.len() as u32 == depth {
-                        choices.push(Choice { schema: property.schema, next: Item { at: index + 1, ..key.item } });
+                        let next = self.after_named(&key.item, index);
+                        let others = seen_count(&level.seen);
+                        choices.extend(self.entries(level, &next, others, property.ways()).map(|(choice, _)| choice));
                         return None;
                     }
-                    Some(Key { reader: KeyReader::Named { low, high, depth }, ..*key })
+                    Some(Key { reader: KeyReader::Named { low, high, depth }, item: key.item.clone() })
                 }
                 KeyReader::Additional(ref at) => {
                     let additional = object.additional.as_ref()?;
@@ -232,14 +282,17 @@ impl JsonMachine {
                             return None;
                         }
                         let class = additional.classes.get(additional.class_of[at.state as usize] as usize)?;
-                        let next = Item { at: object.properties.len() as u32, ..key.item };
-                        choices.push(Choice { schema: class.schema, next });
-                        added = true;
+                        let next = self.after_added(&key.item);
+                        let others = seen_count(&level.seen) + 1;
+                        let before = choices.len();
+                        choices.extend(self.entries(level, &next, others, class.ways()).map(|(choice, _)| choice));
+                        added |= choices.len() > before;
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let key = Key { reader: KeyReader::Additional(next), ..*key };
-                    additional_cost(additional, object, &level.seen, &next, text, &|id| self.cost_of(id)).map(|_| key)
+                    let cost = |class: usize| self.cost_of_added(level, &key.item, &additional.classes[class]);
+                    additional_cost(additional, object, &level.seen, &next, text, &cost)?;
+                    Some(Key { reader: KeyReader::Additional(next), item: key.item.clone() })
                 }
             }
         });
@@ -263,12 +316,26 @@ impl JsonMachine {
 
     /// The schemas of the next entry of an array, and how it goes on.
     fn array_choices(&self, level: &Level, items: &Few<Item>) -> Option<Few<Choice>> {
-        items.filter_map(|item| {
+        let mut choices = Vec::with_capacity(1);
+        for item in items.iter() {
             let array = self.array(item.shape);
-            let schema = array.item(item.at);
-            let next = Item { at: (item.at + 1).min(array.prefix.len() as u32), ..*item };
-            (level.count < array.max && self.cost_of(schema) != NEVER).then_some(Choice { schema, next })
-        })
+            if level.count >= array.max {
+                continue;
+            }
+            let at = (item.at + 1).min(array.prefix.len() as u32);
+            for way in array.entry(item.at).iter().filter(|way| self.cost_of(way.schema) != NEVER) {
+                let Some(met) = array.counted(&item.met, way) else { continue };
+                let next = Item { at, met, ..item.clone() };
+                let choice = Choice { schema: way.schema, next };
+                // Without counters what follows can always be completed.
+                if (array.counters.is_empty() || self.close_cost(level, &choice.next, level.count + 1, false) != NEVER)
+                    && !choices.contains(&choice)
+                {
+                    choices.push(choice);
+                }
+            }
+        }
+        Few::from_vec(choices)
     }
 
     fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
@@ -315,7 +382,8 @@ impl JsonMachine {
             let schema = self.schema(choice.schema);
             let shapes = if kind == LevelKind::Object { &schema.objects } else { &schema.arrays };
             for &shape in shapes {
-                let item = Item { shape, at: 0, schema: choice.schema };
+                let written = self.any_order.then(|| Arc::from([]));
+                let item = Item { written, ..Item::new(shape, choice.schema) };
                 if !items.contains(&item) {
                     items.push(item);
                 }
@@ -347,14 +415,14 @@ impl JsonMachine {
     fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
         let parent = level.parent.as_ref()?;
         let closes = |item: &&Item| {
-            let (min, required) = match level.kind {
+            match level.kind {
                 LevelKind::Object => {
-                    let object = self.object(item.shape);
-                    (object.min, object.next_required[item.at as usize] != object.properties.len() as u32)
+                    let (object, progress) = (self.object(item.shape), item.progress());
+                    let unmet = object.demanded & !progress.met != 0;
+                    level.count >= object.min && !unmet && !object.requires_more(&progress)
                 }
-                _ => (self.array(item.shape).min, false),
-            };
-            level.count >= min && !required
+                _ => self.array(item.shape).may_close(level.count, &item.met),
+            }
         };
         let accepted: Vec<SchemaId> = items.iter().filter(closes).map(|item| item.schema).collect();
         self.value_done(&parent.level, &parent.pending, &accepted)
@@ -368,7 +436,7 @@ impl JsonMachine {
         let mut items: Vec<Item> = Vec::new();
         for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
             if !items.contains(&choice.next) {
-                items.push(choice.next);
+                items.push(choice.next.clone());
             }
         }
         let level = Level { count: level.count + 1, ..level.clone() };
@@ -459,7 +527,8 @@ impl JsonMachine {
                 let others = seen_count(&level.seen);
                 let items = items.filter_map(|item| {
                     let object = self.object(item.shape);
-                    (object.cost_after_comma(item.at, level.count, others, &cost) != NEVER).then_some(*item)
+                    let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
+                    (rest != NEVER).then(|| item.clone())
                 })?;
                 Some(JsonState { level: level.clone(), at: At::Comma { items, space: false } })
             }
@@ -527,20 +596,18 @@ fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte
     text.into()
 }
 
-/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value; `None` if all that
-/// it could become are used.
+/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
+/// the object, which `cost` says by class; `None` if all that it could become are used.
 fn additional_cost(
     additional: &Additional,
     object: &Object,
     seen: &Seen,
     state: &StringState,
     text: &[u8],
-    cost: &impl Fn(SchemaId) -> u32,
+    cost: &impl Fn(usize) -> u32,
 ) -> Option<u32> {
-    let keys = &additional.keys;
-    let value =
-        additional.classes.iter().map(|class| cost(class.schema)).filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
-    let least = keys.cost(state);
+    let least = additional.keys.cost(state);
+    let value = (0..additional.classes.len()).map(cost).filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
     if least == NEVER || value == NEVER {
         return None;
     }
@@ -655,6 +722,7 @@ impl JsonMachine {
         if at.decoder != Decoder::Body
             || !additional.keys.characters.is_universal(at.state)
             || additional.classes.len() != 1
+            || object.demanded != 0
         {
             return None;
         }
@@ -664,7 +732,7 @@ impl JsonMachine {
             std::iter::successors(Some(64usize), |keys| keys.checked_mul(64)).take_while(|&keys| keys <= used).count()
                 + 1;
         let class = additional.classes.first()?;
-        let next = Item { at: object.properties.len() as u32, ..key.item };
+        let next = self.after_added(&key.item);
         let pending = Few::One(Choice { schema: class.schema, next });
         let after = JsonState { level: level.clone(), at: At::Colon { pending, space: false } };
         let cost = shape::add(self.cost(&after), 1 + detour as u32);
@@ -691,7 +759,7 @@ impl JsonMachine {
                 reach = reach.max(cost);
             }
         }
-        if let Some(named) = keys.filter_map(|key| is_named(&key).then_some(*key)) {
+        if let Some(named) = keys.filter_map(|key| is_named(&key).then(|| key.clone())) {
             let named = JsonState { level: level.clone(), at: At::Key { keys: named, text: text.clone() } };
             reach = reach.max(walk::walk(self, vocabulary.trie(), 0, &named, set));
             if reach > bytes {
@@ -734,7 +802,8 @@ impl Automaton for JsonMachine {
 
     fn start(&self) -> JsonState {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None };
-        let pending = Few::One(Choice { schema: self.root, next: DONE });
+        // A root value returns to nothing.
+        let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
         JsonState { level, at: At::Value { pending, space: true } }
     }
 
@@ -783,7 +852,7 @@ impl Automaton for JsonMachine {
                 let others = seen_count(&level.seen);
                 let costs = items.iter().map(|item| {
                     let object = self.object(item.shape);
-                    let cost = object.cost_after_comma(item.at, level.count, others, &|id| self.cost_of(id));
+                    let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
                     shape::add(cost, Self::exit_cost(level, item.schema))
                 });
                 costs.min().unwrap_or(NEVER)

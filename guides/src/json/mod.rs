@@ -2,7 +2,10 @@
 //! pushdown automaton that reads output against them ([`machine`]).
 
 mod analysis;
+mod array;
+mod branch;
 pub(crate) mod classes;
+mod containers;
 mod decimal;
 mod few;
 mod formats;
@@ -11,6 +14,8 @@ mod node;
 mod numbers;
 mod schema;
 mod shape;
+mod share;
+mod object;
 pub(crate) mod state;
 pub(crate) mod strings;
 mod text;
@@ -22,6 +27,7 @@ use machine::JsonMachine;
 /// The automaton of the JSON texts that are valid under a schema.
 pub(crate) fn compile(schema: &str, options: &Options, limits: &Limits) -> Result<JsonMachine, CompileError> {
     let value = text::parse(schema, limits.depth)?;
-    let graph = schema::read(&value, limits)?;
+    let mut graph = schema::read(&value, limits)?;
+    share::share(&mut graph);
     Ok(JsonMachine::new(analysis::analyse(&graph, limits)?, options))
 }

@@ -10,7 +10,7 @@ pub(crate) type NodeId = u32;
 pub(crate) const TRUE: NodeId = 0;
 
 /// A condition on a value. Those that speak of one kind of value hold for all values of other kinds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
     /// All hold; nothing is always true.
     All(Vec<NodeId>),
@@ -52,16 +52,33 @@ pub(crate) enum Node {
         min: u32,
         max: u32,
     },
+    /// The number of entries of an array that satisfy the node.
+    Contains {
+        node: NodeId,
+        min: u32,
+        max: u32,
+    },
+    /// No two entries of an array are equal.
+    Unique,
+    /// A schema with `unevaluatedProperties` or `unevaluatedItems`: those that nothing in `inner` has looked at satisfy
+    /// the nodes.
+    Scope {
+        inner: NodeId,
+        properties: Option<NodeId>,
+        items: Option<NodeId>,
+    },
 }
 
 /// `properties`, `patternProperties` and `additionalProperties` of one schema.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Properties {
     pub(crate) named: Vec<(String, NodeId)>,
     /// By index of the schema's patterns.
     pub(crate) patterns: Vec<(u32, NodeId)>,
     /// For keys that are neither named nor match a pattern.
     pub(crate) additional: Option<NodeId>,
+    /// Comes from `const` or `enum`, which do not evaluate properties in the sense of `unevaluatedProperties`.
+    pub(crate) silent: bool,
 }
 
 /// A set of kinds of values.
@@ -104,4 +121,7 @@ pub(crate) struct Graph {
     pub(crate) root: NodeId,
     /// The string sets that `Node::Pattern` and `Properties` name.
     pub(crate) patterns: Vec<crate::automaton::dfa::Dfa>,
+    /// Nodes of which one holds where one of several does: those that `unevaluatedItems` and the `contains` beside it come
+    /// to, by the sorted list of these.
+    pub(crate) either: std::collections::HashMap<Vec<NodeId>, NodeId>,
 }

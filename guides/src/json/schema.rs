@@ -9,7 +9,7 @@ use crate::automaton::dfa::DfaLimits;
 use crate::compiler::{Limits, too_big};
 use crate::error::{CompileError, Place};
 use crate::regex::{self, Dialect, RegexError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Reads the schema.
@@ -22,11 +22,13 @@ pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError>
             pointers: vec!["".into()],
             root: TRUE,
             patterns: Vec::new(),
+            either: HashMap::new(),
         },
         known: HashMap::new(),
         waiting: VecDeque::new(),
         patterns: HashMap::new(),
         old: is_old(root),
+        evaluates: mentions_unevaluated(root),
     };
     reader.refuse_other_documents(root, "")?;
     reader.graph.root = reader.node_at("");
@@ -35,6 +37,7 @@ pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError>
         reader.read_into(id, value, &pointer)?;
     }
     reader.refuse_loops()?;
+    reader.prepare_unevaluated_items()?;
     Ok(reader.graph)
 }
 
@@ -51,6 +54,8 @@ struct Reader<'a> {
     patterns: HashMap<(bool, String), u32>,
     /// Whether the schema says it is of a draft in which `$ref` hides its siblings (7 and before).
     old: bool,
+    /// Whether it matters which entries a condition has looked at.
+    evaluates: bool,
 }
 
 /// Keywords that say nothing about which values are valid.
@@ -83,6 +88,25 @@ fn is_old(root: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+fn mentions_unevaluated(root: &Value) -> bool {
+    let mut open = vec![root];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members.iter() {
+                    if name.starts_with("unevaluated") {
+                        return true;
+                    }
+                    open.push(value);
+                }
+            }
+            Value::Array(items) => open.extend(items.iter()),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Writes a key as a part of a JSON pointer (RFC 6901).
@@ -198,7 +222,20 @@ impl Reader<'_> {
                 all.push(node);
             }
         }
-        Ok(Node::All(all))
+        self.with_unevaluated(Node::All(all), schema, pointer)
+    }
+
+    /// The conditions of a schema, with what is asked of the entries that none of them looks at.
+    fn with_unevaluated(&mut self, inner: Node, schema: &Value, pointer: &str) -> Result<Node, CompileError> {
+        let mut rest = |name: &str| {
+            let value = schema.get(name).filter(|_| !self.old);
+            value.map(|value| self.schema(value, &format!("{pointer}/{name}"))).transpose()
+        };
+        let (properties, items) = (rest("unevaluatedProperties")?, rest("unevaluatedItems")?);
+        if properties.is_none() && items.is_none() {
+            return Ok(inner);
+        }
+        Ok(Node::Scope { inner: self.add(inner, pointer), properties, items })
     }
 
     /// The condition that one keyword adds, together with those that it cannot be read without.
@@ -290,18 +327,25 @@ impl Reader<'_> {
             "additionalItems" => return Ok(None),
             "minItems" => Node::ItemCount { min: self.count(value, at)?, max: u32::MAX },
             "maxItems" => Node::ItemCount { min: 0, max: self.count(value, at)? },
-            "uniqueItems" if matches!(value, Value::Bool(false)) => return Ok(None),
-            "minContains" | "maxContains" if schema.get("contains").is_none() => return Ok(None),
-            "uniqueItems"
-            | "contains"
-            | "minContains"
-            | "maxContains"
-            | "unevaluatedItems"
-            | "unevaluatedProperties"
-            | "$dynamicRef"
-            | "$recursiveRef" => {
-                let new = keyword.starts_with("unevaluated") || keyword == "$dynamicRef" || keyword == "$recursiveRef";
-                if new && self.old {
+            "uniqueItems" => match value {
+                Value::Bool(true) => Node::Unique,
+                Value::Bool(false) => return Ok(None),
+                _ => return Err(self.error(at, "expected true or false")),
+            },
+            "contains" => {
+                let node = self.schema(value, at)?;
+                // The drafts before 2019-09 have no counts.
+                let bound = |reader: &Self, name: &str, none: u32| match schema.get(name).filter(|_| !reader.old) {
+                    Some(value) => reader.count(value, &format!("{pointer}/{name}")),
+                    None => Ok(none),
+                };
+                Node::Contains { node, min: bound(self, "minContains", 1)?, max: bound(self, "maxContains", u32::MAX)? }
+            }
+            "minContains" | "maxContains" => return Ok(None),
+            // Read together with the whole schema that they stand in.
+            "unevaluatedItems" | "unevaluatedProperties" => return Ok(None),
+            "$dynamicRef" | "$recursiveRef" => {
+                if self.old {
                     return Ok(None);
                 }
                 return Err(self.unsupported(
@@ -407,7 +451,7 @@ impl Reader<'_> {
                     all.push(self.add(Node::Required(key.clone()), at));
                 }
                 let nothing = self.add(Node::Any(Vec::new()), at);
-                let properties = Properties { named, patterns: Vec::new(), additional: Some(nothing) };
+                let properties = Properties { named, patterns: Vec::new(), additional: Some(nothing), silent: true };
                 all.push(self.add(Node::Properties(properties), at));
             }
             scalar => {
@@ -428,7 +472,8 @@ impl Reader<'_> {
         at: &str,
     ) -> Result<Option<Node>, CompileError> {
         let (then, otherwise) = (schema.get("then"), schema.get("else"));
-        if then.is_none() && otherwise.is_none() {
+        // A condition without consequences still evaluates the entries that it looks at.
+        if then.is_none() && otherwise.is_none() && !self.evaluates {
             return Ok(None);
         }
         let condition = self.schema(value, at)?;
@@ -633,13 +678,46 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Adds the nodes that `unevaluatedItems` comes to beside each set of `contains` that may have looked at entries.
+    fn prepare_unevaluated_items(&mut self) -> Result<(), CompileError> {
+        for id in 0..self.graph.nodes.len() as NodeId {
+            let Node::Scope { inner, items: Some(items), .. } = self.graph.nodes[id as usize] else { continue };
+            let (mut counted, mut open) = (BTreeSet::new(), vec![inner]);
+            while let Some(node) = open.pop() {
+                match &self.graph.nodes[node as usize] {
+                    Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => open.extend(nodes),
+                    Node::Scope { inner, .. } => open.push(*inner),
+                    Node::Contains { node, .. } => {
+                        counted.insert(*node);
+                    }
+                    _ => {}
+                }
+            }
+            let at = self.graph.pointers[id as usize].clone();
+            if counted.len() > 4 {
+                let at = Place::Pointer(at.to_string());
+                return Err(too_big(at, "schemas of contains beside unevaluatedItems", 4, "use fewer"));
+            }
+            let counted: Vec<NodeId> = counted.into_iter().collect();
+            for set in 1..1u32 << counted.len() {
+                let chosen = (0..).zip(&counted).filter(|(bit, _)| set >> bit & 1 == 1).map(|(_, &node)| node);
+                let mut either: Vec<NodeId> = chosen.chain([items]).collect();
+                either.sort_unstable();
+                either.dedup();
+                let node = self.add(Node::Any(either.clone()), &at);
+                self.graph.either.insert(either, node);
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses schemas that refer to themselves for the same value: what they mean is not defined.
     fn refuse_loops(&self) -> Result<(), CompileError> {
         let nodes = &self.graph.nodes;
         let inner = |id: NodeId| -> &[NodeId] {
             match &nodes[id as usize] {
                 Node::All(inner) | Node::Any(inner) | Node::One(inner) => inner,
-                Node::Not(inner) => std::slice::from_ref(inner),
+                Node::Not(inner) | Node::Scope { inner, .. } => std::slice::from_ref(inner),
                 _ => &[],
             }
         };

@@ -2,7 +2,8 @@
 //! in each. JSON shows its nesting, so all alternatives agree on what is open.
 
 use super::few::Few;
-use super::shape::{SchemaId, ShapeId};
+use super::object::Progress;
+use super::shape::{Met, SchemaId, ShapeId};
 use super::strings::StringState;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -47,20 +48,35 @@ pub(crate) struct Parent {
 }
 
 /// A schema for the value that comes next, and how the container goes on after such a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Choice {
     pub(crate) schema: SchemaId,
     pub(crate) next: Item,
 }
 
 /// One alternative of an open container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     pub(crate) shape: ShapeId,
     /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
     pub(crate) at: u32,
     /// The schema of the container, among those that its own container waits for.
     pub(crate) schema: SchemaId,
+    /// What the entries have counted for so far.
+    pub(crate) met: Met,
+    /// The named properties that were written, a bit for each, where they come in any order.
+    pub(crate) written: Option<Arc<[u64]>>,
+}
+
+impl Item {
+    /// A container of which nothing is written.
+    pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
+        Item { shape, at: 0, schema, met: Met::default(), written: None }
+    }
+
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        Progress { at: self.at, written: self.written.as_deref(), met: self.met.set() }
+    }
 }
 
 /// The place within the innermost container. `space` says that the white space allowed here has been used.
@@ -110,7 +126,7 @@ pub(crate) enum Reader {
 }
 
 /// A key that is being read for one alternative of the object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) item: Item,
     pub(crate) reader: KeyReader,

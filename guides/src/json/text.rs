@@ -3,7 +3,7 @@
 use crate::error::{CompileError, Place};
 
 /// A JSON value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
@@ -15,7 +15,7 @@ pub(crate) enum Value {
 }
 
 /// The members of an object, in their order; keys are unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Members {
     list: Vec<(String, Value)>,
     /// Indices sorted by key.

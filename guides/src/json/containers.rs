@@ -1,0 +1,441 @@
+//! What a branch says of arrays and objects, worked out: the alternatives for each entry.
+
+use super::analysis::{Builder, Gathered};
+use super::branch::{Branch, Keys, ScopeId, Term};
+use super::few::Few;
+use super::node::{Graph, Node, NodeId, Properties, TRUE};
+use super::array::{Array, Counter};
+use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
+use super::shape::{MOST_COUNTERS, SchemaId, Way};
+use super::strings::{Characters, Escapes, Strings, with_length};
+use super::text::{Value, write_string};
+use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::compiler::too_big;
+use crate::error::CompileError;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What an object must have beside what is required by name: an entry with one of these keys, of which the term holds.
+type Demanded = (Arc<Dfa>, Term);
+
+impl Branch {
+    /// Whether a condition in the scope `inner` counts for the scope `outer`.
+    fn is_within(&self, inner: ScopeId, outer: ScopeId) -> bool {
+        let around = |&scope: &ScopeId| scope.checked_sub(1).map(|index| self.scopes[index as usize].1);
+        std::iter::successors(Some(inner), around).any(|scope| scope == outer)
+    }
+
+    /// The scopes with the node that asks something of entries that are not evaluated, if there is one.
+    fn scopes_with<'a>(
+        &'a self,
+        graph: &'a Graph,
+        which: fn(&Node) -> Option<NodeId>,
+    ) -> impl Iterator<Item = (ScopeId, NodeId)> + 'a {
+        (1..).zip(&self.scopes).filter_map(move |(scope, &(node, _))| Some((scope, which(&graph.nodes[node as usize])?)))
+    }
+}
+
+fn unevaluated_properties(node: &Node) -> Option<NodeId> {
+    if let &Node::Scope { properties, .. } = node { properties } else { None }
+}
+
+fn unevaluated_items(node: &Node) -> Option<NodeId> {
+    if let &Node::Scope { items, .. } = node { items } else { None }
+}
+
+/// Conditions on the entries of an array: by index, and for all further ones.
+type Items = (Vec<NodeId>, Option<NodeId>);
+
+// Arrays -------------------------------------------------------------------------------------------------------------
+
+impl Builder<'_> {
+    pub(super) fn finish_array(
+        &mut self,
+        branch: &Branch,
+        gathered: &mut Gathered,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        let graph = self.graph;
+        let mut nodes: Vec<Items> = branch.items.iter().filter_map(|&(id, _)| items_of(graph, id)).collect();
+        for (scope, node) in branch.scopes_with(graph, unevaluated_items) {
+            nodes.extend(rest_of_items(graph, branch, scope, node));
+        }
+        let mut counted: Vec<_> = Vec::new();
+        for (one, _) in &branch.counted {
+            if (one.min, one.max) != (0, u32::MAX) && !counted.contains(one) {
+                counted.push(*one);
+            }
+        }
+        if counted.len() > MOST_COUNTERS {
+            let remedy = "use fewer of contains, and of items under not, for one array";
+            return Err(too_big(self.pointer(terms), "conditions that count the entries of an array", MOST_COUNTERS, remedy));
+        }
+        let (min, max) = branch.item_count;
+        if branch.unique && max > 1 {
+            return Err(CompileError::Unsupported {
+                at: self.pointer(terms),
+                keyword: "uniqueItems".into(),
+                reason: "not enforced; leave it out and check the answer yourself".into(),
+            });
+        }
+        let indexed = branch.item_values.iter().map(|&(index, _)| index as usize + 1);
+        let starts = counted.iter().map(|one| one.from as usize);
+        let lengths = nodes.iter().map(|(prefix, _)| prefix.len()).chain(indexed).chain(starts);
+        let length = lengths.max().unwrap_or(0).min(max as usize);
+        self.spend(length * nodes.len().max(1), terms)?;
+        let mut prefix = Vec::with_capacity(length);
+        for index in 0..=length {
+            let index = if index == length { usize::MAX } else { index };
+            let at_index = nodes.iter().filter_map(|(prefix, rest)| prefix.get(index).copied().or(*rest));
+            let mut all: Vec<Term> = at_index.map(|node| (node, true)).collect();
+            all.extend(branch.item_values.iter().filter(|(at, _)| *at as usize == index).map(|&(_, term)| term));
+            // Each way to count the entry or not.
+            let mut ways = vec![(all, 0u8)];
+            for (bit, one) in counted.iter().enumerate().filter(|(_, one)| one.from as usize <= index) {
+                let (node, holds) = one.term;
+                let yes = ways.iter().map(|(all, set)| ([all.as_slice(), &[(node, holds)]].concat(), set | 1 << bit));
+                let yes: Vec<_> = yes.collect();
+                if one.max != u32::MAX {
+                    // What counts must be counted.
+                    ways.iter_mut().for_each(|(all, _)| all.push((node, !holds)));
+                }
+                ways.extend(yes);
+                self.spend(ways.len() * 4, terms)?;
+            }
+            let ways = ways.into_iter().map(|(all, counts)| Way { schema: self.intern(all), counts }).collect();
+            prefix.extend(Few::from_vec(ways));
+        }
+        let Some(rest) = prefix.pop() else { return Ok(()) };
+        let counters = counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
+        let array = Array { prefix, rest, min, max, unique: branch.unique, counters, table: Vec::new() };
+        if array.counters.iter().any(|counter| counter.top() > 60_000) || array.table_size() > 100_000 {
+            return Err(too_big(self.pointer(terms), "counts of minContains and maxContains", 60_000, "use smaller ones"));
+        }
+        gathered.arrays.push(self.arrays.len() as u32);
+        self.arrays.push(array);
+        Ok(())
+    }
+}
+
+fn items_of(graph: &Graph, id: NodeId) -> Option<Items> {
+    match &graph.nodes[id as usize] {
+        Node::Items { prefix, rest } => Some((prefix.clone(), *rest)),
+        _ => None,
+    }
+}
+
+/// What `unevaluatedItems` comes to in a branch; `None` if every entry is evaluated.
+fn rest_of_items(graph: &Graph, branch: &Branch, scope: ScopeId, node: NodeId) -> Option<Items> {
+    let mut evaluated = 0;
+    for &(id, _) in branch.items.iter().filter(|(_, inner)| branch.is_within(*inner, scope)) {
+        let (prefix, rest) = items_of(graph, id)?;
+        if rest.is_some() {
+            return None;
+        }
+        evaluated = evaluated.max(prefix.len());
+    }
+    let mut inner = branch.scopes_with(graph, unevaluated_items);
+    if inner.any(|(inner, _)| inner != scope && branch.is_within(inner, scope)) {
+        return None;
+    }
+    // Entries that `contains` asks for are evaluated by it.
+    let counted = branch.counted.iter().filter(|(_, inner)| *inner != 0 && branch.is_within(*inner, scope));
+    let mut either: Vec<NodeId> = counted.map(|(one, _)| one.term.0).chain([node]).collect();
+    either.sort_unstable();
+    either.dedup();
+    let node = graph.either.get(&either).copied().unwrap_or(node);
+    Some((vec![TRUE; evaluated], Some(node)))
+}
+
+// Objects ------------------------------------------------------------------------------------------------------------
+
+impl Builder<'_> {
+    pub(super) fn finish_object(
+        &mut self,
+        branch: &Branch,
+        gathered: &mut Gathered,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        let graph = self.graph;
+        let properties_of = |id: NodeId| match &graph.nodes[id as usize] {
+            Node::Properties(properties) => Some(properties),
+            _ => None,
+        };
+        let mut nodes: Vec<Cow<'_, Properties>> =
+            branch.properties.iter().filter_map(|&(id, _)| properties_of(id).map(Cow::Borrowed)).collect();
+        for (scope, node) in branch.scopes_with(graph, unevaluated_properties) {
+            let within: Vec<&Properties> = branch
+                .properties
+                .iter()
+                .filter(|(_, inner)| branch.is_within(*inner, scope))
+                .filter_map(|&(id, _)| properties_of(id).filter(|properties| !properties.silent))
+                .collect();
+            let mut inner = branch.scopes_with(graph, unevaluated_properties);
+            let all = within.iter().any(|properties| properties.additional.is_some())
+                || inner.any(|(inner, _)| inner != scope && branch.is_within(inner, scope));
+            if !all {
+                nodes.push(Cow::Owned(Properties {
+                    named: within.iter().flat_map(|node| &node.named).map(|(name, _)| (name.clone(), TRUE)).collect(),
+                    patterns: within.iter().flat_map(|node| &node.patterns).map(|&(pattern, _)| (pattern, TRUE)).collect(),
+                    additional: Some(node),
+                    silent: false,
+                }));
+            }
+        }
+        let nodes: Vec<&Properties> = nodes.iter().map(|node| &**node).collect();
+        let demanded = self.demanded(branch, terms)?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut known = HashSet::new();
+        let named = nodes.iter().flat_map(|properties| properties.named.iter().map(|(name, _)| name.as_str()));
+        let required = branch.required.iter().map(String::as_str);
+        let valued = branch.values.iter().map(|(name, _)| name.as_str());
+        for name in named.chain(required).chain(valued) {
+            if known.insert(name) {
+                names.push(name);
+            }
+        }
+        self.spend(names.len() * nodes.len().max(1), terms)?;
+        let by_name: Vec<HashMap<&str, NodeId>> = nodes
+            .iter()
+            .map(|properties| properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect())
+            .collect();
+        let required: HashSet<&str> = branch.required.iter().map(String::as_str).collect();
+        let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
+        let mut properties = Vec::with_capacity(names.len());
+        for name in names {
+            let mut all: Vec<Term> = Vec::new();
+            for (node, by_name) in nodes.iter().zip(&by_name) {
+                let mut beside = true;
+                if let Some(&named) = by_name.get(name) {
+                    all.push((named, true));
+                    beside = false;
+                }
+                for &(pattern, inner) in &node.patterns {
+                    if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
+                        all.push((inner, true));
+                        beside = false;
+                    }
+                }
+                if let (true, Some(additional)) = (beside, node.additional) {
+                    all.push((additional, true));
+                }
+            }
+            all.extend(branch.values.iter().filter(|(other, _)| other == name).map(|&(_, term)| term));
+            if keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes())) {
+                all.push((TRUE, false));
+            }
+            let spelling = write_string(name).into_bytes().split_off(1).into();
+            let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name.as_bytes()), terms)?;
+            let schema = self.intern(all);
+            let required = required.contains(name);
+            properties.push(Property { name: name.to_owned(), spelling, schema, required, meets });
+        }
+        let additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;
+        let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
+        sorted.sort_by(|&a, &b| properties[a as usize].spelling.cmp(&properties[b as usize].spelling));
+        let (min, max) = branch.property_count;
+        gathered.objects.push(self.objects.len() as u32);
+        self.objects.push(Object {
+            properties,
+            sorted,
+            additional,
+            min,
+            max,
+            demanded: ((1u16 << demanded.len()) - 1) as u8,
+            next_required: Vec::new(),
+            required_from: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// The keys and conditions of the entries that the object must have beside those that are required by name.
+    fn demanded(&mut self, branch: &Branch, terms: &[Term]) -> Result<Vec<Demanded>, CompileError> {
+        if branch.some.len() > MOST_COUNTERS {
+            let remedy = "use fewer of not around properties of one object";
+            return Err(too_big(self.pointer(terms), "conditions that some entry must meet", MOST_COUNTERS, remedy));
+        }
+        let (graph, limit) = (self.graph, self.limits.states);
+        let mut demanded = Vec::with_capacity(branch.some.len());
+        for &(keys, term) in &branch.some {
+            let dfa = match (self.key_sets.get(&keys), keys) {
+                (Some(dfa), _) => dfa.clone(),
+                (None, Keys::Outside(node)) => Arc::new(self.key_strings(&[(node, false)], terms)?),
+                (None, Keys::Matching(pattern)) => Arc::new(graph.patterns[pattern as usize].clone()),
+                (None, Keys::Beside(id)) => match &graph.nodes[id as usize] {
+                    Node::Properties(properties) => {
+                        let beside = keys_beside(&self.any, properties, graph, limit);
+                        Arc::new(beside.map_err(|_| self.too_many_states(terms))?)
+                    }
+                    _ => Arc::new(self.any.clone()),
+                },
+            };
+            self.spend(dfa.len() / 4, terms)?;
+            self.key_sets.insert(keys, dfa.clone());
+            demanded.push((dfa, term));
+        }
+        Ok(demanded)
+    }
+
+    /// The ways in which an entry with these conditions meets demands: for each set of them that its key is in.
+    fn meeting(
+        &mut self,
+        all: &[Term],
+        demanded: &[Demanded],
+        in_keys: impl Fn(&Dfa) -> bool,
+        terms: &[Term],
+    ) -> Result<Vec<Way>, CompileError> {
+        let mut ways: Vec<(Vec<Term>, u8)> = vec![(all.to_vec(), 0)];
+        for (bit, (keys, term)) in demanded.iter().enumerate() {
+            if in_keys(keys) {
+                let more = ways.iter().map(|(all, set)| ([all.as_slice(), &[*term]].concat(), set | 1 << bit));
+                let more: Vec<_> = more.collect();
+                ways.extend(more);
+                self.spend(ways.len() * 4, terms)?;
+            }
+        }
+        Ok(ways.into_iter().skip(1).map(|(all, counts)| Way { schema: self.intern(all), counts }).collect())
+    }
+
+    /// The strings of which conditions on keys hold.
+    fn key_strings(&mut self, names: &[Term], terms: &[Term]) -> Result<Dfa, CompileError> {
+        // What the names allow of kinds other than strings does not matter; what is worked out for it is not kept.
+        let (objects, arrays) = (self.objects.len(), self.arrays.len());
+        let schema = self.alternatives(names)?;
+        self.objects.truncate(objects);
+        self.arrays.truncate(arrays);
+        let limit = self.limits.states;
+        let work = || -> Result<Dfa, TooManyStates> {
+            let mut words = Vec::new();
+            for literal in schema.literals.iter().filter(|literal| literal.first() == Some(&b'"')) {
+                let text = std::str::from_utf8(literal).ok().and_then(|text| super::text::parse(text, 0).ok());
+                if let Some(Value::String(text)) = text {
+                    words.push(text.into_bytes());
+                }
+            }
+            words.sort_unstable();
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let mut all = Dfa::words(&words, limit)?;
+            for strings in &schema.strings {
+                all = all.union(&with_length(&strings.characters.dfa, strings.min, strings.max, limit)?, limit)?;
+            }
+            Ok(all)
+        };
+        work().map_err(|_| self.too_many_states(terms))
+    }
+
+    /// The keys beside the named ones: one class of keys for each set of patterns and demands that they match.
+    fn additional(
+        &mut self,
+        nodes: &[&Properties],
+        keys: Option<&Dfa>,
+        demanded: &[Demanded],
+        terms: &[Term],
+    ) -> Result<Option<Additional>, CompileError> {
+        let patterns: Vec<u32> = {
+            let all: BTreeSet<u32> =
+                nodes.iter().flat_map(|node| node.patterns.iter().map(|(pattern, _)| *pattern)).collect();
+            all.into_iter().collect()
+        };
+        let graph = self.graph;
+        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &graph.patterns[pattern as usize]).collect();
+        let automata: Vec<&Dfa> = automata.into_iter().chain(demanded.iter().map(|(dfa, _)| &**dfa)).collect();
+        // The conditions on the value of a key that matches just these patterns.
+        let conditions = |matched: &[bool]| {
+            let mut terms: Vec<Term> = Vec::new();
+            for node in nodes {
+                let inner = node.patterns.iter().filter(|(pattern, _)| {
+                    patterns.iter().position(|other| other == pattern).is_some_and(|index| matched[index])
+                });
+                let before = terms.len();
+                terms.extend(inner.map(|&(_, node)| (node, true)));
+                if let (true, Some(additional)) = (terms.len() == before, node.additional) {
+                    terms.push((additional, true));
+                }
+            }
+            terms
+        };
+        let never = |terms: &[Term]| terms.iter().any(|&(node, holds)| holds && self.is_false(node));
+        let (dfa, states) = if automata.is_empty() && keys.is_none() {
+            if never(&conditions(&[])) {
+                return Ok(None);
+            }
+            (self.any.clone(), Vec::new())
+        } else {
+            let all = keys.unwrap_or(&self.any);
+            let matched = |states: &[u32]| -> Vec<bool> {
+                automata.iter().zip(states).map(|(dfa, &state)| dfa.accepts_at(state)).collect()
+            };
+            let with_all: Vec<&Dfa> = automata.iter().copied().chain([all]).collect();
+            Dfa::side_by_side(
+                &with_all,
+                self.limits.states,
+                |states| states.last() != Some(&0),
+                |states| {
+                    states.last().is_some_and(|&state| all.accepts_at(state)) && !never(&conditions(&matched(states)))
+                },
+            )
+            .map_err(|_| self.too_many_states(terms))?
+        };
+        if dfa.is_empty() {
+            return Ok(None);
+        }
+        self.spend(dfa.len() / 2, terms)?;
+        let mut classes: Vec<KeyClass> = Vec::new();
+        let mut class_of = vec![u32::MAX; dfa.len()];
+        let mut known: HashMap<(SchemaId, Vec<bool>), u32> = HashMap::new();
+        for state in (1..dfa.len()).filter(|&state| dfa.accepts_at(state as u32)) {
+            let matched: Vec<bool> = match states.get(state) {
+                Some(Some(states)) => automata.iter().zip(states.iter()).map(|(dfa, &state)| dfa.accepts_at(state)).collect(),
+                _ => Vec::new(),
+            };
+            let all = conditions(&matched);
+            let schema = self.intern(all.clone());
+            let met = matched.get(patterns.len()..).unwrap_or_default().to_vec();
+            class_of[state] = match known.get(&(schema, met.clone())) {
+                Some(&class) => class,
+                None => {
+                    let is_met = |keys: &Dfa| {
+                        demanded.iter().zip(&met).any(|((dfa, _), &met)| met && std::ptr::eq(&**dfa, keys))
+                    };
+                    let meets = self.meeting(&all, demanded, is_met, terms)?;
+                    classes.push(KeyClass { schema, key_cost: NEVER, meets, supply: MANY_KEYS });
+                    known.insert((schema, met), classes.len() as u32 - 1);
+                    classes.len() as u32 - 1
+                }
+            };
+        }
+        for (index, class) in (0..).zip(&mut classes) {
+            class.key_cost =
+                dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length)[dfa.start() as usize];
+            if !class.meets.is_empty() {
+                let (own, _) = dfa.restricted(|state| class_of[state] == index);
+                class.supply = own.counts(MANY_KEYS).get(own.start() as usize).copied().unwrap_or(0);
+            }
+        }
+        let counts = dfa.counts(MANY_KEYS);
+        let characters =
+            if states.is_empty() { self.any_characters.clone() } else { Arc::new(Characters::new(dfa, &self.any)) };
+        let keys = Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Needed };
+        Ok(Some(Additional { keys, class_of, classes, counts }))
+    }
+
+    pub(super) fn is_false(&self, node: NodeId) -> bool {
+        match &self.graph.nodes[node as usize] {
+            Node::Any(nodes) => nodes.is_empty(),
+            Node::All(nodes) => nodes
+                .iter()
+                .any(|&node| matches!(&self.graph.nodes[node as usize], Node::Any(inner) if inner.is_empty())),
+            _ => false,
+        }
+    }
+}
+
+/// The keys that a `Properties` node neither names nor matches with a pattern.
+fn keys_beside(any: &Dfa, properties: &Properties, graph: &Graph, limit: usize) -> Result<Dfa, TooManyStates> {
+    let mut names: Vec<&[u8]> = properties.named.iter().map(|(name, _)| name.as_bytes()).collect();
+    names.sort_unstable();
+    let beside = any.difference(&Dfa::words(&names, limit)?, limit)?;
+    let patterns = properties.patterns.iter().map(|&(pattern, _)| &graph.patterns[pattern as usize]);
+    patterns.fold(Ok(beside), |beside, pattern| beside?.difference(pattern, limit))
+}

@@ -1,0 +1,350 @@
+//! One alternative of an object, and what its entries cost.
+
+use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
+use super::strings::Strings;
+use crate::automaton::dfa::NEVER;
+
+/// One alternative of an object: its entries, in the order in which they are written.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// The named properties in their order; after them come additional ones.
+    pub(crate) properties: Vec<Property>,
+    /// Indices of the properties, sorted by the spelling of their names.
+    pub(crate) sorted: Vec<u32>,
+    /// Keys that are not named, by class.
+    pub(crate) additional: Option<Additional>,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    /// The set of demands that entries must meet between them, see [`Way`].
+    pub(crate) demanded: u8,
+    /// For each index the first required property from there on, or the number of properties.
+    pub(crate) next_required: Vec<u32>,
+    /// For each index the required properties from there on: how many, and their bytes with a comma each.
+    pub(crate) required_from: Vec<(u32, u64)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Property {
+    pub(crate) name: String,
+    /// The name as JSON without the opening quote.
+    pub(crate) spelling: Box<[u8]>,
+    pub(crate) schema: SchemaId,
+    pub(crate) required: bool,
+    /// The ways in which its value meets demands of the object.
+    pub(crate) meets: Vec<Way>,
+}
+
+/// The keys that an object may have beside the named ones.
+#[derive(Debug)]
+pub(crate) struct Additional {
+    pub(crate) keys: Strings,
+    /// For each accepting state of `keys` the class of the key; `u32::MAX` for other states.
+    pub(crate) class_of: Vec<u32>,
+    pub(crate) classes: Vec<KeyClass>,
+    /// For each state how many keys are accepted from it, as far as counted.
+    pub(crate) counts: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct KeyClass {
+    pub(crate) schema: SchemaId,
+    /// Least bytes of a key of this class, without quotes.
+    pub(crate) key_cost: u32,
+    /// The ways in which its value meets demands of the object.
+    pub(crate) meets: Vec<Way>,
+    /// How many keys are of this class, as far as counted; known where it meets demands.
+    pub(crate) supply: u32,
+}
+
+/// Counts of keys beyond this are as good as infinite.
+pub(crate) const MANY_KEYS: u32 = 1 << 24;
+
+/// How far the entries of an object have come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress<'a> {
+    /// The first property that may still come, where properties come in their order.
+    pub(crate) at: u32,
+    /// The properties that were written, a bit for each, where they come in any order; `None` where they do not.
+    pub(crate) written: Option<&'a [u64]>,
+    /// The demands that are met.
+    pub(crate) met: u8,
+}
+
+impl Progress<'_> {
+    /// Whether the property was not written, nor passed over.
+    pub(crate) fn is_left(&self, index: u32) -> bool {
+        match self.written {
+            None => index >= self.at,
+            Some(written) => written.get(index as usize / 64).is_none_or(|word| word >> (index % 64) & 1 == 0),
+        }
+    }
+}
+
+impl Property {
+    /// Bytes of the entry: key, colon, value.
+    pub(crate) fn cost(&self, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+        add(costs(self.schema), self.spelling.len() as u32 + 2)
+    }
+
+    /// All the ways in which its value can be.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
+        std::iter::once(Way { schema: self.schema, counts: 0 }).chain(self.meets.iter().copied())
+    }
+}
+
+impl KeyClass {
+    /// All the ways in which the value of such a key can be.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
+        std::iter::once(Way { schema: self.schema, counts: 0 }).chain(self.meets.iter().copied())
+    }
+}
+
+impl Additional {
+    /// Whether there are so many keys that no set of used ones exhausts them.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.counts[self.keys.characters.dfa.start() as usize] >= MANY_KEYS
+    }
+
+    /// Length of key within which there are more keys than `used`.
+    fn key_length(&self, used: u64, class: &KeyClass) -> u32 {
+        if !self.is_endless() {
+            // Few keys: count on the longest of them.
+            let dfa = &self.keys.characters.dfa;
+            return dfa.longest(super::strings::spelled_length).unwrap_or(class.key_cost).max(class.key_cost);
+        }
+        let (mut length, mut keys, mut all) = (0, 1u64, 1u64);
+        while all <= used {
+            keys = keys.saturating_mul(64);
+            all = all.saturating_add(keys);
+            length += 1;
+        }
+        class.key_cost + length
+    }
+
+    /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, value.
+    pub(crate) fn cost(&self, used: u64, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+        self.classes
+            .iter()
+            .map(|class| match class.key_cost {
+                NEVER => NEVER,
+                _ => add(costs(class.schema), self.key_length(used, class) + 3),
+            })
+            .min()
+            .unwrap_or(NEVER)
+    }
+}
+
+impl Object {
+    /// Fills in what follows from the properties' costs.
+    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> u32) {
+        let count = self.properties.len();
+        self.next_required = vec![count as u32; count + 1];
+        self.required_from = vec![(0, 0); count + 1];
+        for (i, property) in self.properties.iter().enumerate().rev() {
+            self.next_required[i] = if property.required { i as u32 } else { self.next_required[i + 1] };
+            let (number, bytes) = self.required_from[i + 1];
+            self.required_from[i] = if property.required {
+                let cost = u64::from(property.cost(costs));
+                (number + 1, bytes.saturating_add(cost + 1))
+            } else {
+                (number, bytes)
+            };
+        }
+    }
+
+    /// Whether a required property is still to come.
+    pub(crate) fn requires_more(&self, progress: &Progress<'_>) -> bool {
+        match progress.written {
+            None => self.next_required[progress.at as usize] != self.properties.len() as u32,
+            Some(_) => self.left(progress).any(|property| property.required),
+        }
+    }
+
+    /// Whether the property may be the next entry, as far as the order goes.
+    pub(crate) fn is_next(&self, progress: &Progress<'_>, index: u32) -> bool {
+        progress.is_left(index) && (progress.written.is_some() || index <= self.next_required[progress.at as usize])
+    }
+
+    /// The properties that may still come.
+    fn left<'a>(&'a self, progress: &'a Progress<'_>) -> impl Iterator<Item = &'a Property> {
+        let from = if progress.written.is_none() { progress.at } else { 0 };
+        let properties = (from..).zip(&self.properties[from as usize..]);
+        properties.filter(|(index, _)| progress.is_left(*index)).map(|(_, property)| property)
+    }
+
+    /// Least bytes to the closing brace, which is counted, when `count` entries are complete, and `others` additional ones
+    /// were written. After an entry each further one takes a comma; `first` says that there is none yet.
+    pub(crate) fn cost_to_close(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: u32,
+        first: bool,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> u32 {
+        match self.cost_of_entries(progress, count, others, 0, costs) {
+            None => NEVER,
+            Some((entries, bytes)) => capped(bytes + 1 - u64::from(first && entries > 0)),
+        }
+    }
+
+    /// As [`Object::cost_to_close`] after a comma, when at least one more entry must follow.
+    pub(crate) fn cost_after_comma(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: u32,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> u32 {
+        self.cost_of_entries(progress, count, others, 1, costs).map_or(NEVER, |(_, bytes)| capped(bytes))
+    }
+
+    /// The required properties that are still to come: how many, and their bytes with a comma each.
+    fn required_left(&self, progress: &Progress<'_>, costs: &impl Fn(SchemaId) -> u32) -> (u32, u64) {
+        if progress.written.is_none() {
+            return self.required_from[progress.at as usize];
+        }
+        let required = self.left(progress).filter(|property| property.required);
+        required.fold((0, 0), |(number, bytes), property| (number + 1, bytes + u64::from(property.cost(costs)) + 1))
+    }
+
+    /// The entries that must follow, at least `least`: how many, and their bytes with a comma each.
+    fn cost_of_entries(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: u32,
+        least: u32,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<(u32, u64)> {
+        let (required, mut bytes) = self.required_left(progress, costs);
+        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(costs) == NEVER) {
+            return None;
+        }
+        let (extra, extra_bytes) = self.cost_of_demands(progress, others, costs)?;
+        bytes += extra_bytes;
+        let wanted = self.min.saturating_sub(count).max(least);
+        let more = wanted.saturating_sub(required + extra);
+        if u64::from(count) + u64::from(required) + u64::from(extra) + u64::from(more) > u64::from(self.max) {
+            return None;
+        }
+        if more > 0 {
+            // The entries that meet demands may be among the cheapest ones: so many more must be there.
+            bytes += self.cost_of_more(progress, more + extra, others, costs)?;
+        }
+        Some((required + extra + more, bytes))
+    }
+
+    /// The cheapest entries that meet the demands that are not met: how many beside the required ones, and the bytes that
+    /// they add, with a comma each.
+    fn cost_of_demands(
+        &self,
+        progress: &Progress<'_>,
+        others: u32,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<(u32, u64)> {
+        let unmet = self.demanded & !progress.met;
+        if unmet == 0 {
+            return Some((0, 0));
+        }
+        // For each set of demands the least bytes that meet them, and with how many entries.
+        let mut best: Vec<Option<(u64, u32)>> = vec![None; usize::from(unmet) + 1];
+        best[0] = Some((0, 0));
+        for property in self.left(progress).filter(|property| !property.meets.is_empty()) {
+            let before = best.clone();
+            for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                let (bytes, entries) = if property.required {
+                    (costs(way.schema).saturating_sub(costs(property.schema)), 0)
+                } else {
+                    (add(costs(way.schema), property.spelling.len() as u32 + 3), 1)
+                };
+                offer(&mut best, &before, way.counts & unmet, bytes, entries);
+            }
+        }
+        let Some(additional) = &self.additional else { return best[usize::from(unmet)].map(|(b, n)| (n, b)) };
+        let used = u64::from(others) + (self.properties.len() + MOST_COUNTERS) as u64;
+        for _ in 0..unmet.count_ones() {
+            let before = best.clone();
+            for class in additional.classes.iter().filter(|class| class.key_cost != NEVER) {
+                // Named and used keys may be of the class.
+                if u64::from(class.supply) <= u64::from(others) + u64::from(self.named_among(additional)) {
+                    continue;
+                }
+                for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                    let bytes = add(costs(way.schema), additional.key_length(used, class) + 4);
+                    offer(&mut best, &before, way.counts & unmet, bytes, 1);
+                }
+            }
+        }
+        best[usize::from(unmet)].map(|(bytes, entries)| (entries, bytes))
+    }
+
+    /// The cheapest `more` entries that are not required.
+    fn cost_of_more(
+        &self,
+        progress: &Progress<'_>,
+        more: u32,
+        others: u32,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<u64> {
+        let mut optional: Vec<u32> = self
+            .left(progress)
+            .filter(|property| !property.required)
+            .map(|property| property.cost(costs))
+            .filter(|&cost| cost != NEVER)
+            .collect();
+        optional.sort_unstable();
+        let additional = match &self.additional {
+            None => None,
+            Some(additional) => {
+                let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
+                let cost = additional.cost(used, costs);
+                // Named keys may be among the countable ones.
+                let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
+                let named = if additional.is_endless() { 0 } else { self.named_among(additional) };
+                let left = keys.saturating_sub(named).saturating_sub(others);
+                (cost != NEVER).then_some((cost, if additional.is_endless() { u32::MAX } else { left }))
+            }
+        };
+        let (each, mut available) = additional.unwrap_or((NEVER, 0));
+        let (mut sum, mut missing) = (0u64, more);
+        for cost in optional {
+            if missing == 0 {
+                break;
+            }
+            if cost > each && available > 0 {
+                let taken = available.min(missing);
+                sum += u64::from(taken) * (u64::from(each) + 1);
+                (missing, available) = (missing - taken, available - taken);
+                if missing == 0 {
+                    break;
+                }
+            }
+            sum += u64::from(cost) + 1;
+            missing -= 1;
+        }
+        if missing > available {
+            return None;
+        }
+        if missing > 0 {
+            sum += u64::from(missing) * (u64::from(each) + 1);
+        }
+        Some(sum)
+    }
+
+    /// How many of the named properties have keys that could be additional ones.
+    fn named_among(&self, additional: &Additional) -> u32 {
+        self.properties.iter().filter(|property| additional.keys.contains(&property.name)).count() as u32
+    }
+}
+
+/// Takes an entry that meets the demands `counts` into account.
+fn offer(best: &mut [Option<(u64, u32)>], before: &[Option<(u64, u32)>], counts: u8, bytes: u32, entries: u32) {
+    for (set, found) in before.iter().enumerate() {
+        if let &Some((spent, number)) = found {
+            let after = &mut best[set | usize::from(counts)];
+            let offered = (spent + u64::from(bytes), number + entries);
+            *after = Some(after.map_or(offered, |after| after.min(offered)));
+        }
+    }
+}

@@ -212,7 +212,11 @@ fn references_are_followed_as_they_are_spelled() {
 #[test]
 fn what_is_not_enforced_is_refused_with_its_place_and_name() {
     for (schema, pointer, keyword) in [
-        (json!({"properties": {"a": {"items": {"uniqueItems": true}}}}), "/properties/a/items", "uniqueItems"),
+        (
+            json!({"properties": {"a": {"items": {"uniqueItems": true}}}}),
+            "/properties/a/items/uniqueItems",
+            "uniqueItems",
+        ),
         (json!({"$ref": "https://example.com/schema"}), "", "$ref"),
         (json!({"format": "idn-email"}), "/format", "format"),
         (json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]}), "", "$ref"),

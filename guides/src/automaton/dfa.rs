@@ -37,6 +37,9 @@ pub(crate) struct DfaLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyStates;
 
+/// Automata side by side as one, and for each of its states theirs.
+pub(crate) type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
+
 impl Dfa {
     /// The automaton that accepts exactly what `hir` matches from the first to the last byte.
     pub(crate) fn from_hir(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
@@ -223,15 +226,15 @@ impl Dfa {
         limit: usize,
         mut alive: impl FnMut(&[u32]) -> bool,
         accepts: impl Fn(&[u32]) -> bool,
-    ) -> Result<(Dfa, Vec<Option<Box<[u32]>>>), TooManyStates> {
+    ) -> Result<SideBySide, TooManyStates> {
         // Bytes that none of the automata tells apart.
         let mut class_of = [0u16; 256];
         let mut count = 1u16;
         for dfa in automata {
             let mut finer: HashMap<(u16, u8), u16> = HashMap::new();
-            for byte in 0..256 {
+            for (class, &own) in class_of.iter_mut().zip(dfa.classes.iter()) {
                 let next = finer.len() as u16;
-                class_of[byte] = *finer.entry((class_of[byte], dfa.classes[byte])).or_insert(next);
+                *class = *finer.entry((*class, own)).or_insert(next);
             }
             count = finer.len() as u16;
         }

@@ -1,12 +1,12 @@
 //! Turns the conditions of a schema into alternatives: conjunctions are worked out, contradictions fall away, and
 //! for everything that remains it is known what the cheapest value costs.
 
+use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
-use super::array::Array;
 use super::object::{MANY_KEYS, Object, Progress};
 use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
 use super::strings::{Characters, Strings, with_length};
@@ -241,8 +241,8 @@ impl Builder<'_> {
                     Some((_, inner)) => inner == node && !holds || self.is_false(*inner),
                     None => {
                         let mut patterns = properties.patterns.iter();
-                        let matches =
-                            patterns.any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
+                        let matches = patterns
+                            .any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
                         !matches && properties.additional.is_some_and(|node| self.is_false(node))
                     }
                 })
@@ -373,7 +373,8 @@ impl Builder<'_> {
                 only(Kinds::ARRAY);
                 let at = (0..).zip(prefix).map(|(index, &node)| Demand::Item(index, (node, false)));
                 let from = prefix.len() as u32;
-                let beyond = rest.map(|node| Demand::Counted(Counted { from, term: (node, false), min: 1, max: u32::MAX }));
+                let beyond =
+                    rest.map(|node| Demand::Counted(Counted { from, term: (node, false), min: 1, max: u32::MAX }));
                 return Ok(Some(Split::Demands(at.chain(beyond).filter(|demand| !self.is_vain(demand)).collect())));
             }
             (&Node::Contains { node, min, max }, true) => {
@@ -408,16 +409,16 @@ impl Builder<'_> {
             let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
             return Err(too_big(at, "alternatives beside unevaluatedProperties or unevaluatedItems", 8, "use fewer"));
         }
-        let ways = (1..1u32 << nodes.len()).map(|set| {
-            (0..).zip(nodes).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &node)| (node, true)).collect()
-        });
+        let ways = (1..1u32 << nodes.len())
+            .map(|set| (0..).zip(nodes).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &node)| (node, true)).collect());
         Ok(Split::Terms(ways.collect()))
     }
 
     /// Whether what is asked for is never there.
     fn is_vain(&self, demand: &Demand) -> bool {
         let (Demand::Entry(_, term) | Demand::Some(_, term) | Demand::Item(_, term)) = demand else { return false };
-        term.0 == TRUE && !term.1 || matches!(&self.graph.nodes[term.0 as usize], Node::All(nodes) if nodes.is_empty() && !term.1)
+        term.0 == TRUE && !term.1
+            || matches!(&self.graph.nodes[term.0 as usize], Node::All(nodes) if nodes.is_empty() && !term.1)
     }
 
     /// Whether two nodes hold of no value together, as far as that is easily seen: they allow other kinds, or other
@@ -746,7 +747,9 @@ impl Builder<'_> {
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
-            schema.objects.retain(|&id| objects[id as usize].cost_to_close(&Progress::default(), 0, 0, true, &cost) != NEVER);
+            schema
+                .objects
+                .retain(|&id| objects[id as usize].cost_to_close(&Progress::default(), 0, 0, true, &cost) != NEVER);
             schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost) != NEVER);
         }
         for array in &mut self.arrays {

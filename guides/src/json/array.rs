@@ -13,8 +13,6 @@ pub(crate) struct Array {
     pub(crate) rest: Few<Way>,
     pub(crate) min: u32,
     pub(crate) max: u32,
-    /// No two entries are equal.
-    pub(crate) unique: bool,
     pub(crate) counters: Vec<Counter>,
     /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
     /// be, the least bytes of the entries that must follow, with a comma each; [`NEVER`] if there are none.
@@ -72,9 +70,10 @@ impl Array {
     }
 
     fn code(&self, met: &Met) -> usize {
-        self.counters.iter().zip(met.0).fold(0, |code, (counter, met)| {
-            code * (counter.top() as usize + 1) + usize::from(met)
-        })
+        self.counters
+            .iter()
+            .zip(met.0)
+            .fold(0, |code, (counter, met)| code * (counter.top() as usize + 1) + usize::from(met))
     }
 
     fn decode(&self, mut code: usize) -> Met {
@@ -194,19 +193,11 @@ impl Array {
 
     /// The cheapest way to have all of `counts` counted `times` more: entries, bytes with a comma each, and the counts
     /// after them.
-    fn repeated(
-        &self,
-        counts: u8,
-        times: u32,
-        met: &Met,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> Option<(u64, u64, Met)> {
+    fn repeated(&self, counts: u8, times: u32, met: &Met, costs: &impl Fn(SchemaId) -> u32) -> Option<(u64, u64, Met)> {
         let fits = |way: &&Way| {
             let mut bits = self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1);
             way.counts & counts == counts
-                && bits.all(|(bit, counter)| {
-                    counter.max == u32::MAX || u32::from(met.0[bit]) + times <= counter.max
-                })
+                && bits.all(|(bit, counter)| counter.max == u32::MAX || u32::from(met.0[bit]) + times <= counter.max)
         };
         let way = self.rest.iter().filter(fits).min_by_key(|way| costs(way.schema))?;
         let cost = costs(way.schema);
@@ -224,9 +215,11 @@ impl Array {
         ways.sort_by_key(|way| costs(way.schema));
         // The cheapest way as often as its counters allow, then the next.
         for way in ways {
-            let limited = self.counters.iter().enumerate().filter(|(bit, counter)| {
-                way.counts >> bit & 1 == 1 && counter.max != u32::MAX
-            });
+            let limited = self
+                .counters
+                .iter()
+                .enumerate()
+                .filter(|(bit, counter)| way.counts >> bit & 1 == 1 && counter.max != u32::MAX);
             let times = limited.map(|(bit, counter)| u64::from(counter.max.saturating_sub(u32::from(met.0[bit]))));
             let times = times.min().unwrap_or(u64::MAX).min(missing);
             for (bit, _) in self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1) {

@@ -1,10 +1,10 @@
 //! What a branch says of arrays and objects, worked out: the alternatives for each entry.
 
 use super::analysis::{Builder, Gathered};
+use super::array::{Array, Counter};
 use super::branch::{Branch, Keys, ScopeId, Term};
 use super::few::Few;
 use super::node::{Graph, Node, NodeId, Properties, TRUE};
-use super::array::{Array, Counter};
 use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use super::shape::{MOST_COUNTERS, SchemaId, Way};
 use super::strings::{Characters, Escapes, Strings, with_length};
@@ -32,7 +32,9 @@ impl Branch {
         graph: &'a Graph,
         which: fn(&Node) -> Option<NodeId>,
     ) -> impl Iterator<Item = (ScopeId, NodeId)> + 'a {
-        (1..).zip(&self.scopes).filter_map(move |(scope, &(node, _))| Some((scope, which(&graph.nodes[node as usize])?)))
+        (1..)
+            .zip(&self.scopes)
+            .filter_map(move |(scope, &(node, _))| Some((scope, which(&graph.nodes[node as usize])?)))
     }
 }
 
@@ -69,7 +71,12 @@ impl Builder<'_> {
         }
         if counted.len() > MOST_COUNTERS {
             let remedy = "use fewer of contains, and of items under not, for one array";
-            return Err(too_big(self.pointer(terms), "conditions that count the entries of an array", MOST_COUNTERS, remedy));
+            return Err(too_big(
+                self.pointer(terms),
+                "conditions that count the entries of an array",
+                MOST_COUNTERS,
+                remedy,
+            ));
         }
         let (min, max) = branch.item_count;
         if branch.unique && max > 1 {
@@ -108,9 +115,14 @@ impl Builder<'_> {
         }
         let Some(rest) = prefix.pop() else { return Ok(()) };
         let counters = counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
-        let array = Array { prefix, rest, min, max, unique: branch.unique, counters, table: Vec::new() };
+        let array = Array { prefix, rest, min, max, counters, table: Vec::new() };
         if array.counters.iter().any(|counter| counter.top() > 60_000) || array.table_size() > 100_000 {
-            return Err(too_big(self.pointer(terms), "counts of minContains and maxContains", 60_000, "use smaller ones"));
+            return Err(too_big(
+                self.pointer(terms),
+                "counts of minContains and maxContains",
+                60_000,
+                "use smaller ones",
+            ));
         }
         gathered.arrays.push(self.arrays.len() as u32);
         self.arrays.push(array);
@@ -177,7 +189,11 @@ impl Builder<'_> {
             if !all {
                 nodes.push(Cow::Owned(Properties {
                     named: within.iter().flat_map(|node| &node.named).map(|(name, _)| (name.clone(), TRUE)).collect(),
-                    patterns: within.iter().flat_map(|node| &node.patterns).map(|&(pattern, _)| (pattern, TRUE)).collect(),
+                    patterns: within
+                        .iter()
+                        .flat_map(|node| &node.patterns)
+                        .map(|&(pattern, _)| (pattern, TRUE))
+                        .collect(),
                     additional: Some(node),
                     silent: false,
                 }));
@@ -386,7 +402,9 @@ impl Builder<'_> {
         let mut known: HashMap<(SchemaId, Vec<bool>), u32> = HashMap::new();
         for state in (1..dfa.len()).filter(|&state| dfa.accepts_at(state as u32)) {
             let matched: Vec<bool> = match states.get(state) {
-                Some(Some(states)) => automata.iter().zip(states.iter()).map(|(dfa, &state)| dfa.accepts_at(state)).collect(),
+                Some(Some(states)) => {
+                    automata.iter().zip(states.iter()).map(|(dfa, &state)| dfa.accepts_at(state)).collect()
+                }
                 _ => Vec::new(),
             };
             let all = conditions(&matched);
@@ -436,6 +454,6 @@ fn keys_beside(any: &Dfa, properties: &Properties, graph: &Graph, limit: usize) 
     let mut names: Vec<&[u8]> = properties.named.iter().map(|(name, _)| name.as_bytes()).collect();
     names.sort_unstable();
     let beside = any.difference(&Dfa::words(&names, limit)?, limit)?;
-    let patterns = properties.patterns.iter().map(|&(pattern, _)| &graph.patterns[pattern as usize]);
-    patterns.fold(Ok(beside), |beside, pattern| beside?.difference(pattern, limit))
+    let mut patterns = properties.patterns.iter().map(|&(pattern, _)| &graph.patterns[pattern as usize]);
+    patterns.try_fold(beside, |beside, pattern| beside.difference(pattern, limit))
 }

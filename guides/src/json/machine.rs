@@ -1,9 +1,9 @@
 //! The pushdown automaton that reads a JSON text against the alternatives of a schema.
 
 use super::analysis::Analysis;
+use super::array::Array;
 use super::classes::Room;
 use super::few::Few;
-use super::array::Array;
 use super::object::{Additional, KeyClass, Object};
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
@@ -67,7 +67,9 @@ impl JsonMachine {
                         .sum::<usize>()
             })
             .sum();
-        schemas + objects + self.arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4).sum::<usize>()
+        schemas
+            + objects
+            + self.arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4).sum::<usize>()
     }
 
     fn schema(&self, id: SchemaId) -> &Schema {
@@ -414,15 +416,13 @@ impl JsonMachine {
     /// Closes the innermost container in those alternatives that allow it.
     fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
         let parent = level.parent.as_ref()?;
-        let closes = |item: &&Item| {
-            match level.kind {
-                LevelKind::Object => {
-                    let (object, progress) = (self.object(item.shape), item.progress());
-                    let unmet = object.demanded & !progress.met != 0;
-                    level.count >= object.min && !unmet && !object.requires_more(&progress)
-                }
-                _ => self.array(item.shape).may_close(level.count, &item.met),
+        let closes = |item: &&Item| match level.kind {
+            LevelKind::Object => {
+                let (object, progress) = (self.object(item.shape), item.progress());
+                let unmet = object.demanded & !progress.met != 0;
+                level.count >= object.min && !unmet && !object.requires_more(&progress)
             }
+            _ => self.array(item.shape).may_close(level.count, &item.met),
         };
         let accepted: Vec<SchemaId> = items.iter().filter(closes).map(|item| item.schema).collect();
         self.value_done(&parent.level, &parent.pending, &accepted)

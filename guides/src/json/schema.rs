@@ -544,6 +544,8 @@ impl Reader<'_> {
             let has = self.add(Node::Required(name.clone()), &at);
             let both = self.add(Node::All(vec![object, has]), &at);
             let hasnt = self.negated(both, &at);
+            // What is asked only counts as having looked at entries where it is asked.
+            let asked = self.add(Node::All(vec![both, asked]), &at);
             all.push(self.add(Node::Any(vec![hasnt, asked]), &at));
         }
         Ok(self.add(Node::All(all), at))

@@ -7,8 +7,12 @@ use std::collections::HashMap;
 /// Redirects every reference to the first node of those that are equal. Nodes that contain themselves keep apart.
 pub(super) fn share(graph: &mut Graph) {
     let count = graph.nodes.len();
-    let mut sharing =
-        Sharing { shared: (0..count as NodeId).collect(), first: HashMap::new(), state: vec![State::New; count], pinned: vec![false; count] };
+    let mut sharing = Sharing {
+        shared: (0..count as NodeId).collect(),
+        first: HashMap::new(),
+        state: vec![State::New; count],
+        pinned: vec![false; count],
+    };
     // The constant that everything satisfies is known by its number.
     sharing.first.insert(graph.nodes[0].clone(), 0);
     sharing.state[0] = State::Done;

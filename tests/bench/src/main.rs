@@ -5,16 +5,23 @@
 //! |---|---|
 //! | `maskbench` | time and memory per schema, mask and token, and what is accepted, engines side by side |
 //! | `suite` | right, wrong and refused answers on the official JSON-Schema-Test-Suite |
+//! | `walks` | that random walks through the guides of schemas end in valid documents |
+//! | `hostile` | that sources made to cost much are answered or refused quickly |
 //!
 //! Times mean something in a release build only: `cargo run --release -p jig-bench --features peers -- maskbench ...`.
 
 mod cases;
+mod document;
 mod engines;
+mod hostile;
 mod maskbench;
 mod memory;
+mod random;
 mod spelling;
 mod suite;
 mod tokens;
+mod walk;
+mod walks;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -41,6 +48,13 @@ enum Command {
     Measure(maskbench::MeasureArgs),
     /// Run the official JSON-Schema-Test-Suite
     Suite(suite::Args),
+    /// Walk randomly through the guides of schemas: every walk must end in a valid document
+    Walks(walks::Args),
+    /// Compile hostile schemas and regexes: each is answered or refused within 1 s and 256 MB
+    Hostile(hostile::Args),
+    /// What `hostile` starts for each source
+    #[command(hide = true)]
+    Endure(hostile::EndureArgs),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +62,9 @@ fn main() -> ExitCode {
         Command::Maskbench(args) => maskbench::run(&args),
         Command::Measure(args) => maskbench::measure(&args),
         Command::Suite(args) => suite::run(&args),
+        Command::Walks(args) => walks::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
+        Command::Endure(args) => hostile::endure(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

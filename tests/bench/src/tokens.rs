@@ -25,8 +25,8 @@ impl Tokens {
         Tokens { bytes: (0..=255).map(|byte| Some(vec![byte])).chain([None]).collect(), end: vec![256] }
     }
 
-    pub(crate) fn vocabulary(&self) -> Outcome<Arc<Vocabulary>> {
-        Ok(Arc::new(Vocabulary::new(self.bytes.clone(), self.end.clone())?))
+    pub(crate) fn vocabulary(self) -> Outcome<Arc<Vocabulary>> {
+        Ok(Arc::new(Vocabulary::new(self.bytes, self.end)?))
     }
 
     /// The bytes of a row of tokens.

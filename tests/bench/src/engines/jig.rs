@@ -13,7 +13,7 @@ pub(super) struct Jig {
 
 impl Jig {
     pub(super) fn new(tokens: &Tokens, choices: Choices) -> Outcome<Jig> {
-        let compiler = Compiler::new(tokens.vocabulary()?, Limits::default());
+        let compiler = Compiler::new(tokens.clone().vocabulary()?, Limits::default());
         let mut options = Options::default();
         options.whitespace = match choices.whitespace {
             Whitespace::Optional => jig_guides::Whitespace::Optional,

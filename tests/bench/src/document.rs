@@ -1,0 +1,137 @@
+//! Whether a text is a document that is valid under a schema, by means that know nothing of guides.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use jsonschema::{Draft, Validator};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// What an independent validator says of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Valid,
+    /// Why it is no JSON, or where it breaks the schema.
+    Invalid(String),
+    /// It is JSON with unique keys; more is not known, since the validator cannot read the schema.
+    Unjudged,
+}
+
+/// A validator of the schema's draft. A schema that names none is read as 2020-12, and where that cannot be (`items` as
+/// a list, `exclusiveMinimum` as a boolean), as the newest draft that has it. `None`: the schema is none of them, or
+/// refers to what is elsewhere.
+pub(crate) fn validator(schema: &Value) -> Option<Validator> {
+    let options = || jsonschema::options().should_validate_formats(true);
+    let named = schema.get("$schema").and_then(Value::as_str).is_some();
+    let own = options().build(schema).ok();
+    if named && own.is_some() {
+        return own;
+    }
+    own.or_else(|| {
+        let drafts = [Draft::Draft202012, Draft::Draft7, Draft::Draft4];
+        drafts.into_iter().find_map(|draft| options().with_draft(draft).build(schema).ok())
+    })
+}
+
+/// Judges a text.
+pub(crate) fn judge(validator: Option<&Validator>, text: &[u8]) -> Verdict {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    if let Err(error) = UniqueKeys.deserialize(&mut reader).and_then(|()| reader.end()) {
+        return Verdict::Invalid(error.to_string());
+    }
+    let value: Value = match serde_json::from_slice(text) {
+        Ok(value) => value,
+        Err(error) => return Verdict::Invalid(error.to_string()),
+    };
+    let Some(validator) = validator else { return Verdict::Unjudged };
+    match validator.validate(&value) {
+        Ok(()) => Verdict::Valid,
+        Err(error) => {
+            let said: String = error.to_string().chars().take(300).collect();
+            Verdict::Invalid(format!("at {}: {said}", error.instance_path()))
+        }
+    }
+}
+
+/// Reads JSON and fails on an object with a key that comes twice.
+struct UniqueKeys;
+
+impl<'de> DeserializeSeed<'de> for UniqueKeys {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueKeys {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(UniqueKeys)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut keys: HashSet<String> = HashSet::new();
+        while let Some(key) = members.next_key::<String>()? {
+            if !keys.insert(key.clone()) {
+                return Err(serde::de::Error::custom(format!("the key {key:?} comes twice")));
+            }
+            members.next_value_seed(UniqueKeys)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Verdict, judge, validator};
+    use serde_json::json;
+
+    #[test]
+    fn documents_are_json_with_unique_keys_that_the_schema_allows() {
+        let validator = validator(&json!({"properties": {"a": {"type": "integer"}}}));
+        let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
+        assert_eq!(judged(r#"{"a":1,"b":[{"a":null}]}"#), Verdict::Valid);
+        for invalid in [r#"{"a":1,"a":1}"#, r#"[{"b":1,"b":2}]"#, r#"{"a":"1"}"#, r#"{"a":1"#, r#"{"a":1}}"#, "01"] {
+            assert!(matches!(judged(invalid), Verdict::Invalid(_)), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn schemas_of_older_drafts_are_read() {
+        for schema in [json!({"items": [{"type": "string"}]}), json!({"minimum": 1, "exclusiveMinimum": true})] {
+            assert!(validator(&schema).is_some(), "{schema}");
+        }
+        assert!(validator(&json!({"$ref": "http://elsewhere.example/schema"})).is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! `jig-bench walks`: random walks through the guides of all schemas must end in valid documents.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jig_guides::{Compiler, Guide, Limits, Options, Source};
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::cases::{Case, Selection};
+use crate::document::{self, Verdict};
+use crate::random::Random;
+use crate::tokens::Splitter;
+use crate::walk::{End, Manner, walk};
+
+/// Walk randomly through the guides of schemas: every walk must end in a valid document
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// A tokenizer.json, or the directory it lies in
+    #[arg(long, value_name = "FILE")]
+    tokenizer: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    /// The number of walks, over all schemas together
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    walks: u64,
+    /// The same seed gives the same walks
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Tokens that the budget of a walk has at most beyond the fewest that an answer needs
+    #[arg(long, value_name = "TOKENS", default_value_t = 200)]
+    slack: usize,
+    /// Failures that are printed
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    print: usize,
+}
+
+#[derive(Default)]
+struct Count {
+    schemas: u64,
+    walks: u64,
+    dead: u64,
+    invalid: u64,
+    unjudged: u64,
+    printed: usize,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let splitter = Splitter::load(&args.tokenizer)?;
+    let mut limits = Limits::default();
+    limits.cache_bytes = 0;
+    let compiler = Compiler::new(splitter.tokens().clone().vocabulary()?, limits);
+    let begun = Instant::now();
+    let mut compiled = 0;
+    for case in args.selection.read()? {
+        compiled += u64::from(compile(&compiler, &case?).is_some());
+    }
+    let each = args.walks.div_ceil(compiled.max(1));
+    let mut count = Count::default();
+    for case in args.selection.read()? {
+        let case = case?;
+        if let Some(guide) = compile(&compiler, &case) {
+            walk_case(args, &case, &guide, each, &mut count)?;
+        }
+    }
+    println!(
+        "{} walks over {} schemas in {:.0} s: {} dead ends, {} invalid documents, {} not judged (the validator cannot \
+         read the schema)",
+        count.walks,
+        count.schemas,
+        begun.elapsed().as_secs_f64(),
+        count.dead,
+        count.invalid,
+        count.unjudged
+    );
+    if count.dead + count.invalid > 0 { Err("not every walk ended in a valid document".into()) } else { Ok(()) }
+}
+
+fn compile(compiler: &Compiler, case: &Case) -> Option<Guide> {
+    compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &Options::default()).ok()
+}
+
+fn walk_case(args: &Args, case: &Case, guide: &Guide, walks: u64, count: &mut Count) -> Outcome {
+    let schema: Value = serde_json::from_str(case.schema.get())?;
+    let validator = document::validator(&schema);
+    count.schemas += 1;
+    let name = case.id.bytes().fold(args.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut random = Random::new(name);
+    let least = guide.min_tokens();
+    for i in 0..walks {
+        // From no room at all to plenty, in equal shares.
+        let slack = match i % 4 {
+            0 => 0,
+            1 => random.below(8),
+            2 => random.below(40),
+            _ => random.below(args.slack + 1),
+        };
+        let manner = if random.below(3) == 0 { Manner::Even } else { Manner::Short };
+        let budget = least.saturating_add(slack as u32);
+        let ended = walk(guide.start(), budget, manner, &mut random).end;
+        count.walks += 1;
+        let failure = match ended {
+            End::Dead { text, reason } => {
+                count.dead += 1;
+                Some((text, format!("dead end: {reason}")))
+            }
+            End::Whole(text) => match document::judge(validator.as_ref(), &text) {
+                Verdict::Valid => None,
+                Verdict::Unjudged => {
+                    count.unjudged += 1;
+                    None
+                }
+                Verdict::Invalid(reason) => {
+                    count.invalid += 1;
+                    Some((text, format!("invalid: {reason}")))
+                }
+            },
+        };
+        if let Some((text, reason)) = failure
+            && count.printed < args.print
+        {
+            count.printed += 1;
+            println!("{}: {reason}\n    {}", case.id, String::from_utf8_lossy(&text));
+        }
+    }
+    Ok(())
+}

@@ -85,8 +85,13 @@ impl Guide {
         &self.inner.vocabulary
     }
 
+    /// Number of states whose masks are remembered.
+    pub fn known_masks(&self) -> usize {
+        self.masks().masks.len()
+    }
+
     /// Memory in bytes, remembered masks included.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let machine = match &self.inner.machine {
             Machine::Regular(machine) => machine.size(),
             Machine::Json(machine) => machine.size(),

@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin` |
+//! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` |
 //! | [`model`] | from `--model` to a local directory: hub, cache, embedded demo |
 //! | [`backend`] | from `--backend` to a loaded plugin |
 //! | [`tokenizer`] | prompt to tokens, tokens to bytes, incremental detokenization |

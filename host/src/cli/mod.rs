@@ -1,7 +1,9 @@
-//! The command line: `jig` (which is `jig serve`), `jig generate`, `jig backends`, `jig check-plugin`.
+//! The command line: `jig` (which is `jig serve`), `jig generate`, `jig backends`, `jig check-plugin`,
+//! `jig check-schema`.
 
 mod backends;
 mod check_plugin;
+mod check_schema;
 mod generate;
 mod load;
 mod logs;
@@ -47,6 +49,8 @@ enum Command {
     Backends(backends::BackendsArgs),
     /// Run the conformance kit on a backend's file
     CheckPlugin(check_plugin::CheckPluginArgs),
+    /// Say what of a JSON Schema is enforced, how long answers are, and show some
+    CheckSchema(check_schema::CheckSchemaArgs),
 }
 
 /// What goes to the log.
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Backends(args)) => backends::run(&args),
         Some(Command::CheckPlugin(args)) => check_plugin::run(&args),
+        Some(Command::CheckSchema(args)) => check_schema::run(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jig_guides::{CompileError, Compiler, Limits, Options, Source};
+use jig_guides::{CompileError, Compiler, Limits, Options, Order, Source};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Outcome;
@@ -37,7 +36,7 @@ struct Group {
 #[derive(Deserialize)]
 struct Test {
     description: String,
-    data: Value,
+    data: Box<RawValue>,
     valid: bool,
 }
 
@@ -69,6 +68,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         drafts.retain(|name| name.starts_with("draft"));
     }
     let compiler = Compiler::new(Tokens::of_bytes().vocabulary()?, Limits::default());
+    let mut options = Options::default();
+    options.order = Order::Any;
     for draft in drafts {
         let dir = args.dir.join(&draft);
         for (part, dir) in [
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             ("optional/format", dir.join("optional/format")),
         ] {
             if dir.is_dir() {
-                run_part(&compiler, &format!("{draft} {part}"), &dir, args.verbose)?;
+                run_part(&compiler, &options, &format!("{draft} {part}"), &dir, args.verbose)?;
             }
         }
     }
@@ -85,12 +86,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 /// Runs the files of one directory, one for each keyword.
-fn run_part(compiler: &Compiler, name: &str, dir: &Path, verbose: bool) -> Outcome {
+fn run_part(compiler: &Compiler, options: &Options, name: &str, dir: &Path, verbose: bool) -> Outcome {
     let mut scores = BTreeMap::new();
     let mut total = Score::default();
     for file in names(dir, |path| path.extension().is_some_and(|extension| extension == "json"))? {
         let path = dir.join(&file);
-        let score = run_file(compiler, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let score = run_file(compiler, options, &path).map_err(|error| format!("{}: {error}", path.display()))?;
         total.add(&score);
         scores.insert(file.trim_end_matches(".json").to_owned(), score);
     }
@@ -111,12 +112,12 @@ fn run_part(compiler: &Compiler, name: &str, dir: &Path, verbose: bool) -> Outco
     Ok(())
 }
 
-fn run_file(compiler: &Compiler, path: &Path) -> Outcome<Score> {
+fn run_file(compiler: &Compiler, options: &Options, path: &Path) -> Outcome<Score> {
     let groups: Vec<Group> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let mut score = Score::default();
     for group in groups {
         let source = Source::JsonSchema(group.schema.get().to_owned());
-        let guide = match compiler.compile(&source, &Options::default()) {
+        let guide = match compiler.compile(&source, options) {
             Ok(guide) => Some(guide),
             Err(CompileError::Unsatisfiable { .. }) => None,
             Err(error) => {
@@ -126,8 +127,7 @@ fn run_file(compiler: &Compiler, path: &Path) -> Outcome<Score> {
             }
         };
         for test in &group.tests {
-            let accepts =
-                guide.as_ref().is_some_and(|guide| spelling::find(&guide.start(), &test.data, false).is_some());
+            let accepts = guide.as_ref().is_some_and(|guide| spelling::accepts(&guide.start(), test.data.get()));
             let verdict = match (accepts, test.valid) {
                 (true, true) | (false, false) => {
                     score.right += 1;

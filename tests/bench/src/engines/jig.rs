@@ -2,7 +2,7 @@
 
 use jig_guides::{CompileError, Compiler, GuideState, Limits, Mask, Options, Source};
 
-use super::{Choices, Engine, Matcher, Refusal, Whitespace};
+use super::{Choices, Engine, Matcher, Order, Refusal, Whitespace};
 use crate::Outcome;
 use crate::tokens::Tokens;
 
@@ -18,6 +18,10 @@ impl Jig {
         options.whitespace = match choices.whitespace {
             Whitespace::Optional => jig_guides::Whitespace::Optional,
             Whitespace::Compact => jig_guides::Whitespace::Compact,
+        };
+        options.order = match choices.order {
+            Order::Any => jig_guides::Order::Any,
+            Order::Schema => jig_guides::Order::Schema,
         };
         // What all guides share is made when a server starts, not by the first request.
         compiler.compile(&Source::JsonObject, &options)?.start().mask(None);

@@ -31,19 +31,20 @@ pub(crate) enum Whitespace {
     Compact,
 }
 
-/// In what order the keys of an object come.
+/// In what order Jig lets the members of an object come. Other engines have one order each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {
-    /// As Jig's guides have it: the schema's order. Instances are written so, for all engines
+    /// Any
+    Any,
+    /// The schema's: an instance in another order is rejected
     Schema,
-    /// As they come in the instance
-    Given,
 }
 
 /// What a user may choose of what an engine allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choices {
     pub(crate) whitespace: Whitespace,
+    pub(crate) order: Order,
 }
 
 /// An engine that is ready for a vocabulary.

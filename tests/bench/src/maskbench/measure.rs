@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::{Prepared, PreparedTest, Reader};
 use crate::Outcome;
-use crate::engines::{Choices, Engine, EngineName, Matcher, Whitespace};
+use crate::engines::{Choices, Engine, EngineName, Matcher, Order, Whitespace};
 use crate::memory;
 use crate::tokens::Tokens;
 
@@ -21,6 +21,8 @@ pub(crate) struct MeasureArgs {
     pub(super) engine: EngineName,
     #[arg(long, value_enum)]
     pub(super) whitespace: Whitespace,
+    #[arg(long, value_enum)]
+    pub(super) order: Order,
     /// What `maskbench` prepared
     #[arg(long)]
     pub(super) file: PathBuf,
@@ -74,7 +76,7 @@ pub(super) struct Wrong {
 
 pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     let (tokens, reader) = Reader::open(&args.file)?;
-    let engine = args.engine.start(&tokens, Choices { whitespace: args.whitespace })?;
+    let engine = args.engine.start(&tokens, Choices { whitespace: args.whitespace, order: args.order })?;
     let mut out = std::io::stdout().lock();
     for case in reader.skip(args.from) {
         let result = run(engine.as_ref(), &tokens, &case?);

@@ -32,8 +32,8 @@ pub(crate) struct Args {
     /// Where white space may stand
     #[arg(long, value_enum, default_value = "optional")]
     whitespace: Whitespace,
-    /// In what order the keys of an instance come
-    #[arg(long, value_enum, default_value = "schema")]
+    /// In what order Jig lets the members of an object come
+    #[arg(long, value_enum, default_value = "any")]
     order: Order,
     /// Give up on a schema after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
@@ -47,12 +47,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let file = tempfile::NamedTempFile::new()?;
     let count = {
         let splitter = Splitter::load(&args.tokenizer)?;
-        prepare::write(file.path(), &splitter, args.selection.read()?, args.order, args.whitespace)?
+        prepare::write(file.path(), &splitter, args.selection.read()?, args.whitespace)?
     };
     eprintln!("{count} cases prepared");
     let mut results = Vec::new();
     for &engine in &args.engines {
-        let choices = Choices { whitespace: args.whitespace };
+        let choices = Choices { whitespace: args.whitespace, order: args.order };
         let run = process::run(engine, choices, file.path(), count, std::time::Duration::from_secs(args.timeout))?;
         eprintln!("{}: {:.1} s", engine.text(), run.seconds);
         results.push(run);

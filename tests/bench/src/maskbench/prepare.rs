@@ -4,13 +4,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Lines, Write};
 use std::path::Path;
 
-use jig_guides::{Compiler, Guide, Limits, Options, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::cases::{Case, respace};
-use crate::engines::{Order, Whitespace};
-use crate::spelling;
+use crate::engines::Whitespace;
 use crate::tokens::{Splitter, Tokens};
 
 /// A case whose instances are tokens.
@@ -33,47 +31,28 @@ pub(super) fn write(
     path: &Path,
     splitter: &Splitter,
     cases: impl Iterator<Item = Outcome<Case>>,
-    order: Order,
     whitespace: Whitespace,
 ) -> Outcome<usize> {
     let mut out = BufWriter::new(File::create(path)?);
     writeln!(out, "{}", serde_json::to_string(splitter.tokens())?)?;
-    let compiler = Compiler::new(Tokens::of_bytes().vocabulary()?, Limits::default());
     let spaces = whitespace != Whitespace::Compact;
     let mut count = 0;
     for case in cases {
         let case = case?;
-        let schema = case.schema.get().to_owned();
-        let guide = match order {
-            Order::Given => None,
-            Order::Schema => compiler.compile(&Source::JsonSchema(schema.clone()), &Options::default()).ok(),
-        };
         let tests: Outcome<Vec<PreparedTest>> = case
             .tests
             .iter()
             .map(|test| {
-                let text = spelled(guide.as_ref(), test.data.get(), spaces)?;
-                Ok(PreparedTest { valid: test.valid, tokens: splitter.split(&text)? })
+                let tokens = splitter.split(&respace(test.data.get(), spaces))?;
+                Ok(PreparedTest { valid: test.valid, tokens })
             })
             .collect();
-        let prepared = Prepared { id: case.id, schema, tests: tests? };
+        let prepared = Prepared { id: case.id, schema: case.schema.get().to_owned(), tests: tests? };
         writeln!(out, "{}", serde_json::to_string(&prepared)?)?;
         count += 1;
     }
     out.flush()?;
     Ok(count)
-}
-
-/// The instance as it stands, unless a guide accepts it in another spelling only.
-fn spelled(guide: Option<&Guide>, instance: &str, spaces: bool) -> Outcome<String> {
-    let given = respace(instance, spaces);
-    let Some(guide) = guide else { return Ok(given) };
-    let mut state = guide.start();
-    if given.bytes().all(|byte| state.advance(u32::from(byte)).is_ok()) && state.may_end() {
-        return Ok(given);
-    }
-    let found = spelling::find(&guide.start(), &serde_json::from_str(instance)?, spaces);
-    Ok(found.unwrap_or(given))
 }
 
 /// Reads the file from its beginning.

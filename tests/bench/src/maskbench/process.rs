@@ -64,6 +64,7 @@ fn start(engine: EngineName, choices: Choices, file: &Path, from: usize) -> Outc
         .arg("measure")
         .args(["--engine", engine.text()])
         .args(["--whitespace", &value(choices.whitespace.to_possible_value()).unwrap_or_default()])
+        .args(["--order", &value(choices.order.to_possible_value()).unwrap_or_default()])
         .args(["--from", &from.to_string()])
         .arg("--file")
         .arg(file)

@@ -50,7 +50,7 @@ pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
     // A text that compiled is JSON.
     let schema: Value = serde_json::from_str(&text)?;
 
-    println!("{}: can be enforced", args.file.display());
+    println!("{}: can be enforced", name(&args.file));
     print_cost(&guide, compiling, first_mask);
     let least = guide.min_tokens();
     let most = longest::bytes(&schema).map_or_else(|| "no limit found".to_owned(), |most| format!("{most} at most"));
@@ -86,7 +86,11 @@ fn refusal(file: &Path, error: &CompileError) -> String {
         CompileError::TooBig { .. } => "is refused, since it is too complex",
         CompileError::Vocabulary { .. } => "cannot be used with this tokenizer",
     };
-    format!("{} {what}: {error}", file.display())
+    format!("{} {what}: {error}", name(file))
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 fn print_cost(guide: &Guide, compiling: Duration, first_mask: Duration) {

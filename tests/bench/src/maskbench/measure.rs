@@ -12,6 +12,9 @@ use crate::engines::{Choices, Engine, EngineName, Matcher, Order, Whitespace};
 use crate::memory;
 use crate::tokens::Tokens;
 
+/// The line before the first case: the engine is ready.
+pub(super) const READY: &str = "ready";
+
 /// Slowest masks that are told of each case.
 const SLOWEST: usize = 3;
 
@@ -78,6 +81,8 @@ pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     let (tokens, reader) = Reader::open(&args.file)?;
     let engine = args.engine.start(&tokens, Choices { whitespace: args.whitespace, order: args.order })?;
     let mut out = std::io::stdout().lock();
+    writeln!(out, "{READY}")?;
+    out.flush()?;
     for case in reader.skip(args.from) {
         let result = run(engine.as_ref(), &tokens, &case?);
         writeln!(out, "{}", serde_json::to_string(&result)?)?;

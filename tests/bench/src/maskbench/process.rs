@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use super::measure::CaseResult;
+use super::measure::{CaseResult, READY};
 use super::report::Run;
 use crate::Outcome;
 use crate::engines::{Choices, EngineName};
@@ -22,10 +22,12 @@ pub(super) fn run(engine: EngineName, choices: Choices, file: &Path, count: usiz
     let mut cases: Vec<CaseResult> = Vec::with_capacity(count);
     while cases.len() < count {
         let (mut child, lines) = start(engine, choices, file, cases.len())?;
-        let before = cases.len();
+        if lines.recv_timeout(STARTING).ok().as_deref() != Some(READY) {
+            child.kill()?;
+            return Err(format!("{} does not start: {}", engine.text(), child.wait()?).into());
+        }
         let ended = loop {
-            let patience = if cases.len() == before { timeout + STARTING } else { timeout };
-            match lines.recv_timeout(patience) {
+            match lines.recv_timeout(timeout) {
                 Ok(line) => cases.push(serde_json::from_str(&line)?),
                 Err(RecvTimeoutError::Timeout) => {
                     child.kill()?;
@@ -37,10 +39,8 @@ pub(super) fn run(engine: EngineName, choices: Choices, file: &Path, count: usiz
         let status = child.wait()?;
         if cases.len() < count {
             let reason = ended.unwrap_or_else(|| format!("the process ended: {status}"));
-            if cases.len() == before && before == 0 && !status.success() && reason.starts_with("the process") {
-                return Err(format!("{} does not start: {status}", engine.text()).into());
-            }
-            cases.push(CaseResult { id: String::new(), refused: Some(reason), ..CaseResult::default() });
+            eprintln!("{}: case {}: {reason}", engine.text(), cases.len());
+            cases.push(CaseResult { refused: Some(reason), ..CaseResult::default() });
         }
     }
     name(&mut cases, file)?;

@@ -96,9 +96,20 @@ impl Default for Limits {
 pub struct Compiler {
     vocabulary: Arc<Vocabulary>,
     limits: Limits,
-    cache: Mutex<HashMap<(Source, Options), Entry>>,
+    cache: Mutex<Cache>,
     clock: AtomicU64,
 }
+
+/// The guides that were compiled.
+#[derive(Debug, Default)]
+struct Cache {
+    entries: HashMap<(Source, Options), Entry>,
+    /// Bytes of the entries, as they were when last looked at.
+    bytes: usize,
+}
+
+/// After so many compilations all entries are looked at again: guides grow with the masks that they remember.
+const LOOK_AGAIN: u64 = 64;
 
 /// A guide that is there or that some thread is compiling; the others wait for it.
 type Slot = Arc<OnceLock<Result<Guide, CompileError>>>;
@@ -107,12 +118,13 @@ type Slot = Arc<OnceLock<Result<Guide, CompileError>>>;
 struct Entry {
     slot: Slot,
     used: u64,
+    bytes: usize,
 }
 
 impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
-        Compiler { vocabulary, limits, cache: Mutex::new(HashMap::new()), clock: AtomicU64::new(0) }
+        Compiler { vocabulary, limits, cache: Mutex::default(), clock: AtomicU64::new(0) }
     }
 
     /// The vocabulary that guides are compiled for.
@@ -131,7 +143,7 @@ impl Compiler {
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let slot = {
             let mut cache = self.cache();
-            let entry = cache.entry(key).or_insert_with(|| Entry { slot: Slot::default(), used });
+            let entry = cache.entries.entry(key.clone()).or_insert_with(|| Entry { slot: Slot::default(), used, bytes: 0 });
             entry.used = used;
             entry.slot.clone()
         };
@@ -142,33 +154,43 @@ impl Compiler {
         });
         let result = result.clone();
         if fresh {
-            self.evict();
+            self.account(&key, used);
         }
         result
     }
 
-    /// Forgets what was used longest ago until the rest fits.
-    fn evict(&self) {
+    /// Counts what a new entry takes, and forgets what was used longest ago until the rest fits.
+    fn account(&self, key: &(Source, Options), now: u64) {
         let mut cache = self.cache();
-        let mut ages: Vec<(u64, usize)> =
-            cache.iter().map(|((source, _), entry)| (entry.used, entry.bytes(source))).collect();
-        let mut total: usize = ages.iter().map(|(_, bytes)| bytes).sum();
-        if total <= self.limits.cache_bytes {
+        let cache = &mut *cache;
+        if let Some(entry) = cache.entries.get_mut(key) {
+            entry.bytes = entry.size(&key.0);
+            cache.bytes += entry.bytes;
+        }
+        if now.is_multiple_of(LOOK_AGAIN) || cache.bytes > self.limits.cache_bytes {
+            cache.bytes = 0;
+            for ((source, _), entry) in &mut cache.entries {
+                entry.bytes = entry.size(source);
+                cache.bytes += entry.bytes;
+            }
+        }
+        if cache.bytes <= self.limits.cache_bytes {
             return;
         }
+        let mut ages: Vec<(u64, usize)> = cache.entries.values().map(|entry| (entry.used, entry.bytes)).collect();
         ages.sort_unstable();
         let mut oldest_kept = 0;
         for (used, bytes) in ages {
-            if total <= self.limits.cache_bytes {
+            if cache.bytes <= self.limits.cache_bytes {
                 break;
             }
-            total -= bytes;
+            cache.bytes -= bytes;
             oldest_kept = used + 1;
         }
-        cache.retain(|_, entry| entry.used >= oldest_kept);
+        cache.entries.retain(|_, entry| entry.used >= oldest_kept);
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(Source, Options), Entry>> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -253,7 +275,7 @@ impl Source {
 }
 
 impl Entry {
-    fn bytes(&self, source: &Source) -> usize {
+    fn size(&self, source: &Source) -> usize {
         let guide = match self.slot.get() {
             Some(Ok(guide)) => guide.bytes(),
             _ => 0,

@@ -9,6 +9,7 @@ pub(crate) struct Trie {
     nodes: Vec<Node>,
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
+    depth: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,8 @@ impl Trie {
             (0u32..).zip(tokens).filter_map(|(id, bytes)| Some((bytes.as_deref()?, id))).collect();
         sorted.sort_unstable();
         let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
-        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()) };
+        let depth = sorted.iter().map(|(bytes, _)| bytes.len() as u32).max().unwrap_or(0);
+        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth };
         // The nodes on the path to the token before, whose subtrees are still open.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
@@ -70,6 +72,17 @@ impl Trie {
     pub(crate) fn own(&self, node: u32) -> &[u32] {
         let node = self.nodes[node as usize];
         &self.tokens[node.first_token as usize..(node.first_token + node.own) as usize]
+    }
+
+    /// The tokens that end at `node` or below it.
+    pub(crate) fn below(&self, node: u32) -> &[u32] {
+        let end = self.nodes.get(self.end(node) as usize).map_or(self.tokens.len(), |next| next.first_token as usize);
+        &self.tokens[self.nodes[node as usize].first_token as usize..end]
+    }
+
+    /// Bytes of the longest token.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
     }
 
     /// The children of `node`, in order of their bytes.

@@ -1,10 +1,10 @@
 //! The vocabulary of a model: what bytes each token spells.
 
 use crate::error::VocabularyError;
-use crate::json::classes::{self, StringClasses};
-use crate::json::strings::Escapes;
+use crate::json::classes::{ClassesCache, StringClasses};
+use crate::json::strings::{StringState, Strings};
 use crate::trie::Trie;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 /// Tokens longer than this are refused: no tokenizer has them, and walks keep one state per byte.
 const LONGEST_TOKEN: usize = 4096;
@@ -16,9 +16,12 @@ pub struct Vocabulary {
     end_tokens: Vec<u32>,
     trie: Trie,
     byte_tokens: [Option<u32>; 256],
-    string_classes: OnceLock<Option<StringClasses>>,
-    key_classes: OnceLock<Option<StringClasses>>,
+    classes: ClassesCache,
 }
+
+/// Bytes of what is remembered of strings for all guides together.
+const CLASSES_BYTES: usize = 64 << 20;
+
 
 impl Vocabulary {
     /// `tokens[id]` is what token `id` spells; `None` marks a special token, which never matches text. `end_tokens`
@@ -62,8 +65,7 @@ impl Vocabulary {
             end_tokens,
             trie,
             byte_tokens,
-            string_classes: OnceLock::new(),
-            key_classes: OnceLock::new(),
+            classes: ClassesCache::new(CLASSES_BYTES),
         })
     }
 
@@ -97,15 +99,8 @@ impl Vocabulary {
         self.byte_tokens[byte as usize]
     }
 
-    /// The tokens inside JSON strings that are spelled so, worked out when first asked for.
-    pub(crate) fn string_classes(&self, escapes: Escapes) -> Option<&StringClasses> {
-        let cell = match escapes {
-            Escapes::Usual => &self.string_classes,
-            Escapes::Needed => &self.key_classes,
-        };
-        cell.get_or_init(|| {
-            classes::any_strings(escapes).map(|any| StringClasses::new(&any, &self.trie, self.mask_words()))
-        })
-        .as_ref()
+    /// What the tokens below a node of the trie do to a JSON string in a state between characters; remembered.
+    pub(crate) fn string_classes(&self, strings: &Strings, at: &StringState, node: u32) -> Arc<StringClasses> {
+        self.classes.get(strings, at, node, &self.trie, self.mask_words())
     }
 }

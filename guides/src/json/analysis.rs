@@ -29,8 +29,8 @@ pub(crate) struct Analysis {
 /// Works out everything that is reachable from the root of the graph.
 pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, CompileError> {
     let too_many = |_| too_big(Place::Source, "states", limits.states, "raise the limit");
-    let any = Characters::any().map_err(too_many)?;
-    let any_characters = Arc::new(Characters::new(any.clone(), &any));
+    let any_characters = Characters::any().map_err(too_many)?;
+    let any = any_characters.dfa.clone();
     let mut builder = Builder {
         graph,
         limits,

@@ -2,18 +2,17 @@
 
 use super::analysis::Analysis;
 use super::array::Array;
-use super::classes::Room;
 use super::few::Few;
 use super::object::{Additional, KeyClass, Object};
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
-use super::strings::{Decoder, Escapes, StringState, Strings};
-use crate::automaton::{Automaton, dfa::NEVER, walk};
+use super::masks::Below;
+use super::strings::{Decoder, StringState, Strings};
+use crate::automaton::{Automaton, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
-use crate::trie::Trie;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
@@ -26,6 +25,7 @@ pub(crate) struct JsonMachine {
     objects: Vec<Object>,
     arrays: Vec<Array>,
     root: SchemaId,
+    bytes: usize,
     spaces: bool,
     /// Whether named properties come in any order.
     any_order: bool,
@@ -35,6 +35,7 @@ impl JsonMachine {
     pub(crate) fn new(analysis: Analysis, options: &Options) -> JsonMachine {
         let Analysis { schemas, objects, arrays, root } = analysis;
         JsonMachine {
+            bytes: size(&schemas, &objects, &arrays),
             schemas,
             objects,
             arrays,
@@ -46,37 +47,14 @@ impl JsonMachine {
 
     /// Memory in bytes, roughly.
     pub(crate) fn size(&self) -> usize {
-        let schemas: usize = self
-            .schemas
-            .iter()
-            .map(|schema| {
-                200 + schema.literals.iter().map(|literal| literal.len() + 16).sum::<usize>()
-                    + schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2).sum::<usize>()
-                    + schema.strings.iter().map(|strings| strings.characters.dfa.size() * 2).sum::<usize>()
-            })
-            .sum();
-        let objects: usize = self
-            .objects
-            .iter()
-            .map(|object| {
-                200 + object.properties.iter().map(|property| property.name.len() * 2 + 100).sum::<usize>()
-                    + object
-                        .additional
-                        .iter()
-                        .map(|additional| additional.keys.characters.dfa.size() * 2)
-                        .sum::<usize>()
-            })
-            .sum();
-        schemas
-            + objects
-            + self.arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4).sum::<usize>()
+        self.bytes
     }
 
-    fn schema(&self, id: SchemaId) -> &Schema {
+    pub(super) fn schema(&self, id: SchemaId) -> &Schema {
         &self.schemas[id as usize]
     }
 
-    fn object(&self, id: ShapeId) -> &Object {
+    pub(super) fn object(&self, id: ShapeId) -> &Object {
         &self.objects[id as usize]
     }
 
@@ -84,7 +62,7 @@ impl JsonMachine {
         &self.arrays[id as usize]
     }
 
-    fn cost_of(&self, id: SchemaId) -> u32 {
+    pub(super) fn cost_of(&self, id: SchemaId) -> u32 {
         self.schemas[id as usize].cost
     }
 
@@ -103,7 +81,7 @@ impl JsonMachine {
     }
 
     /// Least bytes that complete the output once the container with this schema is closed.
-    fn exit_cost(level: &Level, schema: SchemaId) -> u32 {
+    pub(super) fn exit_cost(level: &Level, schema: SchemaId) -> u32 {
         match &level.parent {
             None => 0,
             Some(parent) => parent.exits.iter().find(|(id, _)| *id == schema).map_or(NEVER, |(_, cost)| *cost),
@@ -179,7 +157,7 @@ impl JsonMachine {
     }
 
     /// How the object goes on once an additional key is written.
-    fn after_added(&self, item: &Item) -> Item {
+    pub(super) fn after_added(&self, item: &Item) -> Item {
         if self.any_order {
             return item.clone();
         }
@@ -188,7 +166,7 @@ impl JsonMachine {
 
     /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
     /// value, how the object goes on, and the least bytes to its closing brace.
-    fn entries<'a>(
+    pub(super) fn entries<'a>(
         &'a self,
         level: &'a Level,
         next: &'a Item,
@@ -214,7 +192,7 @@ impl JsonMachine {
     }
 
     /// Least bytes of the value of an additional key of this class, and of what follows it.
-    fn cost_of_added(&self, level: &Level, item: &Item, class: &KeyClass) -> u32 {
+    pub(super) fn cost_of_added(&self, level: &Level, item: &Item, class: &KeyClass) -> u32 {
         let next = self.after_added(item);
         let entries = self.entries(level, &next, seen_count(&level.seen) + 1, class.ways());
         entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min().unwrap_or(NEVER)
@@ -492,7 +470,7 @@ impl JsonMachine {
     }
 
     /// The state after a scalar that ends here.
-    fn scalar_done(&self, level: &Level, pending: &Few<Choice>, machines: &Few<Scalar>) -> Option<JsonState> {
+    pub(super) fn scalar_done(&self, level: &Level, pending: &Few<Choice>, machines: &Few<Scalar>) -> Option<JsonState> {
         let complete = machines.iter().filter(|scalar| self.finished(scalar).0);
         let accepted: Vec<SchemaId> = complete.map(|scalar| scalar.schema).collect();
         self.value_done(level, pending, &accepted)
@@ -557,7 +535,22 @@ impl JsonMachine {
     }
 }
 
-fn seen_count(seen: &Seen) -> u32 {
+fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
+    let schemas = schemas.iter().map(|schema| {
+        let numbers = schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2);
+        let strings = schema.strings.iter().map(|strings| strings.characters.dfa.size() * 2);
+        200 + schema.literals.iter().map(|literal| literal.len() + 16).chain(numbers).chain(strings).sum::<usize>()
+    });
+    let objects = objects.iter().map(|object| {
+        let properties = object.properties.iter().map(|property| property.name.len() * 2 + 100);
+        let additional = object.additional.iter().map(|additional| additional.keys.characters.dfa.size() * 2);
+        200 + properties.chain(additional).sum::<usize>()
+    });
+    let arrays = arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4);
+    schemas.chain(objects).chain(arrays).sum()
+}
+
+pub(super) fn seen_count(seen: &Seen) -> u32 {
     seen.as_ref().map_or(0, |seen| seen.len() as u32)
 }
 
@@ -568,14 +561,14 @@ fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
 }
 
 /// The keys that an additional key must not be and that begin with `prefix`.
-fn used_with_prefix<'a>(object: &'a Object, seen: &'a Seen, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn used_with_prefix<'a>(object: &'a Object, seen: &'a Seen, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let seen = seen.iter().flat_map(|seen| seen.iter().map(|key| &**key));
     let named = object.properties.iter().map(|property| property.name.as_bytes());
     seen.chain(named).filter(move |key| key.starts_with(prefix))
 }
 
 /// The characters of a key after one more byte of its spelling.
-fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte: u8) -> Arc<[u8]> {
+pub(super) fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte: u8) -> Arc<[u8]> {
     let mut text = text.to_vec();
     match (before.decoder, after.decoder) {
         (Decoder::Body, Decoder::Body) => text.push(byte),
@@ -598,7 +591,7 @@ fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte
 
 /// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
 /// the object, which `cost` says by class; `None` if all that it could become are used.
-fn additional_cost(
+pub(super) fn additional_cost(
     additional: &Additional,
     object: &Object,
     seen: &Seen,
@@ -676,127 +669,6 @@ fn escape_rest(additional: &Additional, object: &Object, seen: &Seen, state: &St
         .map(|rest| rest + 1)
 }
 
-impl JsonMachine {
-    /// Adds the allowed tokens after which the output can be completed in `bytes`, if the state is one in which they
-    /// are known without a walk: within a string of which the rest may be anything. Returns the greatest cost after any.
-    fn allowed_in_string(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> Option<u32> {
-        let At::Scalar { pending, machines: machines @ Few::One(scalar) } = &state.at else { return None };
-        let Reader::String { index, state: at } = scalar.reader else { return None };
-        let strings = self.schema(scalar.schema).strings.get(index as usize)?;
-        let cost = self.cost(state);
-        if !strings.is_free(&at) || cost > bytes {
-            return None;
-        }
-        let classes = vocabulary.string_classes(Escapes::Usual)?;
-        let most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
-        let room = Room { least: strings.min.saturating_sub(at.count), most, bytes };
-        let inside = classes.add_inside(cost, room, set);
-        let closed = StringState { decoder: Decoder::Closed, ..at };
-        let machines = machines
-            .filter_map(|scalar| Some(Scalar { reader: Reader::String { index, state: closed }, ..*scalar }))?;
-        let after = self.scalar_done(&state.level, pending, &machines)?;
-        Some(classes.add_closing(self, &after, room, &|_| false, &mut Vec::new(), set).max(inside))
-    }
-
-    /// As [`Self::allowed_in_string`], within a key that may become any key but those that are used.
-    fn allowed_in_key(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> Option<u32> {
-        let At::Key { keys, text } = &state.at else { return None };
-        let is_named = |key: &&Key| matches!(key.reader, KeyReader::Named { .. });
-        let mut free = keys.iter().filter(|key| !is_named(key));
-        let (Some(key), None) = (free.next(), free.next()) else { return None };
-        let KeyReader::Additional(at) = key.reader else { return None };
-        let (level, object) = (&state.level, self.object(key.item.shape));
-        let additional = object.additional.as_ref()?;
-        if at.decoder != Decoder::Body
-            || !additional.keys.characters.is_universal(at.state)
-            || additional.classes.len() != 1
-            || object.demanded != 0
-        {
-            return None;
-        }
-        // After any token inside the key a character or two lead to a key that is not used.
-        let used = object.properties.len() + seen_count(&level.seen) as usize;
-        let detour =
-            std::iter::successors(Some(64usize), |keys| keys.checked_mul(64)).take_while(|&keys| keys <= used).count()
-                + 1;
-        let class = additional.classes.first()?;
-        let next = self.after_added(&key.item);
-        let pending = Few::One(Choice { schema: class.schema, next });
-        let after = JsonState { level: level.clone(), at: At::Colon { pending, space: false } };
-        let cost = shape::add(self.cost(&after), 1 + detour as u32);
-        if cost == NEVER || cost.saturating_add(16) > bytes {
-            return None;
-        }
-        let classes = vocabulary.string_classes(Escapes::Needed)?;
-        let room = Room { least: 0, most: u32::MAX, bytes };
-        // What comes after the next key is not known from the state after this one, which may not come again.
-        let (mut deferred, stop) = (Vec::new(), |state: &JsonState| matches!(state.at, At::Key { .. }));
-        let inside = classes.add_inside(cost, room, set);
-        let mut reach = classes.add_closing(self, &after, room, &stop, &mut deferred, set).max(inside);
-        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
-        used.sort_unstable();
-        if !used.is_empty() {
-            remove_used(&additional.keys, vocabulary.trie(), 0, &at, &[], &used, set);
-        }
-        for token in deferred {
-            let end = vocabulary
-                .bytes(token)
-                .and_then(|bytes| bytes.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
-            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
-                set.insert(token);
-                reach = reach.max(cost);
-            }
-        }
-        if let Some(named) = keys.filter_map(|key| is_named(&key).then(|| key.clone())) {
-            let named = JsonState { level: level.clone(), at: At::Key { keys: named, text: text.clone() } };
-            reach = reach.max(walk::walk(self, vocabulary.trie(), 0, &named, set));
-            if reach > bytes {
-                // Some of them lead too far: the plain way decides.
-                return None;
-            }
-        }
-        Some(reach)
-    }
-}
-
-/// Removes the tokens that close a key at one of those that are used, given without the characters before `node`.
-fn remove_used(
-    keys: &Strings,
-    trie: &Trie,
-    node: u32,
-    state: &StringState,
-    read: &[u8],
-    used: &[&[u8]],
-    set: &mut TokenSet,
-) {
-    for child in trie.children(node) {
-        let byte = trie.byte(child);
-        let Some(next) = keys.step(state, byte) else { continue };
-        if next.decoder == Decoder::Closed {
-            if used.binary_search(&read).is_ok() {
-                (child..trie.end(child)).flat_map(|node| trie.own(node)).for_each(|&token| set.remove(token));
-            }
-            continue;
-        }
-        let read = characters_after(read, state, &next, byte);
-        if used.iter().any(|key| key.starts_with(&read)) {
-            remove_used(keys, trie, child, &next, &read, used, set);
-        }
-    }
-}
-
 impl Automaton for JsonMachine {
     type State = JsonState;
 
@@ -872,22 +744,11 @@ impl Automaton for JsonMachine {
     }
 
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
-        self.allowed_in_string(vocabulary, state, u32::MAX, set)
-            .or_else(|| self.allowed_in_key(vocabulary, state, u32::MAX, set))
-            .unwrap_or_else(|| walk::walk(self, vocabulary.trie(), 0, state, set))
+        self.add_allowed(vocabulary, state, Below::ROOT, u32::MAX, set)
     }
 
     fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
-        // A set that is given up halfway is thrown away.
-        let mut quick = TokenSet::new(vocabulary.mask_words());
-        let known = self
-            .allowed_in_string(vocabulary, state, left, &mut quick)
-            .or_else(|| self.allowed_in_key(vocabulary, state, left, &mut quick));
-        if known.is_some() {
-            set.union(quick.words());
-        } else {
-            walk::walk_within(self, vocabulary.trie(), 0, state, left, set);
-        }
+        self.add_allowed(vocabulary, state, Below::ROOT, left, set);
     }
 
     fn is_final(&self, state: &JsonState) -> bool {

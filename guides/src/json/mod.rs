@@ -10,6 +10,7 @@ mod decimal;
 mod few;
 mod formats;
 pub(crate) mod machine;
+mod masks;
 mod node;
 mod numbers;
 mod object;

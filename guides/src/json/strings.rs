@@ -7,7 +7,8 @@
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use regex_syntax::hir::{Dot, Hir, Repetition};
 use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A set of strings by their characters, with what is known of its states.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub(crate) struct Characters {
     universal: Vec<bool>,
     /// Whether every character takes one byte of JSON, so that costs count characters too.
     pub(crate) plain: bool,
+    /// Greatest cost of a state.
+    most_needed: u32,
+    /// Stands for this automaton in caches that outlive it.
+    id: u64,
 }
 
 /// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
@@ -123,13 +128,29 @@ impl Characters {
         let costs = dfa.costs(spelled_length);
         let universal = universal(&dfa, any);
         let plain = dfa.find_byte_without(|byte| byte < 0x80 && spelled_length(byte) == 1).is_none();
-        Characters { dfa, costs, universal, plain }
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
+        Characters { dfa, costs, universal, plain, most_needed, id: COUNT.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// All strings.
-    pub(crate) fn any() -> Result<Dfa, TooManyStates> {
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Greatest cost of a state.
+    pub(crate) fn most_needed(&self) -> u32 {
+        self.most_needed
+    }
+
+    /// All strings: made once, as every schema wants them.
+    pub(crate) fn any() -> Result<Arc<Characters>, TooManyStates> {
+        static ANY: OnceLock<Option<Arc<Characters>>> = OnceLock::new();
         let limits = crate::automaton::dfa::DfaLimits { states: 100, bytes: 1 << 20 };
-        Dfa::from_hir(&any_hir(0, None), limits)
+        let make = || {
+            let dfa = Dfa::from_hir(&any_hir(0, None), limits).ok()?;
+            Some(Arc::new(Characters::new(dfa.clone(), &dfa)))
+        };
+        ANY.get_or_init(make).clone().ok_or(TooManyStates)
     }
 
     pub(crate) fn is_universal(&self, state: u32) -> bool {
@@ -389,9 +410,9 @@ mod tests {
     use crate::regex::{self, Dialect};
 
     fn strings(pattern: &str, min: u32, max: u32) -> Strings {
-        let any = Characters::any().expect("small");
+        let any = &Characters::any().expect("small").dfa;
         let dfa = regex::anywhere(pattern, Dialect::Ecma, DfaLimits { states: 9999, bytes: 1 << 20 }).expect("a regex");
-        let characters = Arc::new(Characters::new(dfa, &any));
+        let characters = Arc::new(Characters::new(dfa, any));
         Strings { characters, min, max, escapes: Escapes::Usual }
     }
 

@@ -1,0 +1,280 @@
+//! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
+
+use super::classes::{Room, Rules, StringClasses};
+use super::few::Few;
+use super::machine::{JsonMachine, additional_cost, characters_after, seen_count, used_with_prefix};
+use super::object::{Additional, MANY_KEYS, Object};
+use super::shape;
+use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
+use super::strings::{Decoder, StringState};
+use crate::automaton::{Automaton, dfa::NEVER};
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
+use std::sync::Arc;
+
+/// Subtrees of fewer nodes are walked whatever the state.
+const SMALL: u32 = 24;
+
+/// A key that no text spells, for one that is not known: it counts, and equals no other.
+const UNKNOWN_KEY: &[u8] = &[0xFF];
+
+/// A node of the trie, and how many bytes lead to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Below {
+    node: u32,
+    depth: usize,
+}
+
+impl Below {
+    pub(super) const ROOT: Below = Below { node: 0, depth: 0 };
+}
+
+impl JsonMachine {
+    /// Adds the tokens below a node along whose remaining bytes the output can go on from `state`, and after which it can be
+    /// completed in `bytes`. Returns a bound of the cost after any of them.
+    pub(super) fn add_allowed(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let trie = vocabulary.trie();
+        if trie.end(below.node) - below.node > SMALL {
+            match &state.at {
+                At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
+                    // What one of the alternatives allows is allowed.
+                    let each = machines.iter().map(|scalar| {
+                        let at = At::Scalar { pending: pending.clone(), machines: Few::One(*scalar) };
+                        let state = JsonState { level: state.level.clone(), at };
+                        self.add_in_string(vocabulary, &state, scalar, below, bytes, set)
+                            .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
+                    });
+                    return each.max().unwrap_or(0);
+                }
+                At::Key { keys, text } if keys.iter().any(is_in_key) => {
+                    let each = keys.iter().map(|key| {
+                        let at = At::Key { keys: Few::One(key.clone()), text: text.clone() };
+                        let state = JsonState { level: state.level.clone(), at };
+                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, set)
+                            .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
+                    });
+                    return each.max().unwrap_or(0);
+                }
+                _ => {}
+            }
+        }
+        self.add_each(vocabulary, state, below, bytes, set)
+    }
+
+    /// As [`Self::add_allowed`], byte by byte.
+    fn add_each(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let trie = vocabulary.trie();
+        let mut reach = 0;
+        for node in trie.children(below.node) {
+            let Some(next) = self.step(state, trie.byte(node)) else { continue };
+            let own = trie.own(node);
+            if !own.is_empty() {
+                let cost = self.cost(&next);
+                if cost <= bytes {
+                    set.insert_all(own);
+                    reach = reach.max(cost);
+                }
+            }
+            if trie.end(node) > node + 1 {
+                let below = Below { node, depth: below.depth + 1 };
+                reach = reach.max(self.add_allowed(vocabulary, &next, below, bytes, set));
+            }
+        }
+        reach
+    }
+
+    /// Within a string, read for one schema. `None` if the tokens have to be looked at one by one.
+    fn add_in_string(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        scalar: &Scalar,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let Reader::String { index, state: at } = scalar.reader else { return None };
+        let strings = self.schema(scalar.schema).strings.get(index as usize)?;
+        let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
+        // A lower bound goes with strings of all characters, here in the midst of one.
+        if !strings.is_free(&at) && strings.min > 0 {
+            return None;
+        }
+        let cost = self.cost(state);
+        let classes = vocabulary.string_classes(strings, &at, below.node);
+        let mut room = Room { least: 0, most: u32::MAX, bytes };
+        let mut reach = cost;
+        if strings.is_free(&at) {
+            if cost > bytes {
+                return None;
+            }
+            room.least = strings.min.saturating_sub(at.count);
+            room.most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
+        } else {
+            // How much each token adds is not kept, but how much any of them may.
+            reach = shape::add(cost, classes.reach() + 1).saturating_sub(strings.cost(&at));
+            if reach > bytes {
+                return None;
+            }
+        }
+        let inside = classes.add_inside(reach, room, set);
+        let closed = Scalar {
+            reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
+            ..*scalar
+        };
+        let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
+        let rules = Rules { closes: |_| true, stop: |_: &JsonState| false };
+        Some(classes.add_closing(self, &after, room, &rules, &mut Vec::new(), set).max(inside))
+    }
+
+    /// Within a key that is not named, read for one alternative. `None` if the tokens have to be looked at one by one.
+    fn add_in_key(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        (key, text): (&Key, &Arc<[u8]>),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let KeyReader::Additional(at) = key.reader else { return None };
+        let (level, object) = (&state.level, self.object(key.item.shape));
+        let additional = object.additional.as_ref()?;
+        // With few keys each token may be the one after which all of them are used.
+        if at.decoder != Decoder::Body || additional.counts[at.state as usize] < MANY_KEYS {
+            return None;
+        }
+        let universal = additional.keys.characters.is_universal(at.state);
+        let classes = vocabulary.string_classes(&additional.keys, &at, below.node);
+        let cost = self.cost_inside_key(level, key, object, additional, if universal { 0 } else { classes.reach() });
+        if cost == NEVER || cost.saturating_add(16) > bytes {
+            return None;
+        }
+        let room = Room { least: 0, most: u32::MAX, bytes };
+        // What is taken out again must not take out what another alternative allows.
+        let mut own = TokenSet::new(vocabulary.mask_words());
+        let mut reach = classes.add_inside(cost, room, &mut own);
+        let mut deferred = Vec::new();
+        for group in 0..additional.classes.len() {
+            let found = self.add_after_key(level, key, additional, group, (&classes, room), &mut deferred, &mut own);
+            reach = reach.max(found);
+        }
+        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
+        used.sort_unstable();
+        if !used.is_empty() {
+            let removal = Removal { additional, object, level, text, used: &used };
+            removal.remove(vocabulary, below.node, &at, &[], &mut own);
+        }
+        for token in deferred {
+            let rest = vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
+            let end = rest.and_then(|rest| rest.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
+            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
+                own.insert(token);
+                reach = reach.max(cost);
+            }
+        }
+        set.union(own.words());
+        Some(reach)
+    }
+
+    /// A bound of the cost after any token that stays inside the key.
+    fn cost_inside_key(&self, level: &Level, key: &Key, object: &Object, additional: &Additional, reach: u32) -> u32 {
+        // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
+        let used = object.properties.len() + seen_count(&level.seen) as usize;
+        let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
+        let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
+        let values = additional.classes.iter().map(|class| self.cost_of_added(level, &key.item, class));
+        let value = values.filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
+        shape::add(shape::add(value, reach + detour + 2), Self::exit_cost(level, key.item.schema))
+    }
+
+    /// Adds the tokens that close a key of this class.
+    fn add_after_key(
+        &self,
+        level: &Level,
+        key: &Key,
+        additional: &Additional,
+        group: usize,
+        (classes, room): (&StringClasses, Room),
+        deferred: &mut Vec<u32>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let next = self.after_added(&key.item);
+        let choices = self.entries(level, &next, seen_count(&level.seen) + 1, additional.classes[group].ways());
+        let Some(pending) = Few::from_vec(choices.map(|(choice, _)| choice).collect()) else { return 0 };
+        // What comes after the next key is not known from this state, which does not know the key before it.
+        let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
+        seen.push(UNKNOWN_KEY.into());
+        let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
+        let after = JsonState { level, at: At::Colon { pending, space: false } };
+        let rules = Rules {
+            closes: |state: u32| additional.class_of[state as usize] == group as u32,
+            stop: |state: &JsonState| matches!(state.at, At::Key { .. }),
+        };
+        classes.add_closing(self, &after, room, &rules, deferred, set)
+    }
+}
+
+fn is_in_string(scalar: &Scalar) -> bool {
+    matches!(scalar.reader, Reader::String { state: StringState { decoder: Decoder::Body, .. }, .. })
+}
+
+fn is_in_key(key: &Key) -> bool {
+    matches!(key.reader, KeyReader::Additional(StringState { decoder: Decoder::Body, .. }))
+}
+
+/// The keys that cannot come again.
+struct Removal<'a> {
+    additional: &'a Additional,
+    object: &'a Object,
+    level: &'a Level,
+    /// The key so far.
+    text: &'a [u8],
+    /// What would complete it to one that is used, sorted.
+    used: &'a [&'a [u8]],
+}
+
+impl Removal<'_> {
+    /// Removes the tokens below a node that close a key at one of those that are used, or after which all that the key could
+    /// become are used. `read` are the characters between the key so far and the node.
+    fn remove(&self, vocabulary: &Vocabulary, node: u32, state: &StringState, read: &[u8], set: &mut TokenSet) {
+        let trie = vocabulary.trie();
+        let keys = &self.additional.keys;
+        for child in trie.children(node) {
+            let Some(next) = keys.step(state, trie.byte(child)) else { continue };
+            if next.decoder == Decoder::Closed {
+                if self.used.binary_search(&read).is_ok() {
+                    trie.below(child).iter().for_each(|&token| set.remove(token));
+                }
+                continue;
+            }
+            let read = characters_after(read, state, &next, trie.byte(child));
+            if !self.used.iter().any(|key| key.starts_with(&read)) {
+                continue;
+            }
+            if self.additional.counts[next.state as usize] < MANY_KEYS {
+                let text = [self.text, &*read].concat();
+                let any = additional_cost(self.additional, self.object, &self.level.seen, &next, &text, &|_| 0);
+                if any.is_none() {
+                    trie.below(child).iter().for_each(|&token| set.remove(token));
+                    continue;
+                }
+            }
+            self.remove(vocabulary, child, &next, &read, set);
+        }
+    }
+}

@@ -1,82 +1,105 @@
-//! Whether a guide accepts a value in one of its spellings.
+//! Whether a guide accepts a value, whichever way its numbers are written.
 
 use jig_guides::GuideState;
-use serde_json::Value;
 
 use crate::cases::respace;
 
-/// States that are kept beside each other: the spellings of a number may leave a guide in states that differ.
-const STATES: usize = 8;
+/// Exponents beyond this are left as they are.
+const LARGEST_EXPONENT: i64 = 1000;
 
-/// Numbers beyond this are not spelled in other ways: they would lose digits.
-const EXACT: f64 = (1_u64 << 53) as f64;
-
-/// Whether some spelling of the value, given as JSON text, is a whole output. The guide's vocabulary must be
+/// Whether the JSON text is a whole output, as it is or with its numbers written plainly: an integer may be demanded where
+/// the value is written as `1.0` or `1e3`. The guide's vocabulary must be
 /// [`Tokens::of_bytes`](crate::tokens::Tokens::of_bytes), and it must allow any order of members.
-pub(crate) fn accepts(start: &GuideState, value: &str) -> bool {
-    let mut states = vec![start.clone()];
-    text(&mut states, &respace(value, false));
-    if !states.iter().any(GuideState::may_end)
-        && let Ok(value) = serde_json::from_str(value)
-    {
-        states = vec![start.clone()];
-        write(&mut states, &value);
-    }
-    states.iter().any(GuideState::may_end)
+pub(crate) fn accepts(start: &GuideState, text: &str) -> bool {
+    let follows = |text: &str| {
+        let mut state = start.clone();
+        text.bytes().all(|byte| state.advance(u32::from(byte)).is_ok()) && state.may_end()
+    };
+    let given = respace(text, false);
+    follows(&given) || follows(&with_plain_numbers(&given))
 }
 
-/// Moves all states over the value; those that do not allow it are dropped.
-fn write(states: &mut Vec<GuideState>, value: &Value) {
-    match value {
-        Value::Object(members) => {
-            text(states, "{");
-            for (i, (key, value)) in members.iter().enumerate() {
-                text(states, &format!("{}{}:", separator(i), Value::from(key.as_str())));
-                write(states, value);
+/// The text with each number outside strings written without exponent, and without zeros that say nothing.
+fn with_plain_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => string_length(rest),
+            '-' | '0'..='9' => {
+                rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(rest.len())
             }
-            text(states, "}");
+            _ => first.len_utf8(),
+        };
+        let (piece, after) = rest.split_at(length);
+        match plain(piece) {
+            Some(number) if first == '-' || first.is_ascii_digit() => out.push_str(&number),
+            _ => out.push_str(piece),
         }
-        Value::Array(items) => {
-            text(states, "[");
-            for (i, item) in items.iter().enumerate() {
-                text(states, separator(i));
-                write(states, item);
-            }
-            text(states, "]");
-        }
-        Value::Number(number) => {
-            let mut spellings = vec![number.to_string()];
-            // An integer may be demanded where the value is written as `1.0` or `1e3`, and the other way round.
-            spellings.extend(number.as_f64().filter(|float| float.abs() < EXACT).map(|float| float.to_string()));
-            spellings.dedup();
-            let spelled = spellings.iter().flat_map(|spelling| {
-                let mut states = states.clone();
-                text(&mut states, spelling);
-                states
-            });
-            *states = spelled.take(STATES).collect();
-        }
-        other => text(states, &other.to_string()),
+        rest = after;
     }
+    out
 }
 
-fn separator(index: usize) -> &'static str {
-    if index > 0 { "," } else { "" }
+/// Bytes of the JSON string that the text begins with, quotes included.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
 }
 
-/// Moves all states over a text.
-fn text(states: &mut Vec<GuideState>, text: &str) {
-    states.retain_mut(|state| text.bytes().all(|byte| state.advance(u32::from(byte)).is_ok()));
+/// A number without exponent, and without zeros that say nothing; `None` for what is no number, or one too large to
+/// write out.
+fn plain(number: &str) -> Option<String> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let exponent: i64 = exponent.parse().ok().filter(|exponent: &i64| exponent.abs() <= LARGEST_EXPONENT)?;
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Where the point comes, counted from the first digit.
+    let point = whole.len() as i64 + exponent;
+    let before = usize::try_from(-point).unwrap_or(0);
+    let after = usize::try_from(point - digits.len() as i64).unwrap_or(0);
+    let digits = ["0".repeat(before), digits, "0".repeat(after)].concat();
+    let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let sign = if whole == "0" && fraction.is_empty() { "" } else { sign };
+    Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::accepts;
+    use super::{accepts, plain, with_plain_numbers};
     use crate::tokens::Tokens;
     use jig_guides::{Compiler, Limits, Options, Source};
 
     #[test]
-    fn a_number_is_accepted_if_one_of_its_spellings_is() {
+    fn a_number_is_written_plainly() {
+        for (number, written) in [
+            ("1.0", "1"),
+            ("-0.0", "0"),
+            ("3e2", "300"),
+            ("12.50E-3", "0.0125"),
+            ("-1.25e1", "-12.5"),
+            ("0.001e3", "1"),
+            ("9007199254740993", "9007199254740993"),
+        ] {
+            assert_eq!(plain(number).as_deref(), Some(written), "{number}");
+        }
+        assert_eq!(plain("1e999999"), None);
+        assert_eq!(with_plain_numbers(r#"{"1.0\"2.0":[1.0,true,-2e1]}"#), r#"{"1.0\"2.0":[1,true,-20]}"#);
+    }
+
+    #[test]
+    fn a_number_is_accepted_as_it_is_or_plainly_written() {
         let compiler = Compiler::new(Tokens::of_bytes().vocabulary().unwrap(), Limits::default());
         let source = Source::JsonSchema(r#"{"items":{"type":"integer"}}"#.into());
         let guide = compiler.compile(&source, &Options::default()).unwrap();

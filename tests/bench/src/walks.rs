@@ -10,15 +10,15 @@ use crate::Outcome;
 use crate::cases::{Case, Selection};
 use crate::document::{self, Verdict};
 use crate::random::Random;
-use crate::tokens::Splitter;
+use crate::tokens::{Splitter, Tokens};
 use crate::walk::{End, Manner, walk};
 
 /// Walk randomly through the guides of schemas: every walk must end in a valid document
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// A tokenizer.json, or the directory it lies in
+    /// A tokenizer.json, or the directory it lies in [default: each byte is a token]
     #[arg(long, value_name = "FILE")]
-    tokenizer: PathBuf,
+    tokenizer: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
     /// The number of walks, over all schemas together
@@ -46,10 +46,13 @@ struct Count {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let splitter = Splitter::load(&args.tokenizer)?;
+    let tokens = match &args.tokenizer {
+        Some(path) => Splitter::load(path)?.tokens().clone(),
+        None => Tokens::of_bytes(),
+    };
     let mut limits = Limits::default();
     limits.cache_bytes = 0;
-    let compiler = Compiler::new(splitter.tokens().clone().vocabulary()?, limits);
+    let compiler = Compiler::new(tokens.vocabulary()?, limits);
     let begun = Instant::now();
     let mut compiled = 0;
     for case in args.selection.read()? {

@@ -143,7 +143,8 @@ impl Compiler {
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let slot = {
             let mut cache = self.cache();
-            let entry = cache.entries.entry(key.clone()).or_insert_with(|| Entry { slot: Slot::default(), used, bytes: 0 });
+            let entry =
+                cache.entries.entry(key.clone()).or_insert_with(|| Entry { slot: Slot::default(), used, bytes: 0 });
             entry.used = used;
             entry.slot.clone()
         };

@@ -22,7 +22,6 @@ pub struct Vocabulary {
 /// Bytes of what is remembered of strings for all guides together.
 const CLASSES_BYTES: usize = 64 << 20;
 
-
 impl Vocabulary {
     /// `tokens[id]` is what token `id` spells; `None` marks a special token, which never matches text. `end_tokens`
     /// end the output; whether they have bytes does not matter, they never match text either.
@@ -60,13 +59,7 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary {
-            tokens,
-            end_tokens,
-            trie,
-            byte_tokens,
-            classes: ClassesCache::new(CLASSES_BYTES),
-        })
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes: ClassesCache::new(CLASSES_BYTES) })
     }
 
     /// Number of token ids, special ones included.

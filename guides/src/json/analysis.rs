@@ -743,6 +743,10 @@ impl Builder<'_> {
                 .map(|state| state.map_or(u32::MAX, |state| additional.class_of[state as usize]))
                 .collect();
             additional.counts = dfa.counts(MANY_KEYS);
+            for (index, class) in (0..).zip(&mut additional.classes) {
+                let class_of = &additional.class_of;
+                class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length);
+            }
             additional.keys.characters = Arc::new(Characters::new(dfa, &self.any));
         }
         let (objects, arrays) = (&self.objects, &self.arrays);

@@ -417,15 +417,15 @@ impl Builder<'_> {
                         demanded.iter().zip(&met).any(|((dfa, _), &met)| met && std::ptr::eq(&**dfa, keys))
                     };
                     let meets = self.meeting(&all, demanded, is_met, terms)?;
-                    classes.push(KeyClass { schema, key_cost: NEVER, meets, supply: MANY_KEYS });
+                    classes.push(KeyClass { schema, key_cost: NEVER, costs: Vec::new(), meets, supply: MANY_KEYS });
                     known.insert((schema, met), classes.len() as u32 - 1);
                     classes.len() as u32 - 1
                 }
             };
         }
         for (index, class) in (0..).zip(&mut classes) {
-            class.key_cost =
-                dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length)[dfa.start() as usize];
+            class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length);
+            class.key_cost = class.costs[dfa.start() as usize];
             if !class.meets.is_empty() {
                 let (own, _) = dfa.restricted(|state| class_of[state] == index);
                 class.supply = own.counts(MANY_KEYS).get(own.start() as usize).copied().unwrap_or(0);

@@ -3,13 +3,13 @@
 use super::analysis::Analysis;
 use super::array::Array;
 use super::few::Few;
+use super::masks::Below;
 use super::object::{Additional, KeyClass, Object};
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
-use super::masks::Below;
-use super::strings::{Decoder, StringState, Strings};
+use super::strings::{Decoder, StringState};
 use crate::automaton::{Automaton, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
@@ -470,7 +470,12 @@ impl JsonMachine {
     }
 
     /// The state after a scalar that ends here.
-    pub(super) fn scalar_done(&self, level: &Level, pending: &Few<Choice>, machines: &Few<Scalar>) -> Option<JsonState> {
+    pub(super) fn scalar_done(
+        &self,
+        level: &Level,
+        pending: &Few<Choice>,
+        machines: &Few<Scalar>,
+    ) -> Option<JsonState> {
         let complete = machines.iter().filter(|scalar| self.finished(scalar).0);
         let accepted: Vec<SchemaId> = complete.map(|scalar| scalar.schema).collect();
         self.value_done(level, pending, &accepted)
@@ -561,7 +566,11 @@ fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
 }
 
 /// The keys that an additional key must not be and that begin with `prefix`.
-pub(super) fn used_with_prefix<'a>(object: &'a Object, seen: &'a Seen, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn used_with_prefix<'a>(
+    object: &'a Object,
+    seen: &'a Seen,
+    prefix: &'a [u8],
+) -> impl Iterator<Item = &'a [u8]> {
     let seen = seen.iter().flat_map(|seen| seen.iter().map(|key| &**key));
     let named = object.properties.iter().map(|property| property.name.as_bytes());
     seen.chain(named).filter(move |key| key.starts_with(prefix))
@@ -599,74 +608,92 @@ pub(super) fn additional_cost(
     text: &[u8],
     cost: &impl Fn(usize) -> u32,
 ) -> Option<u32> {
-    let least = additional.keys.cost(state);
-    let value = (0..additional.classes.len()).map(cost).filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
-    if least == NEVER || value == NEVER {
-        return None;
-    }
-    let rest = match state.decoder {
-        Decoder::Body => key_rest(additional, object, seen, state.state, text)?,
-        Decoder::Closed => 0,
-        _ => escape_rest(additional, object, seen, state, text)?,
-    };
-    Some(shape::add(rest + 2, value))
+    let classes = additional.classes.iter().enumerate().filter_map(|(class, _)| {
+        let value = cost(class);
+        if value == NEVER {
+            return None;
+        }
+        let used = Used { additional, object, seen, class };
+        let rest = match state.decoder {
+            Decoder::Body => used.key_rest(state.state, text)?,
+            Decoder::Closed => 0,
+            _ => used.escape_rest(state, text)?,
+        };
+        Some(shape::add(rest + 2, value))
+    });
+    classes.min()
 }
 
-/// Least bytes of the characters that complete a key.
-fn key_rest(additional: &Additional, object: &Object, seen: &Seen, state: u32, text: &[u8]) -> Option<u32> {
-    let characters = &additional.keys.characters;
-    let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
-    if used.is_empty() {
-        return Some(characters.cost(state));
-    }
-    used.sort_unstable();
-    used.dedup();
-    // In order of their cost, the completions until one is not used.
-    let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
-        characters.cost(state),
-        0u32,
-        state,
-        Vec::<u8>::new(),
-        false,
-    ))]);
-    while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
-        if complete {
-            return Some(total);
-        }
-        let begins = used.iter().any(|key| key.starts_with(&suffix));
-        if !begins {
-            return Some(total);
-        }
-        if characters.dfa.accepts_at(state) && used.binary_search(&suffix.as_slice()).is_err() {
-            open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
-        }
-        for byte in 0..=255u8 {
-            let next = characters.dfa.next(state, byte);
-            if next != 0 {
-                let spent = spent + super::strings::spelled_length(byte);
-                let mut suffix = suffix.clone();
-                suffix.push(byte);
-                open.push(std::cmp::Reverse((spent + characters.cost(next), spent, next, suffix, false)));
-            }
-        }
-    }
-    None
+/// What a key of a class must not be.
+struct Used<'a> {
+    additional: &'a Additional,
+    object: &'a Object,
+    seen: &'a Seen,
+    class: usize,
 }
 
-/// As [`key_rest`], in the midst of an escape.
-fn escape_rest(additional: &Additional, object: &Object, seen: &Seen, state: &StringState, text: &[u8]) -> Option<u32> {
-    let keys: &Strings = &additional.keys;
-    (0..=255u8)
-        .filter_map(|byte| {
-            let next = keys.step(state, byte)?;
-            let after = characters_after(text, state, &next, byte);
-            match next.decoder {
-                Decoder::Body => key_rest(additional, object, seen, next.state, &after),
-                _ => escape_rest(additional, object, seen, &next, &after),
+impl Used<'_> {
+    /// Least bytes of the characters that complete a key.
+    fn key_rest(&self, state: u32, text: &[u8]) -> Option<u32> {
+        let Used { additional, object, seen, class } = *self;
+        let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
+        let cost = |state: u32| costs[state as usize];
+        if cost(state) == NEVER {
+            return None;
+        }
+        let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
+        if used.is_empty() {
+            return Some(cost(state));
+        }
+        used.sort_unstable();
+        used.dedup();
+        // In order of their cost, the completions until one is not used.
+        let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
+            cost(state),
+            0u32,
+            state,
+            Vec::<u8>::new(),
+            false,
+        ))]);
+        while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
+            if complete {
+                return Some(total);
             }
-        })
-        .min()
-        .map(|rest| rest + 1)
+            let begins = used.iter().any(|key| key.starts_with(&suffix));
+            if !begins {
+                return Some(total);
+            }
+            if additional.class_of[state as usize] == class as u32 && used.binary_search(&suffix.as_slice()).is_err() {
+                open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
+            }
+            for byte in 0..=255u8 {
+                let next = dfa.next(state, byte);
+                if next != 0 && cost(next) != NEVER {
+                    let spent = spent + super::strings::spelled_length(byte);
+                    let mut suffix = suffix.clone();
+                    suffix.push(byte);
+                    open.push(std::cmp::Reverse((spent + cost(next), spent, next, suffix, false)));
+                }
+            }
+        }
+        None
+    }
+
+    /// As [`Self::key_rest`], in the midst of an escape.
+    fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+        let keys = &self.additional.keys;
+        (0..=255u8)
+            .filter_map(|byte| {
+                let next = keys.step(state, byte)?;
+                let after = characters_after(text, state, &next, byte);
+                match next.decoder {
+                    Decoder::Body => self.key_rest(next.state, &after),
+                    _ => self.escape_rest(&next, &after),
+                }
+            })
+            .min()
+            .map(|rest| rest + 1)
+    }
 }
 
 impl Automaton for JsonMachine {

@@ -1,6 +1,6 @@
 //! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
 
-use super::classes::{Room, Rules, StringClasses};
+use super::classes::{Room, Rules};
 use super::few::Few;
 use super::machine::{JsonMachine, additional_cost, characters_after, seen_count, used_with_prefix};
 use super::object::{Additional, MANY_KEYS, Object};
@@ -169,9 +169,13 @@ impl JsonMachine {
         let mut own = TokenSet::new(vocabulary.mask_words());
         let mut reach = classes.add_inside(cost, room, &mut own);
         let mut deferred = Vec::new();
-        for group in 0..additional.classes.len() {
-            let found = self.add_after_key(level, key, additional, group, (&classes, room), &mut deferred, &mut own);
-            reach = reach.max(found);
+        for class in 0..additional.classes.len() {
+            let Some(after) = self.after_key(level, key, additional, class) else { continue };
+            let rules = Rules {
+                closes: |state: u32| additional.class_of[state as usize] == class as u32,
+                stop: |state: &JsonState| matches!(state.at, At::Key { .. }),
+            };
+            reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, &mut own));
         }
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
         used.sort_unstable();
@@ -202,30 +206,15 @@ impl JsonMachine {
         shape::add(shape::add(value, reach + detour + 2), Self::exit_cost(level, key.item.schema))
     }
 
-    /// Adds the tokens that close a key of this class.
-    fn add_after_key(
-        &self,
-        level: &Level,
-        key: &Key,
-        additional: &Additional,
-        group: usize,
-        (classes, room): (&StringClasses, Room),
-        deferred: &mut Vec<u32>,
-        set: &mut TokenSet,
-    ) -> u32 {
+    /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.
+    fn after_key(&self, level: &Level, key: &Key, additional: &Additional, class: usize) -> Option<JsonState> {
         let next = self.after_added(&key.item);
-        let choices = self.entries(level, &next, seen_count(&level.seen) + 1, additional.classes[group].ways());
-        let Some(pending) = Few::from_vec(choices.map(|(choice, _)| choice).collect()) else { return 0 };
-        // What comes after the next key is not known from this state, which does not know the key before it.
+        let choices = self.entries(level, &next, seen_count(&level.seen) + 1, additional.classes[class].ways());
+        let pending = Few::from_vec(choices.map(|(choice, _)| choice).collect())?;
         let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
         seen.push(UNKNOWN_KEY.into());
         let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
-        let after = JsonState { level, at: At::Colon { pending, space: false } };
-        let rules = Rules {
-            closes: |state: u32| additional.class_of[state as usize] == group as u32,
-            stop: |state: &JsonState| matches!(state.at, At::Key { .. }),
-        };
-        classes.add_closing(self, &after, room, &rules, deferred, set)
+        Some(JsonState { level, at: At::Colon { pending, space: false } })
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct KeyClass {
     pub(crate) schema: SchemaId,
     /// Least bytes of a key of this class, without quotes.
     pub(crate) key_cost: u32,
+    /// For each state of the keys' automaton the least bytes to the end of a key of this class.
+    pub(crate) costs: Vec<u32>,
     /// The ways in which its value meets demands of the object.
     pub(crate) meets: Vec<Way>,
     /// How many keys are of this class, as far as counted; known where it meets demands.

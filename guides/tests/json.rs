@@ -98,6 +98,14 @@ fn schemas() -> Vec<Value> {
         json!({"type": "array", "prefixItems": [{"type": "null"}, {"type": "boolean"}], "items": false, "contains": {"const": true}}),
         json!({"type": "object", "properties": {"a": {"type": "null"}}, "anyOf": [{"properties": {"b": {"type": "null"}}, "required": ["b"]}, {"properties": {"c": {"type": "null"}}, "required": ["c"]}], "unevaluatedProperties": false}),
         json!({"type": "array", "prefixItems": [{"type": "null"}], "contains": {"type": "integer"}, "unevaluatedItems": {"type": "boolean"}}),
+        json!({"type": "array", "uniqueItems": true, "items": {"enum": ["a", "ab", 1, null]}, "minItems": 3}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "boolean"}, "minItems": 2}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "string", "maxLength": 2}, "minItems": 2, "maxItems": 4}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "integer", "minimum": 1, "maximum": 12}, "minItems": 4, "maxItems": 6}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "object", "properties": {"a": {"enum": [1, 2]}, "b": {"const": "x"}}, "required": ["a", "b"], "additionalProperties": false}, "minItems": 2}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "array", "items": {"type": "boolean"}, "uniqueItems": true}, "maxItems": 4}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "string", "pattern": "^[ab]$"}}),
+        json!({"type": "object", "properties": {"a": {"uniqueItems": true, "items": {"type": "number"}}}, "required": ["a"], "additionalProperties": {"type": "array", "uniqueItems": true}}),
         json!(true),
         json!({"minLength": 2, "minimum": 3, "minItems": 1}),
     ]
@@ -107,7 +115,9 @@ fn schemas() -> Vec<Value> {
 fn every_walk_at_every_budget_ends_in_a_valid_document() {
     let mut random = Random(7);
     for schema in schemas() {
-        check_walks(&schema, 60, &mut random);
+        // Entries that must differ take many looks ahead where tokens are few.
+        let walks = if schema.to_string().contains("uniqueItems") { 8 } else { 60 };
+        check_walks(&schema, walks, &mut random);
     }
 }
 
@@ -221,11 +231,7 @@ fn references_are_followed_as_they_are_spelled() {
 #[test]
 fn what_is_not_enforced_is_refused_with_its_place_and_name() {
     for (schema, pointer, keyword) in [
-        (
-            json!({"properties": {"a": {"items": {"uniqueItems": true}}}}),
-            "/properties/a/items/uniqueItems",
-            "uniqueItems",
-        ),
+        (json!({"properties": {"a": {"not": {"uniqueItems": true}}}}), "/properties/a/not/uniqueItems", "not"),
         (json!({"$ref": "https://example.com/schema"}), "", "$ref"),
         (json!({"format": "idn-email"}), "/format", "format"),
         (json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]}), "", "$ref"),

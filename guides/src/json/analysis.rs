@@ -52,6 +52,7 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
         let schema = builder.alternatives(&terms)?;
         builder.schemas.push(schema);
     }
+    builder.tell_entries_apart();
     builder.settle_costs()?;
     builder.prune();
     let Builder { schemas, objects, arrays, .. } = builder;
@@ -666,6 +667,27 @@ impl Builder<'_> {
         })
     }
 
+    /// How many bytes more than the least it may take to write an entry that differs from the others.
+    fn tell_entries_apart(&mut self) {
+        let schemas = &self.schemas;
+        for array in self.arrays.iter_mut().filter(|array| array.distinct.is_some()) {
+            let ways = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
+            let apart = ways.clone().map(|way| {
+                let schema = &schemas[way.schema as usize];
+                let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
+                let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
+                if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
+            });
+            array.distinct = apart.max();
+            // There are no more entries than different values.
+            let rest = array.rest.iter().map(|way| &schemas[way.schema as usize]);
+            let values: Option<usize> = rest.map(|schema| schema.is_finite().then_some(schema.literals.len())).sum();
+            if let Some(values) = values {
+                array.max = array.max.min((array.prefix.len() + values) as u32);
+            }
+        }
+    }
+
     /// The least cost of every schema: the least solution of the equations between them, found by going down from
     /// "never" until nothing changes. What is never reached so has no value of finite length.
     fn settle_costs(&mut self) -> Result<(), CompileError> {
@@ -767,6 +789,9 @@ impl Builder<'_> {
         }
     }
 }
+
+/// Bytes within which a value without end has others near it.
+const FURTHER_AWAY: u32 = 8;
 
 /// The least bytes of a value that is neither object nor array.
 fn scalar_cost(schema: &Schema) -> u32 {

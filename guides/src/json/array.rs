@@ -13,6 +13,8 @@ pub(crate) struct Array {
     pub(crate) rest: Few<Way>,
     pub(crate) min: u32,
     pub(crate) max: u32,
+    /// Whether no two entries are equal, and if so how many bytes more than the least an entry may take to be another one.
+    pub(crate) distinct: Option<u32>,
     pub(crate) counters: Vec<Counter>,
     /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
     /// be, the least bytes of the entries that must follow, with a comma each; [`NEVER`] if there are none.
@@ -134,7 +136,11 @@ impl Array {
             return match bytes {
                 0 => 1,
                 NEVER => NEVER,
-                bytes => capped(u64::from(bytes) + 1 - u64::from(first)),
+                bytes => {
+                    let missing = u64::from(self.min.saturating_sub(count));
+                    let apart = u64::from(self.distinct.unwrap_or(0)) * (missing + 16);
+                    capped(u64::from(bytes) + 1 + apart - u64::from(first))
+                }
             };
         }
         let missing = self.min.saturating_sub(count);
@@ -144,13 +150,13 @@ impl Array {
         let mut bytes = 1u64 - u64::from(first);
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
         for index in at..at + fixed {
-            match least(self.entry(index), costs) {
+            match add(least(self.entry(index), costs), self.distinct.unwrap_or(0)) {
                 NEVER => return NEVER,
                 cost => bytes += u64::from(cost) + 1,
             }
         }
         if missing > fixed {
-            match least(&self.rest, costs) {
+            match add(least(&self.rest, costs), self.distinct.unwrap_or(0)) {
                 NEVER => return NEVER,
                 cost => bytes = bytes.saturating_add((u64::from(cost) + 1).saturating_mul(u64::from(missing - fixed))),
             }

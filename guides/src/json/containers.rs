@@ -79,13 +79,6 @@ impl Builder<'_> {
             ));
         }
         let (min, max) = branch.item_count;
-        if branch.unique && max > 1 {
-            return Err(CompileError::Unsupported {
-                at: self.pointer(terms),
-                keyword: "uniqueItems".into(),
-                reason: "not enforced; leave it out and check the answer yourself".into(),
-            });
-        }
         let indexed = branch.item_values.iter().map(|&(index, _)| index as usize + 1);
         let starts = counted.iter().map(|one| one.from as usize);
         let lengths = nodes.iter().map(|(prefix, _)| prefix.len()).chain(indexed).chain(starts);
@@ -114,8 +107,9 @@ impl Builder<'_> {
             prefix.extend(Few::from_vec(ways));
         }
         let Some(rest) = prefix.pop() else { return Ok(()) };
+        let distinct = (branch.unique && max > 1).then_some(0);
         let counters = counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
-        let array = Array { prefix, rest, min, max, counters, table: Vec::new() };
+        let array = Array { prefix, rest, min, max, distinct, counters, table: Vec::new() };
         if array.counters.iter().any(|counter| counter.top() > 60_000) || array.table_size() > 100_000 {
             return Err(too_big(
                 self.pointer(terms),

@@ -2,6 +2,7 @@
 
 use super::analysis::Analysis;
 use super::array::Array;
+use super::distinct::Distinct;
 use super::few::Few;
 use super::masks::Below;
 use super::object::{Additional, KeyClass, Object};
@@ -14,6 +15,7 @@ use crate::automaton::{Automaton, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Differences between counts beyond this look alike to a mask: no token is so long.
@@ -387,7 +389,12 @@ impl JsonMachine {
             exits: Few::from_vec(exits)?,
             fingerprint: print.value(),
         };
-        let level = Level { kind, count: 0, seen: None, parent: Some(Arc::new(parent)) };
+        let depth = level.depth + 1;
+        let mut distinct = level.distinct.clone();
+        if kind == LevelKind::Array && items.iter().any(|item| self.array(item.shape).distinct.is_some()) {
+            distinct = Some(Arc::new(Distinct::new(depth, distinct)));
+        }
+        let level = Level { kind, count: 0, seen: None, parent: Some(Arc::new(parent)), depth, distinct };
         Some(JsonState { level, at: At::Open { items, space: false } })
     }
 
@@ -403,7 +410,11 @@ impl JsonMachine {
             _ => self.array(item.shape).may_close(level.count, &item.met),
         };
         let accepted: Vec<SchemaId> = items.iter().filter(closes).map(|item| item.schema).collect();
-        self.value_done(&parent.level, &parent.pending, &accepted)
+        let distinct = match level.own_distinct() {
+            Some(own) => own.outer(),
+            None => level.distinct.clone(),
+        };
+        self.value_done(&Level { distinct, ..parent.level.clone() }, &parent.pending, &accepted)
     }
 
     /// The state after a value that satisfies these schemas of those that were pending.
@@ -411,13 +422,19 @@ impl JsonMachine {
         if level.kind == LevelKind::Root {
             return (!accepted.is_empty()).then(|| JsonState { level: level.clone(), at: At::End });
         }
+        let mut level = Level { count: level.count + 1, ..level.clone() };
+        let mut repeated = false;
+        if let Some((distinct, equal)) = level.own_distinct().map(Distinct::closed) {
+            level.distinct = Some(Arc::new(distinct));
+            repeated = equal;
+        }
         let mut items: Vec<Item> = Vec::new();
         for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
-            if !items.contains(&choice.next) {
+            let refused = repeated && self.array(choice.next.shape).distinct.is_some();
+            if !refused && !items.contains(&choice.next) {
                 items.push(choice.next.clone());
             }
         }
-        let level = Level { count: level.count + 1, ..level.clone() };
         Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, space: false } })
     }
 
@@ -498,7 +515,11 @@ impl JsonMachine {
                 Some(self.settled(JsonState { level: state.level.clone(), at }))
             }
             // A number ends where something else begins.
-            None => self.step(&self.scalar_done(&state.level, pending, machines)?, byte),
+            None => {
+                let distinct = state.level.distinct.as_ref().map(|distinct| Arc::new(distinct.without_last()));
+                let level = Level { distinct, ..state.level.clone() };
+                self.step_recorded(&self.scalar_done(&level, pending, machines)?, byte)
+            }
         }
     }
 
@@ -537,8 +558,89 @@ impl JsonMachine {
             print.add((min.saturating_sub(level.count).min(far), max.saturating_sub(level.count).min(far)));
         }
         print.add(&level.seen);
+        if let Some(distinct) = &level.distinct {
+            print.add(distinct);
+        }
+    }
+
+    // Distinct entries -----------------------------------------------------------------------------------------------
+
+    /// A step that keeps the text of entries that must be distinct, but does not see whether the output can go on so that
+    /// they are.
+    fn step_recorded(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+        let Some(distinct) = &state.level.distinct else { return self.step_plain(state, byte) };
+        let begins = byte != b' ' && byte != b'\n';
+        let own = distinct.depth() != state.level.depth
+            || match &state.at {
+                At::Value { .. } => begins,
+                At::Open { .. } => begins && byte != b']',
+                At::Scalar { .. } => true,
+                _ => false,
+            };
+        let level = Level { distinct: Some(Arc::new(distinct.with(byte, own))), ..state.level.clone() };
+        self.step_plain(&JsonState { level, at: state.at.clone() }, byte)
+    }
+
+    /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
+    fn has_way_apart(&self, state: &JsonState) -> bool {
+        self.look_apart(state, |state| state.is_clear().then_some(())).is_some()
+    }
+
+    /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
+    fn cost_apart(&self, state: &JsonState) -> u32 {
+        let mut least = NEVER;
+        let mut found = None;
+        let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
+            if found.is_some_and(|found| depth > found) {
+                return Some(());
+            }
+            if state.is_clear() {
+                found = Some(depth);
+                least = least.min(shape::add(self.cost_plain(state), depth));
+            }
+            None
+        });
+        least
+    }
+
+    fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {
+        self.look_apart_by_depth(state, |state, _| look(state))
+    }
+
+    /// Looks at the states that follow, the nearest first, until `look` has seen enough; beyond those that are clear none.
+    fn look_apart_by_depth<T>(
+        &self,
+        state: &JsonState,
+        mut look: impl FnMut(&JsonState, u32) -> Option<T>,
+    ) -> Option<T> {
+        let mut open = VecDeque::from([(state.clone(), 0)]);
+        for _ in 0..MOST_LOOKS {
+            let (state, depth) = open.pop_front()?;
+            let mut any = false;
+            // White space only where nothing else may come.
+            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']) {
+                if any && byte == b' ' {
+                    break;
+                }
+                let Some(next) = self.step_recorded(&state, byte) else { continue };
+                any = true;
+                if let Some(enough) = look(&next, depth + 1) {
+                    return Some(enough);
+                }
+                if !next.is_clear() {
+                    open.push_back((next, depth + 1));
+                }
+            }
+        }
+        None
     }
 }
+
+/// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
+const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
+
+/// States that are looked at in search of an entry that differs from the others.
+const MOST_LOOKS: u32 = 500;
 
 fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {
@@ -696,17 +798,9 @@ impl Used<'_> {
     }
 }
 
-impl Automaton for JsonMachine {
-    type State = JsonState;
-
-    fn start(&self) -> JsonState {
-        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None };
-        // A root value returns to nothing.
-        let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
-        JsonState { level, at: At::Value { pending, space: true } }
-    }
-
-    fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+impl JsonMachine {
+    /// A step as far as the containers and the value go.
+    fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let here = |at: At| Some(JsonState { level: level.clone(), at });
         let blank = byte == b' ' && self.spaces;
@@ -734,7 +828,7 @@ impl Automaton for JsonMachine {
         }
     }
 
-    fn cost(&self, state: &JsonState) -> u32 {
+    fn cost_plain(&self, state: &JsonState) -> u32 {
         let level = &state.level;
         let close = |items: &Few<Item>, first: bool| {
             let costs = items.iter().map(|item| {
@@ -769,7 +863,26 @@ impl Automaton for JsonMachine {
             At::End => 0,
         }
     }
+}
 
+impl Automaton for JsonMachine {
+    type State = JsonState;
+
+    fn start(&self) -> JsonState {
+        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
+        // A root value returns to nothing.
+        let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
+        JsonState { level, at: At::Value { pending, space: true } }
+    }
+
+    fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+        let next = self.step_recorded(state, byte)?;
+        (next.is_clear() || self.has_way_apart(&next)).then_some(next)
+    }
+
+    fn cost(&self, state: &JsonState) -> u32 {
+        if state.is_clear() { self.cost_plain(state) } else { self.cost_apart(state) }
+    }
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
         self.add_allowed(vocabulary, state, Below::ROOT, u32::MAX, set)
     }

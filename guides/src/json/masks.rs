@@ -110,6 +110,11 @@ impl JsonMachine {
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
         let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
+        // Of an entry that must differ from others it has to be known which value it becomes.
+        let own = state.level.own_distinct().is_some();
+        if !state.is_clear() || own && !strings.characters.is_endless() {
+            return None;
+        }
         // A lower bound goes with strings of all characters, here in the midst of one.
         if !strings.is_free(&at) && strings.min > 0 {
             return None;
@@ -137,8 +142,32 @@ impl JsonMachine {
             ..*scalar
         };
         let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
-        let rules = Rules { closes: |_| true, stop: |_: &JsonState| false };
-        Some(classes.add_closing(self, &after, room, &rules, &mut Vec::new(), set).max(inside))
+        let (mut deferred, rules) = (Vec::new(), Rules { closes: |_| true, stop: begins_entry });
+        let closed = classes.add_closing(self, &after, room, &rules, &mut deferred, set);
+        let others = self.add_tokens(vocabulary, state, &deferred, below, bytes, set);
+        Some(inside.max(closed).max(others))
+    }
+
+    /// Adds those of the tokens along which the output can go on, looked at one by one.
+    fn add_tokens(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        tokens: &[u32],
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        for &token in tokens {
+            let rest = vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
+            let end = rest.and_then(|rest| rest.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
+            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
+                set.insert(token);
+                reach = reach.max(cost);
+            }
+        }
+        reach
     }
 
     /// Within a key that is not named, read for one alternative. `None` if the tokens have to be looked at one by one.
@@ -152,6 +181,9 @@ impl JsonMachine {
         set: &mut TokenSet,
     ) -> Option<u32> {
         let KeyReader::Additional(at) = key.reader else { return None };
+        if !state.is_clear() {
+            return None;
+        }
         let (level, object) = (&state.level, self.object(key.item.shape));
         let additional = object.additional.as_ref()?;
         // With few keys each token may be the one after which all of them are used.
@@ -173,7 +205,7 @@ impl JsonMachine {
             let Some(after) = self.after_key(level, key, additional, class) else { continue };
             let rules = Rules {
                 closes: |state: u32| additional.class_of[state as usize] == class as u32,
-                stop: |state: &JsonState| matches!(state.at, At::Key { .. }),
+                stop: |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state),
             };
             reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, &mut own));
         }
@@ -183,14 +215,7 @@ impl JsonMachine {
             let removal = Removal { additional, object, level, text, used: &used };
             removal.remove(vocabulary, below.node, &at, &[], &mut own);
         }
-        for token in deferred {
-            let rest = vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
-            let end = rest.and_then(|rest| rest.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
-            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
-                own.insert(token);
-                reach = reach.max(cost);
-            }
-        }
+        reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, &mut own));
         set.union(own.words());
         Some(reach)
     }
@@ -216,6 +241,11 @@ impl JsonMachine {
         let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
         Some(JsonState { level, at: At::Colon { pending, space: false } })
     }
+}
+
+/// Whether an entry begins that must differ from the others, of which the last is not known.
+fn begins_entry(state: &JsonState) -> bool {
+    matches!(state.at, At::Value { .. }) && state.level.own_distinct().is_some()
 }
 
 fn is_in_string(scalar: &Scalar) -> bool {

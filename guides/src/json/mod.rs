@@ -7,6 +7,7 @@ mod branch;
 pub(crate) mod classes;
 mod containers;
 mod decimal;
+mod distinct;
 mod few;
 mod formats;
 pub(crate) mod machine;

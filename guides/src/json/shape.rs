@@ -23,6 +23,13 @@ pub(crate) struct Schema {
     pub(crate) cost: u32,
 }
 
+impl Schema {
+    /// Whether its values are the literals and no others.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.numbers.is_none() && self.strings.is_empty() && self.objects.is_empty() && self.arrays.is_empty()
+    }
+}
+
 /// A set of numbers by their spelling.
 #[derive(Debug)]
 pub(crate) struct Numbers {

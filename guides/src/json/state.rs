@@ -1,6 +1,7 @@
 //! Where in a JSON text an output stands: the containers that are open, and the alternatives that are still possible
 //! in each. JSON shows its nesting, so all alternatives agree on what is open.
 
+use super::distinct::Distinct;
 use super::few::Few;
 use super::object::Progress;
 use super::shape::{Met, SchemaId, ShapeId};
@@ -24,6 +25,28 @@ pub(crate) struct Level {
     /// Keys of an object that its alternatives do not name.
     pub(crate) seen: Seen,
     pub(crate) parent: Option<Arc<Parent>>,
+    /// Number of containers around.
+    pub(crate) depth: u32,
+    /// The innermost array with distinct entries, this one or one around.
+    pub(crate) distinct: Option<Arc<Distinct>>,
+}
+
+impl Level {
+    /// The array with distinct entries that this is, if it is one.
+    pub(crate) fn own_distinct(&self) -> Option<&Distinct> {
+        self.distinct.as_deref().filter(|distinct| distinct.depth() == self.depth)
+    }
+}
+
+impl JsonState {
+    /// Whether nothing that is being written can repeat an entry that must not be repeated.
+    pub(crate) fn is_clear(&self) -> bool {
+        let between = matches!(self.at, At::After { .. });
+        self.level
+            .distinct
+            .as_deref()
+            .is_none_or(|distinct| distinct.is_clear(between && distinct.depth() == self.level.depth))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -24,6 +24,7 @@ pub(crate) struct Characters {
     most_needed: u32,
     /// Stands for this automaton in caches that outlive it.
     id: u64,
+    endless: bool,
 }
 
 /// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
@@ -130,7 +131,13 @@ impl Characters {
         let plain = dfa.find_byte_without(|byte| byte < 0x80 && spelled_length(byte) == 1).is_none();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
-        Characters { dfa, costs, universal, plain, most_needed, id: COUNT.fetch_add(1, Ordering::Relaxed) }
+        let endless = dfa.longest(|_| 1).is_none();
+        Characters { dfa, costs, universal, plain, most_needed, endless, id: COUNT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Whether there are strings of any length.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.endless
     }
 
     pub(crate) fn id(&self) -> u64 {

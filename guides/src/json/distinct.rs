@@ -1,0 +1,337 @@
+//! `uniqueItems`: the entries that an array has, and whether the one that is being written can still become equal to one of
+//! them.
+//!
+//! Entries are compared as values: members of objects in any order, numbers however they are spelled. As long as the entry
+//! that is being written differs from all that are there, there is nothing to look after.
+
+use super::decimal::Decimal;
+use super::text::{self, Value};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The array around an output's place whose entries are distinct, and those around it in turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Distinct {
+    outer: Option<Arc<Distinct>>,
+    /// Of the array's level.
+    depth: u32,
+    entries: Arc<Vec<Value>>,
+    /// The text of the entry that is being written.
+    text: Option<Arc<Byte>>,
+    /// Whether it may still become equal to an entry.
+    open: bool,
+}
+
+/// The last byte of a text, and those before it.
+#[derive(Debug)]
+struct Byte {
+    byte: u8,
+    before: Option<Arc<Byte>>,
+}
+
+impl Distinct {
+    /// An array without entries, within others.
+    pub(crate) fn new(depth: u32, outer: Option<Arc<Distinct>>) -> Distinct {
+        Distinct { outer, depth, entries: Arc::default(), text: None, open: false }
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    pub(crate) fn outer(&self) -> Option<Arc<Distinct>> {
+        self.outer.clone()
+    }
+
+    /// With one more byte of the entries that are being written; of this array's own entry only if `own`.
+    pub(crate) fn with(&self, byte: u8, own: bool) -> Distinct {
+        let outer = self.outer.as_ref().map(|outer| Arc::new(outer.with(byte, true)));
+        if !own {
+            return Distinct { outer, ..self.clone() };
+        }
+        let text = Some(Arc::new(Byte { byte, before: self.text.clone() }));
+        let mut next = Distinct { outer, text, ..self.clone() };
+        if next.open {
+            let text = next.text();
+            next.open = next.entries.iter().any(|entry| could_be(&text, entry));
+        }
+        next
+    }
+
+    /// Without the last byte, which was none of the entry's.
+    pub(crate) fn without_last(&self) -> Distinct {
+        let outer = self.outer.as_ref().map(|outer| Arc::new(outer.without_last()));
+        let text = self.text.as_ref().and_then(|last| last.before.clone());
+        let mut next = Distinct { outer, text, ..self.clone() };
+        let text = next.text();
+        next.open = next.entries.iter().any(|entry| could_be(&text, entry));
+        next
+    }
+
+    /// Whether no entry that is being written can become equal to another; `between` says that none of this array's is.
+    pub(crate) fn is_clear(&self, between: bool) -> bool {
+        (!self.open || between) && self.outer.as_ref().is_none_or(|outer| outer.is_clear(false))
+    }
+
+    /// After the entry that was being written, and whether it is equal to another.
+    pub(crate) fn closed(&self) -> (Distinct, bool) {
+        let text = self.text();
+        // What is not known to its end differs from all.
+        let value = std::str::from_utf8(&text).ok().and_then(|text| text::parse(text, usize::MAX).ok());
+        let mut entries = self.entries.clone();
+        let mut repeated = false;
+        if let Some(value) = value {
+            repeated = self.open && entries.iter().any(|entry| same(entry, &value));
+            Arc::make_mut(&mut entries).push(value);
+        }
+        let open = !entries.is_empty();
+        (Distinct { entries, text: None, open, ..self.clone() }, repeated)
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let mut text: Vec<u8> =
+            std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte).collect();
+        text.reverse();
+        text
+    }
+}
+
+impl Hash for Distinct {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.outer.hash(state);
+        (self.depth, &self.entries, self.open).hash(state);
+        if self.open {
+            self.text().hash(state);
+        }
+    }
+}
+
+impl Drop for Byte {
+    /// One after the other: recursion would go as deep as the text is long.
+    fn drop(&mut self) {
+        let mut next = self.before.take();
+        while let Some(byte) = next {
+            match Arc::try_unwrap(byte) {
+                Ok(mut byte) => next = byte.before.take(),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// Whether two values are equal in the sense of JSON Schema.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || Decimal::parse(a).is_some_and(|a| Some(a) == Decimal::parse(b))
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// How the beginning of a text stands to a value.
+#[derive(PartialEq)]
+enum Meeting {
+    /// It is another value.
+    Differs,
+    /// It ends before it is known.
+    Open,
+    Equal,
+}
+
+/// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`. May say yes in vain.
+fn could_be(text: &[u8], value: &Value) -> bool {
+    let mut at = 0;
+    meet(text, &mut at, value) != Meeting::Differs
+}
+
+fn skip_space(text: &[u8], at: &mut usize) {
+    while matches!(text.get(*at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+        *at += 1;
+    }
+}
+
+fn meet(text: &[u8], at: &mut usize, value: &Value) -> Meeting {
+    skip_space(text, at);
+    let Some(&first) = text.get(*at) else { return Meeting::Open };
+    match (first, value) {
+        (b'"', Value::String(value)) => match read_string(text, at) {
+            (read, true) if read == *value => Meeting::Equal,
+            (read, false) if value.starts_with(&read) => Meeting::Open,
+            _ => Meeting::Differs,
+        },
+        (b'[', Value::Array(items)) => meet_array(text, at, items),
+        (b'{', Value::Object(members)) => meet_object(text, at, members),
+        (b'-' | b'0'..=b'9', Value::Number(value)) => meet_number(text, at, value),
+        (b't' | b'f' | b'n', Value::Bool(_) | Value::Null) => {
+            let word: &[u8] = match value {
+                Value::Bool(true) => b"true",
+                Value::Bool(false) => b"false",
+                _ => b"null",
+            };
+            let rest = &text[*at..];
+            let length = rest.len().min(word.len());
+            *at += length;
+            match (rest[..length] == word[..length], length == word.len()) {
+                (true, true) => Meeting::Equal,
+                (true, false) => Meeting::Open,
+                _ => Meeting::Differs,
+            }
+        }
+        _ => Meeting::Differs,
+    }
+}
+
+fn meet_array(text: &[u8], at: &mut usize, items: &[Value]) -> Meeting {
+    *at += 1;
+    let mut index = 0;
+    loop {
+        skip_space(text, at);
+        match text.get(*at) {
+            None => return Meeting::Open,
+            Some(b']') => {
+                *at += 1;
+                return if index == items.len() { Meeting::Equal } else { Meeting::Differs };
+            }
+            Some(b',') => *at += 1,
+            Some(_) => {
+                let Some(item) = items.get(index) else { return Meeting::Differs };
+                match meet(text, at, item) {
+                    Meeting::Equal => index += 1,
+                    other => return other,
+                }
+            }
+        }
+    }
+}
+
+fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> Meeting {
+    *at += 1;
+    let mut met = 0;
+    loop {
+        skip_space(text, at);
+        match text.get(*at) {
+            None => return Meeting::Open,
+            Some(b'}') => {
+                *at += 1;
+                return if met == members.len() { Meeting::Equal } else { Meeting::Differs };
+            }
+            Some(b',') => *at += 1,
+            Some(_) => {
+                let (key, whole) = read_string(text, at);
+                if !whole {
+                    let any = members.iter().any(|(other, _)| other.starts_with(&key));
+                    return if any { Meeting::Open } else { Meeting::Differs };
+                }
+                let Some(value) = members.get(&key) else { return Meeting::Differs };
+                skip_space(text, at);
+                if text.get(*at).is_none() {
+                    return Meeting::Open;
+                }
+                // The colon.
+                *at += 1;
+                match meet(text, at, value) {
+                    Meeting::Equal => met += 1,
+                    other => return other,
+                }
+            }
+        }
+    }
+}
+
+fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
+    let length =
+        text[*at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+    let number = &text[*at..*at + length];
+    *at += length;
+    let number = String::from_utf8_lossy(number);
+    if *at < text.len() {
+        let equal = Decimal::parse(&number).is_some_and(|number| Some(number) == Decimal::parse(value));
+        return if equal { Meeting::Equal } else { Meeting::Differs };
+    }
+    // More digits may follow, and an exponent: what is there must agree with the first digits that are not zero.
+    let digits = |number: &str| -> Vec<u8> {
+        let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+        let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&digit| digit == b'0');
+        digits.collect()
+    };
+    let (read, wanted) = (digits(&number), digits(value));
+    let common = read.len().min(wanted.len());
+    let zeros = |rest: &[u8]| rest.iter().all(|&digit| digit == b'0');
+    let agree = number.starts_with('-') == value.starts_with('-') || zeros(&wanted);
+    if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
+}
+
+/// Reads a string, or its beginning: the characters that are whole, and whether the closing quote was there.
+fn read_string(text: &[u8], at: &mut usize) -> (String, bool) {
+    let begin = *at;
+    let mut escaped = false;
+    *at += 1;
+    while let Some(&byte) = text.get(*at) {
+        *at += 1;
+        match (escaped, byte) {
+            (false, b'"') => {
+                let whole = std::str::from_utf8(&text[begin..*at]).ok().and_then(|text| text::parse(text, 0).ok());
+                let Some(Value::String(whole)) = whole else { break };
+                return (whole, true);
+            }
+            (false, b'\\') => escaped = true,
+            _ => escaped = false,
+        }
+    }
+    // Of what is not whole, the longest part that is.
+    for end in (begin + 1..=*at).rev().take(16) {
+        let closed = [&text[begin..end], b"\""].concat();
+        let whole = std::str::from_utf8(&closed).ok().and_then(|text| text::parse(text, 0).ok());
+        if let Some(Value::String(whole)) = whole {
+            return (whole, false);
+        }
+    }
+    (String::new(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        text::parse(text, 9).expect("JSON")
+    }
+
+    #[test]
+    fn a_beginning_could_be_what_it_is_a_spelling_of() {
+        for (text, whole) in [
+            (r#"{"b": [1, "#, r#"{"a":null,"b":[1,2]}"#),
+            (r#"{"b":[1.0,2],"a"#, r#"{"a":null,"b":[1,2]}"#),
+            (r#""\u00e"#, r#""é""#),
+            (r#""a\"#, r#""a\n""#),
+            ("10", "1"),
+            ("0.", "0.05"),
+            ("fal", "false"),
+            ("", "[]"),
+        ] {
+            assert!(could_be(text.as_bytes(), &value(whole)), "{text} {whole}");
+        }
+        for (text, whole) in [
+            (r#"{"c"#, r#"{"a":null,"b":[1,2]}"#),
+            (r#"{"b":[2"#, r#"{"a":null,"b":[1,3]}"#),
+            (r#""b"#, r#""a""#),
+            ("12", "1"),
+            ("[1]", "[1,2]"),
+            ("t", "false"),
+            ("{", "[]"),
+        ] {
+            assert!(!could_be(text.as_bytes(), &value(whole)), "{text} {whole}");
+        }
+    }
+
+    #[test]
+    fn equal_values_are_the_same_however_they_are_spelled() {
+        assert!(same(&value(r#"{"a":1,"b":[2.0]}"#), &value(r#"{"b":[2],"a":10e-1}"#)));
+        assert!(!same(&value("[1]"), &value("[1,1]")) && !same(&value("1"), &value("true")));
+    }
+}

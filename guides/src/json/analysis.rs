@@ -5,6 +5,7 @@ use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
+use super::machine::FURTHER_AWAY;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
 use super::object::{MANY_KEYS, Object, Progress};
@@ -55,6 +56,7 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
     builder.tell_entries_apart();
     builder.settle_costs()?;
     builder.prune();
+    builder.find_endless();
     let Builder { schemas, objects, arrays, .. } = builder;
     if schemas[root as usize].cost == NEVER {
         return Err(CompileError::Unsatisfiable {
@@ -664,7 +666,37 @@ impl Builder<'_> {
             objects: gathered.objects,
             arrays: gathered.arrays,
             cost: NEVER,
+            endless: false,
         })
+    }
+
+    /// Finds the schemas that have values without end: those with strings of any length, and what contains them.
+    fn find_endless(&mut self) {
+        for schema in &mut self.schemas {
+            schema.endless = schema.strings.iter().any(|strings| strings.is_endless());
+        }
+        loop {
+            let schemas = &self.schemas;
+            let endless = |id: SchemaId| schemas[id as usize].endless && schemas[id as usize].cost != NEVER;
+            let found: Vec<usize> = (0..schemas.len())
+                .filter(|&id| !schemas[id].endless)
+                .filter(|&id| {
+                    let mut objects = schemas[id].objects.iter().map(|&id| &self.objects[id as usize]);
+                    let mut arrays = schemas[id].arrays.iter().map(|&id| &self.arrays[id as usize]);
+                    objects.any(|object| {
+                        object.properties.iter().any(|property| property.required && endless(property.schema))
+                    }) || arrays.any(|array| {
+                        array.max > 0
+                            && array.entry(0).iter().any(|way| endless(way.schema))
+                            && array.counters.is_empty()
+                    })
+                })
+                .collect();
+            if found.is_empty() {
+                return;
+            }
+            found.into_iter().for_each(|id| self.schemas[id].endless = true);
+        }
     }
 
     /// How many bytes more than the least it may take to write an entry that differs from the others.
@@ -789,9 +821,6 @@ impl Builder<'_> {
         }
     }
 }
-
-/// Bytes within which a value without end has others near it.
-const FURTHER_AWAY: u32 = 8;
 
 /// The least bytes of a value that is neither object nor array.
 fn scalar_cost(schema: &Schema) -> u32 {

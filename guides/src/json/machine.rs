@@ -581,13 +581,63 @@ impl JsonMachine {
         self.step_plain(&JsonState { level, at: state.at.clone() }, byte)
     }
 
+    /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
+    fn can_vary(&self, state: &JsonState) -> bool {
+        let Some(distinct) = &state.level.distinct else { return true };
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        let here = match &state.at {
+            At::Value { pending, .. } | At::Colon { pending, .. } => {
+                pending.iter().any(|choice| endless(choice.schema))
+            }
+            At::Scalar { machines, .. } => machines.iter().any(|scalar| match scalar.reader {
+                Reader::String { index, ref state } => {
+                    self.schema(scalar.schema).strings[index as usize].goes_on(state)
+                }
+                _ => false,
+            }),
+            At::Open { items, .. } | At::Comma { items, .. } | At::After { items, .. }
+                if state.level.depth > distinct.depth() =>
+            {
+                items.iter().all(|item| self.goes_on_endlessly(&state.level, item))
+            }
+            _ => false,
+        };
+        // Or what comes after it in the containers between it and the array.
+        let mut level = &state.level;
+        let mut found = here;
+        while let (false, Some(parent)) = (found || level.depth <= distinct.depth() + 1, &level.parent) {
+            found = parent.pending.iter().all(|choice| self.goes_on_endlessly(&parent.level, &choice.next));
+            level = &parent.level;
+        }
+        if let (false, At::Value { pending, .. } | At::Colon { pending, .. } | At::Scalar { pending, .. }) =
+            (found, &state.at)
+            && state.level.depth > distinct.depth()
+        {
+            found = pending.iter().all(|choice| self.goes_on_endlessly(&state.level, &choice.next));
+        }
+        found
+    }
+
+    /// Whether required properties are still to come that have values without end.
+    fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        level.kind == LevelKind::Object && {
+            let (object, progress) = (self.object(item.shape), item.progress());
+            let mut properties = (0..).zip(&object.properties);
+            properties.any(|(index, property)| property.required && progress.is_left(index) && endless(property.schema))
+        }
+    }
+
     /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
     fn has_way_apart(&self, state: &JsonState) -> bool {
-        self.look_apart(state, |state| state.is_clear().then_some(())).is_some()
+        self.can_vary(state) || self.look_apart(state, |state| state.is_clear().then_some(())).is_some()
     }
 
     /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
     fn cost_apart(&self, state: &JsonState) -> u32 {
+        if self.can_vary(state) {
+            return shape::add(self.cost_plain(state), FURTHER_AWAY);
+        }
         let mut least = NEVER;
         let mut found = None;
         let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
@@ -641,6 +691,9 @@ const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 
 /// States that are looked at in search of an entry that differs from the others.
 const MOST_LOOKS: u32 = 500;
+
+/// Bytes within which a value without end has others near it.
+pub(super) const FURTHER_AWAY: u32 = 8;
 
 fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {

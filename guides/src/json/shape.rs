@@ -21,6 +21,8 @@ pub(crate) struct Schema {
     pub(crate) arrays: Vec<ShapeId>,
     /// Least bytes of a value; [`NEVER`] if there is none.
     pub(crate) cost: u32,
+    /// Whether it surely has values without end.
+    pub(crate) endless: bool,
 }
 
 impl Schema {

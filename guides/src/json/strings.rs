@@ -47,6 +47,9 @@ pub(crate) enum Escapes {
     Needed,
 }
 
+/// With so many characters there are more strings than any output has entries.
+const MANY_CHARACTERS: u32 = 5;
+
 /// How far a JSON string is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StringState {
@@ -244,6 +247,18 @@ impl Strings {
     /// Before the opening quote.
     pub(crate) fn start(&self) -> StringState {
         StringState { state: self.characters.dfa.start(), count: 0, decoder: Decoder::Before }
+    }
+
+    /// Whether there are more strings than any output has entries.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.characters.is_endless() && (self.max == u32::MAX || self.max > self.min && self.max >= MANY_CHARACTERS)
+    }
+
+    /// Whether, from a state between characters, more strings can follow than any output has entries.
+    pub(crate) fn goes_on(&self, at: &StringState) -> bool {
+        at.decoder == Decoder::Body
+            && self.characters.is_universal(at.state)
+            && (self.max == u32::MAX || self.max - at.count >= MANY_CHARACTERS)
     }
 
     /// Whether no string is in the set.

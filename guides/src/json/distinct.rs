@@ -160,8 +160,8 @@ fn meet(text: &[u8], at: &mut usize, value: &Value) -> Meeting {
     let Some(&first) = text.get(*at) else { return Meeting::Open };
     match (first, value) {
         (b'"', Value::String(value)) => match read_string(text, at) {
-            (read, true) if read == *value => Meeting::Equal,
-            (read, false) if value.starts_with(&read) => Meeting::Open,
+            (read, true) if read == value.as_bytes() => Meeting::Equal,
+            (read, false) if value.as_bytes().starts_with(&read) => Meeting::Open,
             _ => Meeting::Differs,
         },
         (b'[', Value::Array(items)) => meet_array(text, at, items),
@@ -224,10 +224,11 @@ fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> M
             Some(_) => {
                 let (key, whole) = read_string(text, at);
                 if !whole {
-                    let any = members.iter().any(|(other, _)| other.starts_with(&key));
+                    let any = members.iter().any(|(other, _)| other.as_bytes().starts_with(&key));
                     return if any { Meeting::Open } else { Meeting::Differs };
                 }
-                let Some(value) = members.get(&key) else { return Meeting::Differs };
+                let value = std::str::from_utf8(&key).ok().and_then(|key| members.get(key));
+                let Some(value) = value else { return Meeting::Differs };
                 skip_space(text, at);
                 if text.get(*at).is_none() {
                     return Meeting::Open;
@@ -266,32 +267,39 @@ fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
     if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
 }
 
-/// Reads a string, or its beginning: the characters that are whole, and whether the closing quote was there.
-fn read_string(text: &[u8], at: &mut usize) -> (String, bool) {
+/// Reads a string, or its beginning: the bytes of its characters, and whether the closing quote was there.
+fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
+    let decoded = |text: &[u8]| match std::str::from_utf8(text).ok().and_then(|text| text::parse(text, 0).ok()) {
+        Some(Value::String(characters)) => Some(characters.into_bytes()),
+        _ => None,
+    };
     let begin = *at;
     let mut escaped = false;
     *at += 1;
     while let Some(&byte) = text.get(*at) {
         *at += 1;
         match (escaped, byte) {
-            (false, b'"') => {
-                let whole = std::str::from_utf8(&text[begin..*at]).ok().and_then(|text| text::parse(text, 0).ok());
-                let Some(Value::String(whole)) = whole else { break };
-                return (whole, true);
-            }
+            (false, b'"') => match decoded(&text[begin..*at]) {
+                Some(whole) => return (whole, true),
+                None => break,
+            },
             (false, b'\\') => escaped = true,
             _ => escaped = false,
         }
     }
-    // Of what is not whole, the longest part that is.
-    for end in (begin + 1..=*at).rev().take(16) {
-        let closed = [&text[begin..end], b"\""].concat();
-        let whole = std::str::from_utf8(&closed).ok().and_then(|text| text::parse(text, 0).ok());
-        if let Some(Value::String(whole)) = whole {
-            return (whole, false);
+    // The last character may be there in part: as bytes of UTF-8, or as an escape, of which nothing is known then.
+    let text = &text[begin..*at];
+    let whole = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
+    let (text, part) = text.split_at(whole);
+    for end in (1..=text.len()).rev().take(12) {
+        if let Some(mut characters) = decoded(&[&text[..end], b"\""].concat()) {
+            if end == text.len() {
+                characters.extend_from_slice(part);
+            }
+            return (characters, false);
         }
     }
-    (String::new(), false)
+    (Vec::new(), false)
 }
 
 #[cfg(test)]

@@ -419,8 +419,11 @@ impl JsonMachine {
 
     /// The state after a value that satisfies these schemas of those that were pending.
     fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
+        if accepted.is_empty() {
+            return None;
+        }
         if level.kind == LevelKind::Root {
-            return (!accepted.is_empty()).then(|| JsonState { level: level.clone(), at: At::End });
+            return Some(JsonState { level: level.clone(), at: At::End });
         }
         let mut level = Level { count: level.count + 1, ..level.clone() };
         let mut repeated = false;
@@ -515,6 +518,7 @@ impl JsonMachine {
                 Some(self.settled(JsonState { level: state.level.clone(), at }))
             }
             // A number ends where something else begins.
+            None if !machines.iter().any(|scalar| self.finished(scalar).0) => None,
             None => {
                 let distinct = state.level.distinct.as_ref().map(|distinct| Arc::new(distinct.without_last()));
                 let level = Level { distinct, ..state.level.clone() };

@@ -254,9 +254,9 @@ impl Strings {
         self.characters.is_endless() && (self.max == u32::MAX || self.max > self.min && self.max >= MANY_CHARACTERS)
     }
 
-    /// Whether, from a state between characters, more strings can follow than any output has entries.
+    /// Whether, once a character that was begun is complete, more strings can follow than any output has entries.
     pub(crate) fn goes_on(&self, at: &StringState) -> bool {
-        at.decoder == Decoder::Body
+        at.decoder != Decoder::Closed
             && self.characters.is_universal(at.state)
             && (self.max == u32::MAX || self.max - at.count >= MANY_CHARACTERS)
     }

@@ -319,37 +319,32 @@ impl Device for CpuDevice {
 /// `out[r] = epilogue(weight · x[r] + bias)`.
 fn linear(executor: &mut Executor, rows: usize, x: &[f32], weight: &Matrix, epilogue: Epilogue, out: &mut [f32]) {
     let Executor { threads, level, gated, .. } = executor;
-    let (level, inputs) = (*level, weight.inputs);
-    let product = |part: &crate::matrix::Part, out: &mut [f32], stride: usize| {
-        matmul(level, threads, x, rows, inputs, weight.weights(part), part.bias.as_deref(), out, stride);
-    };
-    let width = weight.outputs();
-    let share = |width: usize, work: &(dyn Fn(usize) + Sync)| threads.each(rows, rows * width * 4, work);
-    match (epilogue, weight.parts.as_slice()) {
-        (Epilogue::Gate(activation), [gate, up]) => {
-            let width = gate.outputs;
-            gated.resize(gated.len().max(rows * width), 0.0);
-            product(gate, out, width);
-            product(up, gated, width);
+    let (level, width) = (*level, weight.outputs());
+    let matrices = weight.parts.iter().map(|part| weight.weights(part)).collect::<Vec<_>>();
+    let product = |out: &mut [f32]| matmul(level, threads, x, rows, weight.inputs, &matrices, out, width);
+    let each = |work: &(dyn Fn(usize) + Sync)| threads.each(rows, rows * width * 4, work);
+    match epilogue {
+        Epilogue::None => product(out),
+        Epilogue::Activate(activation) => {
+            product(out);
             let (out, function) = (crate::threads::Shared::new(out), function(activation));
-            share(width, &|row| {
+            each(&|row| {
                 // SAFETY: `out` has the rows, and each piece has its own.
-                let gate = unsafe { std::slice::from_raw_parts_mut(out.at(row * width), width) };
-                elementwise::gate(level, function, gate, &gated[row * width..][..width]);
+                let row = unsafe { std::slice::from_raw_parts_mut(out.at(row * width), width) };
+                elementwise::activate(level, function, row);
             });
         }
-        (_, parts) => {
-            for part in parts {
-                product(part, &mut out[part.first_output..], width);
-            }
-            if let Epilogue::Activate(activation) = epilogue {
-                let (out, function) = (crate::threads::Shared::new(out), function(activation));
-                share(width, &|row| {
-                    // SAFETY: `out` has the rows, and each piece has its own.
-                    let row = unsafe { std::slice::from_raw_parts_mut(out.at(row * width), width) };
-                    elementwise::activate(level, function, row);
-                });
-            }
+        Epilogue::Gate(activation) => {
+            gated.resize(gated.len().max(rows * width), 0.0);
+            product(gated);
+            let (out, function, half) = (crate::threads::Shared::new(out), function(activation), width / 2);
+            each(&|row| {
+                let (gate, up) = gated[row * width..][..width].split_at(half);
+                // SAFETY: `out` has the rows, and each piece has its own.
+                let out = unsafe { std::slice::from_raw_parts_mut(out.at(row * half), half) };
+                out.copy_from_slice(gate);
+                elementwise::gate(level, function, out, up);
+            });
         }
     }
 }

@@ -43,11 +43,22 @@ impl Weights<'_> {
 
 /// From this many rows on, widening a panel of weights pays.
 const PANEL_ROWS: usize = 16;
+/// The most outputs that a block has: see [`product_kernel`].
+const BLOCK: usize = 16;
 /// Bytes of a widened panel: it shares the second level of cache with a block of rows.
 const PANEL_BYTES: usize = 256 << 10;
 
-/// Computes `out[r * out_stride + o] = weight[o] · x[r] + bias[o]` for `rows` rows of `inputs` elements and all outputs of the
-/// matrix. Without a bias nothing is added.
+/// A matrix of a product, and what is added to its outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// `[outputs, inputs]`.
+    pub weights: Weights<'a>,
+    /// `[outputs]`. Without it nothing is added.
+    pub bias: Option<&'a [f32]>,
+}
+
+/// Computes `out[r * out_stride + o] = weight[o] · x[r] + bias[o]` for `rows` rows of `inputs` elements and all outputs of
+/// the matrices, one matrix after the other. It is one piece of parallel work, however many matrices there are.
 ///
 /// # Panics
 /// If a slice is shorter than the sizes say.
@@ -58,24 +69,63 @@ pub fn matmul(
     x: &[f32],
     rows: usize,
     inputs: usize,
-    weights: Weights<'_>,
-    bias: Option<&[f32]>,
+    matrices: &[Matrix<'_>],
     out: &mut [f32],
     out_stride: usize,
 ) {
-    if rows == 0 || inputs == 0 || weights.is_empty() {
+    if rows == 0 || inputs == 0 {
         return;
     }
-    let outputs = weights.len() / inputs;
-    assert_eq!(weights.len(), outputs * inputs, "the matrix is whole");
+    let mut outputs = 0;
+    for Matrix { weights, bias } in matrices {
+        let of_this = weights.len() / inputs;
+        assert_eq!(weights.len(), of_this * inputs, "the matrix is whole");
+        assert!(bias.is_none_or(|bias| bias.len() >= of_this), "the bias fits");
+        outputs += of_this;
+    }
     assert!(x.len() >= rows * inputs && outputs <= out_stride, "the sizes fit");
     assert!(out.len() >= (rows - 1) * out_stride + outputs, "the output fits");
-    assert!(bias.is_none_or(|bias| bias.len() >= outputs), "the bias fits");
-    match weights {
-        Weights::F32(w) => run::<F32>(level, threads, x, rows, inputs, w, bias, out, out_stride),
-        Weights::F16(w) => run::<F16>(level, threads, x, rows, inputs, w, bias, out, out_stride),
-        Weights::BF16(w) => run::<BF16>(level, threads, x, rows, inputs, w, bias, out, out_stride),
+    // Pieces small enough to share evenly, large enough to stream, and whole blocks.
+    let share = outputs.div_ceil(threads.count() * 16).next_multiple_of(BLOCK);
+    let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
+    let largest = if rows >= PANEL_ROWS { panel.min(share) } else { share };
+    let pieces = pieces(matrices, inputs, largest);
+    let out = Shared::new(out);
+    threads.each(pieces.len(), rows * inputs * outputs, |index| {
+        let Piece { matrix, first, count, column } = pieces[index];
+        // SAFETY: the sizes were checked; each piece writes its own columns of each row.
+        unsafe {
+            let bias = matrix.bias.map(|bias| bias[first..].as_ptr());
+            let part = Part { x: x.as_ptr(), rows, inputs, outputs: count, bias, out: out.at(column), out_stride };
+            let elements = first * inputs..(first + count) * inputs;
+            match matrix.weights {
+                Weights::F32(weights) => run::<F32>(level, &weights[elements], part),
+                Weights::F16(weights) => run::<F16>(level, &weights[elements], part),
+                Weights::BF16(weights) => run::<BF16>(level, &weights[elements], part),
+            }
+        }
+    });
+}
+
+/// A piece of work: `count` outputs of a matrix from its `first` on, which go to the columns from `column` on.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    matrix: Matrix<'a>,
+    first: usize,
+    count: usize,
+    column: usize,
+}
+
+fn pieces<'a>(matrices: &[Matrix<'a>], inputs: usize, largest: usize) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    let mut before = 0;
+    for &matrix in matrices {
+        let outputs = matrix.weights.len() / inputs;
+        let piece = |first| Piece { matrix, first, count: largest.min(outputs - first), column: before + first };
+        pieces.extend((0..outputs).step_by(largest).map(piece));
+        before += outputs;
     }
+    pieces
 }
 
 /// A type that weights are stored in.
@@ -144,49 +194,22 @@ impl Element for BF16 {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "a product has this many sizes")]
-fn run<E: Element>(
-    level: Level,
-    threads: &Threads,
-    x: &[f32],
-    rows: usize,
-    inputs: usize,
-    weights: &[E::Stored],
-    bias: Option<&[f32]>,
-    out: &mut [f32],
-    out_stride: usize,
-) {
-    let outputs = weights.len() / inputs;
-    let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
-    let widen = !E::IS_F32 && rows >= PANEL_ROWS;
-    // Pieces small enough to share evenly, large enough to stream.
-    let share = outputs.div_ceil(threads.count() * 4).next_multiple_of(8).max(16);
-    let piece = if rows >= PANEL_ROWS { panel.min(share) } else { share };
-    let out = Shared::new(out);
-    threads.each(outputs.div_ceil(piece), rows * weights.len(), |index| {
-        let first = index * piece;
-        let count = piece.min(outputs - first);
-        let weights = &weights[first * inputs..(first + count) * inputs];
-        // SAFETY: `matmul` checked the sizes; each piece writes its own outputs of each row.
+/// The outputs of a piece.
+///
+/// # Safety
+/// The places of `part` exist, and nobody else uses those that are written.
+unsafe fn run<E: Element>(level: Level, weights: &[E::Stored], part: Part) {
+    if E::IS_F32 || part.rows < PANEL_ROWS {
+        // SAFETY: the caller's promise.
+        unsafe { product::<E>(level, weights.as_ptr(), part) };
+        return;
+    }
+    PANEL.with_borrow_mut(|widened| {
+        widened.resize(weights.len().max(widened.len()), 0.0);
+        // SAFETY: the panel has room for the weights; the rest is the caller's promise.
         unsafe {
-            let part = Part {
-                x: x.as_ptr(),
-                rows,
-                inputs,
-                outputs: count,
-                bias: bias.map(|bias| bias[first..].as_ptr()),
-                out: out.at(first),
-                out_stride,
-            };
-            if widen {
-                PANEL.with_borrow_mut(|widened| {
-                    widened.resize(weights.len().max(widened.len()), 0.0);
-                    widen_panel::<E>(level, weights, widened);
-                    product::<F32>(level, widened.as_ptr(), part);
-                });
-            } else {
-                product::<E>(level, weights.as_ptr(), part);
-            }
+            widen_panel::<E>(level, weights, widened);
+            product::<F32>(level, widened.as_ptr(), part);
         }
     });
 }
@@ -386,13 +409,13 @@ mod tests {
             for level in Level::available() {
                 for weights in [Weights::F32(&w), Weights::F16(&as_f16), Weights::BF16(&as_bf16)] {
                     let mut out = vec![f32::NAN; rows * outputs];
-                    matmul(level, &threads, &x, rows, inputs, weights, bias, &mut out, outputs);
+                    matmul(level, &threads, &x, rows, inputs, &[Matrix { weights, bias }], &mut out, outputs);
                     for (got, want) in out.iter().zip(&expected) {
                         prop_assert!((got - want).abs() <= 1e-5 * (1.0 + inputs as f32), "{level:?}: {got} {want}");
                     }
                     let last = rows - 1;
                     let mut alone = vec![f32::NAN; outputs];
-                    matmul(level, &threads, &x[last * inputs..], 1, inputs, weights, bias, &mut alone, outputs);
+                    matmul(level, &threads, &x[last * inputs..], 1, inputs, &[Matrix { weights, bias }], &mut alone, outputs);
                     prop_assert_eq!(&alone[..], &out[last * outputs..], "{:?}", level);
                 }
             }
@@ -400,11 +423,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_may_stand_apart() {
+    fn matrices_stand_side_by_side_and_rows_may_stand_apart() {
         let threads = Threads::new(Some(1)).unwrap();
-        let mut out = [7.0; 5];
-        let (x, w) = ([1.0, 2.0], [3.0, 4.0]);
-        matmul(Level::best(), &threads, &x, 2, 1, Weights::F32(&w), None, &mut out, 3);
-        assert_eq!(out, [3.0, 4.0, 7.0, 6.0, 8.0]);
+        let mut out = [7.0; 7];
+        let (x, first, second, bias) = ([1.0, 2.0], [3.0, 4.0], [bf16::from_f32(5.0).to_bits()], [0.5]);
+        let matrices = [
+            Matrix { weights: Weights::F32(&first), bias: None },
+            Matrix { weights: Weights::BF16(&second), bias: Some(&bias) },
+        ];
+        matmul(Level::best(), &threads, &x, 2, 1, &matrices, &mut out, 4);
+        assert_eq!(out, [3.0, 4.0, 5.5, 7.0, 6.0, 8.0, 10.5]);
     }
 }

@@ -5,7 +5,7 @@ use jig_plugin_api::{Error, Result};
 use jig_transformer::device::MatrixSource;
 use jig_transformer::{DType, Tensor};
 
-use crate::matmul::Weights;
+use crate::matmul::{self, Weights};
 use crate::memory::Memory;
 use crate::threads::Threads;
 
@@ -22,8 +22,6 @@ pub struct Matrix {
 /// One of the tensors.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// Where its outputs begin among those of all parts.
-    pub(crate) first_output: usize,
     pub(crate) outputs: usize,
     pub(crate) bias: Option<Vec<f32>>,
     elements: Memory,
@@ -37,7 +35,7 @@ impl Matrix {
         };
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
-        let (mut parts, mut first_output) = (Vec::with_capacity(source.parts.len()), 0);
+        let mut parts = Vec::with_capacity(source.parts.len());
         for part in source.parts {
             let (outputs, width) = shape(part.weight)?;
             let bias = part.bias.map(Tensor::to_f32);
@@ -45,8 +43,7 @@ impl Matrix {
                 return Err(Error::internal("the parts of a matrix do not fit together"));
             }
             let elements = copy(part.weight, source.dtype, threads)?;
-            parts.push(Part { first_output, outputs, bias, elements });
-            first_output += outputs;
+            parts.push(Part { outputs, bias, elements });
         }
         Ok(Self { dtype: source.dtype, inputs, parts })
     }
@@ -61,8 +58,12 @@ impl Matrix {
         self.parts.iter().map(|part| part.elements.bytes()).sum()
     }
 
-    /// The weights of a part, for the product.
-    pub(crate) fn weights<'a>(&self, part: &'a Part) -> Weights<'a> {
+    /// A part, for the product.
+    pub(crate) fn weights<'a>(&self, part: &'a Part) -> matmul::Matrix<'a> {
+        matmul::Matrix { weights: self.elements(part), bias: part.bias.as_deref() }
+    }
+
+    fn elements<'a>(&self, part: &'a Part) -> Weights<'a> {
         let halves = || {
             // SAFETY: a page is aligned for them, any bits are a value, and nobody writes to weights once they are copied.
             unsafe { std::slice::from_raw_parts(part.elements.pointer().cast::<u16>(), part.elements.bytes() / 2) }
@@ -82,7 +83,7 @@ impl Matrix {
     pub(crate) fn read_row(&self, row: usize, into: &mut [f32]) {
         let first = row * self.inputs;
         let range = first..first + into.len();
-        match self.parts.first().map(|part| self.weights(part)) {
+        match self.parts.first().map(|part| self.elements(part)) {
             None => {}
             Some(Weights::F32(values)) => into.copy_from_slice(&values[range]),
             Some(Weights::F16(bits)) => {

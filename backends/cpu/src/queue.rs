@@ -16,7 +16,7 @@ pub(crate) struct Executor {
     pub(crate) threads: Arc<Threads>,
     pub(crate) level: Level,
     pub(crate) batch: Batch,
-    /// The second product of a gate. Grows to the largest and stays.
+    /// The products of a gate, side by side. Grows to the largest and stays.
     pub(crate) gated: Vec<f32>,
 }
 

@@ -100,7 +100,8 @@ pub(crate) trait Simd: Copy {
     /// Writes the first `count` elements (fewer than `LANES`).
     unsafe fn store_part(to: *mut f32, value: Self::V, count: usize);
 
-    /// Asks for the cache line at `at`, which may be any address.
+    /// Asks for the cache line at `at`, which may be any address, in the second level of cache: it has far more lines under
+    /// way than the first.
     unsafe fn prefetch(at: *const u8);
 
     /// `a + b`.

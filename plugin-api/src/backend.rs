@@ -13,6 +13,19 @@ pub trait Backend: Send + Sync {
     /// [`BackendInfo::problem`].
     fn describe(&self) -> BackendInfo;
 
+    /// Which files of a model this backend reads beside those that describe it (`config.json`, the tokenizer's).
+    ///
+    /// `names` are the paths of all files of a directory, or of a repository of which nothing is downloaded yet. `dtype` is that of
+    /// [`ModelSpec`]. `None` leaves the choice to the host, which takes the safetensors.
+    ///
+    /// # Errors
+    /// `NotFound` where there is nothing that the backend can read, with what is there instead; `InvalidArgument` for a `dtype`
+    /// that it does not know.
+    fn model_files(&self, names: &[String], dtype: &str) -> Result<Option<Vec<String>>> {
+        let _ = (names, dtype);
+        Ok(None)
+    }
+
     /// Loads a model. Takes as long as it takes; reports progress through `host`.
     ///
     /// # Errors

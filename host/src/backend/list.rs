@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use jig_plugin_api::abi::AbiVersion;
-use jig_plugin_api::{Backend, DeviceInfo, load};
+use jig_plugin_api::{Backend, DeviceInfo, OptionInfo, load};
 
 use super::{SearchPath, embedded};
 
@@ -19,6 +19,8 @@ pub struct Found {
     pub abi: String,
     /// The devices that it can see.
     pub devices: Vec<DeviceInfo>,
+    /// The options that `--backend-option` sets.
+    pub options: Vec<OptionInfo>,
     /// The file; `None` for the embedded backend.
     pub file: Option<PathBuf>,
     /// Why it can't be used here, with the remedy.
@@ -45,7 +47,14 @@ fn describe(name: &str, file: Option<PathBuf>, abi: String, backend: &dyn Backen
     let nothing = nameless(name, file);
     // `describe` must not panic; one that does must not end the list.
     match catch_unwind(AssertUnwindSafe(|| backend.describe())) {
-        Ok(info) => Found { version: info.version, abi, devices: info.devices, problem: info.problem, ..nothing },
+        Ok(info) => Found {
+            version: info.version,
+            abi,
+            devices: info.devices,
+            options: info.options,
+            problem: info.problem,
+            ..nothing
+        },
         Err(_) => Found { abi, problem: Some("panicked when asked what it is; tell its author".to_owned()), ..nothing },
     }
 }
@@ -56,6 +65,7 @@ fn nameless(name: &str, file: Option<PathBuf>) -> Found {
         version: String::new(),
         abi: String::new(),
         devices: Vec::new(),
+        options: Vec::new(),
         file,
         problem: None,
     }

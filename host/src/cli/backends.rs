@@ -24,6 +24,12 @@ pub(super) fn run(args: &BackendsArgs) -> CommandResult {
     }
     let rows: Vec<Vec<String>> = found.iter().map(as_row).collect();
     table::print(&["name", "version", "ABI", "devices", "file"], &rows);
+    for found in found.iter().filter(|found| !found.options.is_empty()) {
+        println!("\nOptions of {} (--backend-option KEY=VALUE):", found.name);
+        for option in &found.options {
+            println!("  {:18} {} [default: {}]", option.key, option.help, option.default);
+        }
+    }
     for found in &found {
         if let Some(problem) = &found.problem {
             println!("\n{} can't be used: {problem}", found.name);
@@ -44,11 +50,13 @@ fn as_row(found: &Found) -> Vec<String> {
 
 fn as_json(found: &Found) -> serde_json::Value {
     let device = |device: &jig_plugin_api::DeviceInfo| json!({"id": device.id, "name": device.name, "memory_bytes": device.memory_bytes});
+    let option = |option: &jig_plugin_api::OptionInfo| json!({"key": option.key, "default": option.default, "help": option.help});
     json!({
         "name": found.name,
         "version": found.version,
         "abi": found.abi,
         "devices": found.devices.iter().map(device).collect::<Vec<_>>(),
+        "options": found.options.iter().map(option).collect::<Vec<_>>(),
         "file": found.file,
         "problem": found.problem,
     })

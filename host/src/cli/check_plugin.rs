@@ -19,13 +19,18 @@ pub(super) struct CheckPluginArgs {
     /// The device: auto, or a name that `jig backends` shows
     #[arg(long, env = "JIG_DEVICE", default_value = "auto")]
     device: String,
+    /// The type of the weights, as for `jig serve`
+    #[arg(long, env = "JIG_DTYPE", value_name = "TYPE", default_value = "auto")]
+    dtype: String,
 }
 
 pub(super) fn run(args: &CheckPluginArgs) -> CommandResult {
     let loaded = load::backend(&args.file)?;
     let backend = loaded.backend();
-    let model = model::resolve(&ModelArgs::new(args.model.as_str()))?;
-    let spec = ModelSpec { device: args.device.clone(), ..ModelSpec::new(&model.directory) };
+    let spec = ModelSpec { device: args.device.clone(), dtype: args.dtype.clone(), ..ModelSpec::new("") };
+    let choose = |names: &[String]| backend.model_files(names, &spec.dtype).map_err(|error| error.message);
+    let model = model::resolve_for(&ModelArgs::new(args.model.as_str()), &choose)?;
+    let spec = ModelSpec { directory: model.directory, ..spec };
     println!("{}: ABI {}\n", args.file.display(), loaded.abi_version());
     let summary = conformance::run(&*backend, &spec, &mut print);
     println!("\n{} passed, {} failed, {} skipped", summary.passed, summary.failed, summary.skipped);

@@ -42,7 +42,7 @@ pub(super) struct LoadArgs {
     /// Another tokenizer than the model's own: a directory or a model of the hub
     #[arg(long, env = "JIG_TOKENIZER", value_name = "DIR|ORG/NAME", help_heading = "Model")]
     tokenizer: Option<String>,
-    /// The type of the weights in memory: auto (as stored), f32, f16 or bf16
+    /// The type of the weights: auto (as stored), f32, f16 or bf16; for ONNX models the variant, such as fp16, q4 or int8
     #[arg(long, env = "JIG_DTYPE", value_name = "TYPE", default_value = "auto", help_heading = "Model")]
     dtype: String,
     /// The longest sequence, prompt and output together, in tokens [default: the model's limit]
@@ -98,12 +98,15 @@ impl LoadArgs {
     pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
         let described = backend.describe();
-        if let Some(problem) = described.problem {
+        // Without options, that is: one of them may be what it lacks (the path of a library).
+        if let Some(problem) = described.problem.filter(|_| self.backend_option.is_empty()) {
             return Err(format!("the backend `{}` can't run here: {problem}", described.name).into());
         }
         let args =
             ModelArgs { model: self.model.clone(), revision: self.revision.clone(), tokenizer: self.tokenizer.clone() };
-        let resolved = model::resolve(&args)?;
+        let resolved = model::resolve_for(&args, &|names: &[String]| {
+            backend.model_files(names, &self.dtype).map_err(|error| error.message)
+        })?;
         // Before the weights: it is quick to read, and quick to be wrong.
         let tokenizer = Tokenizer::load_for_model(&resolved.tokenizer_directory, &resolved.directory)?;
         let start = Instant::now();

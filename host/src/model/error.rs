@@ -65,6 +65,14 @@ pub enum ModelError {
         /// What to do.
         remedy: String,
     },
+    /// The backend finds nothing that it can read.
+    #[error("{place}: {problem}")]
+    Backend {
+        /// The directory or the model's id.
+        place: String,
+        /// What the backend says.
+        problem: String,
+    },
     /// A file whose content is wrong.
     #[error("{file}: {problem}")]
     InvalidFile {

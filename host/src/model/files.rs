@@ -26,11 +26,19 @@ const MAX_JSON_BYTES: u64 = 64 << 20;
 /// The most files that an index may name. The largest models have a few hundred.
 const MAX_SHARDS: usize = 10_000;
 
+/// The file that describes a model of onnxruntime-genai, in place of `config.json` or beside it.
+pub(super) const GENAI_CONFIG: &str = "genai_config.json";
+
+/// The files that a backend wants of a model, by the names of all there are; `None` for the safetensors. An error is the backend's.
+pub type Choose<'a> = dyn Fn(&[String]) -> Result<Option<Vec<String>>, String> + 'a;
+
 /// What a directory or repository must have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Need {
+#[derive(Clone, Copy)]
+pub(super) struct Need<'a> {
     /// `config.json` and weights.
     pub(super) model: bool,
+    /// Which weights; `None` for the safetensors.
+    pub(super) choose: Option<&'a Choose<'a>>,
     /// `tokenizer.json`, or what it can be made from.
     pub(super) tokenizer: bool,
 }
@@ -42,6 +50,25 @@ pub(super) enum Weights {
     Single,
     /// In the files that an index names.
     Sharded,
+}
+
+impl Need<'_> {
+    /// The files that the backend chooses from a place with these names; `None` for the safetensors.
+    ///
+    /// # Errors
+    /// What the backend says, and a choice that is not among the names or could lead out of the place.
+    pub(super) fn chosen(self, place: &str, names: &[String]) -> Result<Option<Vec<String>>, ModelError> {
+        let Some(choose) = self.choose.filter(|_| self.model) else { return Ok(None) };
+        let failed = |problem: String| ModelError::Backend { place: place.to_owned(), problem };
+        let Some(chosen) = choose(names).map_err(failed)? else { return Ok(None) };
+        if !names.iter().any(|name| name == CONFIG || name == GENAI_CONFIG) {
+            return Err(missing_config(place));
+        }
+        match chosen.iter().find(|file| !names.contains(file) || !file.split('/').all(is_plain_name)) {
+            None => Ok(Some(chosen)),
+            Some(file) => Err(failed(format!("the backend wants the file {file:?}, which is not one of this place"))),
+        }
+    }
 }
 
 /// Finds the weights among the names of a directory or repository. One file wins over an index, as in transformers.
@@ -138,11 +165,15 @@ fn is_plain_name(name: &str) -> bool {
 ///
 /// # Errors
 /// The first file that is missing or not what it should be.
-pub(super) fn check(directory: &Path, need: Need) -> Result<(), ModelError> {
+pub(super) fn check(directory: &Path, need: Need<'_>) -> Result<(), ModelError> {
     let place = directory.display().to_string();
-    let names = list(directory)?;
+    let names = list(directory, "")?;
+    let chosen = match need.choose {
+        Some(_) => need.chosen(&place, &with_folders(directory, &names)?)?,
+        None => None,
+    };
     let names = || names.iter().map(String::as_str);
-    if need.model {
+    if need.model && chosen.is_none() {
         if !names().any(|name| name == CONFIG) {
             return Err(missing_config(&place));
         }
@@ -166,8 +197,8 @@ pub(super) fn check(directory: &Path, need: Need) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// The names of the files in a directory. A link that leads nowhere is no file.
-fn list(directory: &Path) -> Result<Vec<String>, ModelError> {
+/// The names of the files in a directory, with `prefix` before each. A link that leads nowhere is no file.
+fn list(directory: &Path, prefix: &str) -> Result<Vec<String>, ModelError> {
     let failed = || ModelError::io(directory, "list the directory");
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed())? {
@@ -175,7 +206,23 @@ fn list(directory: &Path) -> Result<Vec<String>, ModelError> {
         if let Ok(name) = entry.file_name().into_string()
             && entry.path().is_file()
         {
-            names.push(name);
+            names.push(format!("{prefix}{name}"));
+        }
+    }
+    Ok(names)
+}
+
+/// Adds the files of the folders inside of a directory, as `FOLDER/NAME`.
+fn with_folders(directory: &Path, files: &[String]) -> Result<Vec<String>, ModelError> {
+    let failed = || ModelError::io(directory, "list the directory");
+    let mut names = files.to_vec();
+    for entry in fs::read_dir(directory).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        if let Ok(name) = entry.file_name().into_string()
+            && !name.starts_with('.')
+            && entry.path().is_dir()
+        {
+            names.extend(list(&entry.path(), &format!("{name}/"))?);
         }
     }
     Ok(names)
@@ -186,7 +233,7 @@ pub(super) mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    const ALL: Need = Need { model: true, tokenizer: true };
+    const ALL: Need<'_> = Need { model: true, choose: None, tokenizer: true };
 
     /// A directory with the files of a small model, whose weights are empty.
     pub(in crate::model) fn model_directory() -> TempDir {
@@ -288,6 +335,33 @@ pub(super) mod tests {
         ] {
             fs::write(&index, content).unwrap();
             assert!(shards(&index).unwrap_err().to_string().contains("weight_map"), "{content}");
+        }
+    }
+
+    #[test]
+    fn a_backend_that_chooses_its_files_needs_no_safetensors() {
+        let directory = model_directory();
+        fs::remove_file(directory.path().join(SINGLE)).unwrap();
+        fs::create_dir(directory.path().join("onnx")).unwrap();
+        fs::write(directory.path().join("onnx/model.onnx"), "").unwrap();
+        let onnx = |names: &[String]| {
+            let found: Vec<_> = names.iter().filter(|name| name.ends_with(".onnx")).cloned().collect();
+            if found.is_empty() { Err("no ONNX".to_owned()) } else { Ok(Some(found)) }
+        };
+        let need = Need { choose: Some(&onnx), ..ALL };
+        check(directory.path(), need).unwrap();
+        assert!(refusal(&directory).contains("safetensors"));
+        fs::rename(directory.path().join(CONFIG), directory.path().join(GENAI_CONFIG)).unwrap();
+        check(directory.path(), need).unwrap();
+        fs::remove_file(directory.path().join(GENAI_CONFIG)).unwrap();
+        assert!(check(directory.path(), need).unwrap_err().to_string().contains(CONFIG));
+        fs::remove_file(directory.path().join("onnx/model.onnx")).unwrap();
+        assert!(check(directory.path(), need).unwrap_err().to_string().contains("no ONNX"));
+        for file in ["../x", "config.json/..", "missing"] {
+            let outside = |_: &[String]| Ok(Some(vec![file.to_owned()]));
+            let need = Need { choose: Some(&outside), ..ALL };
+            fs::write(directory.path().join(CONFIG), "{}").unwrap();
+            assert!(check(directory.path(), need).unwrap_err().to_string().contains(file), "{file}");
         }
     }
 

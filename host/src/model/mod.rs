@@ -6,8 +6,8 @@
 //!                             └── demo ──── demo (extracted) ──────────┘
 //! ```
 //!
-//! What comes out is always a directory with `config.json` and safetensors that a backend can map, and a directory with
-//! `tokenizer.json`. Nothing here knows architectures: whether a `config.json` can be run is for the backend to say.
+//! What comes out is always a directory with `config.json` and the weights (safetensors, unless the backend chooses other files),
+//! and a directory with `tokenizer.json`. Nothing here knows architectures: whether a `config.json` can be run is for the backend to say.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use environment::Environment;
 pub use error::ModelError;
 use extracted::Extractor;
+pub use files::Choose;
 use files::Need;
 use source::Source;
 
@@ -69,7 +70,7 @@ impl ModelArgs {
 /// Where a model lies on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedModel {
-    /// Holds `config.json` and the weights as safetensors.
+    /// Holds `config.json` and the weights.
     pub directory: PathBuf,
     /// Holds `tokenizer.json`; the same directory unless the tokenizer was named, or had to be converted.
     pub tokenizer_directory: PathBuf,
@@ -87,7 +88,15 @@ pub struct ResolvedModel {
 /// # Errors
 /// See [`ModelError`]; each says what to do.
 pub fn resolve(args: &ModelArgs) -> Result<ResolvedModel, ModelError> {
-    Resolver { environment: Environment::of_process() }.resolve(args)
+    Resolver { environment: Environment::of_process() }.resolve(args, None)
+}
+
+/// As [`resolve`], with the files that a backend chooses in place of the safetensors.
+///
+/// # Errors
+/// See [`ModelError`]; each says what to do.
+pub fn resolve_for(args: &ModelArgs, choose: &Choose<'_>) -> Result<ResolvedModel, ModelError> {
+    Resolver { environment: Environment::of_process() }.resolve(args, Some(choose))
 }
 
 /// Resolution in a given environment.
@@ -102,7 +111,7 @@ struct Place {
 }
 
 impl Resolver {
-    fn resolve(&self, args: &ModelArgs) -> Result<ResolvedModel, ModelError> {
+    fn resolve(&self, args: &ModelArgs, choose: Option<&Choose<'_>>) -> Result<ResolvedModel, ModelError> {
         let source = Source::parse(&args.model, "--model")?;
         if let Some(revision) = &args.revision
             && !matches!(source, Source::Hub(_))
@@ -110,7 +119,7 @@ impl Resolver {
             let (model, revision) = (args.model.clone(), revision.clone());
             return Err(ModelError::RevisionWithoutHub { model, revision });
         }
-        let need = Need { model: true, tokenizer: args.tokenizer.is_none() };
+        let need = Need { model: true, choose, tokenizer: args.tokenizer.is_none() };
         let model = self.locate(&source, args.revision.as_deref(), need)?;
         let tokenizer = match &args.tokenizer {
             None => model.directory.clone(),
@@ -118,7 +127,7 @@ impl Resolver {
                 let tokenizer = Source::parse(value, "--tokenizer")?;
                 // The tokenizer of the same repository is that of the same revision.
                 let revision = args.revision.as_deref().filter(|_| tokenizer == source);
-                self.locate(&tokenizer, revision, Need { model: false, tokenizer: true })?.directory
+                self.locate(&tokenizer, revision, Need { model: false, choose: None, tokenizer: true })?.directory
             }
         };
         Ok(ResolvedModel {
@@ -129,7 +138,7 @@ impl Resolver {
         })
     }
 
-    fn locate(&self, source: &Source, revision: Option<&str>, need: Need) -> Result<Place, ModelError> {
+    fn locate(&self, source: &Source, revision: Option<&str>, need: Need<'_>) -> Result<Place, ModelError> {
         match source {
             Source::Demo => Ok(Place { directory: demo::extract(&self.extractor())?, commit: None }),
             Source::Directory(directory) => {
@@ -162,7 +171,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = files::tests::model_directory();
         let name = directory.path().to_str().unwrap().to_owned();
-        let model = resolver(home.path()).resolve(&ModelArgs::new(name.clone())).unwrap();
+        let model = resolver(home.path()).resolve(&ModelArgs::new(name.clone()), None).unwrap();
         assert_eq!(model.directory, directory.path());
         assert_eq!(model.tokenizer_directory, directory.path());
         assert_eq!((model.name, model.commit), (name, None));
@@ -175,10 +184,10 @@ mod tests {
         std::fs::remove_file(model.path().join("tokenizer.json")).unwrap();
         std::fs::write(tokenizer.path().join("tokenizer.json"), "{}").unwrap();
         let mut args = ModelArgs::new(model.path().to_str().unwrap());
-        let alone = resolver(home.path()).resolve(&args).unwrap_err().to_string();
+        let alone = resolver(home.path()).resolve(&args, None).unwrap_err().to_string();
         assert!(alone.contains("tokenizer.json"), "{alone}");
         args.tokenizer = Some(tokenizer.path().to_str().unwrap().to_owned());
-        let resolved = resolver(home.path()).resolve(&args).unwrap();
+        let resolved = resolver(home.path()).resolve(&args, None).unwrap();
         assert_eq!(resolved.directory, model.path());
         assert_eq!(resolved.tokenizer_directory, tokenizer.path());
     }
@@ -188,7 +197,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         for model in [home.path().to_str().unwrap(), "demo"] {
             let args = ModelArgs { revision: Some("main".to_owned()), ..ModelArgs::new(model) };
-            let error = resolver(home.path()).resolve(&args).unwrap_err().to_string();
+            let error = resolver(home.path()).resolve(&args, None).unwrap_err().to_string();
             assert!(error.contains("--revision"), "{error}");
         }
     }
@@ -196,8 +205,8 @@ mod tests {
     #[test]
     fn the_demo_resolves_to_a_directory_with_all_files() {
         let home = tempfile::tempdir().unwrap();
-        let model = resolver(home.path()).resolve(&ModelArgs::new("demo")).unwrap();
-        files::check(&model.directory, Need { model: true, tokenizer: true }).unwrap();
+        let model = resolver(home.path()).resolve(&ModelArgs::new("demo"), None).unwrap();
+        files::check(&model.directory, Need { model: true, choose: None, tokenizer: true }).unwrap();
         assert!(model.directory.starts_with(home.path()));
     }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::library::Library;
 use super::{TokenizerError, read_limited};
 
-/// The end tokens that `tokenizer_config.json` names and those of the model's `config.json` and
-/// `generation_config.json`, in rising order. Files that are not there say nothing.
+/// The end tokens that `tokenizer_config.json` names and those of the model's `config.json`,
+/// `generation_config.json` and `genai_config.json`, in rising order. Files that are not there say nothing.
 pub(super) fn find(
     tokenizer_directory: &Path,
     model_directory: &Path,
@@ -23,10 +23,13 @@ pub(super) fn find(
         let name = token.as_str().or_else(|| token["content"].as_str());
         found.extend(name.and_then(|name| library.token_id(name)));
     }
-    for file in ["config.json", "generation_config.json"] {
+    for file in ["config.json", "generation_config.json", "genai_config.json"] {
         if let Some(config) = read(&model_directory.join(file))? {
             collect_ids(&config["eos_token_id"], &mut found);
-            collect_ids(&config["text_config"]["eos_token_id"], &mut found);
+            // Where the decoder is a part of the model, and in genai_config.json.
+            for part in ["text_config", "model"] {
+                collect_ids(&config[part]["eos_token_id"], &mut found);
+            }
         }
     }
     found.sort_unstable();

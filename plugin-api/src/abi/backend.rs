@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use abi_stable::sabi_trait;
 use abi_stable::sabi_trait::TD_Opaque;
-use abi_stable::std_types::RBox;
+use abi_stable::std_types::{RBox, ROption, RSlice, RStr, RString, RVec};
 
 use super::host::{ExportedHost, HostObject, LoadedHost};
 use super::model::{ExportedModel, LoadedModel, ModelObject};
@@ -20,6 +20,12 @@ pub trait FfiBackend: Send + Sync {
     /// [`Backend::load`].
     #[sabi(last_prefix_field)]
     fn load(&self, spec: FfiModelSpec<'_>, host: HostObject) -> FfiResult<ModelObject>;
+
+    /// [`Backend::model_files`].
+    fn model_files(&self, names: RSlice<'_, RString>, dtype: RStr<'_>) -> FfiResult<ROption<RVec<RString>>> {
+        let _ = (names, dtype);
+        FfiResult::ROk(ROption::RNone)
+    }
 
     // Methods of later minor versions go here, each with a default.
 }
@@ -51,6 +57,14 @@ impl FfiBackend for ExportedBackend {
             Ok(ExportedModel::object(model))
         })
     }
+
+    fn model_files(&self, names: RSlice<'_, RString>, dtype: RStr<'_>) -> FfiResult<ROption<RVec<RString>>> {
+        guard::guard("model_files", || {
+            let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
+            let files = self.backend()?.model_files(&names, dtype.as_str())?;
+            Ok(files.map(|files| files.into_iter().map(Into::into).collect()).into())
+        })
+    }
 }
 
 impl Drop for ExportedBackend {
@@ -68,6 +82,12 @@ impl Backend for LoadedBackendObject {
             Ok(info) => info.into(),
             Err(error) => BackendInfo { problem: Some(error.message.into_string()), ..BackendInfo::default() },
         }
+    }
+
+    fn model_files(&self, names: &[String], dtype: &str) -> Result<Option<Vec<String>>> {
+        let names: Vec<RString> = names.iter().map(|name| name.as_str().into()).collect();
+        let files = self.0.model_files(names.as_slice().into(), dtype.into()).into_result()?.into_option();
+        Ok(files.map(|files| files.into_iter().map(Into::into).collect()))
     }
 
     fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {

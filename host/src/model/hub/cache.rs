@@ -77,10 +77,11 @@ impl Repository {
     /// Links a blob into a snapshot; copies it where the file system has no links.
     pub(super) fn link(&self, commit: &str, file: &str, etag: &str) -> io::Result<()> {
         let path = self.snapshot(commit).join(file);
-        fs::create_dir_all(self.snapshot(commit))?;
+        fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
         // Made under another name and renamed, so that a link that leads nowhere is replaced, whoever else does the same.
         let link = unfinished(&path)?;
-        symlink(Path::new("../../blobs").join(etag), &link)
+        let up = "../".repeat(2 + file.matches('/').count());
+        symlink(Path::new(&up).join("blobs").join(etag), &link)
             .or_else(|_| fs::copy(self.blob(etag), &link).map(|_| ()))?;
         fs::rename(&link, &path)
     }

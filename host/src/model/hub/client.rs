@@ -192,7 +192,8 @@ impl<'a> Client<'a> {
 
     /// What there is to know of a file.
     pub(super) fn metadata(&self, id: &RepositoryId, commit: &str, file: &str) -> Result<Metadata, Failure> {
-        let url = format!("{}/{id}/resolve/{commit}/{}", self.settings.endpoint, escape(file));
+        let path = file.split('/').map(escape).collect::<Vec<_>>().join("/");
+        let url = format!("{}/{id}/resolve/{commit}/{path}", self.settings.endpoint);
         let response = self.patiently(|| self.request(Method::Head, &url, 0))?;
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let etag = header("x-linked-etag")

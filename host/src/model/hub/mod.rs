@@ -28,7 +28,7 @@ pub(super) use download::disk_full;
 pub(super) use settings::Settings;
 
 use super::ModelError;
-use super::files::{self, CONFIG, INDEX, LEGACY_TOKENIZER, Need, OPTIONAL, SINGLE, TOKENIZER, Weights};
+use super::files::{self, CONFIG, GENAI_CONFIG, INDEX, LEGACY_TOKENIZER, Need, OPTIONAL, SINGLE, TOKENIZER, Weights};
 use super::source::RepositoryId;
 
 /// The revision where none is named.
@@ -49,7 +49,7 @@ pub(super) fn fetch(
     settings: &Settings,
     id: &RepositoryId,
     revision: Option<&str>,
-    need: Need,
+    need: Need<'_>,
 ) -> Result<Snapshot, ModelError> {
     if let Some(revision) = revision.filter(|revision| !is_revision(revision)) {
         return Err(ModelError::InvalidRevision { revision: revision.to_owned() });
@@ -90,7 +90,12 @@ pub(super) fn fetch(
 }
 
 /// What is in the cache, or why it is not enough.
-fn find(repository: &Repository, id: &RepositoryId, revision: Option<&str>, need: Need) -> Result<Snapshot, String> {
+fn find(
+    repository: &Repository,
+    id: &RepositoryId,
+    revision: Option<&str>,
+    need: Need<'_>,
+) -> Result<Snapshot, String> {
     let complete = |revision: &str| {
         let commit = repository.commit_of(revision).ok_or_else(|| format!("revision `{revision}` is not there"))?;
         let directory = repository.snapshot(&commit);
@@ -129,9 +134,13 @@ struct Hub<'a> {
 }
 
 impl Hub<'_> {
-    fn download(&self, listing: Listing, revision: Option<&str>, need: Need) -> Result<Snapshot, ModelError> {
-        let (listing, used) = self.with_safetensors(listing, revision, need)?;
+    fn download(&self, listing: Listing, revision: Option<&str>, need: Need<'_>) -> Result<Snapshot, ModelError> {
         let place = format!("the model `{}`", self.id);
+        let chosen = need.chosen(&place, &listing.files)?;
+        let (listing, used) = match chosen {
+            None => self.with_safetensors(listing, revision, need)?,
+            Some(_) => (listing, revision.unwrap_or(MAIN).to_owned()),
+        };
         let has = |file: &str| listing.files.iter().any(|name| name == file);
         let names = || listing.files.iter().map(String::as_str);
         let mut wanted: Vec<&str> = OPTIONAL.into_iter().filter(|file| has(file)).collect();
@@ -145,7 +154,11 @@ impl Hub<'_> {
                 (false, false) => return Err(files::missing_tokenizer(&place)),
             }
         }
-        if need.model {
+        if let Some(chosen) = &chosen {
+            wanted.extend(Some(GENAI_CONFIG).filter(|file| has(file)));
+            // The backend's first file, the model itself, comes last: where it is, all that it needs is too.
+            wanted.extend(chosen.iter().rev().map(String::as_str));
+        } else if need.model {
             if !has(CONFIG) {
                 return Err(files::missing_config(&place));
             }
@@ -182,7 +195,7 @@ impl Hub<'_> {
         &self,
         listing: Listing,
         revision: Option<&str>,
-        need: Need,
+        need: Need<'_>,
     ) -> Result<(Listing, String), ModelError> {
         let names = || listing.files.iter().map(String::as_str);
         let only_pickled = files::weights(names()).is_none() && names().any(|name| name.ends_with(".bin"));

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::environment::Environment;
 use super::*;
 
-const ALL: Need = Need { model: true, tokenizer: true };
+const ALL: Need<'_> = Need { model: true, choose: None, tokenizer: true };
 const ID: &str = "org/small";
 
 /// A cache, and the variables to use it.
@@ -107,10 +107,35 @@ fn only_the_files_that_are_needed_are_downloaded() {
         assert!(!server.requests().iter().any(|request| request.path.contains(file)));
     }
     let tokenizer = Cache::new();
-    let need = Need { model: false, tokenizer: true };
+    let need = Need { model: false, choose: None, tokenizer: true };
     let snapshot = fetch(&tokenizer.settings(&server.endpoint(), []), &id(), None, need).unwrap();
     assert!(snapshot.directory.join("tokenizer.json").is_file());
     assert!(!snapshot.directory.join("model.safetensors").exists());
+}
+
+#[test]
+fn the_files_that_a_backend_chooses_are_downloaded_with_their_folders() {
+    let model = Model::new([
+        ("config.json", File::small("{}")),
+        ("tokenizer.json", File::small("{}")),
+        ("onnx/model_q4.onnx", File::large(b"graph".to_vec())),
+        ("onnx/model_q4.onnx_data", File::large(weights())),
+        ("onnx/model.onnx", File::large(vec![0; 10])),
+    ]);
+    let (cache, server) = (Cache::new(), Server::start([(ID, model)]));
+    let choose = |names: &[String]| {
+        let q4: Vec<_> = names.iter().filter(|name| name.contains("q4")).cloned().collect();
+        if q4.is_empty() { Err("no q4".to_owned()) } else { Ok(Some(q4)) }
+    };
+    let need = Need { choose: Some(&choose), ..ALL };
+    let settings = cache.settings(&server.endpoint(), []);
+    let snapshot = fetch(&settings, &id(), None, need).unwrap();
+    assert_eq!(fs::read(snapshot.directory.join("onnx/model_q4.onnx")).unwrap(), b"graph");
+    assert_eq!(fs::read(snapshot.directory.join("onnx/model_q4.onnx_data")).unwrap(), weights());
+    assert!(!snapshot.directory.join("onnx/model.onnx").exists());
+    server.forget_requests();
+    fetch(&settings, &id(), None, need).unwrap();
+    assert_eq!(server.requests().len(), 1, "one question for the commit");
 }
 
 #[test]

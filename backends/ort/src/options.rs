@@ -1,0 +1,137 @@
+//! [`Options`]: the options of the backend, by their keys.
+
+use std::path::PathBuf;
+
+use jig_plugin_api::{Error, OptionInfo, Result};
+
+/// The most threads that are believed.
+const MAX_THREADS: usize = 1024;
+
+/// What the options say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// ONNX Runtime, by its file.
+    pub(crate) library: Option<PathBuf>,
+    /// Threads of an operator; `None` for one on each core.
+    pub(crate) threads: Option<usize>,
+    pub(crate) optimization: Optimization,
+    /// Where optimized graphs are kept.
+    pub(crate) optimized_models: Option<PathBuf>,
+    pub(crate) batching: Batching,
+    /// TensorRT before CUDA.
+    pub(crate) tensorrt: bool,
+}
+
+/// How far ONNX Runtime rewrites the graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Optimization {
+    None,
+    Basic,
+    Extended,
+    #[default]
+    All,
+}
+
+/// Which sequences decode in one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Batching {
+    /// As `Padded` where the graph can, else as `Lengths`.
+    #[default]
+    Auto,
+    /// All, the shorter ones padded.
+    Padded,
+    /// Those of one length.
+    Lengths,
+}
+
+impl Options {
+    /// Reads pairs of key and value.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a key or a value that there is not.
+    pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
+        let mut options = Self::default();
+        for (key, value) in pairs {
+            let wrong = |what: &str| Error::invalid_argument(format!("option `{key}`: `{value}` is not {what}"));
+            match (key.as_str(), value.as_str()) {
+                ("library" | "optimized-models", "") => return Err(wrong("a path")),
+                ("library", path) => options.library = Some(path.into()),
+                ("optimized-models", path) => options.optimized_models = Some(path.into()),
+                ("threads", "auto") => options.threads = None,
+                ("threads", number) => {
+                    let number = number.parse().ok().filter(|number| (1..=MAX_THREADS).contains(number));
+                    options.threads = Some(number.ok_or_else(|| wrong("auto or a number from 1 to 1024"))?);
+                }
+                ("optimization", "none") => options.optimization = Optimization::None,
+                ("optimization", "basic") => options.optimization = Optimization::Basic,
+                ("optimization", "extended") => options.optimization = Optimization::Extended,
+                ("optimization", "all") => options.optimization = Optimization::All,
+                ("optimization", _) => return Err(wrong("none, basic, extended or all")),
+                ("batching", "auto") => options.batching = Batching::Auto,
+                ("batching", "padded") => options.batching = Batching::Padded,
+                ("batching", "lengths") => options.batching = Batching::Lengths,
+                ("batching", _) => return Err(wrong("auto, padded or lengths")),
+                ("provider", "auto") => options.tensorrt = false,
+                ("provider", "tensorrt") => options.tensorrt = true,
+                ("provider", _) => return Err(wrong("auto or tensorrt")),
+                _ => {
+                    let known = Self::describe().into_iter().map(|option| option.key).collect::<Vec<_>>().join(", ");
+                    let problem =
+                        format!("option `{key}`: the ONNX Runtime backend has no such option; it has {known}");
+                    return Err(Error::invalid_argument(problem));
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    /// The options that there are.
+    pub(crate) fn describe() -> Vec<OptionInfo> {
+        let option = |key: &str, default: &str, help: &str| OptionInfo {
+            key: key.to_owned(),
+            default: default.to_owned(),
+            help: help.to_owned(),
+        };
+        vec![
+            option("library", "searched", "the file libonnxruntime.so; ORT_DYLIB_PATH names it too"),
+            option("threads", "auto", "threads of an operator; auto takes one for each core"),
+            option("optimization", "all", "how far the graph is rewritten: none, basic, extended or all"),
+            option("optimized-models", "none", "a directory in which optimized graphs are kept for the next start"),
+            option("batching", "auto", "sequences that decode in one run: padded (all), lengths (of one length), auto"),
+            option("provider", "auto", "tensorrt puts TensorRT before CUDA"),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, value: &str) -> Result<Options> {
+        Options::read(&[(key.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn every_option_that_is_described_is_read() {
+        for option in Options::describe() {
+            assert!(read(&option.key, &option.default).is_ok(), "{}", option.key);
+        }
+        assert_eq!(read("threads", "3").unwrap().threads, Some(3));
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_named() {
+        let wrong = [
+            ("threads", "0"),
+            ("threads", "x"),
+            ("optimization", "most"),
+            ("batching", ""),
+            ("provider", "rocm"),
+            ("library", ""),
+            ("speed", "1"),
+        ];
+        for (key, value) in wrong {
+            assert!(read(key, value).unwrap_err().message.contains(&format!("`{key}`")), "{key}={value}");
+        }
+    }
+}

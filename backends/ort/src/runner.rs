@@ -1,0 +1,347 @@
+//! [`Runner`]: a step of the engine as runs of the graph.
+
+use std::cmp::Reverse;
+use std::ffi::c_void;
+
+use half::{bf16, f16};
+use jig_plugin_api::{Error, LogitsWanted, Result, SequenceId};
+use ort::session::Session;
+use ort::value::TensorElementType;
+
+use crate::binding::{Binding, Tensor};
+use crate::cache::{Bound, Cache};
+use crate::interface::{Interface, Named};
+use crate::memory::Memory;
+
+/// Bytes that the logits of a run may take; longer chunks are run in pieces.
+const LOGIT_BYTES: usize = 256 << 20;
+/// A sequence joins a run if it is at least this share of the longest one ...
+const LEAST_SHARE: usize = 4;
+/// ... or not shorter by more than so many tokens: what padding costs there is little beside reading the weights once more.
+const SHORT: usize = 512;
+
+/// Tokens to append to a sequence.
+#[derive(Clone, Debug)]
+pub(crate) struct Append {
+    pub(crate) sequence: SequenceId,
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) logits: LogitsWanted,
+}
+
+impl Append {
+    /// Rows of logits that are wanted.
+    pub(crate) fn rows(&self) -> usize {
+        match self.logits {
+            LogitsWanted::None => 0,
+            LogitsWanted::Last => 1,
+            LogitsWanted::All => self.tokens.len(),
+        }
+    }
+}
+
+/// What a graph can do beyond one sequence at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Abilities {
+    /// More than one token to a sequence that has some.
+    pub(crate) chunks: bool,
+    /// Sequences of different lengths in a run.
+    pub(crate) padding: bool,
+    /// Logits of the last position only.
+    pub(crate) last_only: bool,
+}
+
+/// A graph, its cache, and what is bound to it.
+pub(crate) struct Runner {
+    session: Session,
+    interface: Interface,
+    cache: Box<dyn Cache>,
+    pub(crate) abilities: Abilities,
+    binding: Binding,
+    tokens: Integers,
+    mask: Integers,
+    positions: Integers,
+    branch: [bool; 1],
+    logits: Option<(Memory, usize)>,
+}
+
+impl Runner {
+    pub(crate) fn new(session: Session, interface: Interface, cache: Box<dyn Cache>) -> Result<Self> {
+        let binding = Binding::new(&session)?;
+        let abilities = Abilities { chunks: true, padding: interface.mask.is_some(), last_only: interface.last_only };
+        let integers = |named: Option<&Named>| Integers::new(named.map(|named| named.element));
+        Ok(Self {
+            tokens: integers(Some(&interface.tokens)),
+            mask: integers(interface.mask.as_ref()),
+            positions: integers(interface.positions.as_ref()),
+            branch: [false],
+            logits: None,
+            session,
+            interface,
+            cache,
+            abilities,
+            binding,
+        })
+    }
+
+    pub(crate) fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    pub(crate) fn cache(&mut self) -> &mut dyn Cache {
+        &mut *self.cache
+    }
+
+    /// Appends all tokens and gives the rows of logits that are wanted, one behind the other.
+    pub(crate) fn step(&mut self, appends: &[Append]) -> Result<Vec<f32>> {
+        let width = self.interface.vocab_size;
+        let mut firsts = Vec::with_capacity(appends.len());
+        let mut total = 0;
+        for append in appends {
+            firsts.push(total);
+            total += append.rows();
+        }
+        let mut rows = vec![0.0; total * width];
+        for run in self.plan(appends) {
+            // A run of several sequences is of one token each.
+            let count = run.first().and_then(|index| appends.get(*index)).map_or(0, |append| append.tokens.len());
+            let mut done = 0;
+            while done < count {
+                let piece = self.piece(appends, &run, done, count);
+                self.run(appends, &run, done..done + piece, &firsts, &mut rows)?;
+                done += piece;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Which chunks run together: those of one token each, as far as their lengths allow; all others alone.
+    fn plan(&self, appends: &[Append]) -> Vec<Vec<usize>> {
+        let (mut short, mut runs) = (Vec::new(), Vec::new());
+        for (index, append) in appends.iter().enumerate() {
+            if append.tokens.len() == 1 {
+                short.push((Reverse(self.cache.length(append.sequence)), index));
+            } else {
+                runs.push(vec![index]);
+            }
+        }
+        short.sort_unstable();
+        let mut longest = None;
+        for (Reverse(length), index) in short {
+            let joins = longest.is_some_and(|longest: usize| match self.abilities.padding {
+                true => length * LEAST_SHARE >= longest || longest - length <= SHORT,
+                false => length == longest,
+            });
+            match runs.last_mut().filter(|_| joins) {
+                Some(run) => run.push(index),
+                None => {
+                    longest = Some(length);
+                    runs.push(vec![index]);
+                }
+            }
+        }
+        runs
+    }
+
+    /// How many tokens of each chunk of a run go at a time.
+    fn piece(&self, appends: &[Append], run: &[usize], done: usize, count: usize) -> usize {
+        let Some(append) = run.first().and_then(|index| appends.get(*index)) else { return count };
+        let has_past = self.cache.length(append.sequence) > 0;
+        let one_by_one =
+            (has_past && !self.abilities.chunks) || (self.abilities.last_only && append.logits == LogitsWanted::All);
+        let positions =
+            if self.abilities.last_only { usize::MAX } else { LOGIT_BYTES / (4 * self.interface.vocab_size) };
+        if one_by_one { 1 } else { (count - done).min(positions.max(1)) }
+    }
+
+    /// Runs the graph once, and copies the rows of logits that are wanted.
+    fn run(
+        &mut self,
+        appends: &[Append],
+        run: &[usize],
+        range: std::ops::Range<usize>,
+        firsts: &[usize],
+        rows: &mut [f32],
+    ) -> Result<()> {
+        let count = range.len();
+        let chosen: Vec<&Append> = run.iter().filter_map(|index| appends.get(*index)).collect();
+        let sequences: Vec<_> = chosen.iter().map(|append| append.sequence).collect();
+        let bound = self.cache.prepare(&sequences, count)?;
+        self.fill(&chosen, &range, &bound);
+        let positions = if self.abilities.last_only { 1 } else { count };
+        self.bind(&bound, count, positions)?;
+        // SAFETY: everything is bound anew just now, to memory of this runner and its cache.
+        unsafe { self.binding.run(&mut self.session) }?;
+        self.cache.commit();
+
+        let width = self.interface.vocab_size;
+        let element = self.interface.logits.element;
+        let bytes = element.byte_size(width).unwrap_or(0);
+        let logits = self.logits.as_ref().ok_or_else(|| Error::internal("there are no logits"))?;
+        for (row, index) in bound.order.iter().enumerate() {
+            let (Some(append), Some(first)) = (chosen.get(*index), run.get(*index).and_then(|at| firsts.get(*at)))
+            else {
+                continue;
+            };
+            let last = range.end == append.tokens.len();
+            let wanted = match append.logits {
+                LogitsWanted::None => continue,
+                LogitsWanted::Last if !last => continue,
+                LogitsWanted::Last => positions - 1..positions,
+                LogitsWanted::All => 0..positions,
+            };
+            let target = if append.logits == LogitsWanted::All { first + range.start } else { *first };
+            for (offset, position) in wanted.enumerate() {
+                let source = logits.0.bytes((row * positions + position) * bytes, bytes);
+                let target = rows.get_mut((target + offset) * width..).and_then(|rest| rest.get_mut(..width));
+                convert(source, element, target.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the inputs that are numbers: tokens, mask and positions, row by row.
+    fn fill(&mut self, chosen: &[&Append], range: &std::ops::Range<usize>, bound: &Bound) {
+        self.tokens.clear();
+        self.mask.clear();
+        self.positions.clear();
+        for ((index, seen), length) in bound.order.iter().zip(&bound.seen).zip(&bound.lengths) {
+            let tokens = chosen.get(*index).and_then(|append| append.tokens.get(range.clone())).unwrap_or_default();
+            self.tokens.extend(tokens.iter().map(|token| i64::from(*token)));
+            self.positions.extend((*length..length + range.len()).map(|position| position as i64));
+            self.mask.extend((0..bound.mask_slots).map(|slot| i64::from(seen.contains(&slot))));
+        }
+        self.branch = [bound.past_slots > 0];
+    }
+
+    fn bind(&mut self, bound: &Bound, count: usize, positions: usize) -> Result<()> {
+        let Self { interface, binding, .. } = self;
+        let rows = bound.order.len();
+        let tensor = |named: &Named, data: *mut c_void| (named.name.clone(), named.element, data);
+        let short = [
+            Some((tensor(&interface.tokens, self.tokens.pointer()), [rows, count])),
+            interface.mask.as_ref().map(|named| (tensor(named, self.mask.pointer()), [rows, bound.mask_slots])),
+            interface.positions.as_ref().map(|named| (tensor(named, self.positions.pointer()), [rows, count])),
+        ];
+        for ((name, element, data), sizes) in short.into_iter().flatten() {
+            // SAFETY: `fill` has just written as many numbers of this type, and they stay until the next step.
+            unsafe { binding.input(&name, Tensor { data, element, sizes: &sizes }) }?;
+        }
+        if let Some(name) = &interface.branch {
+            let data = self.branch.as_mut_ptr().cast();
+            // SAFETY: the truth value is a byte, as ONNX Runtime's is.
+            unsafe { binding.input(name, Tensor { data, element: TensorElementType::Bool, sizes: &[1] }) }?;
+        }
+        for (index, (heads, width)) in interface.kv.tensors.iter().enumerate() {
+            let (Some(past), Some(present)) = (interface.past.get(index), interface.present.get(index)) else {
+                continue;
+            };
+            let (Some(from), Some(to)) = (bound.past.get(index), bound.present.get(index)) else { continue };
+            let sizes = |slots| [rows, *heads, slots, *width];
+            // SAFETY: the cache holds tensors of these sizes there until its next call.
+            unsafe {
+                let element = past.element;
+                binding.input(&past.name, Tensor { data: *from, element, sizes: &sizes(bound.past_slots) })?;
+                binding.output(&present.name, Tensor { data: *to, element, sizes: &sizes(bound.present_slots) })?;
+            }
+        }
+        let sizes = [rows, positions, interface.vocab_size];
+        let element = interface.logits.element;
+        let bytes = element.byte_size(sizes.iter().product()).unwrap_or(usize::MAX);
+        if self.logits.as_ref().is_none_or(|(_, room)| *room < bytes) {
+            self.logits = Some((Memory::new(bytes)?, bytes));
+        }
+        if let Some((memory, _)) = &mut self.logits {
+            // SAFETY: the memory has just been made large enough, and stays until the next step.
+            unsafe {
+                binding.output(&interface.logits.name, Tensor { data: memory.pointer(), element, sizes: &sizes })
+            }?;
+        }
+        Ok(())
+    }
+}
+
+/// Integers of the type that an input has.
+enum Integers {
+    Wide(Vec<i64>),
+    Narrow(Vec<i32>),
+    /// The graph has no such input.
+    None,
+}
+
+impl Integers {
+    fn new(element: Option<TensorElementType>) -> Self {
+        match element {
+            None => Self::None,
+            Some(TensorElementType::Int32) => Self::Narrow(Vec::new()),
+            Some(_) => Self::Wide(Vec::new()),
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Wide(numbers) => numbers.clear(),
+            Self::Narrow(numbers) => numbers.clear(),
+            Self::None => {}
+        }
+    }
+
+    fn extend(&mut self, values: impl Iterator<Item = i64>) {
+        match self {
+            Self::Wide(numbers) => numbers.extend(values),
+            // Tokens and positions are below 2^31.
+            Self::Narrow(numbers) => numbers.extend(values.map(|value| value as i32)),
+            Self::None => {}
+        }
+    }
+
+    fn pointer(&mut self) -> *mut c_void {
+        match self {
+            Self::Wide(numbers) => numbers.as_mut_ptr().cast(),
+            Self::Narrow(numbers) => numbers.as_mut_ptr().cast(),
+            Self::None => std::ptr::null_mut(),
+        }
+    }
+}
+
+/// Logits of any type as `f32`.
+fn convert(source: &[u8], element: TensorElementType, target: &mut [f32]) {
+    match element {
+        TensorElementType::Float32 => {
+            let (values, _) = source.as_chunks::<4>();
+            target.iter_mut().zip(values).for_each(|(target, bytes)| *target = f32::from_le_bytes(*bytes));
+        }
+        _ => {
+            let (values, _) = source.as_chunks::<2>();
+            let is_f16 = element == TensorElementType::Float16;
+            for (target, bytes) in target.iter_mut().zip(values) {
+                *target =
+                    if is_f16 { f16::from_le_bytes(*bytes).to_f32() } else { bf16::from_le_bytes(*bytes).to_f32() };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logits_of_each_type_become_the_same_numbers() {
+        let numbers = [1.5f32, -2.0, 0.25];
+        let bytes = |size: usize| -> Vec<u8> {
+            let of = |x: &f32| match size {
+                4 => x.to_le_bytes().to_vec(),
+                2 => f16::from_f32(*x).to_le_bytes().to_vec(),
+                _ => bf16::from_f32(*x).to_le_bytes().to_vec(),
+            };
+            numbers.iter().flat_map(of).collect()
+        };
+        for (size, element) in
+            [(4, TensorElementType::Float32), (2, TensorElementType::Float16), (0, TensorElementType::Bfloat16)]
+        {
+            let mut found = [0.0; 3];
+            convert(&bytes(size), element, &mut found);
+            assert_eq!(found, numbers);
+        }
+    }
+}

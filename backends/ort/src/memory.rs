@@ -6,11 +6,16 @@ use std::fs;
 use jig_plugin_api::{Error, Result};
 use memmap2::MmapMut;
 
-/// A block of memory of the processor. Pages that are never written take none.
+/// A block of memory of the processor, in huge pages where it is large and the system gives them. Pages that are never written
+/// take none.
 #[derive(Debug)]
 pub(crate) struct Memory {
     map: MmapMut,
 }
+
+/// From this size on huge pages pay: a growing cache is written anew every step.
+#[cfg(target_os = "linux")]
+const HUGE: usize = 8 << 20;
 
 /// Rows of bytes at regular distances: `height` of `width` bytes each.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +31,11 @@ impl Memory {
     pub(crate) fn new(bytes: usize) -> Result<Self> {
         let failed = |error: std::io::Error| Error::out_of_memory(format!("can't allocate {bytes} bytes: {error}"));
         let map = MmapMut::map_anon(bytes.max(1)).map_err(failed)?;
+        #[cfg(target_os = "linux")]
+        if bytes >= HUGE {
+            // A refusal costs speed and nothing else.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
         Ok(Self { map })
     }
 

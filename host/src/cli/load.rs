@@ -59,6 +59,9 @@ pub(super) struct LoadArgs {
     #[arg(long, env = "JIG_BACKEND_OPTION", value_name = "KEY=VALUE", value_delimiter = ',', help_heading = "Backend",
           value_parser = key_value)]
     backend_option: Vec<(String, String)>,
+    /// The file libonnxruntime.so, for the backend `ort`: short for --backend-option library=FILE
+    #[arg(long, env = "JIG_ORT_LIBRARY", value_name = "FILE", help_heading = "Backend")]
+    ort_library: Option<String>,
     /// The device: auto, or a name that `jig backends` shows
     #[arg(long, env = "JIG_DEVICE", default_value = "auto", help_heading = "Backend")]
     device: String,
@@ -98,8 +101,10 @@ impl LoadArgs {
     pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
         let described = backend.describe();
+        let library = self.ort_library.iter().map(|file| ("library".to_owned(), file.clone()));
+        let options: Vec<_> = self.backend_option.iter().cloned().chain(library).collect();
         // Without options, that is: one of them may be what it lacks (the path of a library).
-        if let Some(problem) = described.problem.filter(|_| self.backend_option.is_empty()) {
+        if let Some(problem) = described.problem.filter(|_| options.is_empty()) {
             return Err(format!("the backend `{}` can't run here: {problem}", described.name).into());
         }
         let args =
@@ -116,7 +121,7 @@ impl LoadArgs {
             max_model_len: self.max_model_len,
             max_sequences: self.max_num_seqs,
             max_batch_tokens: self.max_num_batched_tokens,
-            options: self.backend_option.clone(),
+            options,
             ..ModelSpec::new(&resolved.directory)
         };
         let model = backend.load(&spec, Arc::new(PluginServices::new()))?;

@@ -33,6 +33,20 @@ pub enum Whitespace {
     Optional,
     /// None.
     Compact,
+    /// Spaces, tabs and line breaks wherever JSON allows white space inside the outermost value, at most 33 in one place: a
+    /// model that knows nothing else to write must come to an end.
+    Any,
+}
+
+/// Whether `format` is a demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Formats {
+    /// Strings are of the format that is asked for (the format-assertion vocabulary of draft 2020-12).
+    #[default]
+    Assert,
+    /// A format says what is meant and constrains nothing (the format-annotation vocabulary).
+    Annotate,
 }
 
 /// The order of an object's members.
@@ -55,6 +69,8 @@ pub struct Options {
     pub whitespace: Whitespace,
     /// The order of an object's members.
     pub order: Order,
+    /// Whether `format` is a demand.
+    pub formats: Formats,
 }
 
 /// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].

@@ -36,7 +36,7 @@ mod regex;
 mod trie;
 mod vocabulary;
 
-pub use compiler::{Compiler, Limits, Options, Order, Source, Whitespace};
+pub use compiler::{Compiler, Formats, Limits, Options, Order, Source, Whitespace};
 pub use error::{CompileError, Place, Refused, VocabularyError};
 pub use guide::{Guide, GuideState};
 pub use mask::Mask;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use jig_guides::{CompileError, Guide, GuideState, Options, Source};
+use jig_guides::{CompileError, Formats, Guide, GuideState, Options, Source, Whitespace};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Random, accepts, compiler, text};
@@ -302,6 +302,40 @@ fn hostile_schemas_are_answered_or_refused() {
     let wide: serde_json::Map<String, Value> =
         (0..20_000).map(|i| (format!("property{i}"), json!({"type": "integer"}))).collect();
     assert!(compile(json!({"type": "object", "properties": wide}).to_string()).is_ok());
+}
+
+#[test]
+fn white_space_is_what_the_option_says() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}, "required": ["a"]});
+    let allows = |whitespace, answer: &str| {
+        let mut options = Options::default();
+        options.whitespace = whitespace;
+        let guide = compiler().compile(&Source::JsonSchema(schema.to_string()), &options).expect("small");
+        whole(&guide, answer)
+    };
+    let pretty = "{\n  \"a\": [\n\t\t1,\r\n    20 \n  ]\n}";
+    for (answer, compact, optional, any) in [
+        (r#"{"a":[1,20]}"#, true, true, true),
+        (r#"{ "a" : [ 1 , 20 ] }"#, false, true, true),
+        (pretty, false, false, true),
+        (r#" {"a":[]}"#, false, false, false),
+        ("{\"a\":[]}\n", false, false, false),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(33)), false, false, true),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(34)), false, false, false),
+    ] {
+        assert_eq!(allows(Whitespace::Compact, answer), compact, "{answer}");
+        assert_eq!(allows(Whitespace::Optional, answer), optional, "{answer}");
+        assert_eq!(allows(Whitespace::Any, answer), any, "{answer}");
+    }
+}
+
+#[test]
+fn a_format_is_a_demand_or_an_annotation() {
+    let source = Source::JsonSchema(json!({"format": "ipv4"}).to_string());
+    let mut options = Options::default();
+    assert!(!whole(&compiler().compile(&source, &options).expect("small"), "\"1.2.3\""));
+    options.formats = Formats::Annotate;
+    assert!(whole(&compiler().compile(&source, &options).expect("small"), "\"1.2.3\""));
 }
 
 #[test]

@@ -209,13 +209,26 @@ impl Dfa {
 
     /// Classes of bytes that neither the automaton nor `also` tells apart: the class of each byte, and a byte of each class.
     pub(crate) fn classes_with(&self, also: impl Fn(u8) -> bool) -> ([u8; 256], Vec<u8>) {
-        let mut seen: HashMap<(u8, bool), u8> = HashMap::new();
-        let (mut class_of, mut bytes) = ([0; 256], Vec::new());
+        Dfa::common_classes(&[self], also)
+    }
+
+    /// As [`Dfa::classes_with`], for several automata.
+    pub(crate) fn common_classes(automata: &[&Dfa], also: impl Fn(u8) -> bool) -> ([u8; 256], Vec<u8>) {
+        let mut class_of = [0u8; 256];
+        (0..=255u8).for_each(|byte| class_of[usize::from(byte)] = u8::from(also(byte) != also(0)));
+        for dfa in automata {
+            let mut finer: HashMap<(u8, u8), u8> = HashMap::new();
+            for (class, &own) in class_of.iter_mut().zip(dfa.classes.iter()) {
+                let next = finer.len() as u8;
+                *class = *finer.entry((*class, own)).or_insert(next);
+            }
+        }
+        let mut bytes = Vec::new();
         for byte in 0..=255u8 {
-            class_of[byte as usize] = *seen.entry((self.classes[byte as usize], also(byte))).or_insert_with(|| {
+            // Classes are numbered as they are met.
+            if usize::from(class_of[usize::from(byte)]) == bytes.len() {
                 bytes.push(byte);
-                (bytes.len() - 1) as u8
-            });
+            }
         }
         (class_of, bytes)
     }
@@ -227,22 +240,10 @@ impl Dfa {
         mut alive: impl FnMut(&[u32]) -> bool,
         accepts: impl Fn(&[u32]) -> bool,
     ) -> Result<SideBySide, TooManyStates> {
-        // Bytes that none of the automata tells apart.
-        let mut class_of = [0u16; 256];
-        let mut count = 1u16;
-        for dfa in automata {
-            let mut finer: HashMap<(u16, u8), u16> = HashMap::new();
-            for (class, &own) in class_of.iter_mut().zip(dfa.classes.iter()) {
-                let next = finer.len() as u16;
-                *class = *finer.entry((*class, own)).or_insert(next);
-            }
-            count = finer.len() as u16;
-        }
-        let mut bytes = vec![0u8; usize::from(count)];
-        (0..=255u8).rev().for_each(|byte| bytes[usize::from(class_of[usize::from(byte)])] = byte);
+        let (class_of, bytes) = Dfa::common_classes(automata, |_| false);
         let start: Box<[u32]> = automata.iter().map(|dfa| dfa.start()).collect();
         Dfa::build_with_states(
-            |byte| class_of[usize::from(byte)] as u8,
+            |byte| class_of[usize::from(byte)],
             bytes.len(),
             start,
             limit,

@@ -1,6 +1,6 @@
 //! The formats of JSON Schema as regular languages.
 
-use crate::automaton::dfa::{Dfa, DfaLimits};
+use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::regex::{self, Dialect, RegexError};
 
 /// The strings of a format; `None` if it is not enforced or no draft defines it.
@@ -21,9 +21,17 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
             let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
             Ok(Some(names.difference(&reserved, limits.states)?))
         }
-        "email" => whole(&format!("{}@{}", local_part(), mail_domain())),
-        "uri" => whole(&uri(false)),
-        "uri-reference" => whole(&uri(true)),
+        "email" => {
+            let local = regex::whole(&local_part(), Dialect::Ecma, limits)?;
+            let domain = regex::whole(&mail_domain(), Dialect::Ecma, limits)?;
+            Ok(Some(address(&local, &domain, limits)?))
+        }
+        "uri" => whole(&uri(false, "", "")),
+        "uri-reference" => whole(&uri(true, "", "")),
+        "iri" => whole(&uri(false, UCSCHAR, IPRIVATE)),
+        "iri-reference" => whole(&uri(true, UCSCHAR, IPRIVATE)),
+        "uri-template" => whole(&uri_template()),
+        "regex" => whole(&regular_expression(REGEX_NESTING)),
         "json-pointer" => whole(JSON_POINTER),
         "relative-json-pointer" => whole(&format!("(0|[1-9][0-9]*)(#|{JSON_POINTER})")),
         _ => Ok(None),
@@ -62,6 +70,18 @@ pub(crate) fn is_defined(name: &str) -> bool {
     ]
     .contains(&name)
 }
+
+/// RFC 3987, section 2.2: characters beyond ASCII that may stand for themselves.
+const UCSCHAR: &str = concat!(
+    "\u{A0}-\u{D7FF}\u{F900}-\u{FDCF}\u{FDF0}-\u{FFEF}\u{10000}-\u{1FFFD}\u{20000}-\u{2FFFD}\u{30000}-\u{3FFFD}",
+    "\u{40000}-\u{4FFFD}\u{50000}-\u{5FFFD}\u{60000}-\u{6FFFD}\u{70000}-\u{7FFFD}\u{80000}-\u{8FFFD}",
+    "\u{90000}-\u{9FFFD}\u{A0000}-\u{AFFFD}\u{B0000}-\u{BFFFD}\u{C0000}-\u{CFFFD}\u{D0000}-\u{DFFFD}\u{E1000}-\u{EFFFD}"
+);
+/// RFC 3987, section 2.2: those that only a query may have.
+const IPRIVATE: &str = "\u{E000}-\u{F8FF}\u{F0000}-\u{FFFFD}\u{100000}-\u{10FFFD}";
+
+/// Groups inside groups of a regular expression that is written for the format `regex`.
+const REGEX_NESTING: usize = 3;
 
 const JSON_POINTER: &str = "(/([^~/]|~[01])*)*";
 
@@ -134,25 +154,89 @@ fn mail_domain() -> String {
     format!("({label}(\\.{label})*|\\[{}\\]|\\[IPv6:{}\\])", ipv4(), ipv6())
 }
 
-/// RFC 3986, appendix A; `reference` allows relative references too.
-fn uri(reference: bool) -> String {
+/// A local part of at most 64 characters (RFC 5321, section 4.5.3.1.1), an at sign, a domain.
+fn address(local: &Dfa, domain: &Dfa, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    enum At {
+        Local(u32, u32),
+        Domain(u32),
+    }
+    let (class_of, bytes) = Dfa::common_classes(&[local, domain], |byte| byte == b'@');
+    let step = |at: &At, class: usize| match *at {
+        // What is complete may be followed by nothing but the at sign there.
+        At::Local(state, _) if bytes[class] == b'@' && local.accepts_at(state) => Some(At::Domain(domain.start())),
+        At::Local(state, written) => {
+            let next = local.next(state, bytes[class]);
+            (next != 0 && written < 64).then_some(At::Local(next, written + 1))
+        }
+        At::Domain(state) => Some(domain.next(state, bytes[class])).filter(|&next| next != 0).map(At::Domain),
+    };
+    let accepts = |at: &At| matches!(*at, At::Domain(state) if domain.accepts_at(state));
+    let class = |byte: u8| class_of[usize::from(byte)];
+    Dfa::build(class, bytes.len(), At::Local(local.start(), 0), limits.states, step, accepts)
+}
+
+/// RFC 3986, appendix A; `reference` allows relative references too. With characters that are allowed beyond ASCII, and those
+/// that queries alone may have, it is RFC 3987, section 2.2.
+fn uri(reference: bool, beyond: &str, private: &str) -> String {
     let unreserved = r"0-9A-Za-z._~\-";
     let sub = "!$&'()*+,;=";
     let percent = "%[0-9A-Fa-f]{2}";
-    let pchar = format!("([{unreserved}{sub}:@]|{percent})");
-    let host =
-        format!("(\\[({}|[vV][0-9A-Fa-f]+\\.[{unreserved}{sub}:]+)\\]|([{unreserved}{sub}]|{percent})*)", ipv6());
-    let authority = format!("(([{unreserved}{sub}:]|{percent})*@)?{host}(:[0-9]*)?");
+    let pchar = format!("([{unreserved}{beyond}{sub}:@]|{percent})");
+    let literal = format!("\\[({}|[vV][0-9A-Fa-f]+\\.[{unreserved}{sub}:]+)\\]", ipv6());
+    let host = format!("({literal}|([{unreserved}{beyond}{sub}]|{percent})*)");
+    let authority = format!("(([{unreserved}{beyond}{sub}:]|{percent})*@)?{host}(:[0-9]*)?");
     let abempty = format!("(/{pchar}*)*");
     let absolute = format!("/({pchar}+(/{pchar}*)*)?");
     let rootless = format!("{pchar}+(/{pchar}*)*");
-    let tail = format!("(\\?({pchar}|[/?])*)?(#({pchar}|[/?])*)?");
+    let tail = format!("(\\?({pchar}|[/?{private}])*)?(#({pchar}|[/?])*)?");
     let full = format!("[A-Za-z][0-9A-Za-z+.-]*:(//{authority}{abempty}|{absolute}|{rootless}|){tail}");
     if !reference {
         return full;
     }
-    let first = format!("([{unreserved}{sub}@]|{percent})+");
+    let first = format!("([{unreserved}{beyond}{sub}@]|{percent})+");
     format!("({full}|(//{authority}{abempty}|{absolute}|{first}(/{pchar}*)*|){tail})")
+}
+
+/// RFC 6570, section 2.
+fn uri_template() -> String {
+    let percent = "%[0-9A-Fa-f]{2}";
+    let literal = format!(r"([!#$&-;=?-\[\]_a-z~{UCSCHAR}{IPRIVATE}]|{percent})");
+    let character = format!("([0-9A-Za-z_]|{percent})");
+    let name = format!("{character}(\\.?{character})*");
+    let variable = format!("{name}(:[1-9][0-9]{{0,3}}|\\*)?");
+    // The operators that are kept for later are syntax too, which says nothing of what they mean: none is written.
+    format!("({literal}|\\{{[+#./;?&]?{variable}(,{variable})*\\}})*")
+}
+
+/// Regular expressions of ECMA-262 (section 22.2.1, with the flag `u`), fewer than there are: groups stand in groups `nesting`
+/// times, they have no names and nothing refers back to them, the two bounds of a count are far enough apart to be in order
+/// by their first digits, and ranges of characters are of letters or of digits. So no rule that is not regular can be broken.
+fn regular_expression(nesting: usize) -> String {
+    let hex = "[0-9A-Fa-f]";
+    let escape = format!(
+        r"\\([fnrtv]|0|c[A-Za-z]|x{hex}{{2}}|u(D[0-7]{hex}{{2}}|[0-9A-CEFa-cef]{hex}{{3}})|u\{{0{{0,4}}{hex}{{1,4}}\}}|[dDsSwW^$\\.*+?()\[\]{{}}|/]|[pP]\{{(L|Lu|Ll|Lt|Lm|Lo|M|N|Nd|P|S|Z|Zs|C|Letter|ASCII|Alphabetic)\}})"
+    );
+    let ordered = |first: u8, last: u8| {
+        let pairs = (first..=last).map(|from| format!("{}-[{}-{}]", from as char, from as char, last as char));
+        pairs.collect::<Vec<_>>().join("|")
+    };
+    let ranges = format!("{}|{}|{}", ordered(b'0', b'9'), ordered(b'A', b'Z'), ordered(b'a', b'z'));
+    // A hyphen stands for itself at the end only; `-` after a character would begin a range.
+    let member = format!(r"([^\\\]\-\[\x00-\x1f]|{escape}|{ranges})");
+    let class = format!(r"\[\^?({member}*|{member}+-)\]");
+    let count = r"\{([0-9]{1,3},?|0,[0-9]{1,3}|1,[1-9][0-9]{0,2}|[2-9],[1-9][0-9]{1,2}|[1-9][0-9],[1-9][0-9]{2})\}";
+    let quantifier = format!("([*+?]|{count})\\??");
+    let character = r"[^\\^$.*+?()\[\]{}|/\x00-\x1f]";
+    let atom = format!("({character}|\\.|{escape}|{class})");
+    let assertion = r"(\^|\$|\\[bB])";
+    let mut disjunction = format!("(({atom}({quantifier})?|{assertion}|\\|)*)");
+    for _ in 0..nesting {
+        let group = format!("\\((\\?:)?{disjunction}\\)");
+        let look = format!("\\(\\?<?[=!]{disjunction}\\)");
+        disjunction = format!("((({atom}|{group})({quantifier})?|{assertion}|{look}|\\|)*)");
+    }
+    disjunction
 }
 
 #[cfg(test)]
@@ -203,14 +287,31 @@ mod tests {
         check(
             "email",
             &["joe.bloggs@example.com", "\"joe bloggs\"@example.com", "te~st@example.com", "a@[127.0.0.1]"],
-            &[".a@b", "a..b@c", "a", "a@"],
+            &[".a@b", "a..b@c", "a", "a@", &format!("{}@b", "a".repeat(65))],
         );
+        check("email", &[&format!("{}@b", "a".repeat(64)), "\"a@b\"@c"], &[&format!("\"{}@\"@b", "a".repeat(62))]);
         check(
             "uri",
             &["http://foo.bar/?baz=qux#quux", "urn:oasis:names", "http://[::1]:80/", "mailto:a@b.c"],
             &["//foo.bar", "/abc", "http:// x", "a b", "http://a/%zz"],
         );
         check("uri-reference", &["/abc", "//foo.bar/?baz", "abc", "#frag", ""], &["\\\\WINDOWS", "#fr\\ag", ":a"]);
+        check(
+            "iri",
+            &["http://ƒøø.ßår/?∂éœ=πîx#πîüx", "http://a/?\u{E000}"],
+            &["/abc", "http://2001:0db8:85a3::7334]", "http://a/\u{E000}", "\u{A0}:a"],
+        );
+        check("iri-reference", &["//ƒøø.ßår/", "âππ", ""], &["\\\\WINDOWS", "#ƒräg\\mênt"]);
+        check(
+            "uri-template",
+            &["http://example.com/dictionary/{term:1}/{term}", "{?x,y,empty}", "{/list*}", "", "{%41.b}"],
+            &["http://example.com/dictionary/{term:1}/{term", "{}", "{a..b}", "{x:0}", "a b", "}"],
+        );
+        check(
+            "regex",
+            &["([abc])+\\s+$", "^(?:a|b{2,10}?)*[^a-z0-9_-]\\p{L}$", "\\u00e9|é", "(a(b(c)))", "", "(?=a)b", "a{1,5}"],
+            &["^(abc]", "a**", "[z-a]", "\\a", "(?P<x>a)", "a{2,1}", "a{", ")", "\\", "(?i)a", "^*", "\\1", "\\Z"],
+        );
         check("json-pointer", &["/foo/bar~0/baz~1/%a", "", "//"], &["/foo/bar~", "/~2", "foo"]);
         check("relative-json-pointer", &["1", "0/foo", "2#"], &["/foo", "-1/foo", "01", "0##"]);
     }

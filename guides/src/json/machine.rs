@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// Differences between counts beyond this look alike to a mask: no token is so long.
 const FAR: u32 = 4096;
 
+/// The most white space in one place under [`Whitespace::Any`], in bytes: a line break and eight levels of indentation by four.
+const MOST_BLANKS: u8 = 33;
+
 #[derive(Debug)]
 pub(crate) struct JsonMachine {
     schemas: Vec<Schema>,
@@ -28,7 +31,8 @@ pub(crate) struct JsonMachine {
     arrays: Vec<Array>,
     root: SchemaId,
     bytes: usize,
-    spaces: bool,
+    /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
+    most_blanks: u8,
     /// Whether named properties come in any order.
     any_order: bool,
 }
@@ -42,7 +46,11 @@ impl JsonMachine {
             objects,
             arrays,
             root,
-            spaces: options.whitespace == Whitespace::Optional,
+            most_blanks: match options.whitespace {
+                Whitespace::Compact => 0,
+                Whitespace::Optional => 1,
+                Whitespace::Any => MOST_BLANKS,
+            },
             any_order: options.order == Order::Any,
         }
     }
@@ -291,7 +299,7 @@ impl JsonMachine {
             seen.insert(place, Box::from(&**text));
             level.seen = Some(Arc::new(seen));
         }
-        Some(JsonState { level, at: At::Colon { pending, space: false } })
+        Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
     }
 
     // Values ---------------------------------------------------------------------------------------------------------
@@ -395,7 +403,7 @@ impl JsonMachine {
             distinct = Some(Arc::new(Distinct::new(depth, distinct)));
         }
         let level = Level { kind, count: 0, seen: None, parent: Some(Arc::new(parent)), depth, distinct };
-        Some(JsonState { level, at: At::Open { items, space: false } })
+        Some(JsonState { level, at: At::Open { items, blanks: 0 } })
     }
 
     /// Closes the innermost container in those alternatives that allow it.
@@ -438,7 +446,7 @@ impl JsonMachine {
                 items.push(choice.next.clone());
             }
         }
-        Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, space: false } })
+        Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, blanks: 0 } })
     }
 
     fn step_reader(&self, schema: &Schema, reader: Reader, byte: u8) -> Option<Reader> {
@@ -538,11 +546,11 @@ impl JsonMachine {
                     let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
                     (rest != NEVER).then(|| item.clone())
                 })?;
-                Some(JsonState { level: level.clone(), at: At::Comma { items, space: false } })
+                Some(JsonState { level: level.clone(), at: At::Comma { items, blanks: 0 } })
             }
             (LevelKind::Array, b',') => {
                 let pending = self.array_choices(level, items)?;
-                Some(JsonState { level: level.clone(), at: At::Value { pending, space: false } })
+                Some(JsonState { level: level.clone(), at: At::Value { pending, blanks: 0 } })
             }
             _ => None,
         }
@@ -860,13 +868,27 @@ impl JsonMachine {
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let here = |at: At| Some(JsonState { level: level.clone(), at });
-        let blank = byte == b' ' && self.spaces;
+        if byte == b' ' || self.most_blanks > 1 && matches!(byte, b'\n' | b'\t' | b'\r') {
+            let blank = |blanks: u8| (blanks < self.most_blanks).then_some(blanks + 1);
+            match &state.at {
+                At::Value { pending, blanks } => {
+                    return here(At::Value { pending: pending.clone(), blanks: blank(*blanks)? });
+                }
+                At::Colon { pending, blanks } => {
+                    return here(At::Colon { pending: pending.clone(), blanks: blank(*blanks)? });
+                }
+                At::Open { items, blanks } => return here(At::Open { items: items.clone(), blanks: blank(*blanks)? }),
+                At::Comma { items, blanks } => {
+                    return here(At::Comma { items: items.clone(), blanks: blank(*blanks)? });
+                }
+                At::After { items, blanks } => {
+                    return here(At::After { items: items.clone(), blanks: blank(*blanks)? });
+                }
+                // Numbers may end here; strings and keys have spaces of their own.
+                At::Scalar { .. } | At::Key { .. } | At::End => {}
+            }
+        }
         match &state.at {
-            At::Value { pending, space: false } if blank => here(At::Value { pending: pending.clone(), space: true }),
-            At::Open { items, space: false } if blank => here(At::Open { items: items.clone(), space: true }),
-            At::Comma { items, space: false } if blank => here(At::Comma { items: items.clone(), space: true }),
-            At::Colon { pending, space: false } if blank => here(At::Colon { pending: pending.clone(), space: true }),
-            At::After { items, space: false } if blank => here(At::After { items: items.clone(), space: true }),
             At::Value { pending, .. } => self.step_value(level, pending, byte),
             At::Scalar { pending, machines } => self.step_scalar(state, pending, machines, byte),
             At::Open { items, .. } => match (level.kind, byte) {
@@ -878,7 +900,7 @@ impl JsonMachine {
             At::Comma { items, .. } if byte == b'"' => here(self.keys(level, items)?),
             At::Comma { .. } => None,
             At::Key { keys, text } => self.step_key(state, keys, text, byte),
-            At::Colon { pending, .. } if byte == b':' => here(At::Value { pending: pending.clone(), space: false }),
+            At::Colon { pending, .. } if byte == b':' => here(At::Value { pending: pending.clone(), blanks: 0 }),
             At::Colon { .. } => None,
             At::After { items, .. } => self.step_after(level, items, byte),
             At::End => None,
@@ -929,7 +951,7 @@ impl Automaton for JsonMachine {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
         // A root value returns to nothing.
         let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
-        JsonState { level, at: At::Value { pending, space: true } }
+        JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
     }
 
     fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
@@ -960,18 +982,18 @@ impl Automaton for JsonMachine {
         let mut print = Fingerprint::new();
         let level = &state.level;
         match &state.at {
-            At::Value { pending, space } | At::Colon { pending, space } => {
+            At::Value { pending, blanks } | At::Colon { pending, blanks } => {
                 self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
-                print.add((matches!(state.at, At::Colon { .. }), *space, pending.as_slice()));
+                print.add((matches!(state.at, At::Colon { .. }), *blanks, pending.as_slice()));
             }
-            At::Open { items, space } | At::Comma { items, space } | At::After { items, space } => {
+            At::Open { items, blanks } | At::Comma { items, blanks } | At::After { items, blanks } => {
                 self.print_level(level, items.iter(), &mut print);
                 let place = match &state.at {
                     At::Open { .. } => 2u8,
                     At::Comma { .. } => 3,
                     _ => 4,
                 };
-                print.add((place, *space, items.as_slice()));
+                print.add((place, *blanks, items.as_slice()));
             }
             At::Scalar { pending, machines } => {
                 self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);

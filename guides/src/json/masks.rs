@@ -239,7 +239,7 @@ impl JsonMachine {
         let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
         seen.push(UNKNOWN_KEY.into());
         let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
-        Some(JsonState { level, at: At::Colon { pending, space: false } })
+        Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
     }
 }
 

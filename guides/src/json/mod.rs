@@ -15,6 +15,7 @@ mod masks;
 mod node;
 mod numbers;
 mod object;
+mod references;
 mod schema;
 mod shape;
 mod share;
@@ -29,7 +30,7 @@ use machine::JsonMachine;
 /// The automaton of the JSON texts that are valid under a schema.
 pub(crate) fn compile(schema: &str, options: &Options, limits: &Limits) -> Result<JsonMachine, CompileError> {
     let value = text::parse(schema, limits.depth)?;
-    let mut graph = schema::read(&value, limits)?;
+    let mut graph = schema::read(&value, limits, options.formats)?;
     share::share(&mut graph);
     Ok(JsonMachine::new(analysis::analyse(&graph, limits)?, options))
 }

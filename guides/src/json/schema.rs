@@ -4,19 +4,21 @@ use super::decimal::Decimal;
 use super::formats;
 use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use super::numbers::NumberAtom;
+use super::references::{References, Resource, Scope, Unresolved, escape, lookup};
 use super::text::Value;
 use crate::automaton::dfa::DfaLimits;
-use crate::compiler::{Limits, too_big};
+use crate::compiler::{Formats, Limits, too_big};
 use crate::error::{CompileError, Place};
 use crate::regex::{self, Dialect, RegexError};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Reads the schema.
-pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError> {
+pub(crate) fn read(root: &Value, limits: &Limits, formats: Formats) -> Result<Graph, CompileError> {
     let mut reader = Reader {
         root,
         limits,
+        formats,
         graph: Graph {
             nodes: vec![Node::All(Vec::new())],
             pointers: vec!["".into()],
@@ -24,16 +26,18 @@ pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError>
             patterns: Vec::new(),
             either: HashMap::new(),
         },
+        references: References::collect(root),
+        resource: 0,
+        scope: 0,
         known: HashMap::new(),
         waiting: VecDeque::new(),
         patterns: HashMap::new(),
-        old: is_old(root),
         evaluates: mentions_unevaluated(root),
     };
-    reader.refuse_other_documents(root, "")?;
-    reader.graph.root = reader.node_at("");
-    while let Some((pointer, id)) = reader.waiting.pop_front() {
+    reader.graph.root = reader.node_at("")?;
+    while let Some(Waiting { pointer, id, resource, scope }) = reader.waiting.pop_front() {
         let value = lookup(reader.root, &pointer).ok_or_else(|| reader.error(&pointer, "nothing is there"))?;
+        (reader.resource, reader.scope) = (resource, scope);
         reader.read_into(id, value, &pointer)?;
     }
     reader.refuse_loops()?;
@@ -44,18 +48,29 @@ pub(crate) fn read(root: &Value, limits: &Limits) -> Result<Graph, CompileError>
 struct Reader<'a> {
     root: &'a Value,
     limits: &'a Limits,
+    formats: Formats,
     graph: Graph,
-    /// Schemas by their JSON pointer.
-    known: HashMap<String, NodeId>,
-    /// Schemas that were referred to, to be read when what refers to them is done: recursion would go as deep as a
-    /// chain of references is long.
-    waiting: VecDeque<(String, NodeId)>,
+    references: References,
+    /// The resource that is being read.
+    resource: Resource,
+    /// The dynamic scope in which it is.
+    scope: Scope,
+    /// Schemas by their dynamic scope and JSON pointer.
+    known: HashMap<(Scope, String), NodeId>,
+    waiting: VecDeque<Waiting>,
     /// Index of each pattern or format in the graph, by its name.
     patterns: HashMap<(bool, String), u32>,
-    /// Whether the schema says it is of a draft in which `$ref` hides its siblings (7 and before).
-    old: bool,
     /// Whether it matters which entries a condition has looked at.
     evaluates: bool,
+}
+
+/// A schema that was referred to, to be read when what refers to it is done: recursion would go as deep as a chain of
+/// references is long.
+struct Waiting {
+    pointer: String,
+    id: NodeId,
+    resource: Resource,
+    scope: Scope,
 }
 
 /// Keywords that say nothing about which values are valid.
@@ -78,17 +93,10 @@ const ANNOTATIONS: &[&str] = &[
     "$id",
     "id",
     "$anchor",
+    "$dynamicAnchor",
+    "$recursiveAnchor",
     "$vocabulary",
 ];
-
-fn is_old(root: &Value) -> bool {
-    match root.get("$schema") {
-        Some(Value::String(uri)) => {
-            ["draft-03", "draft-04", "draft-06", "draft-07"].iter().any(|draft| uri.contains(draft))
-        }
-        _ => false,
-    }
-}
 
 fn mentions_unevaluated(root: &Value) -> bool {
     let mut open = vec![root];
@@ -109,41 +117,6 @@ fn mentions_unevaluated(root: &Value) -> bool {
     false
 }
 
-/// Writes a key as a part of a JSON pointer (RFC 6901).
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// The value that a JSON pointer names.
-fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
-    if pointer.is_empty() {
-        return Some(root);
-    }
-    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        match value {
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-            value => value.get(&part),
-        }
-    })
-}
-
-/// Undoes `%41` in the fragment of a URI.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let (high, low) = (rest.next()? as char, rest.next()? as char);
-                (high.to_digit(16)? * 16 + low.to_digit(16)?) as u8
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
 impl Reader<'_> {
     fn error(&self, pointer: &str, reason: impl Into<String>) -> CompileError {
         CompileError::Syntax { at: Place::Pointer(pointer.to_owned()), reason: reason.into() }
@@ -157,15 +130,23 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether the schema that is being read is of a draft in which `$ref` hides its siblings.
+    fn old(&self) -> bool {
+        self.references.is_old(self.resource)
+    }
+
     /// The node of the schema at `pointer`, which is read later.
-    fn node_at(&mut self, pointer: &str) -> NodeId {
-        if let Some(&id) = self.known.get(pointer) {
-            return id;
+    fn node_at(&mut self, pointer: &str) -> Result<NodeId, CompileError> {
+        let resource = self.references.resource_of(pointer);
+        let scope = self.references.enter(self.scope, resource)?;
+        let key = (scope, pointer.to_owned());
+        if let Some(&id) = self.known.get(&key) {
+            return Ok(id);
         }
         let id = self.add(Node::All(Vec::new()), pointer);
-        self.known.insert(pointer.to_owned(), id);
-        self.waiting.push_back((pointer.to_owned(), id));
-        id
+        self.known.insert(key, id);
+        self.waiting.push_back(Waiting { pointer: pointer.to_owned(), id, resource, scope });
+        Ok(id)
     }
 
     fn add(&mut self, node: Node, pointer: &str) -> NodeId {
@@ -180,12 +161,21 @@ impl Reader<'_> {
 
     /// Reads a schema in place; what it contains is read right away, what it refers to later.
     fn schema(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
-        if let Some(&id) = self.known.get(pointer) {
-            return Ok(id);
+        let around = (self.resource, self.scope);
+        if let Some(resource) = self.references.resource_at(pointer) {
+            (self.resource, self.scope) = (resource, self.references.enter(self.scope, resource)?);
         }
-        let id = self.add(Node::All(Vec::new()), pointer);
-        self.known.insert(pointer.to_owned(), id);
-        self.read_into(id, value, pointer)?;
+        let key = (self.scope, pointer.to_owned());
+        let id = match self.known.get(&key) {
+            Some(&id) => id,
+            None => {
+                let id = self.add(Node::All(Vec::new()), pointer);
+                self.known.insert(key, id);
+                self.read_into(id, value, pointer)?;
+                id
+            }
+        };
+        (self.resource, self.scope) = around;
         Ok(id)
     }
 
@@ -213,8 +203,8 @@ impl Reader<'_> {
 
     fn conditions(&mut self, schema: &Value, members: &[(String, Value)], pointer: &str) -> Result<Node, CompileError> {
         let mut all = Vec::new();
-        if let (true, Some(reference)) = (self.old, schema.get("$ref")) {
-            return Ok(Node::All(vec![self.reference(reference, pointer)?]));
+        if let (true, Some(reference)) = (self.old(), schema.get("$ref")) {
+            return Ok(Node::All(vec![self.reference("$ref", reference, pointer)?]));
         }
         for (keyword, value) in members.iter() {
             let at = format!("{pointer}/{}", escape(keyword));
@@ -227,8 +217,9 @@ impl Reader<'_> {
 
     /// The conditions of a schema, with what is asked of the entries that none of them looks at.
     fn with_unevaluated(&mut self, inner: Node, schema: &Value, pointer: &str) -> Result<Node, CompileError> {
+        let old = self.old();
         let mut rest = |name: &str| {
-            let value = schema.get(name).filter(|_| !self.old);
+            let value = schema.get(name).filter(|_| !old);
             value.map(|value| self.schema(value, &format!("{pointer}/{name}"))).transpose()
         };
         let (properties, items) = (rest("unevaluatedProperties")?, rest("unevaluatedItems")?);
@@ -248,7 +239,10 @@ impl Reader<'_> {
         at: &str,
     ) -> Result<Option<NodeId>, CompileError> {
         let node = match keyword {
-            "$ref" => return self.reference(value, pointer).map(Some),
+            "$ref" => return self.reference(keyword, value, pointer).map(Some),
+            // Draft 7 and before know nothing of these two.
+            "$dynamicRef" | "$recursiveRef" if self.old() => return Ok(None),
+            "$dynamicRef" | "$recursiveRef" => return self.reference(keyword, value, pointer).map(Some),
             "type" => return self.kinds(value, at).map(Some),
             "enum" => match value {
                 Value::Array(values) => return self.equal_to_one(values, at).map(Some),
@@ -290,6 +284,7 @@ impl Reader<'_> {
                 _ => return Err(self.error(at, "expected a regex as a string")),
             },
             "format" => match value {
+                Value::String(_) if self.formats == Formats::Annotate => return Ok(None),
                 Value::String(name) => match self.format(name, at)? {
                     Some(pattern) => match formats::longest(name) {
                         None => Node::Pattern(pattern),
@@ -335,7 +330,7 @@ impl Reader<'_> {
             "contains" => {
                 let node = self.schema(value, at)?;
                 // The drafts before 2019-09 have no counts.
-                let bound = |reader: &Self, name: &str, none: u32| match schema.get(name).filter(|_| !reader.old) {
+                let bound = |reader: &Self, name: &str, none: u32| match schema.get(name).filter(|_| !reader.old()) {
                     Some(value) => reader.count(value, &format!("{pointer}/{name}")),
                     None => Ok(none),
                 };
@@ -344,16 +339,6 @@ impl Reader<'_> {
             "minContains" | "maxContains" => return Ok(None),
             // Read together with the whole schema that they stand in.
             "unevaluatedItems" | "unevaluatedProperties" => return Ok(None),
-            "$dynamicRef" | "$recursiveRef" => {
-                if self.old {
-                    return Ok(None);
-                }
-                return Err(self.unsupported(
-                    pointer,
-                    keyword,
-                    "not enforced; leave it out and check the answer yourself",
-                ));
-            }
             keyword if ANNOTATIONS.contains(&keyword) => return Ok(None),
             // Keywords that no draft defines constrain nothing, as the specification says.
             _ => return Ok(None),
@@ -629,55 +614,27 @@ impl Reader<'_> {
         }
     }
 
-    fn reference(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
-        let Value::String(uri) = value else {
-            return Err(self.error(&format!("{pointer}/$ref"), "expected a reference as a string"));
+    fn reference(&mut self, keyword: &str, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
+        let Value::String(reference) = value else {
+            return Err(self.error(&format!("{pointer}/{keyword}"), "expected a reference as a string"));
         };
-        let elsewhere = "only references within the schema are followed (#, #/...); put what it refers to into $defs";
-        let document = uri.split('#').next().unwrap_or_default();
-        let root_id = ["$id", "id"].iter().find_map(|key| match self.root.get(key) {
-            Some(Value::String(id)) => Some(id.trim_end_matches('#')),
-            _ => None,
-        });
-        if !document.is_empty() && Some(document) != root_id {
-            return Err(self.unsupported(pointer, "$ref", elsewhere));
-        }
-        let fragment = percent_decode(uri.split_once('#').map_or("", |(_, fragment)| fragment))
-            .ok_or_else(|| self.error(pointer, format!("{uri:?} is no reference")))?;
-        if !fragment.is_empty() && !fragment.starts_with('/') {
-            return self.anchor(&fragment, pointer);
-        }
-        if lookup(self.root, &fragment).is_none() {
-            return Err(self.error(pointer, format!("$ref: the schema has nothing at {uri:?}")));
-        }
-        Ok(self.node_at(&canonical(&fragment)))
-    }
-
-    fn anchor(&mut self, name: &str, pointer: &str) -> Result<NodeId, CompileError> {
-        let mut found = Vec::new();
-        find_anchor(self.root, "", name, &mut found);
-        match found.as_slice() {
-            [] => Err(self.error(pointer, format!("$ref: no schema here has the anchor {name:?}"))),
-            [target] => Ok(self.node_at(&target.clone())),
-            _ => Err(self.unsupported(pointer, "$ref", "more than one schema has this anchor; use #/... instead")),
-        }
-    }
-
-    /// A schema with an `$id` of its own inside another changes what references mean there.
-    fn refuse_other_documents(&self, value: &Value, pointer: &str) -> Result<(), CompileError> {
-        let mut open = vec![(value, pointer.to_owned())];
-        while let Some((value, pointer)) = open.pop() {
-            if !pointer.is_empty() {
-                for key in ["$id", "id"] {
-                    let inner = matches!(value.get(key), Some(Value::String(id)) if !id.starts_with('#'));
-                    if inner && (key == "$id" || self.old) && has_reference(value) {
-                        return Err(self.unsupported(&pointer, key, "a schema inside the schema with an id of its own and references; put it into $defs without id"));
-                    }
-                }
+        let target = match self.references.resolve(self.resource, reference) {
+            Ok(target) => target,
+            Err(Unresolved::Wrong(reason)) => return Err(self.error(pointer, format!("{keyword}: {reason}"))),
+            Err(Unresolved::Elsewhere(uri)) => {
+                let reason = format!(
+                    "refers to {uri}, which is not part of this schema, and other documents are not fetched; put it into \
+                     $defs, with \"$id\": {uri:?}"
+                );
+                return Err(self.unsupported(pointer, keyword, &reason));
             }
-            for_each_schema(value, |part, inner| open.push((inner, format!("{pointer}{part}"))));
+        };
+        let place = if keyword == "$ref" { &target.pointer } else { self.references.outermost(&target, self.scope) };
+        if lookup(self.root, place).is_none() {
+            return Err(self.error(pointer, format!("{keyword}: the schema has nothing at {reference:?}")));
         }
-        Ok(())
+        let place = place.to_owned();
+        self.node_at(&place)
     }
 
     /// Adds the nodes that `unevaluatedItems` comes to beside each set of `contains` that may have looked at entries.
@@ -761,73 +718,4 @@ impl Reader<'_> {
 
 fn is_true(value: Option<&Value>) -> bool {
     matches!(value, Some(Value::Bool(true)))
-}
-
-/// A pointer as this module writes it, so that one schema has one pointer.
-fn canonical(pointer: &str) -> String {
-    pointer.split('/').map(|part| escape(&part.replace("~1", "/").replace("~0", "~"))).collect::<Vec<_>>().join("/")
-}
-
-/// Calls `visit` with the schemas directly inside a schema and their pointers relative to it.
-fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(String, &'a Value)) {
-    let Value::Object(members) = schema else { return };
-    for (keyword, value) in members.iter() {
-        match (keyword.as_str(), value) {
-            (
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies",
-                Value::Object(inner),
-            ) => {
-                for (name, value) in inner.iter() {
-                    visit(format!("/{keyword}/{}", escape(name)), value);
-                }
-            }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(inner)) => {
-                for (i, value) in inner.iter().enumerate() {
-                    visit(format!("/{keyword}/{i}"), value);
-                }
-            }
-            (
-                "items"
-                | "additionalItems"
-                | "contains"
-                | "additionalProperties"
-                | "propertyNames"
-                | "not"
-                | "if"
-                | "then"
-                | "else"
-                | "unevaluatedItems"
-                | "unevaluatedProperties"
-                | "contentSchema",
-                Value::Object(_),
-            ) => visit(format!("/{keyword}"), value),
-            _ => {}
-        }
-    }
-}
-
-fn has_reference(schema: &Value) -> bool {
-    let mut open = vec![schema];
-    while let Some(value) = open.pop() {
-        if value.get("$ref").is_some() || value.get("$dynamicRef").is_some() {
-            return true;
-        }
-        for_each_schema(value, |_, inner| open.push(inner));
-    }
-    false
-}
-
-fn find_anchor(root: &Value, pointer: &str, name: &str, found: &mut Vec<String>) {
-    let mut open = vec![(root, pointer.to_owned())];
-    while let Some((value, pointer)) = open.pop() {
-        let is = |key: &str, text: &str| matches!(value.get(key), Some(Value::String(other)) if other == text);
-        if is("$anchor", name)
-            || is("$dynamicAnchor", name)
-            || is("$id", &format!("#{name}"))
-            || is("id", &format!("#{name}"))
-        {
-            found.push(pointer.clone());
-        }
-        for_each_schema(value, |part, inner| open.push((inner, format!("{pointer}{part}"))));
-    }
 }

@@ -102,23 +102,23 @@ impl Item {
     }
 }
 
-/// The place within the innermost container. `space` says that the white space allowed here has been used.
+/// The place within the innermost container. `blanks` counts the white space that was written here.
 #[derive(Debug, Clone)]
 pub(crate) enum At {
     /// A value begins.
-    Value { pending: Few<Choice>, space: bool },
+    Value { pending: Few<Choice>, blanks: u8 },
     /// Within a string, number or word.
     Scalar { pending: Few<Choice>, machines: Few<Scalar> },
     /// After the opening brace or bracket.
-    Open { items: Few<Item>, space: bool },
+    Open { items: Few<Item>, blanks: u8 },
     /// After a comma in an object.
-    Comma { items: Few<Item>, space: bool },
+    Comma { items: Few<Item>, blanks: u8 },
     /// Within a key.
     Key { keys: Few<Key>, text: Arc<[u8]> },
     /// After a key.
-    Colon { pending: Few<Choice>, space: bool },
+    Colon { pending: Few<Choice>, blanks: u8 },
     /// After an entry.
-    After { items: Few<Item>, space: bool },
+    After { items: Few<Item>, blanks: u8 },
     /// After the outermost value.
     End,
 }

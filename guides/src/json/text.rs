@@ -92,7 +92,7 @@ pub(crate) fn write_string(text: &str) -> String {
 
 /// Parses one JSON value that is the whole text.
 pub(crate) fn parse(text: &str, depth: usize) -> Result<Value, CompileError> {
-    let mut parser = Parser { text: text.as_bytes(), source: text, at: 0, depth };
+    let mut parser = Parser { text: text.as_bytes(), source: text, at: 0, depth, most: depth };
     parser.space();
     let value = parser.value()?;
     parser.space();
@@ -108,6 +108,8 @@ struct Parser<'a> {
     at: usize,
     /// Levels of nesting that are left.
     depth: usize,
+    /// Levels that there were.
+    most: usize,
 }
 
 impl Parser<'_> {
@@ -153,7 +155,7 @@ impl Parser<'_> {
             return Err(CompileError::TooBig {
                 at: Place::Text(self.at),
                 limit: "levels of nesting",
-                allowed: 0,
+                allowed: self.most as u64,
                 remedy: "use $defs and $ref instead of nesting".into(),
             });
         }

@@ -1,6 +1,6 @@
 //! What every output must match: `schema`, `regex` and vLLM's `structured_outputs`.
 
-use jig_guides::{Options, Source, Whitespace};
+use jig_guides::{Formats, Options, Order, Source, Whitespace};
 
 use super::body::Field;
 use super::{Invalid, names};
@@ -101,6 +101,66 @@ impl Constraint {
             )),
         }
     }
+}
+
+/// How guides are made, beside what they must match: the fields of a request that say so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choices {
+    options: Options,
+    /// The fields that were given.
+    given: Vec<&'static str>,
+}
+
+impl Choices {
+    pub(super) fn whitespace(&mut self, field: &Field<'_>) -> Result<(), Invalid> {
+        let known = [("optional", Whitespace::Optional), ("compact", Whitespace::Compact), ("any", Whitespace::Any)];
+        self.options.whitespace = one_of(field, &known)?;
+        self.given.push("whitespace");
+        Ok(())
+    }
+
+    pub(super) fn property_order(&mut self, field: &Field<'_>) -> Result<(), Invalid> {
+        self.options.order = one_of(field, &[("schema", Order::Schema), ("any", Order::Any)])?;
+        self.given.push("property_order");
+        Ok(())
+    }
+
+    pub(super) fn formats(&mut self, field: &Field<'_>) -> Result<(), Invalid> {
+        self.options.formats = one_of(field, &[("assert", Formats::Assert), ("annotate", Formats::Annotate)])?;
+        self.given.push("formats");
+        Ok(())
+    }
+
+    /// Has a constraint made so.
+    ///
+    /// # Errors
+    /// Where a field was given and there is no JSON that it could be about.
+    pub(super) fn apply(self, constraint: &mut Option<Constraint>) -> Result<(), Invalid> {
+        let Some(field) = self.given.first() else { return Ok(()) };
+        match constraint {
+            Some(constraint) if matches!(constraint.source, Source::JsonSchema(_) | Source::JsonObject) => {
+                let compact = constraint.options.whitespace == Whitespace::Compact;
+                if compact && self.given.contains(&"whitespace") && self.options.whitespace != Whitespace::Compact {
+                    let rest = "says otherwise than `structured_outputs.disable_any_whitespace`; give one of the two";
+                    return Err(Invalid::value("whitespace", rest));
+                }
+                constraint.options = self.options;
+                if compact {
+                    constraint.options.whitespace = Whitespace::Compact;
+                }
+                Ok(())
+            }
+            _ => Err(Invalid::value(field, "is about JSON, and no schema is given; leave it out, or give `schema`")),
+        }
+    }
+}
+
+/// The value of a name.
+fn one_of<T: Copy>(field: &Field<'_>, known: &[(&str, T)]) -> Result<T, Invalid> {
+    let names = known.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ");
+    let text = field.string().map_err(|_| field.must_be(&names))?;
+    let found = known.iter().find(|(name, _)| *name == text);
+    found.map(|(_, value)| *value).ok_or_else(|| field.must_be(&names))
 }
 
 /// The JSON text of a schema: the value as the client spelled it, or the text that it holds as a string.

@@ -3,6 +3,7 @@
 use jig_plugin_api::SamplingParams;
 
 use super::body::{self, Field};
+use super::constraint::Choices;
 use super::{
     Constraint, DEFAULT_MAX_TOKENS, GenerationParams, Invalid, MAX_LOGPROBS, MAX_N, MIN_TEMPERATURE, names, unsupported,
 };
@@ -51,6 +52,7 @@ struct Draft {
     schema: Option<Constraint>,
     regex: Option<Constraint>,
     structured_outputs: Option<Constraint>,
+    choices: Choices,
     stream: bool,
     /// `Some(None)`: `null` was sent, which asks for no limit.
     max_tokens: Option<Option<u32>>,
@@ -79,6 +81,9 @@ impl Draft {
             "schema" => self.schema = Some(Constraint::schema(field)?),
             "regex" => self.regex = Some(Constraint::regex(field)?),
             "structured_outputs" => self.structured_outputs = Constraint::structured_outputs(field)?,
+            "whitespace" => self.choices.whitespace(field)?,
+            "property_order" => self.choices.property_order(field)?,
+            "formats" => self.choices.formats(field)?,
             "stream" => self.stream = field.boolean()?,
             "n" => params.n = field.integer(1..=i128::from(MAX_N), "an integer from 1 to 16384")? as u32,
             "temperature" => sampling.temperature = temperature(field)?,
@@ -136,7 +141,8 @@ impl Draft {
             let rest = format_args!("is given together with `{}`; give one of the two", other.param);
             return Err(Invalid::value("structured_outputs", rest));
         }
-        let constraint = self.schema.or(self.regex).or(self.structured_outputs);
+        let mut constraint = self.schema.or(self.regex).or(self.structured_outputs);
+        self.choices.apply(&mut constraint)?;
         let mut params = self.params;
         // A guide ends the text by itself.
         let default = if constraint.is_some() { None } else { Some(DEFAULT_MAX_TOKENS) };

@@ -1,4 +1,4 @@
-use jig_guides::{Source, Whitespace};
+use jig_guides::{Formats, Order, Source, Whitespace};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -314,6 +314,31 @@ fn structured_outputs_name_one_source() {
     }
     let both = refused(json!({"structured_outputs": {"json": true}, "schema": true}));
     assert!(both.message.contains("together with `schema`"), "{both}");
+}
+
+#[test]
+fn how_json_is_written_is_a_choice_of_the_request() {
+    let options = |body: Value| with(body).unwrap().constraint.unwrap().options;
+    let chosen = options(json!({"schema": true, "whitespace": "any", "property_order": "any", "formats": "annotate"}));
+    assert_eq!((chosen.whitespace, chosen.order, chosen.formats), (Whitespace::Any, Order::Any, Formats::Annotate));
+    let outputs = json!({"json": true, "disable_any_whitespace": true});
+    let chosen = options(json!({"structured_outputs": outputs, "property_order": "any"}));
+    assert_eq!((chosen.whitespace, chosen.order), (Whitespace::Compact, Order::Any));
+    for (wrong, param, says) in [
+        (
+            json!({"schema": true, "whitespace": "none"}),
+            "whitespace",
+            r#"must be "optional" or "compact" or "any", not "none""#,
+        ),
+        (json!({"schema": true, "whitespace": true}), "whitespace", r#"must be "optional""#),
+        (json!({"regex": "a", "whitespace": "any"}), "whitespace", "no schema is given"),
+        (json!({"formats": "assert"}), "formats", "no schema is given"),
+        (json!({"structured_outputs": outputs, "whitespace": "any"}), "whitespace", "disable_any_whitespace"),
+    ] {
+        let error = refused(wrong);
+        assert_eq!(error.param.as_deref(), Some(param), "{error}");
+        assert!(error.message.contains(says), "{error}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jig_guides::{CompileError, Compiler, Limits, Options, Order, Source};
+use jig_guides::{CompileError, Compiler, Formats, Limits, Options, Order, Source};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -78,7 +78,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
             ("optional/format", dir.join("optional/format")),
         ] {
             if dir.is_dir() {
-                run_part(&compiler, &options, &format!("{draft} {part}"), &dir, args.verbose)?;
+                // Of the required part a format is an annotation; the tests that it is enforced lie apart.
+                options.formats = if part == "required" { Formats::Annotate } else { Formats::Assert };
+                run_part(&compiler, &options, &draft, &format!("{draft} {part}"), &dir, args.verbose)?;
             }
         }
     }
@@ -86,12 +88,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 /// Runs the files of one directory, one for each keyword.
-fn run_part(compiler: &Compiler, options: &Options, name: &str, dir: &Path, verbose: bool) -> Outcome {
+fn run_part(compiler: &Compiler, options: &Options, draft: &str, name: &str, dir: &Path, verbose: bool) -> Outcome {
     let mut scores = BTreeMap::new();
     let mut total = Score::default();
     for file in names(dir, |path| path.extension().is_some_and(|extension| extension == "json"))? {
         let path = dir.join(&file);
-        let score = run_file(compiler, options, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let score =
+            run_file(compiler, options, draft, &path).map_err(|error| format!("{}: {error}", path.display()))?;
         total.add(&score);
         scores.insert(file.trim_end_matches(".json").to_owned(), score);
     }
@@ -112,11 +115,11 @@ fn run_part(compiler: &Compiler, options: &Options, name: &str, dir: &Path, verb
     Ok(())
 }
 
-fn run_file(compiler: &Compiler, options: &Options, path: &Path) -> Outcome<Score> {
+fn run_file(compiler: &Compiler, options: &Options, draft: &str, path: &Path) -> Outcome<Score> {
     let groups: Vec<Group> = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let mut score = Score::default();
     for group in groups {
-        let source = Source::JsonSchema(group.schema.get().to_owned());
+        let source = Source::JsonSchema(of_draft(group.schema.get(), draft));
         let guide = match compiler.compile(&source, options) {
             Ok(guide) => Some(guide),
             Err(CompileError::Unsatisfiable { .. }) => None,
@@ -147,6 +150,23 @@ fn run_file(compiler: &Compiler, options: &Options, path: &Path) -> Outcome<Scor
         }
     }
     Ok(score)
+}
+
+/// A schema that says which draft it is of. In the files of the older drafts most leave it to the directory.
+fn of_draft(schema: &str, draft: &str) -> String {
+    let uri = match draft {
+        "draft4" => "http://json-schema.org/draft-04/schema#",
+        "draft6" => "http://json-schema.org/draft-06/schema#",
+        "draft7" => "http://json-schema.org/draft-07/schema#",
+        _ => return schema.to_owned(),
+    };
+    match schema.strip_prefix('{') {
+        Some(rest) if !schema.contains("\"$schema\"") => {
+            let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+            format!("{{\"$schema\": \"{uri}\"{comma}{rest}")
+        }
+        _ => schema.to_owned(),
+    }
 }
 
 /// The names in a directory that satisfy a condition, in order.

@@ -6,7 +6,7 @@ use crate::json::machine::JsonMachine;
 use crate::json::state::JsonState;
 use crate::mask::{Mask, TokenSet};
 use crate::vocabulary::Vocabulary;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.

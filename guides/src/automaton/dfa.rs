@@ -8,7 +8,7 @@ use regex_automata::{
     util::start,
 };
 use regex_syntax::hir::Hir;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Cost of a state from which nothing is accepted.
 pub(crate) const NEVER: u32 = u32::MAX;
@@ -258,7 +258,7 @@ impl Dfa {
 
     /// One byte for each pair of classes of the two automata.
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = foldhash::HashSet::default();
         (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()
     }
 

@@ -15,7 +15,8 @@ use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::{Limits, too_big};
 use crate::error::{CompileError, Place};
-use std::collections::{BTreeSet, HashMap};
+use foldhash::{HashMap, HashMapExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The result: all schemas that can be met, and the objects and arrays that they name.

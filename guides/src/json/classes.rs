@@ -9,7 +9,7 @@ use super::strings::{Decoder, Escapes, StringState, Strings};
 use crate::automaton::Automaton;
 use crate::mask::TokenSet;
 use crate::trie::Trie;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Below this number of tokens a list takes less than a set.

@@ -13,7 +13,8 @@ use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::too_big;
 use crate::error::CompileError;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What an object must have beside what is required by name: an entry with one of these keys, of which the term holds.

@@ -123,5 +123,5 @@ pub(crate) struct Graph {
     pub(crate) patterns: Vec<crate::automaton::dfa::Dfa>,
     /// Nodes of which one holds where one of several does: those that `unevaluatedItems` and the `contains` beside it come
     /// to, by the sorted list of these.
-    pub(crate) either: std::collections::HashMap<Vec<NodeId>, NodeId>,
+    pub(crate) either: foldhash::HashMap<Vec<NodeId>, NodeId>,
 }

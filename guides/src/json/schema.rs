@@ -10,7 +10,8 @@ use crate::automaton::dfa::DfaLimits;
 use crate::compiler::{Formats, Limits, too_big};
 use crate::error::{CompileError, Place};
 use crate::regex::{self, Dialect, RegexError};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use foldhash::{HashMap, HashMapExt};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Reads the schema.

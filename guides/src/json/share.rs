@@ -2,7 +2,7 @@
 //! wherever they stand, and what was worked out for one place serves all.
 
 use super::node::{Graph, Node, NodeId, Properties};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Redirects every reference to the first node of those that are equal. Nodes that contain themselves keep apart.
 pub(super) fn share(graph: &mut Graph) {

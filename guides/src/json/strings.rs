@@ -205,9 +205,12 @@ impl Characters {
 
 /// The states from which all continuations that are characters are accepted, `any` being the automaton of all strings.
 fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
-    let mut numbers = std::collections::HashMap::from([((dfa.start(), any.start()), 0usize)]);
+    // The number of each pair of states plus one; 0 for those not met.
+    let mut numbers = vec![0u32; dfa.len() * any.len()];
     let mut pairs = vec![(dfa.start(), any.start())];
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let place = |(state, all): (u32, u32)| state as usize * any.len() + all as usize;
+    numbers[place(pairs[0])] = 1;
     let mut done = 0;
     let bytes = any.class_bytes(dfa);
     while done < pairs.len() {
@@ -217,12 +220,13 @@ fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
             if next.1 == 0 {
                 continue;
             }
-            let number = *numbers.entry(next).or_insert_with(|| {
+            let number = &mut numbers[place(next)];
+            if *number == 0 {
                 pairs.push(next);
                 before.push(Vec::new());
-                pairs.len() - 1
-            });
-            before[number].push(done);
+                *number = pairs.len() as u32;
+            }
+            before[*number as usize - 1].push(done);
         }
         done += 1;
     }
@@ -511,7 +515,7 @@ mod tests {
         for strings in [strings("", 3, 9), strings("^[é😀\"\n]{2,}x", 0, u32::MAX), strings("^\u{1}$", 0, u32::MAX)]
         {
             let mut open = vec![strings.start()];
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = foldhash::HashSet::default();
             while let Some(state) = open.pop().filter(|_| seen.len() < 3000) {
                 let cost = strings.cost(&state);
                 let nexts: Vec<StringState> = (0..=255).filter_map(|byte| strings.step(&state, byte)).collect();

@@ -3,7 +3,7 @@
 use crate::automaton::dfa::{Dfa, DfaLimits, Regular};
 use crate::error::{CompileError, Place};
 use crate::guide::{Guide, Machine};
-use crate::json;
+use crate::json::{self, languages::Languages};
 use crate::regex::{self, Dialect, RegexError};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashMap;
@@ -102,7 +102,7 @@ impl Default for Limits {
             source_bytes: 4 << 20,
             depth: 256,
             mask_bytes: 32 << 20,
-            cache_bytes: 256 << 20,
+            cache_bytes: 128 << 20,
         }
     }
 }
@@ -112,6 +112,8 @@ impl Default for Limits {
 pub struct Compiler {
     vocabulary: Arc<Vocabulary>,
     limits: Limits,
+    /// Automata that schemas have in common.
+    languages: Languages,
     cache: Mutex<Cache>,
     clock: AtomicU64,
 }
@@ -123,6 +125,9 @@ struct Cache {
     /// Bytes of the entries, as they were when last looked at.
     bytes: usize,
 }
+
+/// Bytes of automata that are kept for further schemas.
+const LANGUAGE_BYTES: usize = 16 << 20;
 
 /// After so many compilations all entries are looked at again: guides grow with the masks that they remember.
 const LOOK_AGAIN: u64 = 64;
@@ -140,7 +145,8 @@ struct Entry {
 impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
-        Compiler { vocabulary, limits, cache: Mutex::default(), clock: AtomicU64::new(0) }
+        let languages = Languages::new(LANGUAGE_BYTES);
+        Compiler { vocabulary, limits, languages, cache: Mutex::default(), clock: AtomicU64::new(0) }
     }
 
     /// The vocabulary that guides are compiled for.
@@ -227,7 +233,7 @@ impl Compiler {
         if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
             return Err(CompileError::Vocabulary { byte });
         }
-        Ok(Machine::Json(json::compile(schema, options, &self.limits)?))
+        Ok(Machine::Json(json::compile(schema, options, &self.limits, &self.languages)?))
     }
 
     fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {

@@ -5,6 +5,7 @@ use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
+use super::languages::{Language, Languages, StringKey};
 use super::machine::FURTHER_AWAY;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
@@ -15,7 +16,7 @@ use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::{Limits, too_big};
 use crate::error::{CompileError, Place};
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -29,14 +30,16 @@ pub(crate) struct Analysis {
 }
 
 /// Works out everything that is reachable from the root of the graph.
-pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, CompileError> {
+pub(crate) fn analyse(graph: &Graph, limits: &Limits, languages: &Languages) -> Result<Analysis, CompileError> {
     let too_many = |_| too_big(Place::Source, "states", limits.states, "raise the limit");
     let any_characters = Characters::any().map_err(too_many)?;
     let any = any_characters.dfa.clone();
     let mut builder = Builder {
         graph,
         limits,
+        languages,
         work: 0,
+        counted: HashSet::default(),
         ids: HashMap::new(),
         conjunctions: Vec::new(),
         schemas: Vec::new(),
@@ -44,8 +47,6 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
         arrays: Vec::new(),
         any,
         any_characters,
-        numbers: HashMap::new(),
-        strings: HashMap::new(),
         key_sets: HashMap::new(),
     };
     let root = builder.intern(vec![(graph.root, true)]);
@@ -71,7 +72,10 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits) -> Result<Analysis, Compil
 pub(super) struct Builder<'a> {
     pub(super) graph: &'a Graph,
     pub(super) limits: &'a Limits,
+    pub(super) languages: &'a Languages,
     pub(super) work: usize,
+    /// Automata whose work is counted, by their addresses.
+    counted: HashSet<*const ()>,
     pub(super) ids: HashMap<Vec<Term>, SchemaId>,
     /// The terms of each schema, those not yet worked out too.
     pub(super) conjunctions: Vec<Vec<Term>>,
@@ -80,8 +84,6 @@ pub(super) struct Builder<'a> {
     pub(super) arrays: Vec<Array>,
     pub(super) any: Dfa,
     pub(super) any_characters: Arc<Characters>,
-    pub(super) numbers: HashMap<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
-    pub(super) strings: HashMap<StringKey, Arc<Characters>>,
     pub(super) key_sets: HashMap<Keys, Arc<Dfa>>,
 }
 
@@ -103,9 +105,6 @@ impl Open {
     }
 }
 
-/// What a set of strings was made from: patterns, strings left out, and bounds on the length.
-type StringKey = (BTreeSet<(u32, bool)>, BTreeSet<String>, u32, u32);
-
 impl Builder<'_> {
     pub(super) fn intern(&mut self, mut terms: Vec<Term>) -> SchemaId {
         terms.retain(|&term| term != (TRUE, true));
@@ -123,6 +122,11 @@ impl Builder<'_> {
     pub(super) fn pointer(&self, terms: &[Term]) -> Place {
         let pointer = terms.first().map_or("", |&(node, _)| &*self.graph.pointers[node as usize]);
         Place::Pointer(pointer.to_owned())
+    }
+
+    /// Work on an automaton, which costs as much whether this schema or another one was the first to want it, but only once.
+    fn spend_once(&mut self, automaton: *const (), work: usize, terms: &[Term]) -> Result<(), CompileError> {
+        if self.counted.insert(automaton) { self.spend(work, terms) } else { Ok(()) }
     }
 
     pub(super) fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
@@ -560,16 +564,10 @@ impl Builder<'_> {
             }
         }
         let atoms = numbers::simplified(atoms);
-        let numbers = match self.numbers.get(&atoms) {
-            Some(numbers) => numbers.clone(),
-            None => {
-                let dfa = numbers::language(&atoms, self.limits.states).map_err(|_| self.too_many_states(terms))?;
-                self.spend(20 + dfa.len() / 8, terms)?;
-                let numbers = Arc::new(Numbers::new(dfa));
-                self.numbers.insert(atoms, numbers.clone());
-                numbers
-            }
-        };
+        let limit = self.limits.states;
+        let numbers = self.languages.numbers(atoms, |atoms| numbers::language(atoms, limit));
+        let numbers = numbers.map_err(|_| self.too_many_states(terms))?;
+        self.spend_once(Arc::as_ptr(&numbers).cast(), 20 + numbers.dfa.len() / 8, terms)?;
         if !numbers.dfa.is_empty() {
             gathered.numbers.push(numbers);
         }
@@ -594,45 +592,30 @@ impl Builder<'_> {
             return Ok(any_strings(self.any_characters.clone(), 1, 0));
         }
         // The greatest length is counted where that is exact, else built into the automaton.
-        let key = (patterns.clone(), excluded, min, u32::MAX);
-        let open = self.characters(key.clone(), terms)?;
+        let open = self.characters(patterns, &excluded, (min, u32::MAX), terms)?;
         if max == u32::MAX || open.plain {
             return Ok(any_strings(open, 0, max));
         }
-        let closed = self.characters((key.0, key.1, min, max), terms)?;
+        let closed = self.characters(patterns, &excluded, (min, max), terms)?;
         Ok(any_strings(closed, 0, u32::MAX))
     }
 
-    fn characters(&mut self, key: StringKey, terms: &[Term]) -> Result<Arc<Characters>, CompileError> {
-        if let Some(characters) = self.strings.get(&key) {
-            return Ok(characters.clone());
-        }
-        let dfa = self.string_dfa(&key).map_err(|_| self.too_many_states(terms))?;
-        self.spend(dfa.len() / 4, terms)?;
-        let characters = Arc::new(Characters::new(dfa, &self.any));
-        self.strings.insert(key, characters.clone());
+    fn characters(
+        &mut self,
+        patterns: &BTreeSet<(u32, bool)>,
+        excluded: &BTreeSet<String>,
+        (min, max): (u32, u32),
+        terms: &[Term],
+    ) -> Result<Arc<Characters>, CompileError> {
+        let languages: Vec<(&Language, bool)> =
+            patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
+        let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
+        let key: StringKey = (ids, excluded.clone(), min, max);
+        let make = || string_dfa(&self.any, &languages, excluded, (min, max), self.limits.states);
+        let made = self.languages.strings(&key, &self.any, make);
+        let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
+        self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
         Ok(characters)
-    }
-
-    fn string_dfa(&self, (patterns, excluded, min, max): &StringKey) -> Result<Dfa, TooManyStates> {
-        let limit = self.limits.states;
-        let mut dfa = self.any.clone();
-        let mut whole = true;
-        for &(pattern, holds) in patterns {
-            let pattern = &self.graph.patterns[pattern as usize];
-            dfa = match (holds, whole) {
-                (true, true) => pattern.clone(),
-                (true, false) => dfa.intersection(pattern, limit)?,
-                (false, _) => dfa.difference(pattern, limit)?,
-            };
-            whole = false;
-        }
-        if !excluded.is_empty() {
-            let mut words: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
-            words.sort_unstable();
-            dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
-        }
-        if (*min, *max) == (0, u32::MAX) { Ok(dfa) } else { with_length(&dfa, *min, *max, limit) }
     }
 
     fn gather(&self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
@@ -802,7 +785,7 @@ impl Builder<'_> {
                 let class_of = &additional.class_of;
                 class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length);
             }
-            additional.keys.characters = Arc::new(Characters::new(dfa, &self.any));
+            additional.keys.characters = self.languages.characters(dfa, &self.any);
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
@@ -821,6 +804,41 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// The strings of some languages and not of others, without some, and with bounds on their length; and the states of all
+/// automata on the way.
+fn string_dfa(
+    any: &Dfa,
+    languages: &[(&Language, bool)],
+    excluded: &BTreeSet<String>,
+    (min, max): (u32, u32),
+    limit: usize,
+) -> Result<(Dfa, usize), TooManyStates> {
+    let mut states = 0;
+    let mut dfa: Option<Dfa> = None;
+    for &(language, holds) in languages {
+        let next = match (dfa, holds) {
+            (None, true) => (**language).clone(),
+            (None, false) => any.difference(language, limit)?,
+            (Some(dfa), true) => dfa.intersection(language, limit)?,
+            (Some(dfa), false) => dfa.difference(language, limit)?,
+        };
+        states += next.len();
+        dfa = Some(next);
+    }
+    let mut dfa = dfa.unwrap_or_else(|| any.clone());
+    if !excluded.is_empty() {
+        let mut words: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
+        words.sort_unstable();
+        dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
+        states += dfa.len();
+    }
+    if (min, max) != (0, u32::MAX) {
+        dfa = with_length(&dfa, min, max, limit)?;
+        states += dfa.len();
+    }
+    Ok((dfa, states))
 }
 
 /// The least bytes of a value that is neither object nor array.

@@ -7,7 +7,7 @@ use super::few::Few;
 use super::node::{Graph, Node, NodeId, Properties, TRUE};
 use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use super::shape::{MOST_COUNTERS, SchemaId, Way};
-use super::strings::{Characters, Escapes, Strings, with_length};
+use super::strings::{Escapes, Strings, with_length};
 use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::too_big;
@@ -244,12 +244,15 @@ impl Builder<'_> {
         }
         let additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;
         let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
+        let mut by_name = sorted.clone();
         sorted.sort_by(|&a, &b| properties[a as usize].spelling.cmp(&properties[b as usize].spelling));
+        by_name.sort_by(|&a, &b| properties[a as usize].name.cmp(&properties[b as usize].name));
         let (min, max) = branch.property_count;
         gathered.objects.push(self.objects.len() as u32);
         self.objects.push(Object {
             properties,
             sorted,
+            by_name,
             additional,
             min,
             max,
@@ -272,7 +275,7 @@ impl Builder<'_> {
             let dfa = match (self.key_sets.get(&keys), keys) {
                 (Some(dfa), _) => dfa.clone(),
                 (None, Keys::Outside(node)) => Arc::new(self.key_strings(&[(node, false)], terms)?),
-                (None, Keys::Matching(pattern)) => Arc::new(graph.patterns[pattern as usize].clone()),
+                (None, Keys::Matching(pattern)) => Arc::new((**graph.patterns[pattern as usize]).clone()),
                 (None, Keys::Beside(id)) => match &graph.nodes[id as usize] {
                     Node::Properties(properties) => {
                         let beside = keys_beside(&self.any, properties, graph, limit);
@@ -349,7 +352,7 @@ impl Builder<'_> {
             all.into_iter().collect()
         };
         let graph = self.graph;
-        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &graph.patterns[pattern as usize]).collect();
+        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &**graph.patterns[pattern as usize]).collect();
         let automata: Vec<&Dfa> = automata.into_iter().chain(demanded.iter().map(|(dfa, _)| &**dfa)).collect();
         // The conditions on the value of a key that matches just these patterns.
         let conditions = |matched: &[bool]| {
@@ -428,7 +431,7 @@ impl Builder<'_> {
         }
         let counts = dfa.counts(MANY_KEYS);
         let characters =
-            if states.is_empty() { self.any_characters.clone() } else { Arc::new(Characters::new(dfa, &self.any)) };
+            if states.is_empty() { self.any_characters.clone() } else { self.languages.characters(dfa, &self.any) };
         let keys = Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Needed };
         Ok(Some(Additional { keys, class_of, classes, counts }))
     }

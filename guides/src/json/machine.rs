@@ -729,7 +729,7 @@ pub(super) fn seen_count(seen: &Seen) -> u32 {
 /// Whether an additional key would repeat a key or be a named one.
 fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
     seen.as_ref().is_some_and(|seen| seen.binary_search_by(|other| (**other).cmp(key)).is_ok())
-        || object.properties.iter().any(|property| property.name.as_bytes() == key)
+        || object.named_with_prefix(key).next().is_some_and(|name| name.len() == key.len())
 }
 
 /// The keys that an additional key must not be and that begin with `prefix`.
@@ -738,9 +738,10 @@ pub(super) fn used_with_prefix<'a>(
     seen: &'a Seen,
     prefix: &'a [u8],
 ) -> impl Iterator<Item = &'a [u8]> {
-    let seen = seen.iter().flat_map(|seen| seen.iter().map(|key| &**key));
-    let named = object.properties.iter().map(|property| property.name.as_bytes());
-    seen.chain(named).filter(move |key| key.starts_with(prefix))
+    let seen = seen.as_deref().map_or(&[][..], Vec::as_slice);
+    let from = seen.partition_point(|key| **key < *prefix);
+    let seen = seen[from..].iter().map(|key| &**key).take_while(move |key| key.starts_with(prefix));
+    seen.chain(object.named_with_prefix(prefix))
 }
 
 /// The characters of a key after one more byte of its spelling.
@@ -807,6 +808,10 @@ impl Used<'_> {
         let cost = |state: u32| costs[state as usize];
         if cost(state) == NEVER {
             return None;
+        }
+        // Where the key may end as it is, that is the least.
+        if cost(state) == 0 && !is_used(object, seen, text) {
+            return Some(0);
         }
         let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
         if used.is_empty() {

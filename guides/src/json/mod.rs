@@ -10,6 +10,7 @@ mod decimal;
 mod distinct;
 mod few;
 mod formats;
+pub(crate) mod languages;
 pub(crate) mod machine;
 mod masks;
 mod node;
@@ -25,12 +26,18 @@ mod text;
 
 use crate::compiler::{Limits, Options};
 use crate::error::CompileError;
+use languages::Languages;
 use machine::JsonMachine;
 
 /// The automaton of the JSON texts that are valid under a schema.
-pub(crate) fn compile(schema: &str, options: &Options, limits: &Limits) -> Result<JsonMachine, CompileError> {
+pub(crate) fn compile(
+    schema: &str,
+    options: &Options,
+    limits: &Limits,
+    languages: &Languages,
+) -> Result<JsonMachine, CompileError> {
     let value = text::parse(schema, limits.depth)?;
-    let mut graph = schema::read(&value, limits, options.formats)?;
+    let mut graph = schema::read(&value, limits, options.formats, languages)?;
     share::share(&mut graph);
-    Ok(JsonMachine::new(analysis::analyse(&graph, limits)?, options))
+    Ok(JsonMachine::new(analysis::analyse(&graph, limits, languages)?, options))
 }

@@ -120,7 +120,7 @@ pub(crate) struct Graph {
     pub(crate) pointers: Vec<std::sync::Arc<str>>,
     pub(crate) root: NodeId,
     /// The string sets that `Node::Pattern` and `Properties` name.
-    pub(crate) patterns: Vec<crate::automaton::dfa::Dfa>,
+    pub(crate) patterns: Vec<std::sync::Arc<super::languages::Language>>,
     /// Nodes of which one holds where one of several does: those that `unevaluatedItems` and the `contains` beside it come
     /// to, by the sorted list of these.
     pub(crate) either: foldhash::HashMap<Vec<NodeId>, NodeId>,

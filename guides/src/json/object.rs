@@ -11,6 +11,8 @@ pub(crate) struct Object {
     pub(crate) properties: Vec<Property>,
     /// Indices of the properties, sorted by the spelling of their names.
     pub(crate) sorted: Vec<u32>,
+    /// Indices of the properties, sorted by their names.
+    pub(crate) by_name: Vec<u32>,
     /// Keys that are not named, by class.
     pub(crate) additional: Option<Additional>,
     pub(crate) min: u32,
@@ -79,6 +81,15 @@ impl Progress<'_> {
             None => index >= self.at,
             Some(written) => written.get(index as usize / 64).is_none_or(|word| word >> (index % 64) & 1 == 0),
         }
+    }
+}
+
+impl Object {
+    /// The named properties whose names begin so, in order.
+    pub(crate) fn named_with_prefix<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let name = |index: &u32| self.properties[*index as usize].name.as_bytes();
+        let from = self.by_name.partition_point(|index| name(index) < prefix);
+        self.by_name[from..].iter().map(name).take_while(move |name| name.starts_with(prefix))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::decimal::Decimal;
 use super::formats;
+use super::languages::{Language, Languages};
 use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use super::numbers::NumberAtom;
 use super::references::{References, Resource, Scope, Unresolved, escape, lookup};
@@ -9,17 +10,23 @@ use super::text::Value;
 use crate::automaton::dfa::DfaLimits;
 use crate::compiler::{Formats, Limits, too_big};
 use crate::error::{CompileError, Place};
-use crate::regex::{self, Dialect, RegexError};
+use crate::regex::RegexError;
 use foldhash::{HashMap, HashMapExt};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Reads the schema.
-pub(crate) fn read(root: &Value, limits: &Limits, formats: Formats) -> Result<Graph, CompileError> {
+pub(crate) fn read(
+    root: &Value,
+    limits: &Limits,
+    formats: Formats,
+    languages: &Languages,
+) -> Result<Graph, CompileError> {
     let mut reader = Reader {
         root,
         limits,
         formats,
+        languages,
         graph: Graph {
             nodes: vec![Node::All(Vec::new())],
             pointers: vec!["".into()],
@@ -50,6 +57,7 @@ struct Reader<'a> {
     root: &'a Value,
     limits: &'a Limits,
     formats: Formats,
+    languages: &'a Languages,
     graph: Graph,
     references: References,
     /// The resource that is being read.
@@ -571,7 +579,7 @@ impl Reader<'_> {
             return Ok(pattern);
         }
         let place = |position| Place::Pattern(at.to_owned(), position);
-        let dfa = regex::anywhere(regex, Dialect::Ecma, self.limits()).map_err(|error| match error {
+        let language = self.languages.pattern(regex, self.limits()).map_err(|error| match error {
             RegexError::Syntax(position, reason) => CompileError::Syntax { at: place(position), reason },
             RegexError::Unsupported(position, construct, reason) => {
                 CompileError::Unsupported { at: place(position), keyword: format!("pattern: {construct}"), reason }
@@ -583,12 +591,12 @@ impl Reader<'_> {
                 "use smaller counts of repetition (maxLength counts without limit), or fewer alternatives that begin alike",
             ),
         })?;
-        Ok(self.add_pattern((false, regex.to_owned()), dfa))
+        Ok(self.add_pattern((false, regex.to_owned()), language))
     }
 
-    fn add_pattern(&mut self, key: (bool, String), dfa: crate::automaton::dfa::Dfa) -> u32 {
+    fn add_pattern(&mut self, key: (bool, String), language: Arc<Language>) -> u32 {
         let index = self.graph.patterns.len() as u32;
-        self.graph.patterns.push(dfa);
+        self.graph.patterns.push(language);
         self.patterns.insert(key, index);
         index
     }
@@ -598,8 +606,8 @@ impl Reader<'_> {
         if let Some(&pattern) = self.patterns.get(&(true, name.to_owned())) {
             return Ok(Some(pattern));
         }
-        match formats::language(name, self.limits()) {
-            Ok(Some(dfa)) => Ok(Some(self.add_pattern((true, name.to_owned()), dfa))),
+        match self.languages.format(name, self.limits()) {
+            Ok(Some(language)) => Ok(Some(self.add_pattern((true, name.to_owned()), language))),
             Ok(None) if formats::is_defined(name) => Err(self.unsupported(
                 at,
                 "format",

@@ -282,7 +282,8 @@ impl Removal<'_> {
                 continue;
             }
             let read = characters_after(read, state, &next, trie.byte(child));
-            if !self.used.iter().any(|key| key.starts_with(&read)) {
+            let place = self.used.partition_point(|key| *key < &*read);
+            if !self.used.get(place).is_some_and(|key| key.starts_with(&read)) {
                 continue;
             }
             if self.additional.counts[next.state as usize] < MANY_KEYS {

@@ -196,18 +196,35 @@ impl GuideState {
         })
     }
 
-    /// The tokens that must come next, as far as they are the only ones possible; empty where there is a choice.
-    pub fn forced(&self) -> Vec<u32> {
-        match self.mask(None) {
-            Mask::One(token) if !self.may_end() => vec![token],
-            _ => Vec::new(),
+    /// The text that must come next, as far as there is no other: whole characters, at most `most` bytes; empty where there
+    /// is a choice, the choice to end the output included.
+    pub fn forced_text(&self, most: usize) -> String {
+        let mut bytes = follow!(self, |machine, position| forced_bytes(machine, position, most));
+        if let Err(error) = std::str::from_utf8(&bytes) {
+            bytes.truncate(error.valid_up_to());
         }
+        String::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The guide that is followed.
     pub fn guide(&self) -> &Guide {
         &self.guide
     }
+}
+
+/// The bytes of which each is the only one that can follow.
+fn forced_bytes<A: Automaton>(machine: &A, position: &A::State, most: usize) -> Vec<u8> {
+    let (mut state, mut text) = (position.clone(), Vec::new());
+    while text.len() < most && machine.cost(&state) > 0 {
+        // Where there is a choice, there is nearly always one among these.
+        let bytes = (0x20..=0x7E).chain(0x80..=0xFF).chain(0..0x20).chain([0x7F]);
+        let mut nexts = bytes.filter_map(|byte| Some((byte, machine.step(&state, byte)?)));
+        let (Some((byte, next)), None) = (nexts.next(), nexts.next()) else { break };
+        drop(nexts);
+        text.push(byte);
+        state = next;
+    }
+    text
 }
 
 fn run<A: Automaton>(machine: &A, position: &A::State, bytes: &[u8]) -> Option<A::State> {

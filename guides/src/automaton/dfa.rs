@@ -1,6 +1,7 @@
 //! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
 
 use super::Automaton;
+use foldhash::{HashMap, HashMapExt};
 use regex_automata::{
     Anchored, MatchKind,
     dfa::{Automaton as _, StartKind, dense},
@@ -8,7 +9,6 @@ use regex_automata::{
     util::start,
 };
 use regex_syntax::hir::Hir;
-use foldhash::{HashMap, HashMapExt};
 
 /// Cost of a state from which nothing is accepted.
 pub(crate) const NEVER: u32 = u32::MAX;

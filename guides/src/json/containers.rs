@@ -12,8 +12,8 @@ use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::too_big;
 use crate::error::CompileError;
-use std::borrow::Cow;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@
 //! | `blocks` | the arithmetic of KV cache blocks |
 //! | `sequence` | one output: its tokens, guide and text |
 //! | `masks` | what an output may draw next |
+//! | `forced` | text that a guide leaves no choice about |
 //! | `stop` | text that is certain: stop strings are held back |
 //! | `rng` | random numbers that depend on the request alone |
 //! | `guard` | a panic in a backend or a guide fails a request, not the engine |
@@ -20,6 +21,7 @@
 mod blocks;
 mod check;
 mod config;
+mod forced;
 mod guard;
 mod handle;
 mod masks;

@@ -241,6 +241,37 @@ impl Sequence {
         Progress::Finished
     }
 
+    /// What the output must go on with, if its request wants such text taken without asking the model.
+    pub(super) fn forced_text(&self, most_bytes: usize) -> String {
+        let params = self.job.params();
+        // Log-probabilities are the model's alone to say, and what else bars tokens may leave one split and not another.
+        let free = params.sampling.logprobs.is_none() && params.bad_words.is_empty() && self.job.allowed.is_none();
+        match &self.guide {
+            Some(guide) if params.forced_text && free => guide.forced_text(most_bytes),
+            _ => String::new(),
+        }
+    }
+
+    /// Appends tokens that were not drawn, as far as the guide and the budget allow them.
+    pub(super) fn accept_forced(&mut self, tokens: &[u32]) -> Progress {
+        let Some(guide) = &self.guide else { return Progress::Continues };
+        let (mut ahead, mut count) = (guide.clone(), 0);
+        while tokens.get(count).is_some_and(|token| ahead.advance(*token).is_ok()) {
+            count += 1;
+        }
+        // The tokenizer may take more tokens than the fewest there are.
+        if (count as u32).saturating_add(ahead.min_tokens_left()) > self.tokens_left() {
+            return Progress::Continues;
+        }
+        for &token in &tokens[..count] {
+            match self.accept(Sampled { token, ..Sampled::default() }) {
+                Progress::Continues => {}
+                ended => return ended,
+            }
+        }
+        Progress::Continues
+    }
+
     fn send(&self, text: String, logprobs: Vec<TokenLogprob>) {
         if !text.is_empty() || !logprobs.is_empty() {
             self.job.send(Event::Delta(Delta { index: self.index, text, logprobs }));

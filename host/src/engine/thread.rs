@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sampled, mask};
 
+use super::forced::ForcedText;
 use super::guard::guarded;
 use super::handle::{Mail, Shared, Submission};
 use super::masks::{self, Choice};
@@ -32,6 +33,7 @@ pub(super) struct EngineThread {
     vocab_size: usize,
     max_model_len: u32,
     max_num_batched_tokens: usize,
+    forced: ForcedText,
     tokenizer: Tokenizer,
     scheduler: Scheduler,
     /// Outputs of a batch that failed as a whole. Each is computed apart, to find out whose fault it was.
@@ -56,6 +58,7 @@ impl EngineThread {
             model,
             max_model_len,
             max_num_batched_tokens: config.max_num_batched_tokens.max(1),
+            forced: ForcedText::new(tokenizer.clone()),
             tokenizer,
             scheduler: Scheduler::new(config.max_num_seqs, config.max_num_batched_tokens),
             suspects: VecDeque::new(),
@@ -173,8 +176,13 @@ impl EngineThread {
         for (at, sampled) in drawn {
             let sequence = &mut batch[at].sequence;
             let accepted = sampled.and_then(|sampled| {
-                self.generation_tokens += 1;
-                guarded("the guide", || Ok(sequence.accept(sampled)))
+                let before = sequence.drawn();
+                let progress = guarded("the guide", || match sequence.accept(sampled) {
+                    Progress::Continues => Ok(self.forced.append(sequence)),
+                    ended => Ok(ended),
+                });
+                self.generation_tokens += u64::from(sequence.drawn() - before);
+                progress
             });
             continues[at] = match accepted {
                 Ok(progress) => progress == Progress::Continues,

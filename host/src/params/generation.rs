@@ -28,6 +28,8 @@ pub struct GenerationParams {
     pub allowed_token_ids: Option<Vec<u32>>,
     /// Token sequences that may not be drawn: each bad word with and without a leading space.
     pub bad_words: Vec<Vec<u32>>,
+    /// Whether text that the guide leaves no choice about is taken without asking the model.
+    pub forced_text: bool,
     /// Whether special tokens are left out of the text.
     pub skip_special_tokens: bool,
 }
@@ -46,6 +48,7 @@ impl Default for GenerationParams {
             min_tokens: 0,
             allowed_token_ids: None,
             bad_words: Vec::new(),
+            forced_text: true,
             skip_special_tokens: true,
         }
     }

@@ -9,6 +9,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "whitespace",
     "property_order",
     "formats",
+    "forced_text",
     "stream",
     "n",
     "temperature",

@@ -127,6 +127,7 @@ impl Draft {
             }
             "bad_words" => self.bad_words = field.strings(false)?,
             "logprobs" => sampling.logprobs = logprobs(field)?,
+            "forced_text" => params.forced_text = field.boolean()?,
             "skip_special_tokens" => params.skip_special_tokens = field.boolean()?,
             name => return Err(Invalid::unsupported(name, "leave it out")),
         }

@@ -284,3 +284,29 @@ fn the_end_of_the_engines_thread_is_seen_by_all() {
     }
     assert!(matches!(engine.submit(request("x", seeded(9))), Err(SubmitError::Stopped)));
 }
+
+#[test]
+fn text_without_a_choice_is_the_same_whether_it_is_forced_or_drawn_and_takes_fewer_steps() {
+    let source = || regex("(yes|no), this is certain, and this (too|not), as far as anybody can say[!?]");
+    let run = |forced_text, limit, n| {
+        let engine = engine(4096, EngineConfig::default());
+        let params = GenerationParams { forced_text, n, ..seeded(limit) };
+        let outputs = collect(engine.submit(guided("a", source(), params)).unwrap(), n).unwrap();
+        let texts: Vec<String> = outputs.iter().map(|output| output.text.clone()).collect();
+        for Output { end, .. } in &outputs {
+            assert!(matches!(end, Some((FinishReason::Stop | FinishReason::Length, tokens)) if *tokens <= limit));
+        }
+        (texts, drained(&engine))
+    };
+    for limit in [80, 100, 400] {
+        let ((forced, with), (drawn, without)) = (run(true, limit, 3), run(false, limit, 3));
+        for text in forced.iter().chain(&drawn) {
+            assert!(text.contains(", this is certain, and this ") && text.ends_with(['!', '?']), "{text}");
+        }
+        assert!(with.steps * 3 < without.steps, "{} and {} steps", with.steps, without.steps);
+        assert_eq!(with.memory.open_sequences, 0);
+    }
+    // What the model is asked for is computed from the same tokens.
+    let ((forced, _), (drawn, _)) = (run(true, 400, 1), run(false, 400, 1));
+    assert_eq!(forced, drawn);
+}

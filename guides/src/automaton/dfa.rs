@@ -191,22 +191,6 @@ impl Dfa {
         explore(classes, width, Some(start), limit, step, accepts)
     }
 
-    /// As [`Dfa::build`], with the function's state for each state of the automaton (the dead one has none).
-    pub(crate) fn build_with_states<S: Clone + Eq + std::hash::Hash>(
-        class_of: impl Fn(u8) -> u8,
-        width: usize,
-        start: S,
-        limit: usize,
-        step: impl FnMut(&S, usize) -> Option<S>,
-        accepts: impl Fn(&S) -> bool,
-    ) -> Result<(Dfa, Vec<Option<S>>), TooManyStates> {
-        let mut classes = Box::new([0u8; 256]);
-        for byte in 0..=255u8 {
-            classes[byte as usize] = class_of(byte);
-        }
-        explore_with_states(classes, width, Some(start), limit, step, accepts)
-    }
-
     /// Classes of bytes that neither the automaton nor `also` tells apart: the class of each byte, and a byte of each class.
     pub(crate) fn classes_with(&self, also: impl Fn(u8) -> bool) -> ([u8; 256], Vec<u8>) {
         Dfa::common_classes(&[self], also)
@@ -241,19 +225,46 @@ impl Dfa {
         accepts: impl Fn(&[u32]) -> bool,
     ) -> Result<SideBySide, TooManyStates> {
         let (class_of, bytes) = Dfa::common_classes(automata, |_| false);
-        let start: Box<[u32]> = automata.iter().map(|dfa| dfa.start()).collect();
-        Dfa::build_with_states(
-            |byte| class_of[usize::from(byte)],
-            bytes.len(),
-            start,
-            limit,
-            |states, class| {
-                let next: Box<[u32]> =
-                    automata.iter().zip(states).map(|(dfa, &state)| dfa.next(state, bytes[class])).collect();
-                alive(&next).then_some(next)
-            },
-            |states| accepts(states),
-        )
+        let (count, width) = (automata.len(), bytes.len());
+        // The lists of all states, one behind the other, and their numbers.
+        let mut lists: Vec<u32> = automata.iter().map(|dfa| dfa.start()).collect();
+        let mut numbers: HashMap<Box<[u32]>, u32> = HashMap::new();
+        numbers.insert(lists.as_slice().into(), 1);
+        let (mut table, mut accepting) = (vec![0; width], vec![false]);
+        // Neighbouring classes often lead to the same state.
+        let (mut state, mut next, mut last) = (vec![0; count], vec![0; count], (Vec::new(), 0));
+        while accepting.len() <= numbers.len() {
+            state.copy_from_slice(&lists[(accepting.len() - 1) * count..][..count]);
+            accepting.push(accepts(&state));
+            for &byte in &bytes {
+                for ((next, &state), dfa) in next.iter_mut().zip(&state).zip(automata) {
+                    *next = dfa.next(state, byte);
+                }
+                if last.0 != next {
+                    let number = match numbers.get(next.as_slice()) {
+                        _ if !alive(&next) => 0,
+                        Some(&number) => number,
+                        None if numbers.len() >= limit => return Err(TooManyStates),
+                        None => {
+                            lists.extend_from_slice(&next);
+                            numbers.insert(next.as_slice().into(), numbers.len() as u32 + 1);
+                            numbers.len() as u32
+                        }
+                    };
+                    last.0.clone_from(&next);
+                    last.1 = number;
+                }
+                table.push(last.1);
+            }
+        }
+        let (dfa, renumbered) = trim(Dfa { classes: Box::new(class_of), width, table, accepting, start: 1 });
+        let mut kept = vec![None; dfa.len()];
+        for (list, number) in lists.chunks_exact(count.max(1)).zip(&renumbered[1..]) {
+            if *number != 0 {
+                kept[*number as usize] = Some(list.into());
+            }
+        }
+        Ok((dfa, kept))
     }
 
     /// One byte for each pair of classes of the two automata.
@@ -419,20 +430,9 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
     width: usize,
     start: Option<S>,
     limit: usize,
-    step: impl FnMut(&S, usize) -> Option<S>,
-    accepts: impl Fn(&S) -> bool,
-) -> Result<Dfa, TooManyStates> {
-    Ok(explore_with_states(classes, width, start, limit, step, accepts)?.0)
-}
-
-fn explore_with_states<S: Clone + Eq + std::hash::Hash>(
-    classes: Box<[u8; 256]>,
-    width: usize,
-    start: Option<S>,
-    limit: usize,
     mut step: impl FnMut(&S, usize) -> Option<S>,
     accepts: impl Fn(&S) -> bool,
-) -> Result<(Dfa, Vec<Option<S>>), TooManyStates> {
+) -> Result<Dfa, TooManyStates> {
     let mut numbers: HashMap<S, u32> = HashMap::new();
     let mut states: Vec<S> = Vec::new();
     let mut table: Vec<u32> = vec![0; width];
@@ -464,31 +464,34 @@ fn explore_with_states<S: Clone + Eq + std::hash::Hash>(
         }
         done += 1;
     }
-    let (dfa, renumbered) = trim(Dfa { classes, width, table, accepting, start: 1 });
-    let mut kept = vec![None; dfa.len()];
-    for (state, number) in states.into_iter().zip(&renumbered[1..]) {
-        if *number != 0 {
-            kept[*number as usize] = Some(state);
-        }
-    }
-    Ok((dfa, kept))
+    Ok(trim(Dfa { classes, width, table, accepting, start: 1 }).0)
 }
 
 /// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
 fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
     let (count, width) = (dfa.len(), dfa.width);
-    let mut before: Vec<Vec<u32>> = vec![Vec::new(); count];
+    // Who leads to each state, all in one list: those to `state` from `first[state]` on.
+    let mut first = vec![0u32; count + 1];
+    for &next in &dfa.table[width..] {
+        first[next as usize] += 1;
+    }
+    let mut sum = 0;
+    for place in &mut first {
+        sum += std::mem::replace(place, sum);
+    }
+    let mut before = vec![0u32; sum as usize];
     for state in 1..count {
         for &next in &dfa.table[state * width..(state + 1) * width] {
-            if next != 0 && before[next as usize].last() != Some(&(state as u32)) {
-                before[next as usize].push(state as u32);
-            }
+            let place = &mut first[next as usize];
+            before[*place as usize] = state as u32;
+            *place += 1;
         }
     }
     let mut alive = dfa.accepting.clone();
     let mut open: Vec<u32> = (1..count as u32).filter(|&state| alive[state as usize]).collect();
     while let Some(state) = open.pop() {
-        for &from in &before[state as usize] {
+        // By now each place is where the next one began.
+        for &from in &before[first[state as usize - 1] as usize..first[state as usize] as usize] {
             if !std::mem::replace(&mut alive[from as usize], true) {
                 open.push(from);
             }

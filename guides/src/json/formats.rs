@@ -12,9 +12,9 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
         "date-time" => whole(&format!("{}[Tt]{}", date(), time())),
         "duration" => whole(DURATION),
         "uuid" => whole("[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
-        "ipv4" => whole(&ipv4()),
+        "ipv4" | "ip-address" => whole(&ipv4()),
         "ipv6" => whole(&ipv6()),
-        "hostname" => {
+        "hostname" | "host-name" => {
             // Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1). Those that begin
             // with "xn--" are names only if they decode to one, which is not looked into: none is written.
             let names = regex::whole(&hostname(), Dialect::Ecma, limits)?;
@@ -40,7 +40,7 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
 
 /// The greatest number of characters of the strings of a format, beside its language.
 pub(crate) fn longest(name: &str) -> Option<u32> {
-    (name == "hostname").then_some(253)
+    matches!(name, "hostname" | "host-name").then_some(253)
 }
 
 /// Whether a draft of JSON Schema defines the format.

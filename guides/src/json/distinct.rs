@@ -274,8 +274,18 @@ fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
         _ => None,
     };
     let begin = *at;
-    let mut escaped = false;
     *at += 1;
+    // Without escapes the characters stand there as they are.
+    let plain = text[*at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+    match text.get(*at + plain) {
+        Some(b'\\') => {}
+        end => {
+            let characters = text[*at..*at + plain].to_vec();
+            *at += plain + usize::from(end.is_some());
+            return (characters, end.is_some());
+        }
+    }
+    let mut escaped = false;
     while let Some(&byte) = text.get(*at) {
         *at += 1;
         match (escaped, byte) {

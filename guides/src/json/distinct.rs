@@ -267,49 +267,59 @@ fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
     if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
 }
 
-/// Reads a string, or its beginning: the bytes of its characters, and whether the closing quote was there.
+/// Reads a string, or its beginning: the bytes of its characters, and whether the closing quote was there. Of an escape that is
+/// there in part nothing is known.
 fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
-    let decoded = |text: &[u8]| match std::str::from_utf8(text).ok().and_then(|text| text::parse(text, 0).ok()) {
-        Some(Value::String(characters)) => Some(characters.into_bytes()),
-        _ => None,
-    };
-    let begin = *at;
+    let mut characters = Vec::new();
     *at += 1;
-    // Without escapes the characters stand there as they are.
-    let plain = text[*at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
-    match text.get(*at + plain) {
-        Some(b'\\') => {}
-        end => {
-            let characters = text[*at..*at + plain].to_vec();
-            *at += plain + usize::from(end.is_some());
-            return (characters, end.is_some());
-        }
-    }
-    let mut escaped = false;
-    while let Some(&byte) = text.get(*at) {
-        *at += 1;
-        match (escaped, byte) {
-            (false, b'"') => match decoded(&text[begin..*at]) {
-                Some(whole) => return (whole, true),
-                None => break,
-            },
-            (false, b'\\') => escaped = true,
-            _ => escaped = false,
-        }
-    }
-    // The last character may be there in part: as bytes of UTF-8, or as an escape, of which nothing is known then.
-    let text = &text[begin..*at];
-    let whole = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
-    let (text, part) = text.split_at(whole);
-    for end in (1..=text.len()).rev().take(12) {
-        if let Some(mut characters) = decoded(&[&text[..end], b"\""].concat()) {
-            if end == text.len() {
-                characters.extend_from_slice(part);
+    loop {
+        let rest = text.get(*at..).unwrap_or_default();
+        let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        characters.extend_from_slice(&rest[..plain]);
+        *at += plain;
+        match rest.get(plain) {
+            None => return (characters, false),
+            Some(b'"') => {
+                *at += 1;
+                return (characters, true);
             }
-            return (characters, false);
+            Some(_) => match escaped(&rest[plain..]) {
+                Some((character, length)) => {
+                    characters.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    *at += length;
+                }
+                None => {
+                    *at = text.len();
+                    return (characters, false);
+                }
+            },
         }
     }
-    (Vec::new(), false)
+}
+
+/// The character that an escape at the beginning of a text spells, and the bytes of the escape; `None` if it does not end.
+fn escaped(text: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let character = match text.get(1)? {
+        b'u' => {
+            let first = unit(2)?;
+            if !(0xD800..0xDC00).contains(&first) {
+                return Some((char::from_u32(u32::from(first))?, 6));
+            }
+            let pair = [first, unit(8)?];
+            return Some((char::decode_utf16(pair).next()?.ok()?, 12));
+        }
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        byte => char::from(*byte),
+    };
+    Some((character, 2))
 }
 
 #[cfg(test)]
@@ -327,6 +337,9 @@ mod tests {
             (r#"{"b":[1.0,2],"a"#, r#"{"a":null,"b":[1,2]}"#),
             (r#""\u00e"#, r#""é""#),
             (r#""a\"#, r#""a\n""#),
+            (r#""\ud83d\ude0"#, r#""😀""#),
+            (r#""\ud83d\ude00\t"#, r#""😀\ta""#),
+            (r#""\u0026\/""#, r#""&/""#),
             ("10", "1"),
             ("0.", "0.05"),
             ("fal", "false"),
@@ -338,6 +351,8 @@ mod tests {
             (r#"{"c"#, r#"{"a":null,"b":[1,2]}"#),
             (r#"{"b":[2"#, r#"{"a":null,"b":[1,3]}"#),
             (r#""b"#, r#""a""#),
+            (r#""\ud83d\ude01"#, r#""😀""#),
+            (r#""\n"#, r#""n""#),
             ("12", "1"),
             ("[1]", "[1,2]"),
             ("t", "false"),

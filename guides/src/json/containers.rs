@@ -258,6 +258,7 @@ impl Builder<'_> {
             max,
             demanded: ((1u16 << demanded.len()) - 1) as u8,
             next_required: Vec::new(),
+            required: Vec::new(),
             required_from: Vec::new(),
         });
         Ok(())

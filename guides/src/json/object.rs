@@ -21,6 +21,8 @@ pub(crate) struct Object {
     pub(crate) demanded: u8,
     /// For each index the first required property from there on, or the number of properties.
     pub(crate) next_required: Vec<u32>,
+    /// The required properties, a bit for each.
+    pub(crate) required: Vec<u64>,
     /// For each index the required properties from there on: how many, and their bytes with a comma each.
     pub(crate) required_from: Vec<(u32, u64)>,
 }
@@ -153,10 +155,12 @@ impl Object {
         let count = self.properties.len();
         self.next_required = vec![count as u32; count + 1];
         self.required_from = vec![(0, 0); count + 1];
+        self.required = vec![0; count.div_ceil(64)];
         for (i, property) in self.properties.iter().enumerate().rev() {
             self.next_required[i] = if property.required { i as u32 } else { self.next_required[i + 1] };
             let (number, bytes) = self.required_from[i + 1];
             self.required_from[i] = if property.required {
+                self.required[i / 64] |= 1 << (i % 64);
                 let cost = u64::from(property.cost(costs));
                 (number + 1, bytes.saturating_add(cost + 1))
             } else {
@@ -169,7 +173,7 @@ impl Object {
     pub(crate) fn requires_more(&self, progress: &Progress<'_>) -> bool {
         match progress.written {
             None => self.next_required[progress.at as usize] != self.properties.len() as u32,
-            Some(_) => self.left(progress).any(|property| property.required),
+            Some(_) => self.required_unwritten(progress).next().is_some(),
         }
     }
 
@@ -213,12 +217,27 @@ impl Object {
     }
 
     /// The required properties that are still to come: how many, and their bytes with a comma each.
-    fn required_left(&self, progress: &Progress<'_>, costs: &impl Fn(SchemaId) -> u32) -> (u32, u64) {
+    fn required_left(&self, progress: &Progress<'_>) -> (u32, u64) {
         if progress.written.is_none() {
             return self.required_from[progress.at as usize];
         }
-        let required = self.left(progress).filter(|property| property.required);
-        required.fold((0, 0), |(number, bytes), property| (number + 1, bytes + u64::from(property.cost(costs)) + 1))
+        let (mut number, mut bytes) = (0, 0);
+        for index in self.required_unwritten(progress) {
+            number += 1;
+            bytes += self.required_from[index].1 - self.required_from[index + 1].1;
+        }
+        (number, bytes)
+    }
+
+    /// The required properties that are still to come, where properties come in any order.
+    fn required_unwritten(&self, progress: &Progress<'_>) -> impl Iterator<Item = usize> {
+        let written = progress.written.unwrap_or_default();
+        self.required.iter().enumerate().flat_map(move |(word, &required)| {
+            let left = required & !written.get(word).copied().unwrap_or(0);
+            // Each bit that is set, the lowest first.
+            let bits = std::iter::successors(Some(left), |left| Some(left & left.wrapping_sub(1)));
+            bits.take_while(|&left| left != 0).map(move |left| word * 64 + left.trailing_zeros() as usize)
+        })
     }
 
     /// The entries that must follow, at least `least`: how many, and their bytes with a comma each.
@@ -230,7 +249,7 @@ impl Object {
         least: u32,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<(u32, u64)> {
-        let (required, mut bytes) = self.required_left(progress, costs);
+        let (required, mut bytes) = self.required_left(progress);
         if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(costs) == NEVER) {
             return None;
         }

@@ -16,6 +16,7 @@
 //! | [`model`] | [`Model`]: sequences, `forward`, `sample`, logits, memory |
 //! | [`host`] | [`HostServices`]: what the host does for a plugin (logs, load progress) |
 //! | [`mask`] | packed token masks |
+//! | [`memory`] | how much of the machine's memory is free |
 //! | [`sampler`] | the reference sampler that CPU-side backends call |
 //! | [`error`] | the one error type of the boundary |
 //! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
@@ -29,6 +30,7 @@ pub mod error;
 pub mod host;
 pub mod load;
 pub mod mask;
+pub mod memory;
 pub mod model;
 pub mod sampler;
 

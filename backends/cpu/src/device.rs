@@ -14,7 +14,6 @@ use crate::elementwise::{self, Function};
 use crate::kv::{self, KvCache, PAGE};
 use crate::matmul::matmul;
 use crate::matrix::Matrix;
-use crate::memory::available;
 use crate::queue::{Executor, Queue};
 use crate::simd::Level;
 use crate::threads::Threads;
@@ -96,7 +95,7 @@ impl Device for CpuDevice {
 
     /// Half of what is available: the rest of the machine wants to live too.
     fn memory_for_cache(&self) -> u64 {
-        available() / 2
+        jig_plugin_api::memory::available() / 2
     }
 
     fn weight_bytes(&self) -> u64 {

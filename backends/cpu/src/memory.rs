@@ -1,7 +1,5 @@
 //! [`Memory`]: large blocks of memory that the tasks of a step share.
 
-use std::fs;
-
 use jig_plugin_api::{Error, Result};
 use memmap2::{Advice, MmapMut};
 
@@ -77,22 +75,4 @@ impl Memory {
         // SAFETY: the part lies inside, a page is aligned for floats, any bits are a float; the rest is the contract.
         unsafe { std::slice::from_raw_parts_mut(self.pointer().cast::<f32>().add(first), count) }
     }
-}
-
-/// Bytes of memory that are free or can be made so, as far as the system says: the lesser of the machine's and the
-/// control group's.
-pub(crate) fn available() -> u64 {
-    let number = |text: &str| text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
-    let read = |path: &str| fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(number(line)? * 1024)
-    });
-    let group = || {
-        let limit = number(&read("/sys/fs/cgroup/memory.max")?)?;
-        let used = number(&read("/sys/fs/cgroup/memory.current")?)?;
-        Some(limit.saturating_sub(used))
-    };
-    // Without /proc: enough for a small model.
-    machine.unwrap_or(4 << 30).min(group().unwrap_or(u64::MAX))
 }

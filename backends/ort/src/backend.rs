@@ -18,7 +18,7 @@ use crate::onnx::Skeleton;
 use crate::options::Options;
 use crate::runner::Runner;
 use crate::worker::Worker;
-use crate::{check, files, library, memory, session};
+use crate::{check, files, library, session};
 
 /// The operator that takes past and present in one buffer.
 const SHARING: &str = "GroupQueryAttention";
@@ -179,7 +179,7 @@ fn weight_bytes(file: &Path, skeleton: &Skeleton) -> Result<u64> {
 
 /// Weights that can't fit end the process in the middle of loading; better an error before.
 fn check_memory(file: &Path, bytes: u64, device: Device) -> Result<()> {
-    let available = memory::available();
+    let available = jig_plugin_api::memory::available();
     if device == Device::Cpu && bytes > available {
         return Err(Error::out_of_memory(format!(
             "{}: its weights take {:.1} GB, and {:.1} GB of memory are available; choose a smaller type with --dtype (q4, int8) or \
@@ -214,7 +214,7 @@ fn max_model_len(spec: &ModelSpec, config: &Config) -> Result<usize> {
 /// Blocks of the cache: as many as were asked for, or as half of the free memory holds, but no more than all sequences can use.
 fn blocks(spec: &ModelSpec, slot_bytes: usize, max_model_len: usize) -> Result<usize> {
     let block_bytes = (slot_bytes * BLOCK_TOKENS).max(1) as u64;
-    let bytes = spec.kv_cache_bytes.unwrap_or_else(|| memory::available() / 2);
+    let bytes = spec.kv_cache_bytes.unwrap_or_else(|| jig_plugin_api::memory::available() / 2);
     let useful = u64::from(spec.max_sequences.max(1)).saturating_mul(max_model_len.div_ceil(BLOCK_TOKENS) as u64);
     let blocks = (bytes / block_bytes).min(useful).min(u64::from(u32::MAX));
     if blocks == 0 {

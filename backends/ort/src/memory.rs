@@ -1,7 +1,6 @@
 //! [`Memory`]: large blocks of memory for keys and values.
 
 use std::ffi::c_void;
-use std::fs;
 
 use jig_plugin_api::{Error, Result};
 use memmap2::MmapMut;
@@ -88,21 +87,4 @@ impl Memory {
 
 fn outside() -> Error {
     Error::internal("a copy of keys and values past the end of their memory")
-}
-
-/// Bytes of memory that are free or can be made so, as far as the system says: the lesser of the machine's and the control group's.
-pub(crate) fn available() -> u64 {
-    let number = |text: &str| text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
-    let read = |path: &str| fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(number(line)? * 1024)
-    });
-    let group = || {
-        let limit = number(&read("/sys/fs/cgroup/memory.max")?)?;
-        let used = number(&read("/sys/fs/cgroup/memory.current")?)?;
-        Some(limit.saturating_sub(used))
-    };
-    // Without /proc: enough for a small model.
-    machine.unwrap_or(4 << 30).min(group().unwrap_or(u64::MAX))
 }

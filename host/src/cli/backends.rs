@@ -24,7 +24,12 @@ pub(super) fn run(args: &BackendsArgs) -> CommandResult {
     }
     let rows: Vec<Vec<String>> = found.iter().map(as_row).collect();
     table::print(&["name", "version", "ABI", "devices", "file"], &rows);
-    for found in found.iter().filter(|found| !found.options.is_empty()) {
+    let all = &found;
+    for (place, found) in all.iter().enumerate().filter(|(_, found)| !found.options.is_empty()) {
+        // The embedded backend may lie there as a plugin too.
+        if all[..place].iter().any(|other| (&other.name, &other.options) == (&found.name, &found.options)) {
+            continue;
+        }
         println!("\nOptions of {} (--backend-option KEY=VALUE):", found.name);
         for option in &found.options {
             println!("  {:18} {} [default: {}]", option.key, option.help, option.default);

@@ -82,9 +82,16 @@ fn outputs_that_lose_their_memory_go_on_as_if_they_had_not() {
             _ => request("four", params(seed)),
         })
         .collect();
-    let streams: Vec<_> = requests.iter().map(|request| engine.submit(request.clone()).unwrap()).collect();
-    for (request, stream) in requests.iter().zip(streams) {
-        assert_eq!(collect(stream, 1), alone(request));
+    let expected: Vec<_> = requests.iter().map(alone).collect();
+    // Where the machine is busy, a request may be over before the next one comes: then they are sent again.
+    for _ in 0..200 {
+        let streams: Vec<_> = requests.iter().map(|request| engine.submit(request.clone()).unwrap()).collect();
+        for (expected, stream) in expected.iter().zip(streams) {
+            assert_eq!(&collect(stream, 1), expected);
+        }
+        if engine.stats().preemptions > 0 {
+            break;
+        }
     }
     let stats = drained(&engine);
     assert!(stats.preemptions > 0, "{stats:?}");

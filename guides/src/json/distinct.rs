@@ -5,6 +5,7 @@
 //! that is being written differs from all that are there, there is nothing to look after.
 
 use super::decimal::Decimal;
+use super::strings::short_escape;
 use super::text::{self, Value};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -312,12 +313,7 @@ fn escaped(text: &[u8]) -> Option<(char, usize)> {
             let pair = [first, unit(8)?];
             return Some((char::decode_utf16(pair).next()?.ok()?, 12));
         }
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        byte => char::from(*byte),
+        byte => short_escape(*byte)?,
     };
     Some((character, 2))
 }

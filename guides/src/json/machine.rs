@@ -873,25 +873,13 @@ impl JsonMachine {
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let here = |at: At| Some(JsonState { level: level.clone(), at });
-        if byte == b' ' || self.most_blanks > 1 && matches!(byte, b'\n' | b'\t' | b'\r') {
-            let blank = |blanks: u8| (blanks < self.most_blanks).then_some(blanks + 1);
-            match &state.at {
-                At::Value { pending, blanks } => {
-                    return here(At::Value { pending: pending.clone(), blanks: blank(*blanks)? });
-                }
-                At::Colon { pending, blanks } => {
-                    return here(At::Colon { pending: pending.clone(), blanks: blank(*blanks)? });
-                }
-                At::Open { items, blanks } => return here(At::Open { items: items.clone(), blanks: blank(*blanks)? }),
-                At::Comma { items, blanks } => {
-                    return here(At::Comma { items: items.clone(), blanks: blank(*blanks)? });
-                }
-                At::After { items, blanks } => {
-                    return here(At::After { items: items.clone(), blanks: blank(*blanks)? });
-                }
-                // Numbers may end here; strings and keys have spaces of their own.
-                At::Scalar { .. } | At::Key { .. } | At::End => {}
-            }
+        let blank = byte == b' ' || self.most_blanks > 1 && matches!(byte, b'\n' | b'\t' | b'\r');
+        // Numbers may end at white space; strings and keys have spaces of their own.
+        if blank && !matches!(state.at, At::Scalar { .. } | At::Key { .. } | At::End) {
+            let mut at = state.at.clone();
+            let blanks = at.blanks()?;
+            *blanks = (*blanks < self.most_blanks).then_some(*blanks + 1)?;
+            return here(at);
         }
         match &state.at {
             At::Value { pending, .. } => self.step_value(level, pending, byte),

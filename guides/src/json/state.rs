@@ -123,6 +123,20 @@ pub(crate) enum At {
     End,
 }
 
+impl At {
+    /// The white space that was written here, where there may be some.
+    pub(crate) fn blanks(&mut self) -> Option<&mut u8> {
+        match self {
+            At::Value { blanks, .. }
+            | At::Open { blanks, .. }
+            | At::Comma { blanks, .. }
+            | At::Colon { blanks, .. }
+            | At::After { blanks, .. } => Some(blanks),
+            At::Scalar { .. } | At::Key { .. } | At::End => None,
+        }
+    }
+}
+
 /// A string, number or word that is being read for one of the schemas that are pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Scalar {

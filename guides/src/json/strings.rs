@@ -100,7 +100,7 @@ impl Escapes {
 }
 
 /// What a short escape means.
-fn short_escape(byte: u8) -> Option<char> {
+pub(super) fn short_escape(byte: u8) -> Option<char> {
     Some(match byte {
         b'"' => '"',
         b'\\' => '\\',

@@ -13,6 +13,7 @@ use crate::cache::{Cache, growing::Growing, shared::Shared};
 use crate::config::Config;
 use crate::device::Device;
 use crate::interface::{Declared, Interface};
+use crate::memory::Place;
 use crate::model::{BLOCK_TOKENS, OrtModel, Rows};
 use crate::onnx::Skeleton;
 use crate::options::Options;
@@ -60,7 +61,8 @@ impl Backend for OrtBackend {
         let weight_bytes = weight_bytes(&file, &skeleton)?;
         let found = library::find(options.library.as_deref())?;
         let device = Device::choose(&spec.device, &found.path)?;
-        check_memory(&file, weight_bytes, device)?;
+        let place = Place::of(device)?;
+        check_memory(&file, weight_bytes, place.available()?)?;
         let environment = library::start(&found)?;
 
         let start = Instant::now();
@@ -72,13 +74,13 @@ impl Backend for OrtBackend {
         let max_model_len = max_model_len(spec, &config)?;
         let shares = skeleton.count(SHARING) > 0 && skeleton.count(SHARING) * 2 == interface.past.len();
         let cache: Box<dyn Cache> = if shares {
-            Box::new(Shared::new(interface.kv.clone(), max_model_len))
+            Box::new(Shared::new(place.clone(), interface.kv.clone(), max_model_len))
         } else {
-            Box::new(Growing::new(interface.kv.clone()))
+            Box::new(Growing::new(place.clone(), interface.kv.clone()))
         };
         // Past and present of a growing cache are two.
         let slot_bytes = interface.kv.slot_bytes() * if shares { 1 } else { 2 };
-        let total_blocks = blocks(spec, slot_bytes, max_model_len)?;
+        let total_blocks = blocks(spec, slot_bytes, max_model_len, place.available()?)?;
         let dtype = dtype_name(&skeleton, &interface);
         let info = ModelInfo {
             architecture: config.architecture,
@@ -88,7 +90,7 @@ impl Backend for OrtBackend {
             parameters: if skeleton.is_quantized() { 0 } else { skeleton.float_elements },
             dtype,
         };
-        let mut runner = Runner::new(session, interface, cache)?;
+        let mut runner = Runner::new(session, interface, cache, device, place)?;
         check::check(&mut runner, options.batching, info.dtype == "f32").map_err(at_file)?;
         log(&host, &file, &found, shares, &runner, start);
         Ok(Box::new(OrtModel {
@@ -178,9 +180,8 @@ fn weight_bytes(file: &Path, skeleton: &Skeleton) -> Result<u64> {
 }
 
 /// Weights that can't fit end the process in the middle of loading; better an error before.
-fn check_memory(file: &Path, bytes: u64, device: Device) -> Result<()> {
-    let available = jig_plugin_api::memory::available();
-    if device == Device::Cpu && bytes > available {
+fn check_memory(file: &Path, bytes: u64, available: u64) -> Result<()> {
+    if bytes > available {
         return Err(Error::out_of_memory(format!(
             "{}: its weights take {:.1} GB, and {:.1} GB of memory are available; choose a smaller type with --dtype (q4, int8) or \
              a smaller model",
@@ -211,10 +212,10 @@ fn max_model_len(spec: &ModelSpec, config: &Config) -> Result<usize> {
     }
 }
 
-/// Blocks of the cache: as many as were asked for, or as half of the free memory holds, but no more than all sequences can use.
-fn blocks(spec: &ModelSpec, slot_bytes: usize, max_model_len: usize) -> Result<usize> {
+/// Blocks of the cache: as many as were asked for, or as half of the memory that is free on the device holds, but no more than all sequences can use.
+fn blocks(spec: &ModelSpec, slot_bytes: usize, max_model_len: usize, available: u64) -> Result<usize> {
     let block_bytes = (slot_bytes * BLOCK_TOKENS).max(1) as u64;
-    let bytes = spec.kv_cache_bytes.unwrap_or_else(|| jig_plugin_api::memory::available() / 2);
+    let bytes = spec.kv_cache_bytes.unwrap_or(available / 2);
     let useful = u64::from(spec.max_sequences.max(1)).saturating_mul(max_model_len.div_ceil(BLOCK_TOKENS) as u64);
     let blocks = (bytes / block_bytes).min(useful).min(u64::from(u32::MAX));
     if blocks == 0 {

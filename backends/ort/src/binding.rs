@@ -8,11 +8,12 @@ use std::ptr::{self, NonNull};
 
 use jig_plugin_api::{Error, ErrorCode, Result};
 use ort::AsPointer;
-use ort::memory::MemoryInfo;
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{IoBinding, Session};
 use ort::sys;
 use ort::value::TensorElementType;
 
+use crate::device::Device;
 use crate::session::{is_out_of_memory, shorten};
 
 /// A tensor in memory that somebody else holds.
@@ -20,20 +21,34 @@ use crate::session::{is_out_of_memory, shorten};
 pub(crate) struct Tensor<'a> {
     pub(crate) data: *mut c_void,
     pub(crate) element: TensorElementType,
+    /// Whether it lies in the memory of the device that the graph runs on; if not, in that of the processor.
+    pub(crate) on_device: bool,
     pub(crate) sizes: &'a [usize],
 }
 
 /// Which tensors the next run reads and writes.
 pub(crate) struct Binding {
     binding: IoBinding,
-    place: MemoryInfo<'static>,
+    processor: MemoryInfo<'static>,
+    device: MemoryInfo<'static>,
 }
 
 impl Binding {
-    /// A binding for tensors in memory of the processor.
-    pub(crate) fn new(session: &Session) -> Result<Self> {
+    /// A binding for tensors in memory of the processor and of the device that the session runs on.
+    pub(crate) fn new(session: &Session, device: Device) -> Result<Self> {
         let binding = session.create_binding().map_err(|error| failed("create a binding", &error))?;
-        Ok(Self { binding, place: MemoryInfo::default() })
+        let device = match device {
+            Device::Cpu => Ok(MemoryInfo::default()),
+            Device::Cuda(number) => {
+                MemoryInfo::new(AllocationDevice::CUDA, number, AllocatorType::Device, MemoryType::Default)
+            }
+        };
+        let device = device.map_err(|error| failed("describe the memory of the device", &error))?;
+        Ok(Self { binding, processor: MemoryInfo::default(), device })
+    }
+
+    fn place(&self, tensor: Tensor<'_>) -> &MemoryInfo<'static> {
+        if tensor.on_device { &self.device } else { &self.processor }
     }
 
     /// Has the next runs read an input from a tensor.
@@ -42,7 +57,7 @@ impl Binding {
     /// The memory holds the tensor, and holds it until the last run with this binding is over.
     pub(crate) unsafe fn input(&mut self, name: &CStr, tensor: Tensor<'_>) -> Result<()> {
         // SAFETY: the caller's.
-        let value = unsafe { Value::new(&self.place, tensor) }?;
+        let value = unsafe { Value::new(self.place(tensor), tensor) }?;
         // SAFETY: all three live; the binding keeps a reference of its own to the value.
         let status = unsafe { (ort::api().BindInput)(self.binding.ptr_mut(), name.as_ptr(), value.0.as_ptr()) };
         check(status, "bind an input")
@@ -54,7 +69,7 @@ impl Binding {
     /// As for [`Self::input`]; and nothing else uses the memory during a run, but for a graph that is made to work in place.
     pub(crate) unsafe fn output(&mut self, name: &CStr, tensor: Tensor<'_>) -> Result<()> {
         // SAFETY: the caller's.
-        let value = unsafe { Value::new(&self.place, tensor) }?;
+        let value = unsafe { Value::new(self.place(tensor), tensor) }?;
         // SAFETY: all three live; the binding keeps a reference of its own to the value.
         let status = unsafe { (ort::api().BindOutput)(self.binding.ptr_mut(), name.as_ptr(), value.0.as_ptr()) };
         check(status, "bind an output")

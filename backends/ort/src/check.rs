@@ -90,7 +90,7 @@ impl Trials<'_> {
             tokens: tokens.to_vec(),
             logits: LogitsWanted::Last,
         };
-        self.runner.step(&chunks.iter().map(append).collect::<Vec<_>>())
+        self.runner.step(&chunks.iter().map(append).collect::<Vec<_>>(), Vec::new())
     }
 
     /// Equal but for rounding. Wrong positions or a wrong mask move logits by much more than this.

@@ -1,16 +1,14 @@
 //! [`Device`]: where the graph runs, and which graphics cards there are.
 
-use std::ffi::{CStr, c_char, c_int};
 use std::fs;
 use std::path::Path;
 
 use jig_plugin_api::{DeviceInfo, Error, ErrorCode, Result};
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use crate::driver::Driver;
 
 /// The file beside ONNX Runtime that has the CUDA execution provider.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
-/// The most graphics cards that are believed.
-const MAX_CARDS: c_int = 64;
 
 /// A device that a session can run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,49 +76,7 @@ fn has_cuda_provider(library: &Path) -> bool {
 
 /// The graphics cards that NVIDIA's driver shows; none without a driver.
 fn cards() -> Vec<DeviceInfo> {
-    // SAFETY: running the initialisers of the driver is what every CUDA program does.
-    let Ok(driver) = (unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW | RTLD_LOCAL) }) else { return Vec::new() };
-    let found = ask(&driver).unwrap_or_default();
-    // The driver starts threads: never unload it.
-    std::mem::forget(driver);
-    found
-}
-
-fn ask(driver: &Library) -> Option<Vec<DeviceInfo>> {
-    type Init = unsafe extern "C" fn(u32) -> c_int;
-    type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
-    type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
-    type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
-    type Memory = unsafe extern "C" fn(*mut usize, c_int) -> c_int;
-    // SAFETY: these symbols of the driver API have these types since CUDA 3.2.
-    let (init, count, get, name, memory) = unsafe {
-        (
-            driver.get::<Init>(b"cuInit").ok()?,
-            driver.get::<Count>(b"cuDeviceGetCount").ok()?,
-            driver.get::<Get>(b"cuDeviceGet").ok()?,
-            driver.get::<Name>(b"cuDeviceGetName").ok()?,
-            driver.get::<Memory>(b"cuDeviceTotalMem_v2").ok()?,
-        )
-    };
-    let mut number = 0;
-    // SAFETY: 0 is the only flag there is; the pointer is to an int.
-    if unsafe { init(0) } != 0 || unsafe { count(&mut number) } != 0 {
-        return None;
-    }
-    let card = |ordinal: c_int| {
-        let (mut handle, mut bytes, mut text) = (0, 0, [0 as c_char; 256]);
-        // SAFETY: the pointers are to an int, to 256 bytes and to a size.
-        let failed = unsafe {
-            get(&mut handle, ordinal) != 0
-                || name(text.as_mut_ptr(), 255, handle) != 0
-                || memory(&mut bytes, handle) != 0
-        };
-        // SAFETY: the last byte is NUL, since it was and only 255 were written.
-        let text = unsafe { CStr::from_ptr(text.as_ptr()) };
-        let name = if failed { "NVIDIA graphics card".to_owned() } else { text.to_string_lossy().into_owned() };
-        DeviceInfo { id: Device::Cuda(ordinal).id(), name, memory_bytes: bytes as u64 }
-    };
-    Some((0..number.clamp(0, MAX_CARDS)).map(card).collect())
+    Driver::get().map(|driver| driver.cards()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `backend`, `options` | what the host sees: options, devices, loading |
-//! | `library`, `device` | where ONNX Runtime and graphics cards are on this machine |
+//! | `library`, `device`, `driver` | where ONNX Runtime and graphics cards are on this machine |
 //! | [`files`], [`onnx`], `config` | a model's directory: which file, what is in it, its limits |
 //! | `session`, `interface` | the loaded graph, and the meaning of its inputs and outputs |
-//! | `cache`, `memory` | keys and values: grown by copy, or in one buffer where the graph allows it |
+//! | `cache`, `memory` | keys and values, where the graph runs: grown by copy, or in one buffer where the graph allows it |
 //! | `runner`, `binding`, `check` | runs of the graph; what they are good for is tried when a model is loaded |
 //! | `model` | the `Model` of the plugin API |
 
@@ -25,6 +25,7 @@ mod cache;
 mod check;
 mod config;
 mod device;
+mod driver;
 pub mod files;
 mod interface;
 mod library;

@@ -62,6 +62,15 @@ impl Rows {
     }
 }
 
+impl Rows {
+    fn into_memory(self) -> Vec<f32> {
+        match self.state {
+            State::Done(Ok(rows)) => rows,
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl OrtModel {
     fn length(&self, sequence: SequenceId) -> Result<usize> {
         let SequenceId(id) = sequence;
@@ -199,6 +208,8 @@ impl Model for OrtModel {
             LogitsWanted::All => chunk.tokens.len(),
         });
         let count = count.sum();
+        // The memory of the last rows serves again.
+        let memory = std::mem::take(&mut self.rows).into_memory();
         let promise = self.worker.enqueue(move |runner| {
             for (append, length) in appends.iter().zip(lengths) {
                 if runner.cache().length(append.sequence) != length {
@@ -206,7 +217,7 @@ impl Model for OrtModel {
                     return Err(Error::internal(format!("an earlier step of sequence {id} has failed: close it")));
                 }
             }
-            runner.step(&appends)
+            runner.step(&appends, memory)
         });
         self.rows = Rows { count, state: State::Pending(promise) };
         Ok(())

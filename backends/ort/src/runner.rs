@@ -10,8 +10,9 @@ use ort::value::TensorElementType;
 
 use crate::binding::{Binding, Tensor};
 use crate::cache::{Bound, Cache};
+use crate::device::Device;
 use crate::interface::{Interface, Named};
-use crate::memory::Memory;
+use crate::memory::{Memory, Place, Staging};
 
 /// Bytes that the logits of a run may take; longer chunks are run in pieces.
 const LOGIT_BYTES: usize = 256 << 20;
@@ -61,12 +62,23 @@ pub(crate) struct Runner {
     mask: Integers,
     positions: Integers,
     branch: [bool; 1],
+    /// Where the graph runs.
+    place: Place,
+    /// Memory for logits, and its size in bytes.
     logits: Option<(Memory, usize)>,
+    staging: Staging,
 }
 
 impl Runner {
-    pub(crate) fn new(session: Session, interface: Interface, cache: Box<dyn Cache>) -> Result<Self> {
-        let binding = Binding::new(&session)?;
+    /// The graph of a session on `device`, whose memory is `place`.
+    pub(crate) fn new(
+        session: Session,
+        interface: Interface,
+        cache: Box<dyn Cache>,
+        device: Device,
+        place: Place,
+    ) -> Result<Self> {
+        let binding = Binding::new(&session, device)?;
         let abilities = Abilities { chunks: true, padding: interface.mask.is_some(), last_only: interface.last_only };
         let integers = |named: Option<&Named>| Integers::new(named.map(|named| named.element));
         Ok(Self {
@@ -74,7 +86,9 @@ impl Runner {
             mask: integers(interface.mask.as_ref()),
             positions: integers(interface.positions.as_ref()),
             branch: [false],
+            place,
             logits: None,
+            staging: Staging::default(),
             session,
             interface,
             cache,
@@ -91,8 +105,8 @@ impl Runner {
         &mut *self.cache
     }
 
-    /// Appends all tokens and gives the rows of logits that are wanted, one behind the other.
-    pub(crate) fn step(&mut self, appends: &[Append]) -> Result<Vec<f32>> {
+    /// Appends all tokens and gives the rows of logits that are wanted, one behind the other, in the memory of `rows`.
+    pub(crate) fn step(&mut self, appends: &[Append], mut rows: Vec<f32>) -> Result<Vec<f32>> {
         let width = self.interface.vocab_size;
         let mut firsts = Vec::with_capacity(appends.len());
         let mut total = 0;
@@ -100,7 +114,7 @@ impl Runner {
             firsts.push(total);
             total += append.rows();
         }
-        let mut rows = vec![0.0; total * width];
+        rows.resize(total * width, 0.0);
         for run in self.plan(appends) {
             // A run of several sequences is of one token each.
             let count = run.first().and_then(|index| appends.get(*index)).map_or(0, |append| append.tokens.len());
@@ -169,6 +183,8 @@ impl Runner {
         self.fill(&chosen, &range, &bound);
         let positions = if self.abilities.last_only { 1 } else { count };
         self.bind(&bound, count, positions)?;
+        // What the cache copied on a card is not waited for elsewhere.
+        self.place.synchronize()?;
         // SAFETY: everything is bound anew just now, to memory of this runner and its cache.
         unsafe { self.binding.run(&mut self.session) }?;
         self.cache.commit();
@@ -176,22 +192,27 @@ impl Runner {
         let width = self.interface.vocab_size;
         let element = self.interface.logits.element;
         let bytes = element.byte_size(width).unwrap_or(0);
-        let logits = self.logits.as_ref().ok_or_else(|| Error::internal("there are no logits"))?;
+        let Self { logits: Some((logits, _)), staging, .. } = self else {
+            return Err(Error::internal("there are no logits"));
+        };
+        let wanted = |append: &Append| match append.logits {
+            LogitsWanted::None => 0..0,
+            LogitsWanted::Last if range.end < append.tokens.len() => 0..0,
+            LogitsWanted::Last => positions - 1..positions,
+            LogitsWanted::All => 0..positions,
+        };
+        // Several sequences have one position each, so that what is wanted lies together: one copy if it lies on a card.
+        let span = if let [append] = chosen.as_slice() { wanted(append) } else { 0..bound.order.len() };
+        let held = logits.read(span.start * bytes, span.len() * bytes, staging)?;
         for (row, index) in bound.order.iter().enumerate() {
             let (Some(append), Some(first)) = (chosen.get(*index), run.get(*index).and_then(|at| firsts.get(*at)))
             else {
                 continue;
             };
-            let last = range.end == append.tokens.len();
-            let wanted = match append.logits {
-                LogitsWanted::None => continue,
-                LogitsWanted::Last if !last => continue,
-                LogitsWanted::Last => positions - 1..positions,
-                LogitsWanted::All => 0..positions,
-            };
             let target = if append.logits == LogitsWanted::All { first + range.start } else { *first };
-            for (offset, position) in wanted.enumerate() {
-                let source = logits.0.bytes((row * positions + position) * bytes, bytes);
+            for (offset, position) in wanted(append).enumerate() {
+                let source = held.get((row * positions + position - span.start) * bytes..);
+                let source = source.and_then(|rest| rest.get(..bytes)).unwrap_or_default();
                 let target = rows.get_mut((target + offset) * width..).and_then(|rest| rest.get_mut(..width));
                 convert(source, element, target.unwrap_or_default());
             }
@@ -224,12 +245,14 @@ impl Runner {
         ];
         for ((name, element, data), sizes) in short.into_iter().flatten() {
             // SAFETY: `fill` has just written as many numbers of this type, and they stay until the next step.
-            unsafe { binding.input(&name, Tensor { data, element, sizes: &sizes }) }?;
+            unsafe { binding.input(&name, Tensor { data, element, on_device: false, sizes: &sizes }) }?;
         }
         if let Some(name) = &interface.branch {
             let data = self.branch.as_mut_ptr().cast();
             // SAFETY: the truth value is a byte, as ONNX Runtime's is.
-            unsafe { binding.input(name, Tensor { data, element: TensorElementType::Bool, sizes: &[1] }) }?;
+            unsafe {
+                binding.input(name, Tensor { data, element: TensorElementType::Bool, on_device: false, sizes: &[1] })
+            }?;
         }
         for (index, (heads, width)) in interface.kv.tensors.iter().enumerate() {
             let (Some(past), Some(present)) = (interface.past.get(index), interface.present.get(index)) else {
@@ -240,20 +263,22 @@ impl Runner {
             // SAFETY: the cache holds tensors of these sizes there until its next call.
             unsafe {
                 let element = past.element;
-                binding.input(&past.name, Tensor { data: *from, element, sizes: &sizes(bound.past_slots) })?;
-                binding.output(&present.name, Tensor { data: *to, element, sizes: &sizes(bound.present_slots) })?;
+                let (from_sizes, to_sizes) = (sizes(bound.past_slots), sizes(bound.present_slots));
+                binding.input(&past.name, Tensor { data: *from, element, on_device: true, sizes: &from_sizes })?;
+                binding.output(&present.name, Tensor { data: *to, element, on_device: true, sizes: &to_sizes })?;
             }
         }
         let sizes = [rows, positions, interface.vocab_size];
         let element = interface.logits.element;
         let bytes = element.byte_size(sizes.iter().product()).unwrap_or(usize::MAX);
         if self.logits.as_ref().is_none_or(|(_, room)| *room < bytes) {
-            self.logits = Some((Memory::new(bytes)?, bytes));
+            self.logits = Some((Memory::new(&self.place, bytes)?, bytes));
         }
         if let Some((memory, _)) = &mut self.logits {
             // SAFETY: the memory has just been made large enough, and stays until the next step.
             unsafe {
-                binding.output(&interface.logits.name, Tensor { data: memory.pointer(), element, sizes: &sizes })
+                let tensor = Tensor { data: memory.pointer(), element, on_device: true, sizes: &sizes };
+                binding.output(&interface.logits.name, tensor)
             }?;
         }
         Ok(())

@@ -69,7 +69,9 @@ fn builder(environment: &Environment, device: Device, options: &Options) -> ort:
         // Shapes change from step to step, so that a pattern would be made anew for each.
         .with_memory_pattern(false)?;
     let Device::Cuda(number) = device else { return Ok(builder) };
-    let cuda = ep::CUDA::default().with_device_id(number).build().error_on_failure();
+    // Room that doubles would take what the KV cache was promised.
+    let cuda = ep::CUDA::default().with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested);
+    let cuda = cuda.with_device_id(number).build().error_on_failure();
     let providers = if options.tensorrt {
         vec![ep::TensorRT::default().with_device_id(number).build().error_on_failure(), cuda]
     } else {

@@ -9,12 +9,14 @@ use std::collections::HashMap;
 use jig_plugin_api::{Error, Result, SequenceId};
 
 use super::{Bound, Cache, Row, Shape, Tensors};
+use crate::memory::Place;
 
 /// Slots that a group has room for at least.
 const LEAST_SLOTS: usize = 64;
 
 /// See the module.
 pub(crate) struct Growing {
+    place: Place,
     shape: Shape,
     groups: HashMap<u64, Group>,
     /// The group and the row of each sequence that has tokens.
@@ -42,8 +44,8 @@ impl Group {
 }
 
 impl Growing {
-    pub(crate) fn new(shape: Shape) -> Self {
-        Self { shape, groups: HashMap::new(), places: HashMap::new(), next_group: 0, prepared: None }
+    pub(crate) fn new(place: Place, shape: Shape) -> Self {
+        Self { place, shape, groups: HashMap::new(), places: HashMap::new(), next_group: 0, prepared: None }
     }
 
     /// The group whose rows are just these sequences.
@@ -58,7 +60,7 @@ impl Growing {
         let slots = members.iter().map(|(_, length)| *length).max().unwrap_or(0);
         let capacity = (slots + room).next_power_of_two().max(LEAST_SLOTS);
         let rows = members.iter().map(|(_, length)| Some(*length)).collect();
-        let past = Tensors::new(&self.shape, members.len(), capacity)?;
+        let past = Tensors::new(&self.place, &self.shape, members.len(), capacity)?;
         let mut group = Group { rows, slots, past, spare: None };
         for (row, (sequence, length)) in members.iter().enumerate() {
             let Some((from, source_row)) = self.places.get(sequence) else { continue };
@@ -126,7 +128,7 @@ impl Cache for Growing {
             Some(spare) => group.spare.insert(spare),
             None => {
                 let capacity = present_slots.next_power_of_two().max(group.past.slots);
-                group.spare.insert(Tensors::new(&self.shape, lengths.len(), capacity)?)
+                group.spare.insert(Tensors::new(&self.place, &self.shape, lengths.len(), capacity)?)
             }
         };
         self.prepared = Some((id, sequences.to_vec(), tokens));

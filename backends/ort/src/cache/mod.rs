@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use jig_plugin_api::{Error, Result, SequenceId};
 
-use crate::memory::{Memory, Strip};
+use crate::memory::{Memory, Place, Strip};
 
 /// What a slot holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,6 @@ pub(crate) trait Cache: Send {
 }
 
 /// The tensors of some rows, one behind the other in one block of memory.
-#[derive(Debug)]
 struct Tensors {
     memory: Memory,
     /// Rows that there is room for.
@@ -99,11 +98,11 @@ struct Row {
 }
 
 impl Tensors {
-    fn new(shape: &Shape, rows: usize, slots: usize) -> Result<Self> {
+    fn new(place: &Place, shape: &Shape, rows: usize, slots: usize) -> Result<Self> {
         let bytes = shape.slot_bytes().checked_mul(rows).and_then(|bytes| bytes.checked_mul(slots));
         let bytes =
             bytes.ok_or_else(|| Error::out_of_memory(format!("{rows} x {slots} slots of KV cache are too many")))?;
-        Ok(Self { memory: Memory::new(bytes)?, rows, slots })
+        Ok(Self { memory: Memory::new(place, bytes)?, rows, slots })
     }
 
     /// Where each tensor begins, from row `first` on, with heads `stride` slots apart.

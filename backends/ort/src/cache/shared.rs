@@ -8,11 +8,13 @@ use std::collections::HashMap;
 use jig_plugin_api::{Error, Result, SequenceId};
 
 use super::{Bound, Cache, Row, Shape, Tensors};
+use crate::memory::Place;
 
 const LEAST_SLOTS: usize = 256;
 
 /// See the module.
 pub(crate) struct Shared {
+    place: Place,
     shape: Shape,
     /// The longest that a sequence gets.
     most_slots: usize,
@@ -25,8 +27,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(shape: Shape, most_slots: usize) -> Self {
-        Self { shape, most_slots, tensors: None, rows: Vec::new(), places: HashMap::new(), prepared: None }
+    pub(crate) fn new(place: Place, shape: Shape, most_slots: usize) -> Self {
+        Self { place, shape, most_slots, tensors: None, rows: Vec::new(), places: HashMap::new(), prepared: None }
     }
 
     /// Makes room for as many rows and slots, which keeps what is there.
@@ -41,7 +43,7 @@ impl Shared {
         } else {
             old_slots
         };
-        let mut larger = Tensors::new(&self.shape, rows, slots)?;
+        let mut larger = Tensors::new(&self.place, &self.shape, rows, slots)?;
         if let Some(old) = &self.tensors {
             for (row, (_, length)) in self.rows.iter().enumerate() {
                 let to = Row { row, stride: slots, first: 0 };

@@ -1,15 +1,22 @@
 //! Both caches against lists of tokens, with a graph that writes each token as its own key and value.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::growing::Growing;
 use super::shared::Shared;
 use super::*;
+use crate::driver::{Card, pretended};
 
 fn shape() -> Shape {
     Shape { tensors: vec![(2, 3), (1, 2)], element: 4 }
+}
+
+/// The processor's memory, and a card that pretends.
+fn places() -> [Place; 2] {
+    [Place::Processor, Place::Card(Arc::new(Card::open(pretended::DRIVER, 0).expect("a card")))]
 }
 
 /// What element `index` of a slot holds for a token.
@@ -134,18 +141,22 @@ proptest! {
 
     #[test]
     fn a_growing_cache_holds_what_lists_hold(steps in prop::collection::vec(step(), 1..40)) {
-        holds_what_lists_hold(&mut Growing::new(shape()), steps);
+        for place in places() {
+            holds_what_lists_hold(&mut Growing::new(place, shape()), steps.clone());
+        }
     }
 
     #[test]
     fn a_shared_cache_holds_what_lists_hold(steps in prop::collection::vec(step(), 1..40)) {
-        holds_what_lists_hold(&mut Shared::new(shape(), 1000), steps);
+        for place in places() {
+            holds_what_lists_hold(&mut Shared::new(place, shape(), 1000), steps.clone());
+        }
     }
 }
 
 #[test]
 fn a_group_that_goes_on_is_not_copied() {
-    let mut cache = Growing::new(shape());
+    let mut cache = Growing::new(Place::Processor, shape());
     let sequences = [SequenceId(1), SequenceId(2)];
     run(&mut cache, &sequences, &[vec![1], vec![2]]);
     let first = cache.prepare(&sequences, 1).expect("room");
@@ -156,7 +167,7 @@ fn a_group_that_goes_on_is_not_copied() {
 
 #[test]
 fn too_large_a_cache_is_out_of_memory_and_no_overflow() {
-    let mut cache = Shared::new(shape(), usize::MAX / 2);
+    let mut cache = Shared::new(Place::Processor, shape(), usize::MAX / 2);
     let error = cache.prepare(&[SequenceId(1)], usize::MAX / 4).expect_err("too much");
     assert_eq!(error.code, jig_plugin_api::ErrorCode::OutOfMemory);
 }

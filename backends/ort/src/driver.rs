@@ -1,0 +1,415 @@
+//! The few functions of NVIDIA's driver that this backend calls itself: which graphics cards there are, and memory on one of them.
+//!
+//! ONNX Runtime works in the primary context of a card, as all users of the CUDA runtime do; so does [`Card`], and what it allocates
+//! can be bound to a run as it is. All calls wait until they are done.
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::sync::OnceLock;
+
+use jig_plugin_api::{DeviceInfo, Error, ErrorCode, Result};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+/// The most graphics cards that are believed.
+const MAX_CARDS: c_int = 64;
+/// `CUDA_ERROR_OUT_OF_MEMORY`.
+const OUT_OF_MEMORY: c_int = 2;
+/// `CU_MEMORYTYPE_DEVICE`.
+const ON_DEVICE: c_uint = 2;
+
+/// Functions of the driver API, under the names of its manual without `cu`.
+#[derive(Clone, Copy)]
+pub(crate) struct Driver {
+    pub(crate) device_get_count: unsafe extern "C" fn(*mut c_int) -> c_int,
+    pub(crate) device_get: unsafe extern "C" fn(*mut c_int, c_int) -> c_int,
+    pub(crate) device_get_name: unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int,
+    pub(crate) device_total_mem: unsafe extern "C" fn(*mut usize, c_int) -> c_int,
+    pub(crate) primary_retain: unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int,
+    pub(crate) primary_release: unsafe extern "C" fn(c_int) -> c_int,
+    pub(crate) set_current: unsafe extern "C" fn(*mut c_void) -> c_int,
+    pub(crate) mem_get_info: unsafe extern "C" fn(*mut usize, *mut usize) -> c_int,
+    pub(crate) mem_alloc: unsafe extern "C" fn(*mut u64, usize) -> c_int,
+    pub(crate) mem_free: unsafe extern "C" fn(u64) -> c_int,
+    pub(crate) memset: unsafe extern "C" fn(u64, u8, usize) -> c_int,
+    pub(crate) memcpy_2d: unsafe extern "C" fn(*const Copy2d) -> c_int,
+    pub(crate) memcpy_to_host: unsafe extern "C" fn(*mut c_void, u64, usize) -> c_int,
+    pub(crate) alloc_host: unsafe extern "C" fn(*mut *mut c_void, usize) -> c_int,
+    pub(crate) free_host: unsafe extern "C" fn(*mut c_void) -> c_int,
+    pub(crate) synchronize: unsafe extern "C" fn() -> c_int,
+}
+
+/// `CUDA_MEMCPY2D`: rows of bytes from one place to another.
+#[repr(C)]
+pub(crate) struct Copy2d {
+    from_x: usize,
+    from_y: usize,
+    from_type: c_uint,
+    from_host: *const c_void,
+    pub(crate) from: u64,
+    from_array: *mut c_void,
+    pub(crate) from_pitch: usize,
+    to_x: usize,
+    to_y: usize,
+    to_type: c_uint,
+    to_host: *mut c_void,
+    pub(crate) to: u64,
+    to_array: *mut c_void,
+    pub(crate) to_pitch: usize,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+impl Driver {
+    /// The driver of this machine; none without one, or with one that is too old or finds no card.
+    pub(crate) fn get() -> Option<Self> {
+        static DRIVER: OnceLock<Option<Driver>> = OnceLock::new();
+        *DRIVER.get_or_init(|| {
+            // SAFETY: running the initialisers of the driver is what every CUDA program does.
+            let library = unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW | RTLD_LOCAL) }.ok()?;
+            let driver = Self::read(&library);
+            // The driver starts threads: never unload it.
+            std::mem::forget(library);
+            driver
+        })
+    }
+
+    fn read(library: &Library) -> Option<Self> {
+        // SAFETY: the symbols of the driver API have had these types since CUDA 7.
+        unsafe {
+            let init: unsafe extern "C" fn(c_uint) -> c_int = *library.get(b"cuInit").ok()?;
+            let driver = Self {
+                device_get_count: *library.get(b"cuDeviceGetCount").ok()?,
+                device_get: *library.get(b"cuDeviceGet").ok()?,
+                device_get_name: *library.get(b"cuDeviceGetName").ok()?,
+                device_total_mem: *library.get(b"cuDeviceTotalMem_v2").ok()?,
+                primary_retain: *library.get(b"cuDevicePrimaryCtxRetain").ok()?,
+                primary_release: *library.get(b"cuDevicePrimaryCtxRelease").ok()?,
+                set_current: *library.get(b"cuCtxSetCurrent").ok()?,
+                mem_get_info: *library.get(b"cuMemGetInfo_v2").ok()?,
+                mem_alloc: *library.get(b"cuMemAlloc_v2").ok()?,
+                mem_free: *library.get(b"cuMemFree_v2").ok()?,
+                memset: *library.get(b"cuMemsetD8_v2").ok()?,
+                memcpy_2d: *library.get(b"cuMemcpy2DUnaligned_v2").ok()?,
+                memcpy_to_host: *library.get(b"cuMemcpyDtoH_v2").ok()?,
+                alloc_host: *library.get(b"cuMemAllocHost_v2").ok()?,
+                free_host: *library.get(b"cuMemFreeHost").ok()?,
+                synchronize: *library.get(b"cuCtxSynchronize").ok()?,
+            };
+            (init(0) == 0).then_some(driver)
+        }
+    }
+
+    /// The graphics cards, with the names by which `--device` chooses them.
+    pub(crate) fn cards(&self) -> Vec<DeviceInfo> {
+        let mut number = 0;
+        // SAFETY: the pointer is to an int.
+        if unsafe { (self.device_get_count)(&mut number) } != 0 {
+            return Vec::new();
+        }
+        (0..number.clamp(0, MAX_CARDS)).map(|ordinal| self.card(ordinal)).collect()
+    }
+
+    fn card(&self, ordinal: c_int) -> DeviceInfo {
+        let (mut handle, mut bytes, mut text) = (0, 0, [0 as c_char; 256]);
+        // SAFETY: the pointers are to an int, to 256 bytes and to a size.
+        let failed = unsafe {
+            (self.device_get)(&mut handle, ordinal) != 0
+                || (self.device_get_name)(text.as_mut_ptr(), 255, handle) != 0
+                || (self.device_total_mem)(&mut bytes, handle) != 0
+        };
+        // SAFETY: the last byte is NUL, since it was and only 255 were written.
+        let text = unsafe { CStr::from_ptr(text.as_ptr()) };
+        let name = if failed { "NVIDIA graphics card".to_owned() } else { text.to_string_lossy().into_owned() };
+        DeviceInfo { id: format!("cuda:{ordinal}"), name, memory_bytes: bytes as u64 }
+    }
+}
+
+/// A graphics card that memory is taken from.
+pub(crate) struct Card {
+    driver: Driver,
+    device: c_int,
+    /// The primary context. A number, since it is only ever handed back to the driver, from any thread.
+    context: usize,
+}
+
+impl Card {
+    /// The card of a number.
+    ///
+    /// # Errors
+    /// `DeviceUnavailable` with the driver's number for what is wrong.
+    pub(crate) fn open(driver: Driver, ordinal: i32) -> Result<Self> {
+        let (mut device, mut context) = (0, std::ptr::null_mut());
+        // SAFETY: the pointers are to an int and to a pointer.
+        let (got, retained) = unsafe {
+            let got = (driver.device_get)(&mut device, ordinal);
+            (got, if got == 0 { (driver.primary_retain)(&mut context, device) } else { 0 })
+        };
+        if got != 0 || retained != 0 {
+            let problem = format!("device `cuda:{ordinal}`: the NVIDIA driver can't use it (error {})", got + retained);
+            return Err(Error::new(ErrorCode::DeviceUnavailable, problem));
+        }
+        Ok(Self { driver, device, context: context as usize })
+    }
+
+    /// Makes the card's context that of this thread, which all calls need.
+    fn enter(&self) -> Result<&Driver> {
+        // SAFETY: the context was retained by `open`, and is until the drop.
+        check(unsafe { (self.driver.set_current)(self.context as *mut c_void) }, "take the context of")?;
+        Ok(&self.driver)
+    }
+
+    /// Bytes that are free now.
+    pub(crate) fn free_bytes(&self) -> Result<u64> {
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: the pointers are to two sizes.
+        check(unsafe { (self.enter()?.mem_get_info)(&mut free, &mut total) }, "ask for the memory of")?;
+        Ok(free as u64)
+    }
+
+    /// Allocates memory that is all zeros: a slot that no token was written to is read, and must be no NaN.
+    pub(crate) fn allocate(&self, bytes: usize) -> Result<u64> {
+        let (driver, mut address) = (self.enter()?, 0);
+        // SAFETY: the pointer is to an address.
+        check(unsafe { (driver.mem_alloc)(&mut address, bytes) }, &format!("allocate {bytes} bytes on"))?;
+        // SAFETY: as many bytes are there.
+        let status = unsafe { (driver.memset)(address, 0, bytes) };
+        if status != 0 {
+            self.free(address);
+        }
+        check(status, "clear memory of").map(|()| address)
+    }
+
+    /// Frees what [`Self::allocate`] gave.
+    pub(crate) fn free(&self, address: u64) {
+        if let Ok(driver) = self.enter() {
+            // SAFETY: the caller's memory, which it does not use again. An error would leave it allocated.
+            let _ = unsafe { (driver.mem_free)(address) };
+        }
+    }
+
+    /// Copies rows of bytes.
+    ///
+    /// # Safety
+    /// All of them lie in memory of this card, and the two sides do not overlap.
+    pub(crate) unsafe fn copy(&self, to: (u64, usize), from: (u64, usize), width: usize, height: usize) -> Result<()> {
+        if width == 0 || height == 0 {
+            return Ok(());
+        }
+        let driver = self.enter()?;
+        let copy = Copy2d {
+            from_x: 0,
+            from_y: 0,
+            from_type: ON_DEVICE,
+            from_host: std::ptr::null(),
+            from: from.0,
+            from_array: std::ptr::null_mut(),
+            from_pitch: from.1,
+            to_x: 0,
+            to_y: 0,
+            to_type: ON_DEVICE,
+            to_host: std::ptr::null_mut(),
+            to: to.0,
+            to_array: std::ptr::null_mut(),
+            to_pitch: to.1,
+            width,
+            height,
+        };
+        // SAFETY: the caller's.
+        check(unsafe { (driver.memcpy_2d)(&copy) }, "copy inside of the memory of")
+    }
+
+    /// Waits for all that was given to the card.
+    pub(crate) fn synchronize(&self) -> Result<()> {
+        // SAFETY: a context is current.
+        check(unsafe { (self.enter()?.synchronize)() }, "wait for")
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        // SAFETY: it was retained once.
+        let _ = unsafe { (self.driver.primary_release)(self.device) };
+    }
+}
+
+/// Page-locked memory of the processor, which a card copies to without a stop on the way.
+pub(crate) struct Pinned {
+    data: *mut c_void,
+    bytes: usize,
+}
+
+// SAFETY: it is plain memory that this value owns.
+unsafe impl Send for Pinned {}
+
+impl Pinned {
+    pub(crate) const EMPTY: Self = Self { data: std::ptr::null_mut(), bytes: 0 };
+
+    /// Reads memory of a card, after making room where there is too little.
+    ///
+    /// # Safety
+    /// The bytes lie in memory of this card.
+    pub(crate) unsafe fn read(&mut self, card: &Card, address: u64, bytes: usize) -> Result<&[u8]> {
+        let driver = card.enter()?;
+        if bytes > self.bytes {
+            self.release(card);
+            let mut data = std::ptr::null_mut();
+            // SAFETY: the pointer is to a pointer.
+            check(unsafe { (driver.alloc_host)(&mut data, bytes) }, "allocate page-locked memory for")?;
+            *self = Self { data, bytes };
+        }
+        if bytes == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: the caller's for the card's side; there is room for as many bytes on ours.
+        check(unsafe { (driver.memcpy_to_host)(self.data, address, bytes) }, "read memory of")?;
+        // SAFETY: as many bytes have just been written.
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), bytes) })
+    }
+
+    /// Frees it.
+    pub(crate) fn release(&mut self, card: &Card) {
+        if !self.data.is_null()
+            && let Ok(driver) = card.enter()
+        {
+            // SAFETY: it was allocated by `read`, and is forgotten here.
+            let _ = unsafe { (driver.free_host)(self.data) };
+        }
+        *self = Self::EMPTY;
+    }
+}
+
+fn check(status: c_int, what: &str) -> Result<()> {
+    match status {
+        0 => Ok(()),
+        OUT_OF_MEMORY => Err(Error::out_of_memory(format!("can't {what} the graphics card: it has too little memory"))),
+        _ => Err(Error::internal(format!("can't {what} the graphics card: error {status} of the NVIDIA driver"))),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod pretended {
+    //! A driver whose card is memory of the processor, so that what is done with cards can be tested without one.
+
+    use super::*;
+
+    unsafe extern "C" {
+        fn calloc(count: usize, size: usize) -> *mut c_void;
+        fn free(data: *mut c_void);
+    }
+
+    unsafe extern "C" fn ok(_: *mut c_void) -> c_int {
+        0
+    }
+    unsafe extern "C" fn count(number: *mut c_int) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { *number = 1 };
+        0
+    }
+    unsafe extern "C" fn get(device: *mut c_int, ordinal: c_int) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { *device = ordinal };
+        // CUDA_ERROR_INVALID_DEVICE
+        if ordinal == 0 { 0 } else { 101 }
+    }
+    unsafe extern "C" fn name(text: *mut c_char, _: c_int, _: c_int) -> c_int {
+        // SAFETY: as the driver's; there is room for more.
+        unsafe { text.copy_from_nonoverlapping(c"a card".as_ptr(), 7) };
+        0
+    }
+    unsafe extern "C" fn total(bytes: *mut usize, _: c_int) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { *bytes = 1 << 30 };
+        0
+    }
+    unsafe extern "C" fn retain(_: *mut *mut c_void, _: c_int) -> c_int {
+        0
+    }
+    unsafe extern "C" fn release(_: c_int) -> c_int {
+        0
+    }
+    unsafe extern "C" fn info(free: *mut usize, total: *mut usize) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { (*free, *total) = (1 << 29, 1 << 30) };
+        0
+    }
+    unsafe extern "C" fn alloc(address: *mut u64, bytes: usize) -> c_int {
+        if bytes > 1 << 29 {
+            return OUT_OF_MEMORY;
+        }
+        // SAFETY: as the driver's.
+        unsafe { *address = calloc(bytes, 1) as u64 };
+        0
+    }
+    unsafe extern "C" fn dealloc(address: u64) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { free(address as *mut c_void) };
+        0
+    }
+    unsafe extern "C" fn set(address: u64, byte: u8, bytes: usize) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { (address as *mut u8).write_bytes(byte, bytes) };
+        0
+    }
+    unsafe extern "C" fn copy(copy: *const Copy2d) -> c_int {
+        // SAFETY: as the driver's.
+        let copy = unsafe { &*copy };
+        if copy.height > 1 && copy.width > copy.from_pitch.min(copy.to_pitch) {
+            // CUDA_ERROR_INVALID_VALUE
+            return 1;
+        }
+        for row in 0..copy.height {
+            let from = (copy.from as *const u8).wrapping_add(row * copy.from_pitch);
+            let to = (copy.to as *mut u8).wrapping_add(row * copy.to_pitch);
+            // SAFETY: as the driver's.
+            unsafe { to.copy_from_nonoverlapping(from, copy.width) };
+        }
+        0
+    }
+    unsafe extern "C" fn to_host(to: *mut c_void, from: u64, bytes: usize) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { to.cast::<u8>().copy_from_nonoverlapping(from as *const u8, bytes) };
+        0
+    }
+    unsafe extern "C" fn alloc_host(data: *mut *mut c_void, bytes: usize) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { *data = calloc(bytes, 1) };
+        0
+    }
+    unsafe extern "C" fn free_host(data: *mut c_void) -> c_int {
+        // SAFETY: as the driver's.
+        unsafe { free(data) };
+        0
+    }
+    unsafe extern "C" fn wait() -> c_int {
+        0
+    }
+
+    pub(crate) const DRIVER: Driver = Driver {
+        device_get_count: count,
+        device_get: get,
+        device_get_name: name,
+        device_total_mem: total,
+        primary_retain: retain,
+        primary_release: release,
+        set_current: ok,
+        mem_get_info: info,
+        mem_alloc: alloc,
+        mem_free: dealloc,
+        memset: set,
+        memcpy_2d: copy,
+        memcpy_to_host: to_host,
+        alloc_host,
+        free_host,
+        synchronize: wait,
+    };
+
+    #[test]
+    fn cards_are_listed_and_one_that_is_not_there_is_an_error() {
+        let cards = DRIVER.cards();
+        assert_eq!((cards.len(), cards[0].id.as_str(), cards[0].name.as_str()), (1, "cuda:0", "a card"));
+        assert!(Card::open(DRIVER, 0).is_ok());
+        let error = Card::open(DRIVER, 3).err().unwrap();
+        assert!(error.code == ErrorCode::DeviceUnavailable && error.message.contains("cuda:3"), "{error}");
+        let error = Card::open(DRIVER, 0).unwrap().allocate(1 << 40).unwrap_err();
+        assert_eq!(error.code, ErrorCode::OutOfMemory);
+    }
+}

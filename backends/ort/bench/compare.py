@@ -1,6 +1,6 @@
 """Speed of the ONNX Runtime backend beside plain onnxruntime in Python: the same library, graph, threads and prompts, in one run.
 
-Usage: python3 compare.py DIRECTORY [--threads N] [--turns N]
+Usage: python3 compare.py DIRECTORY [--threads N] [--turns N] [--sequences N ...]
 
 DIRECTORY holds a model.onnx of ../models/make.py, in its layout `plain` or `genai`. Python has its tensors bound too (IoBinding):
 keys and values stay where ONNX Runtime put them and are bound as the next step's past, or are one buffer where the graph is
@@ -102,12 +102,15 @@ def main():
     parser.add_argument("directory")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--sequences", type=int, nargs="*", help="only these of 1, 8 and 32")
     arguments = parser.parse_args()
     directory = os.path.abspath(arguments.directory)
     ours, plain = Jig(directory, arguments.threads), Plain(directory, arguments.threads)
     print(f"{arguments.threads} threads, onnxruntime {onnxruntime.__version__}, medians of {arguments.turns} turns each\n")
     print("| sequences | Jig, tokens/s | plain onnxruntime, tokens/s | ratio | middle half of the ratios |\n|---|---|---|---|---|")
     for rows, tokens in TURNS:
+        if arguments.sequences and rows not in arguments.sequences:
+            continue
         for side in (ours, plain):
             side.decode(rows, tokens)
         pairs = []

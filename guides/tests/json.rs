@@ -92,6 +92,9 @@ fn schemas() -> Vec<Value> {
         json!({"type": "object", "patternProperties": {"^S_": {"type": "object", "required": ["path"]}}}),
         json!({"type": "object", "properties": {"a": {"type": "null"}}, "not": {"additionalProperties": {"type": "integer"}}, "maxProperties": 3}),
         json!({"type": "object", "not": {"propertyNames": {"maxLength": 2}}, "additionalProperties": {"type": "boolean"}}),
+        json!({"type": "object", "not": {"propertyNames": {"not": {"const": "0"}}}}),
+        json!({"type": "object", "not": {"propertyNames": {"not": {"const": "0"}}}, "patternProperties": {"\\d": {"type": "boolean"}}}),
+        json!({"type": "object", "not": {"anyOf": [{"propertyNames": {"not": {"enum": ["1", "3"]}}}, {"propertyNames": {"not": {"enum": ["2", "3"]}}}]}, "additionalProperties": {"type": "null"}, "minProperties": 2, "maxProperties": 3}),
         json!({"type": "array", "not": {"items": {"type": "integer"}}, "maxItems": 3}),
         json!({"type": "array", "contains": {"const": 1}, "minContains": 2, "maxContains": 3, "items": {"type": "integer"}, "maxItems": 5}),
         json!({"type": "array", "allOf": [{"contains": {"type": "null"}}, {"contains": {"type": "boolean"}}], "maxItems": 2}),
@@ -119,6 +122,15 @@ fn every_walk_at_every_budget_ends_in_a_valid_document() {
         let walks = if schema.to_string().contains("uniqueItems") { 8 } else { 60 };
         check_walks(&schema, walks, &mut random);
     }
+}
+
+#[test]
+fn a_demanded_key_may_come_after_keys_of_other_classes() {
+    let guide = guide(&json!({"type": "object", "not": {"propertyNames": {"not": {"const": "0"}}}}));
+    for valid in [r#"{"0":1}"#, r#"{"a":1,"0":1}"#, r#"{"a":1,"b":2,"0":1,"c":3}"#] {
+        assert!(whole(&guide, valid), "{valid}");
+    }
+    assert!(!whole(&guide, "{}") && !whole(&guide, r#"{"a":1}"#));
 }
 
 #[test]

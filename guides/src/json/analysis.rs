@@ -9,7 +9,7 @@ use super::languages::{Language, Languages, StringKey};
 use super::machine::FURTHER_AWAY;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
-use super::object::{MANY_KEYS, Object, Progress};
+use super::object::{MANY_KEYS, Object, Others, Progress};
 use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
 use super::strings::{Characters, Strings, with_length};
 use super::text::{Value, write_string};
@@ -744,7 +744,10 @@ impl Builder<'_> {
         for &object in &objects {
             let object = &mut self.objects[object as usize];
             object.sum_up(&cost);
-            best = best.min(super::shape::add(object.cost_to_close(&Progress::default(), 0, 0, true, &cost), 1));
+            best = best.min(super::shape::add(
+                object.cost_to_close(&Progress::default(), 0, Others::default(), true, &cost),
+                1,
+            ));
         }
         self.schemas[id].objects = objects;
         let arrays = std::mem::take(&mut self.schemas[id].arrays);
@@ -789,9 +792,9 @@ impl Builder<'_> {
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
-            schema
-                .objects
-                .retain(|&id| objects[id as usize].cost_to_close(&Progress::default(), 0, 0, true, &cost) != NEVER);
+            schema.objects.retain(|&id| {
+                objects[id as usize].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost) != NEVER
+            });
             schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost) != NEVER);
         }
         for array in &mut self.arrays {

@@ -5,7 +5,7 @@ use super::array::Array;
 use super::distinct::Distinct;
 use super::few::Few;
 use super::masks::Below;
-use super::object::{Additional, KeyClass, Object};
+use super::object::{Additional, KeyClass, Object, Others};
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
@@ -84,7 +84,7 @@ impl JsonMachine {
         match level.kind {
             LevelKind::Root => 0,
             LevelKind::Object => {
-                self.object(item.shape).cost_to_close(&item.progress(), count, seen_count(&level.seen), first, &cost)
+                self.object(item.shape).cost_to_close(&item.progress(), count, written(level), first, &cost)
             }
             LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, &item.met, first, &cost),
         }
@@ -144,7 +144,7 @@ impl JsonMachine {
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
                 Some(additional) => additional_cost(additional, object, &level.seen, state, text, &|class| {
-                    self.cost_of_added(level, &key.item, &additional.classes[class])
+                    self.cost_of_added(level, &key.item, additional, class)
                 })
                 .unwrap_or(NEVER),
             },
@@ -180,7 +180,7 @@ impl JsonMachine {
         &'a self,
         level: &'a Level,
         next: &'a Item,
-        others: u32,
+        others: Others<'a>,
         ways: impl Iterator<Item = Way> + 'a,
     ) -> impl Iterator<Item = (Choice, u32)> + 'a {
         ways.filter_map(move |way| {
@@ -197,14 +197,15 @@ impl JsonMachine {
 
     /// Least bytes of a value after a key, and of what follows it up to the closing brace.
     fn least_entry(&self, level: &Level, next: &Item, ways: impl Iterator<Item = Way>) -> Option<u32> {
-        let entries = self.entries(level, next, seen_count(&level.seen), ways);
+        let entries = self.entries(level, next, written(level), ways);
         entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()
     }
 
     /// Least bytes of the value of an additional key of this class, and of what follows it.
-    pub(super) fn cost_of_added(&self, level: &Level, item: &Item, class: &KeyClass) -> u32 {
+    pub(super) fn cost_of_added(&self, level: &Level, item: &Item, additional: &Additional, class: usize) -> u32 {
         let next = self.after_added(item);
-        let entries = self.entries(level, &next, seen_count(&level.seen) + 1, class.ways());
+        let Some(ways) = additional.classes.get(class).map(KeyClass::ways) else { return NEVER };
+        let entries = self.entries(level, &next, adding(level, class as u32), ways);
         entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min().unwrap_or(NEVER)
     }
 
@@ -230,7 +231,7 @@ impl JsonMachine {
             }
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
-                let cost = |class: usize| self.cost_of_added(level, item, &additional.classes[class]);
+                let cost = |class: usize| self.cost_of_added(level, item, additional, class);
                 if additional_cost(additional, object, &level.seen, &state, &[], &cost).is_some() {
                     keys.push(Key { item: item.clone(), reader: KeyReader::Additional(state) });
                 }
@@ -258,7 +259,7 @@ impl JsonMachine {
                     let property = &object.properties[index as usize];
                     if property.spelling.len() as u32 == depth {
                         let next = self.after_named(&key.item, index);
-                        let others = seen_count(&level.seen);
+                        let others = written(level);
                         choices.extend(self.entries(level, &next, others, property.ways()).map(|(choice, _)| choice));
                         return None;
                     }
@@ -271,16 +272,17 @@ impl JsonMachine {
                         if is_used(object, &level.seen, text) {
                             return None;
                         }
-                        let class = additional.classes.get(additional.class_of[at.state as usize] as usize)?;
+                        let index = additional.class_of[at.state as usize];
+                        let class = additional.classes.get(index as usize)?;
                         let next = self.after_added(&key.item);
-                        let others = seen_count(&level.seen) + 1;
+                        let others = adding(level, index);
                         let before = choices.len();
                         choices.extend(self.entries(level, &next, others, class.ways()).map(|(choice, _)| choice));
                         added |= choices.len() > before;
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let cost = |class: usize| self.cost_of_added(level, &key.item, &additional.classes[class]);
+                    let cost = |class: usize| self.cost_of_added(level, &key.item, additional, class);
                     additional_cost(additional, object, &level.seen, &next, text, &cost)?;
                     Some(Key { reader: KeyReader::Additional(next), item: key.item.clone() })
                 }
@@ -540,7 +542,7 @@ impl JsonMachine {
             (LevelKind::Object, b'}') | (LevelKind::Array, b']') => self.pop(level, items),
             (LevelKind::Object, b',') => {
                 let cost = |id| self.cost_of(id);
-                let others = seen_count(&level.seen);
+                let others = written(level);
                 let items = items.filter_map(|item| {
                     let object = self.object(item.shape);
                     let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
@@ -722,8 +724,14 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     schemas.chain(objects).chain(arrays).sum()
 }
 
-pub(super) fn seen_count(seen: &Seen) -> u32 {
-    seen.as_ref().map_or(0, |seen| seen.len() as u32)
+/// The additional keys that were written in an object.
+fn written(level: &Level) -> Others<'_> {
+    Others { keys: level.seen.as_deref().map_or(&[], Vec::as_slice), next: None }
+}
+
+/// The additional keys that were written in an object, and one more of this class.
+pub(super) fn adding(level: &Level, class: u32) -> Others<'_> {
+    Others { next: Some(class), ..written(level) }
 }
 
 /// Whether an additional key would repeat a key or be a named one.
@@ -914,7 +922,7 @@ impl JsonMachine {
             At::Open { items, .. } => close(items, true),
             At::After { items, .. } => close(items, false),
             At::Comma { items, .. } => {
-                let others = seen_count(&level.seen);
+                let others = written(level);
                 let costs = items.iter().map(|item| {
                     let object = self.object(item.shape);
                     let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));

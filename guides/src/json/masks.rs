@@ -2,8 +2,8 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{JsonMachine, additional_cost, characters_after, seen_count, used_with_prefix};
-use super::object::{Additional, MANY_KEYS, Object};
+use super::machine::{JsonMachine, adding, additional_cost, characters_after, used_with_prefix};
+use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
 use super::strings::{Decoder, StringState};
@@ -14,9 +14,6 @@ use std::sync::Arc;
 
 /// Subtrees of fewer nodes are walked whatever the state.
 const SMALL: u32 = 24;
-
-/// A key that no text spells, for one that is not known: it counts, and equals no other.
-const UNKNOWN_KEY: &[u8] = &[0xFF];
 
 /// A node of the trie, and how many bytes lead to it.
 #[derive(Debug, Clone, Copy)]
@@ -192,7 +189,8 @@ impl JsonMachine {
         }
         let universal = additional.keys.characters.is_universal(at.state);
         let classes = vocabulary.string_classes(&additional.keys, &at, below.node);
-        let cost = self.cost_inside_key(level, key, object, additional, if universal { 0 } else { classes.reach() });
+        let cost =
+            self.cost_inside_key(level, (key, &at), object, additional, if universal { 0 } else { classes.reach() });
         if cost == NEVER || cost.saturating_add(16) > bytes {
             return None;
         }
@@ -221,23 +219,33 @@ impl JsonMachine {
     }
 
     /// A bound of the cost after any token that stays inside the key.
-    fn cost_inside_key(&self, level: &Level, key: &Key, object: &Object, additional: &Additional, reach: u32) -> u32 {
+    fn cost_inside_key(
+        &self,
+        level: &Level,
+        (key, at): (&Key, &StringState),
+        object: &Object,
+        additional: &Additional,
+        reach: u32,
+    ) -> u32 {
         // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
-        let used = object.properties.len() + seen_count(&level.seen) as usize;
+        let used = object.properties.len() + level.seen.as_ref().map_or(0, |seen| seen.len());
         let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
         let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
-        let values = additional.classes.iter().map(|class| self.cost_of_added(level, &key.item, class));
-        let value = values.filter(|&cost| cost != NEVER).max().unwrap_or(NEVER);
+        // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
+        let reachable = (0..additional.classes.len())
+            .filter(|&class| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER));
+        let value =
+            reachable.map(|class| self.cost_of_added(level, &key.item, additional, class)).max().unwrap_or(NEVER);
         shape::add(shape::add(value, reach + detour + 2), Self::exit_cost(level, key.item.schema))
     }
 
     /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.
     fn after_key(&self, level: &Level, key: &Key, additional: &Additional, class: usize) -> Option<JsonState> {
         let next = self.after_added(&key.item);
-        let choices = self.entries(level, &next, seen_count(&level.seen) + 1, additional.classes[class].ways());
+        let choices = self.entries(level, &next, adding(level, class as u32), additional.classes[class].ways());
         let pending = Few::from_vec(choices.map(|(choice, _)| choice).collect())?;
         let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
-        seen.push(UNKNOWN_KEY.into());
+        seen.push(key_of_class(class as u32));
         let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
         Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
     }

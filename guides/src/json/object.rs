@@ -76,6 +76,26 @@ pub(crate) struct Progress<'a> {
     pub(crate) met: u8,
 }
 
+/// The additional keys that were written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Others<'a> {
+    pub(crate) keys: &'a [Box<[u8]>],
+    /// The class of one more, which is not yet among them.
+    pub(crate) next: Option<u32>,
+}
+
+impl Others<'_> {
+    pub(crate) fn count(&self) -> u32 {
+        self.keys.len() as u32 + u32::from(self.next.is_some())
+    }
+}
+
+/// A key of which only the class is known: it counts, and equals no key, since no text has its first byte.
+pub(crate) fn key_of_class(class: u32) -> Box<[u8]> {
+    let [a, b, c, d] = class.to_be_bytes();
+    Box::new([0xFF, a, b, c, d])
+}
+
 impl Progress<'_> {
     /// Whether the property was not written, nor passed over.
     pub(crate) fn is_left(&self, index: u32) -> bool {
@@ -115,6 +135,16 @@ impl KeyClass {
 }
 
 impl Additional {
+    /// The class of a key, or of what stands for one ([`key_of_class`]).
+    fn class(&self, key: &[u8]) -> Option<u32> {
+        if let &[0xFF, a, b, c, d] = key {
+            return Some(u32::from_be_bytes([a, b, c, d]));
+        }
+        let dfa = &self.keys.characters.dfa;
+        let state = key.iter().fold(dfa.start(), |state, &byte| dfa.next(state, byte));
+        self.class_of.get(state as usize).copied().filter(|&class| class != u32::MAX)
+    }
+
     /// Whether there are so many keys that no set of used ones exhausts them.
     pub(crate) fn is_endless(&self) -> bool {
         self.counts[self.keys.characters.dfa.start() as usize] >= MANY_KEYS
@@ -195,7 +225,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         count: u32,
-        others: u32,
+        others: Others<'_>,
         first: bool,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> u32 {
@@ -210,7 +240,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         count: u32,
-        others: u32,
+        others: Others<'_>,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> u32 {
         self.cost_of_entries(progress, count, others, 1, costs).map_or(NEVER, |(_, bytes)| capped(bytes))
@@ -245,7 +275,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         count: u32,
-        others: u32,
+        others: Others<'_>,
         least: u32,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<(u32, u64)> {
@@ -262,7 +292,7 @@ impl Object {
         }
         if more > 0 {
             // The entries that meet demands may be among the cheapest ones: so many more must be there.
-            bytes += self.cost_of_more(progress, more + extra, others, costs)?;
+            bytes += self.cost_of_more(progress, more + extra, others.count(), costs)?;
         }
         Some((required + extra + more, bytes))
     }
@@ -272,7 +302,7 @@ impl Object {
     fn cost_of_demands(
         &self,
         progress: &Progress<'_>,
-        others: u32,
+        others: Others<'_>,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<(u32, u64)> {
         let unmet = self.demanded & !progress.met;
@@ -294,14 +324,14 @@ impl Object {
             }
         }
         let Some(additional) = &self.additional else { return best[usize::from(unmet)].map(|(b, n)| (n, b)) };
-        let used = u64::from(others) + (self.properties.len() + MOST_COUNTERS) as u64;
-        for _ in 0..unmet.count_ones() {
-            let before = best.clone();
-            for class in additional.classes.iter().filter(|class| class.key_cost != NEVER) {
-                // Named and used keys may be of the class.
-                if u64::from(class.supply) <= u64::from(others) + u64::from(self.named_among(additional)) {
-                    continue;
-                }
+        let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
+        for (index, class) in (0..).zip(&additional.classes) {
+            if class.key_cost == NEVER || class.meets.is_empty() {
+                continue;
+            }
+            // Each entry takes a key of the class.
+            for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
+                let before = best.clone();
                 for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
                     let bytes = add(costs(way.schema), additional.key_length(used, class) + 4);
                     offer(&mut best, &before, way.counts & unmet, bytes, 1);
@@ -362,6 +392,19 @@ impl Object {
             sum += u64::from(missing) * (u64::from(each) + 1);
         }
         Some(sum)
+    }
+
+    /// How many keys of a class there are beside those that were written or are named; no more than [`MOST_COUNTERS`] are counted.
+    fn keys_left(&self, additional: &Additional, class: u32, others: Others<'_>) -> u32 {
+        let supply = additional.classes.get(class as usize).map_or(0, |class| class.supply);
+        let most = MOST_COUNTERS as u32;
+        if supply as usize >= others.keys.len() + self.properties.len() + 1 + MOST_COUNTERS {
+            return most;
+        }
+        let named = self.properties.iter().filter(|property| additional.class(property.name.as_bytes()) == Some(class));
+        let written = others.keys.iter().filter(|key| additional.class(key) == Some(class));
+        let used = named.count() + written.count() + usize::from(others.next == Some(class));
+        supply.saturating_sub(used as u32).min(most)
     }
 
     /// How many of the named properties have keys that could be additional ones.

@@ -100,6 +100,11 @@ impl Memory {
         Ok(Self { block, bytes })
     }
 
+    /// Its bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
     /// Where it begins: an address for the device.
     pub(crate) fn pointer(&mut self) -> *mut c_void {
         match &mut self.block {

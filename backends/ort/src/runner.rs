@@ -64,8 +64,7 @@ pub(crate) struct Runner {
     branch: [bool; 1],
     /// Where the graph runs.
     place: Place,
-    /// Memory for logits, and its size in bytes.
-    logits: Option<(Memory, usize)>,
+    logits: Option<Memory>,
     staging: Staging,
 }
 
@@ -192,7 +191,7 @@ impl Runner {
         let width = self.interface.vocab_size;
         let element = self.interface.logits.element;
         let bytes = element.byte_size(width).unwrap_or(0);
-        let Self { logits: Some((logits, _)), staging, .. } = self else {
+        let Self { logits: Some(logits), staging, .. } = self else {
             return Err(Error::internal("there are no logits"));
         };
         let wanted = |append: &Append| match append.logits {
@@ -271,10 +270,10 @@ impl Runner {
         let sizes = [rows, positions, interface.vocab_size];
         let element = interface.logits.element;
         let bytes = element.byte_size(sizes.iter().product()).unwrap_or(usize::MAX);
-        if self.logits.as_ref().is_none_or(|(_, room)| *room < bytes) {
-            self.logits = Some((Memory::new(&self.place, bytes)?, bytes));
+        if self.logits.as_ref().is_none_or(|memory| memory.len() < bytes) {
+            self.logits = Some(Memory::new(&self.place, bytes)?);
         }
-        if let Some((memory, _)) = &mut self.logits {
+        if let Some(memory) = &mut self.logits {
             // SAFETY: the memory has just been made large enough, and stays until the next step.
             unsafe {
                 let tensor = Tensor { data: memory.pointer(), element, on_device: true, sizes: &sizes };

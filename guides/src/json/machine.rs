@@ -725,7 +725,7 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
 }
 
 /// The additional keys that were written in an object.
-fn written(level: &Level) -> Others<'_> {
+pub(super) fn written(level: &Level) -> Others<'_> {
     Others { keys: level.seen.as_deref().map_or(&[], Vec::as_slice), next: None }
 }
 

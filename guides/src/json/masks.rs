@@ -2,7 +2,7 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{JsonMachine, adding, additional_cost, characters_after, used_with_prefix};
+use super::machine::{JsonMachine, adding, additional_cost, characters_after, used_with_prefix, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
@@ -228,7 +228,7 @@ impl JsonMachine {
         reach: u32,
     ) -> u32 {
         // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
-        let used = object.properties.len() + level.seen.as_ref().map_or(0, |seen| seen.len());
+        let used = object.properties.len() + written(level).count() as usize;
         let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
         let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
         // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.

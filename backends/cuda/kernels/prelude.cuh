@@ -1,0 +1,140 @@
+// What all kernels stand on: types of elements, wide loads, sums over a warp and over a block.
+//
+// It is put in front of each .cu file before that is compiled. There are no other headers, so that NVRTC needs none: 16-bit
+// numbers are kept as integers and widened here.
+//
+// A kernel takes one structure by value. `KERNEL(name, threads, Structure)` begins its definition; in it the structure is
+// called `a`. The same sources are compiled by a C++ compiler for tests (tests/emulator/emulator.h), which gives KERNEL, DYNAMIC_SHARED
+// and the few functions with inline PTX another meaning.
+//
+// Rows of activations and of weights begin at multiples of 8 elements, and what fills a row up to that is zero. So all loads
+// along a row can be wide ones, without a special case for the end of the row.
+
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define WARP 32
+#define ALL_LANES 0xffffffffu
+#define NONE 0xffffffffu
+// Tokens in a page of the KV cache.
+#define PAGE 16
+#define LARGEST 3.402823466e+38f
+
+#ifndef JIG_EMULATED
+
+#define KERNEL(name, threads, Structure) \
+  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Structure a)
+#define DYNAMIC_SHARED(name) extern __shared__ float name[]
+
+// 16 bytes that are read once: they take no room in the first cache.
+__device__ __forceinline__ uint4 load_once(const void* at) {
+  uint4 v;
+  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+      : "l"(at));
+  return v;
+}
+
+__device__ __forceinline__ float widen_f16(u16 bits) {
+  float x;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+  return x;
+}
+
+__device__ __forceinline__ u16 narrow_f16(float x) {
+  u16 bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+
+#endif
+
+// Types of elements: how many there are in 16 bytes, and how they become f32 and back (to nearest, to even among equals).
+
+struct F32 {
+  typedef float Stored;
+  static const int COUNT = 4;
+  static __device__ __forceinline__ float widen(float x) { return x; }
+  static __device__ __forceinline__ float narrow(float x) { return x; }
+  static __device__ __forceinline__ void spread(uint4 v, float* out) {
+    out[0] = __uint_as_float(v.x);
+    out[1] = __uint_as_float(v.y);
+    out[2] = __uint_as_float(v.z);
+    out[3] = __uint_as_float(v.w);
+  }
+};
+
+struct F16 {
+  typedef u16 Stored;
+  static const int COUNT = 8;
+  static __device__ __forceinline__ float widen(u16 x) { return widen_f16(x); }
+  static __device__ __forceinline__ u16 narrow(float x) { return narrow_f16(x); }
+  static __device__ __forceinline__ void spread(uint4 v, float* out) {
+    const u32 words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      out[2 * i] = widen_f16((u16)(words[i] & 0xffff));
+      out[2 * i + 1] = widen_f16((u16)(words[i] >> 16));
+    }
+  }
+};
+
+struct BF16 {
+  typedef u16 Stored;
+  static const int COUNT = 8;
+  static __device__ __forceinline__ float widen(u16 x) { return __uint_as_float((u32)x << 16); }
+  static __device__ __forceinline__ u16 narrow(float x) {
+    const u32 bits = __float_as_uint(x);
+    // Not a number: adding could carry it over to infinity.
+    if ((bits & 0x7fffffff) > 0x7f800000) return (u16)((bits >> 16) | 0x40);
+    return (u16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+  }
+  static __device__ __forceinline__ void spread(uint4 v, float* out) {
+    const u32 words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      out[2 * i] = __uint_as_float(words[i] << 16);
+      out[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+  }
+};
+
+// COUNT floats from 16-byte aligned memory.
+template <int COUNT>
+__device__ __forceinline__ void load_floats(const float* at, float* out) {
+#pragma unroll
+  for (int i = 0; i < COUNT; i += 4) F32::spread(*(const uint4*)(at + i), out + i);
+}
+
+__device__ __forceinline__ u32 lane_of() { return threadIdx.x % WARP; }
+__device__ __forceinline__ u32 warp_of() { return threadIdx.x / WARP; }
+
+// The sum over the lanes of a warp, in every lane. The order is fixed, so the bits are the same in every run.
+__device__ __forceinline__ float warp_sum(float x) {
+#pragma unroll
+  for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
+  return x;
+}
+
+// The sum over a block of whole warps, in every thread. `room` has a float for each warp.
+__device__ __forceinline__ float block_sum(float x, float* room) {
+  x = warp_sum(x);
+  // Whoever still reads the last sum has to be done.
+  __syncthreads();
+  if (lane_of() == 0) room[warp_of()] = x;
+  __syncthreads();
+  x = lane_of() < blockDim.x / WARP ? room[lane_of()] : 0.0f;
+  return warp_sum(x);
+}
+
+// The functions between the two products of an MLP, in the order of `function_code` in src/arguments.rs.
+__device__ __forceinline__ float activate(u32 function, float x) {
+  switch (function) {
+    case 1: return fmaxf(x, 0.0f);
+    case 2: return x / (1.0f + expf(-x));
+    case 3: return 0.5f * x * (1.0f + erff(x * 0.7071067811865476f));
+    case 4: return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    default: return x;
+  }
+}

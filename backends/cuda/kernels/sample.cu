@@ -1,0 +1,357 @@
+// Drawing tokens: from rows of logits to one token each, bit for bit as the plugin API's reference sampler draws them.
+//
+// That is possible because weights are integers, so that no sum depends on its order, and because the exponential is made of single
+// multiplications and additions (`weight`), none of them fused. Nothing is sorted: the thresholds of top-k and top-p are found digit by
+// digit, with a histogram of counts and one of weights for each eight bits of the logits' order, and only where they are asked for.
+//
+// A block has a row. Each of its warps has a run of words of the mask, 32 tokens a word, one for each lane; words without an allowed
+// token cost nothing. The sums of the warps say in which warp's run the drawn token is, and that warp looks for it.
+//
+// What changes single tokens (bias, penalties, bans) comes as a list in the order of tokens, made by the host, and is applied to a
+// copy of the row.
+
+#define THREADS 1024
+#define WARPS (THREADS / WARP)
+
+// Stands in the place of a banned token's logit: a NaN that no arithmetic gives.
+#define BANNED 0x7fc04a49u
+
+struct Row {
+  u64 least_weight;
+  // The row of logits.
+  u32 row;
+  // Where its mask begins among the masks; NONE for no mask.
+  u32 mask;
+  u32 first_edit, edits;
+  // The row of the copies, if there are edits.
+  u32 copy;
+  u32 top_k;
+  float temperature, uniform, top_p, repetition, presence, frequency;
+};
+
+struct Edit {
+  u32 token;
+  // 0: bits are a bias; 1: penalties, bits count the token in the output; 2: banned
+  u32 kind, bits;
+};
+
+struct Drawn {
+  u32 token;
+  // 0: drawn; 1: nothing may be drawn; 2: `token` has a logit that is no number, and `bits` are its.
+  u32 status, bits;
+};
+
+struct Draw {
+  const float* logits;
+  const Row* rows;
+  const u32* masks;
+  const Edit* edits;
+  float* copies;
+  Drawn* drawn;
+  u32 vocabulary, stride;
+};
+
+__device__ __forceinline__ float finite(float x) { return x == -__uint_as_float(0x7f800000u) ? -LARGEST : x; }
+
+__device__ __forceinline__ float bounded(float x) { return fminf(fmaxf(x, -LARGEST), LARGEST); }
+
+// exp(x) * 2^40 for x from -28 to 0, else 0; the steps are those of the reference.
+__device__ __forceinline__ u64 weight_of(float x) {
+  // Not a number fails it too.
+  if (!(x >= -28.0f)) return 0;
+  x = fminf(x, 0.0f);
+  const float rounded = __fadd_rn(__fmul_rn(x, 1.44269504088896340736f), 12582912.0f);
+  const float n = __fsub_rn(rounded, 12582912.0f);
+  const float r = __fsub_rn(__fsub_rn(x, __fmul_rn(n, 355.0f / 512.0f)), __fmul_rn(n, -2.1219444e-4f));
+  const float coefficients[6] = {1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f};
+  float p = 1.0f / 720.0f;
+#pragma unroll
+  for (int i = 0; i < 6; i++) p = __fadd_rn(__fmul_rn(p, r), coefficients[i]);
+  const u32 exponent = __float_as_uint(rounded) - 0x4b400000u + 127u;
+  const float result = __fmul_rn(p, __uint_as_float(exponent << 23));
+  return (u64)(long long)__fmul_rn(result, 1099511627776.0f);
+}
+
+// A number whose order, as an integer, is that of the floats.
+__device__ __forceinline__ u32 order_of(float x) {
+  const u32 bits = __float_as_uint(x);
+  return bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
+}
+
+__device__ __forceinline__ float from_order(u32 order) {
+  return __uint_as_float(order ^ (order >> 31 ? 0x80000000u : 0xffffffffu));
+}
+
+__device__ __forceinline__ u64 warp_sum_u64(u64 x) {
+#pragma unroll
+  for (int step = WARP / 2; step > 0; step /= 2) x += __shfl_xor_sync(ALL_LANES, x, step);
+  return x;
+}
+
+// The sum over the lanes up to this one.
+__device__ __forceinline__ u64 warp_scan_u64(u64 x) {
+#pragma unroll
+  for (u32 step = 1; step < WARP; step *= 2) {
+    const u64 other = __shfl_up_sync(ALL_LANES, x, step);
+    if (lane_of() >= step) x += other;
+  }
+  return x;
+}
+
+// A row's candidates, as they are left so far.
+struct Candidates {
+  const float* values;
+  const u32* mask;
+  u32 vocabulary;
+  // The words of this warp.
+  u32 begin, end;
+  float largest, temperature;
+  u64 least_weight;
+  float threshold;
+
+  // The lane's token of a word: whether it is allowed, and its logit.
+  __device__ __forceinline__ bool allowed(u32 word, float* value) const {
+    const u32 token = word * WARP + lane_of();
+    const u32 bits = mask ? mask[word] : ALL_LANES;
+    if (token >= vocabulary || !(bits >> lane_of() & 1)) return false;
+    *value = finite(values[token]);
+    return true;
+  }
+
+  // The weight of the lane's token of a word; 0 where it is no candidate.
+  __device__ __forceinline__ u64 weight(u32 word, float* value) const {
+    if (!allowed(word, value)) return 0;
+    const u64 weight = weight_of(__fdiv_rn(__fsub_rn(*value, largest), temperature));
+    return weight >= least_weight && *value >= threshold ? weight : 0;
+  }
+
+  // The sum of this warp's weights, in every lane.
+  __device__ __forceinline__ u64 sum() const {
+    u64 sum = 0;
+    for (u32 word = begin; word < end; word++) {
+      float value;
+      sum += weight(word, &value);
+    }
+    return warp_sum_u64(sum);
+  }
+};
+
+struct Histogram {
+  u64 weights[256];
+  u32 counts[256];
+  // The digit that was found, and how much is above it.
+  u32 digit;
+  u64 above;
+  u64 wanted;
+  bool found;
+};
+
+// The largest logit at which the candidates at or above it are enough: `top_k` of them, or `top_p` of their weight (where `top_k` is
+// 0). The threshold that there is already, if all of them are not.
+__device__ __forceinline__ float threshold_of(const Candidates& candidates, u32 top_k, float top_p, Histogram& h) {
+  u32 prefix = 0;
+  u64 above = 0;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    for (u32 i = threadIdx.x; i < 256; i += THREADS) {
+      h.weights[i] = 0;
+      h.counts[i] = 0;
+    }
+    __syncthreads();
+    for (u32 word = candidates.begin; word < candidates.end; word++) {
+      float value;
+      const u64 weight = candidates.weight(word, &value);
+      if (weight == 0) continue;
+      const u32 order = order_of(value);
+      if (shift < 24 && order >> (shift + 8) != prefix) continue;
+      const u32 digit = order >> shift & 255;
+      if (top_k) {
+        atomicAdd(&h.counts[digit], 1u);
+      } else {
+        atomicAdd(&h.weights[digit], weight);
+      }
+    }
+    __syncthreads();
+    // The first warp: each lane has eight digits, lane 0 the largest.
+    if (warp_of() == 0) {
+      u64 mine = 0;
+      const u32 first = 255 - 8 * lane_of();
+      for (u32 i = 0; i < 8; i++) mine += top_k ? h.counts[first - i] : h.weights[first - i];
+      const u64 until = above + warp_scan_u64(mine);
+      const u64 total = __shfl_sync(ALL_LANES, until, WARP - 1);
+      u64 wanted = top_k;
+      if (!top_k) {
+        // Of the whole, which only the first digit sees.
+        wanted = shift == 24 ? (u64)ceil((double)top_p * (double)total) : h.wanted;
+        wanted = wanted < 1 ? 1 : wanted;
+        if (shift == 24 && wanted > total) wanted = total;
+      }
+      __syncwarp();
+      if (lane_of() == 0) {
+        h.wanted = wanted;
+        h.found = total >= wanted;
+      }
+      u64 before = until - mine;
+      if (before < wanted && until >= wanted) {
+        for (u32 i = 0; i < 8; i++) {
+          const u64 here = top_k ? h.counts[first - i] : h.weights[first - i];
+          if (before + here >= wanted) {
+            h.digit = first - i;
+            h.above = before;
+            break;
+          }
+          before += here;
+        }
+      }
+    }
+    __syncthreads();
+    if (!h.found) return candidates.threshold;
+    prefix = prefix << 8 | h.digit;
+    above = h.above;
+    // The histogram is emptied next.
+    __syncthreads();
+  }
+  return from_order(prefix);
+}
+
+// Applies the edits of a row to a copy of it. The thread of a token's first edit applies all of them, in their order.
+__device__ __forceinline__ void edit(const Draw& a, const Row& row, const float* logits, float* copy) {
+  for (u32 i = threadIdx.x; i < a.vocabulary; i += THREADS) copy[i] = logits[i];
+  __syncthreads();
+  const Edit* edits = a.edits + row.first_edit;
+  for (u32 i = threadIdx.x; i < row.edits; i += THREADS) {
+    const u32 token = edits[i].token;
+    if (i > 0 && edits[i - 1].token == token) continue;
+    float value = copy[token];
+    for (u32 n = i; n < row.edits && edits[n].token == token; n++) {
+      if (edits[n].kind == 2) {
+        value = __uint_as_float(BANNED);
+      } else if (!(value <= LARGEST)) {
+        // Not a number: it stays, to be reported.
+        continue;
+      } else if (edits[n].kind == 0) {
+        value = bounded(__fadd_rn(finite(value), __uint_as_float(edits[n].bits)));
+      } else {
+        value = finite(value);
+        value = value > 0.0f ? __fdiv_rn(value, row.repetition) : __fmul_rn(value, row.repetition);
+        value = __fsub_rn(value, __fmul_rn(row.frequency, (float)edits[n].bits));
+        if (edits[n].bits > 0) value = __fsub_rn(value, row.presence);
+        value = bounded(value);
+      }
+    }
+    copy[token] = value;
+  }
+  __syncthreads();
+}
+
+KERNEL(draw, THREADS, Draw) {
+  __shared__ float warp_largest[WARPS];
+  __shared__ u32 warp_wrong[WARPS], warp_first[WARPS];
+  __shared__ u64 warp_sums[WARPS];
+  __shared__ Histogram histogram;
+
+  const Row row = a.rows[blockIdx.x];
+  Drawn* drawn = a.drawn + blockIdx.x;
+  Candidates candidates;
+  candidates.values = a.logits + (u64)row.row * a.stride;
+  if (row.edits) {
+    float* copy = a.copies + (u64)row.copy * a.vocabulary;
+    edit(a, row, candidates.values, copy);
+    candidates.values = copy;
+  }
+  const u32 words = (a.vocabulary + WARP - 1) / WARP;
+  const u32 share = (words + WARPS - 1) / WARPS;
+  candidates.mask = row.mask == NONE ? 0 : a.masks + row.mask;
+  candidates.vocabulary = a.vocabulary;
+  candidates.begin = min(warp_of() * share, words);
+  candidates.end = min(candidates.begin + share, words);
+  candidates.temperature = row.temperature;
+  candidates.least_weight = row.least_weight;
+  candidates.threshold = -LARGEST;
+
+  // The largest logit, and the first token whose logit is no number. Not-a-number marks that there is none yet.
+  float largest = __uint_as_float(BANNED);
+  u32 wrong = NONE;
+  for (u32 word = candidates.begin; word < candidates.end; word++) {
+    float value;
+    if (!candidates.allowed(word, &value)) continue;
+    if (value <= LARGEST) {
+      largest = fmaxf(largest, value);
+    } else if (__float_as_uint(value) != BANNED) {
+      wrong = min(wrong, word * WARP + lane_of());
+    }
+  }
+#pragma unroll
+  for (int step = WARP / 2; step > 0; step /= 2) {
+    largest = fmaxf(largest, __shfl_xor_sync(ALL_LANES, largest, step));
+    wrong = min(wrong, __shfl_xor_sync(ALL_LANES, wrong, step));
+  }
+  if (lane_of() == 0) {
+    warp_largest[warp_of()] = largest;
+    warp_wrong[warp_of()] = wrong;
+  }
+  __syncthreads();
+  for (u32 i = 0; i < WARPS; i++) {
+    largest = fmaxf(largest, warp_largest[i]);
+    wrong = min(wrong, warp_wrong[i]);
+  }
+  if (wrong != NONE || !(largest <= LARGEST)) {
+    if (threadIdx.x == 0) {
+      drawn->token = wrong;
+      drawn->status = wrong != NONE ? 2 : 1;
+      drawn->bits = wrong != NONE ? __float_as_uint(candidates.values[wrong]) : 0;
+    }
+    return;
+  }
+  candidates.largest = largest;
+
+  if (row.temperature == 0.0f) {
+    // The lowest id among those with the largest logit.
+    u32 first = NONE;
+    for (u32 word = candidates.begin; word < candidates.end; word++) {
+      float value;
+      if (candidates.allowed(word, &value) && value == largest) first = min(first, word * WARP + lane_of());
+    }
+#pragma unroll
+    for (int step = WARP / 2; step > 0; step /= 2) first = min(first, __shfl_xor_sync(ALL_LANES, first, step));
+    if (lane_of() == 0) warp_first[warp_of()] = first;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      for (u32 i = 0; i < WARPS; i++) first = min(first, warp_first[i]);
+      drawn->token = first;
+      drawn->status = 0;
+      drawn->bits = 0;
+    }
+    return;
+  }
+
+  if (row.top_k) candidates.threshold = threshold_of(candidates, row.top_k, 1.0f, histogram);
+  if (row.top_p < 1.0f) candidates.threshold = threshold_of(candidates, 0, row.top_p, histogram);
+
+  const u64 own = candidates.sum();
+  if (lane_of() == 0) warp_sums[warp_of()] = own;
+  __syncthreads();
+  u64 total = 0, before = 0;
+  for (u32 i = 0; i < WARPS; i++) {
+    if (i < warp_of()) before += warp_sums[i];
+    total += warp_sums[i];
+  }
+  u64 target = (u64)((double)row.uniform * (double)total);
+  if (target > total - 1) target = total - 1;
+  if (before > target || before + own <= target) return;
+  for (u32 word = candidates.begin; word < candidates.end; word++) {
+    float value;
+    const u64 weight = candidates.weight(word, &value);
+    const u64 until = before + warp_scan_u64(weight);
+    // The first lane past the target has the token.
+    const u32 past = __ballot_sync(ALL_LANES, until > target);
+    if (past) {
+      if (lane_of() == 0) {
+        drawn->token = word * WARP + __ffs((int)past) - 1;
+        drawn->status = 0;
+        drawn->bits = 0;
+      }
+      return;
+    }
+    before = __shfl_sync(ALL_LANES, until, WARP - 1);
+  }
+}

@@ -1,0 +1,185 @@
+//! [`CudaBackend`]: what the host sees of this crate.
+
+use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use cudarc::driver::result::device;
+use cudarc::driver::sys::{CUdevice, CUdevice_attribute};
+use jig_plugin_api::{Backend, BackendInfo, DeviceInfo, Error, ErrorCode, HostServices, Model, ModelSpec, Result};
+
+use crate::compile::Capability;
+use crate::libraries::{self, Libraries};
+
+/// The least compute capability: bf16 in tensor cores, and asynchronous copies.
+const LEAST_CAPABILITY: Capability = Capability { major: 8, minor: 0 };
+
+/// The CUDA backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CudaBackend;
+
+/// The CUDA backend, for a program that links this crate.
+#[must_use]
+pub fn backend() -> Box<dyn Backend> {
+    Box::new(CudaBackend)
+}
+
+impl Backend for CudaBackend {
+    fn describe(&self) -> BackendInfo {
+        let gpus = gpus();
+        let problem = match &gpus {
+            Err(error) => Some(error.message.clone()),
+            Ok(gpus) => usable(gpus).and_then(|_| guarded(Libraries::find)).err().map(|error| error.message),
+        };
+        BackendInfo {
+            name: "cuda".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            description: "Transformers on NVIDIA GPUs".to_owned(),
+            devices: gpus.unwrap_or_default().iter().map(Gpu::info).collect(),
+            problem,
+            options: Vec::new(),
+        }
+    }
+
+    fn load(&self, spec: &ModelSpec, _host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
+        if let Some((key, _)) = spec.options.first() {
+            return Err(Error::invalid_argument(format!("option `{key}`: the CUDA backend has no options")));
+        }
+        let gpus = gpus()?;
+        let gpu = choose(&gpus, &spec.device)?;
+        guarded(Libraries::find)?;
+        Err(Error::unsupported(format!("{}: this version of the CUDA backend does not load models yet", gpu.id())))
+    }
+}
+
+/// A GPU that the driver shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gpu {
+    pub(crate) ordinal: usize,
+    pub(crate) name: String,
+    pub(crate) capability: Capability,
+    pub(crate) memory: u64,
+    /// Streaming multiprocessors.
+    pub(crate) multiprocessors: u32,
+}
+
+impl Gpu {
+    pub(crate) fn id(&self) -> String {
+        format!("cuda:{}", self.ordinal)
+    }
+
+    fn info(&self) -> DeviceInfo {
+        DeviceInfo {
+            id: self.id(),
+            name: format!("{}, compute capability {}", self.name, self.capability),
+            memory_bytes: self.memory,
+        }
+    }
+}
+
+/// cudarc panics where a library or a function of it is missing; an older driver may lack some.
+fn guarded<T>(call: fn() -> Result<T>) -> Result<T> {
+    catch_unwind(call).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Error::new(
+            ErrorCode::DeviceUnavailable,
+            format!("NVIDIA's driver or a library of CUDA is incomplete: {text}"),
+        ))
+    })
+}
+
+/// The GPUs of this machine.
+fn gpus() -> Result<Vec<Gpu>> {
+    guarded(|| {
+        libraries::driver()?;
+        let failed = |what: &str, error| {
+            let problem = format!("NVIDIA's driver does not tell {what}: {}", libraries::text(error));
+            Error::new(ErrorCode::DeviceUnavailable, problem)
+        };
+        let count = device::get_count().map_err(|error| failed("how many GPUs there are", error))?;
+        (0..count)
+            .map(|ordinal| {
+                let handle = device::get(ordinal).map_err(|error| failed("of a GPU", error))?;
+                let name = device::get_name(handle).map_err(|error| failed("a GPU's name", error))?;
+                // SAFETY: the handle is one of the driver.
+                let memory = unsafe { device::total_mem(handle) }.map_err(|error| failed("a GPU's memory", error))?;
+                Ok(Gpu {
+                    ordinal: usize::try_from(ordinal).unwrap_or(0),
+                    name,
+                    capability: Capability {
+                        major: attribute(handle, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+                        minor: attribute(handle, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
+                    },
+                    memory: memory as u64,
+                    multiprocessors: attribute(handle, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+                })
+            })
+            .collect()
+    })
+}
+
+/// An attribute; 0 where it is not told.
+fn attribute(handle: CUdevice, attribute: CUdevice_attribute) -> u32 {
+    // SAFETY: the handle is one of the driver.
+    unsafe { device::get_attribute(handle, attribute) }.ok().and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+}
+
+/// The first GPU that is new enough.
+fn usable(gpus: &[Gpu]) -> Result<&Gpu> {
+    let found: Vec<_> = gpus.iter().map(|gpu| format!("{} ({})", gpu.name, gpu.capability)).collect();
+    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    gpus.iter().find(|gpu| gpu.capability >= LEAST_CAPABILITY).ok_or_else(|| {
+        let problem =
+            format!("a GPU of compute capability {LEAST_CAPABILITY} or newer is needed; the driver shows: {found}");
+        Error::new(ErrorCode::DeviceUnavailable, problem)
+    })
+}
+
+/// The GPU that `--device` names.
+fn choose<'a>(gpus: &'a [Gpu], name: &str) -> Result<&'a Gpu> {
+    if matches!(name, "auto" | "cuda") {
+        return usable(gpus);
+    }
+    let known: Vec<_> = gpus.iter().map(Gpu::id).collect();
+    let gpu = gpus.iter().find(|gpu| gpu.id() == name).ok_or_else(|| {
+        Error::new(ErrorCode::DeviceUnavailable, format!("device `{name}`: this machine has {}", known.join(", ")))
+    })?;
+    usable(std::slice::from_ref(gpu))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gpu(ordinal: usize, major: u32) -> Gpu {
+        let capability = Capability { major, minor: 5 };
+        Gpu { ordinal, name: format!("GPU {ordinal}"), capability, memory: 1 << 30, multiprocessors: 8 }
+    }
+
+    #[test]
+    fn auto_takes_the_first_gpu_that_is_new_enough_and_a_name_the_named_one() {
+        let gpus = [gpu(0, 7), gpu(1, 8), gpu(2, 9)];
+        assert_eq!(choose(&gpus, "auto").unwrap().ordinal, 1);
+        assert_eq!(choose(&gpus, "cuda:2").unwrap().ordinal, 2);
+    }
+
+    #[test]
+    fn a_gpu_that_is_too_old_or_not_there_is_named_with_what_there_is() {
+        let gpus = [gpu(0, 7)];
+        for (gpus, name, says) in [
+            (&gpus[..], "auto", "GPU 0 (7.5)"),
+            (&gpus[..], "cuda:0", "8.0 or newer"),
+            (&gpus[..], "cuda:4", "`cuda:4`: this machine has cuda:0"),
+            (&[], "auto", "shows: none"),
+        ] {
+            let error = choose(gpus, name).unwrap_err();
+            assert!(error.code == ErrorCode::DeviceUnavailable && error.message.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_missing_function_is_an_error() {
+        let error = guarded::<()>(|| panic!("no symbol {}", "cuNew")).unwrap_err();
+        assert!(error.code == ErrorCode::DeviceUnavailable && error.message.contains("no symbol cuNew"), "{error}");
+    }
+}

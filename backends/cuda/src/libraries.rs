@@ -1,0 +1,247 @@
+//! Which of NVIDIA's libraries are on this machine: the driver, NVRTC and cuBLASLt.
+//!
+//! None of them is linked. cudarc looks for them by their usual names when they are first used, and panics where they are not; so they are
+//! looked for here before. The Python packages of CUDA have them under names and in places that no loader looks at: from there they
+//! are loaded by their full path, after which their names are known.
+
+use std::env;
+use std::fs;
+use std::os::raw::c_int;
+use std::path::{Path, PathBuf};
+
+use jig_plugin_api::{Error, ErrorCode, Result};
+use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
+
+/// The least version of CUDA that the driver has to know: the kernels' machine code may come from a compiler that is as new as 13.
+const LEAST_DRIVER: Version = Version(12, 0);
+/// The least version of NVRTC: `__grid_constant__` and all GPUs from 8.0 to 9.0.
+const LEAST_NVRTC: Version = Version(12, 0);
+
+/// A version of CUDA or of one of its libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32);
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// The libraries that were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Libraries {
+    /// The newest CUDA that the driver knows.
+    pub driver: Version,
+    /// NVRTC's.
+    pub nvrtc: Version,
+    /// cuBLASLt's.
+    pub cublas_lt: Version,
+}
+
+impl Libraries {
+    /// Finds all three.
+    ///
+    /// # Errors
+    /// `DeviceUnavailable`: which one is missing or too old, what was found, and what to do.
+    pub fn find() -> Result<Self> {
+        let driver = driver()?;
+        let nvrtc = nvrtc()?;
+        let cublas_lt = cublas_lt()?;
+        for (what, package, found) in [("NVRTC", "nvidia-cuda-nvrtc", nvrtc), ("cuBLASLt", "nvidia-cublas", cublas_lt)]
+        {
+            if found.0 > driver.0 {
+                return Err(unavailable(format!(
+                    "{what} {found} needs a driver for CUDA {}, and the driver is for CUDA {driver} at most: install a newer driver, or                      {what} {} (`pip install {package}-cu{}`)",
+                    found.0, driver.0, driver.0
+                )));
+            }
+        }
+        Ok(Self { driver, nvrtc, cublas_lt })
+    }
+}
+
+fn unavailable(message: String) -> Error {
+    Error::new(ErrorCode::DeviceUnavailable, message)
+}
+
+/// The driver, started, and the newest CUDA that it knows.
+///
+/// # Errors
+/// `DeviceUnavailable` where it is missing, doesn't start or is too old.
+pub fn driver() -> Result<Version> {
+    use cudarc::driver::{result, sys};
+    // SAFETY: running the initialisers of the driver is what every CUDA program does.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(unavailable(
+            "NVIDIA's driver was not found (libcuda.so.1): this machine has no NVIDIA GPU, its driver is not installed, or a container was \
+             started without access to the GPU (docker run --gpus all)"
+                .to_owned(),
+        ));
+    }
+    result::init().map_err(|error| {
+        unavailable(format!(
+            "NVIDIA's driver is installed and does not start: {}; `nvidia-smi` may say more",
+            text(error)
+        ))
+    })?;
+    let mut number: c_int = 0;
+    // SAFETY: the pointer is to an int.
+    let told = unsafe { sys::cuDriverGetVersion(&mut number) }.result();
+    told.map_err(|error| unavailable(format!("NVIDIA's driver does not tell its version: {}", text(error))))?;
+    // 1000 times the major version and 10 times the minor.
+    let number = u32::try_from(number).unwrap_or(0);
+    let version = Version(number / 1000, number % 1000 / 10);
+    if version < LEAST_DRIVER {
+        return Err(unavailable(format!(
+            "NVIDIA's driver is for CUDA {version} at most, and {LEAST_DRIVER} or newer is needed: install a newer driver"
+        )));
+    }
+    Ok(version)
+}
+
+/// What the driver says of a failure.
+pub(crate) fn text(error: cudarc::driver::result::DriverError) -> String {
+    let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
+    text.unwrap_or_else(|_| format!("{:?}", error.0))
+}
+
+/// NVRTC's version, once it is loaded.
+///
+/// # Errors
+/// `DeviceUnavailable` where it is missing or too old.
+pub fn nvrtc() -> Result<Version> {
+    use cudarc::nvrtc::sys;
+    // SAFETY: running the initialisers of NVRTC is what every program does that uses it.
+    let present = || unsafe { sys::is_culib_present() };
+    find("NVRTC", "libnvrtc.so", "nvidia-cuda-nvrtc", present)?;
+    let (mut major, mut minor): (c_int, c_int) = (0, 0);
+    // SAFETY: the library is there; the pointers are to ints.
+    let told = unsafe { sys::nvrtcVersion(&mut major, &mut minor) }.result();
+    told.map_err(|error| unavailable(format!("NVRTC does not tell its version: {error}")))?;
+    let version = Version(u32::try_from(major).unwrap_or(0), u32::try_from(minor).unwrap_or(0));
+    if version < LEAST_NVRTC {
+        return Err(unavailable(format!(
+            "NVRTC {version} was found, and {LEAST_NVRTC} or newer is needed: install CUDA {LEAST_NVRTC} or newer, or put its \
+             libnvrtc.so first in LD_LIBRARY_PATH"
+        )));
+    }
+    Ok(version)
+}
+
+fn cublas_lt() -> Result<Version> {
+    use cudarc::cublaslt::sys;
+    // SAFETY: running the initialisers of cuBLASLt is what every program does that uses it.
+    let present = || unsafe { sys::is_culib_present() };
+    find("cuBLASLt", "libcublasLt.so", "nvidia-cublas", present)?;
+    // SAFETY: the library is there; the call takes nothing.
+    let number = u32::try_from(unsafe { sys::cublasLtGetVersion() }).unwrap_or(0);
+    // 10000 times the major version and 100 times the minor.
+    Ok(Version(number / 10_000, number % 10_000 / 100))
+}
+
+/// Makes a library known by its name, if it is not.
+fn find(what: &str, file: &str, package: &str, present: impl Fn() -> bool) -> Result<()> {
+    if present() {
+        return Ok(());
+    }
+    let directories = directories();
+    for candidate in directories.iter().flat_map(|directory| versions(directory, file)) {
+        // SAFETY: running the initialisers of a library that is named as NVIDIA's is what is asked for.
+        if let Ok(library) = unsafe { Library::open(Some(&candidate), RTLD_LAZY | RTLD_LOCAL) } {
+            // It is used by its name from now on: never unload it.
+            std::mem::forget(library);
+            if present() {
+                return Ok(());
+            }
+        }
+    }
+    let searched: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
+    let searched = if searched.is_empty() { String::new() } else { format!(", {}", searched.join(", ")) };
+    Err(unavailable(format!(
+        "{what} was not found ({file}): install the CUDA toolkit (12 or newer) or, in the active Python environment, `pip install \
+         {package}`, or name its directory in LD_LIBRARY_PATH. Searched: the loader's directories{searched}"
+    )))
+}
+
+/// Directories in which CUDA's libraries may be, beside those of the loader: those of toolkits, and of Python packages in the active
+/// environment or in that of a `python3` of the path.
+fn directories() -> Vec<PathBuf> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let mut found: Vec<PathBuf> =
+        ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(|path| path.join("lib64")).collect();
+    found.push(PathBuf::from("/usr/local/cuda/lib64"));
+    let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).collect();
+    for directory in env::var_os("PATH").iter().flat_map(env::split_paths) {
+        let python = directory.join("python3");
+        if python.is_file() {
+            prefixes.extend(directory.parent().map(Path::to_owned));
+            let real = fs::canonicalize(&python).ok();
+            prefixes.extend(real.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned));
+        }
+    }
+    for library in prefixes.iter().flat_map(|prefix| [prefix.join("lib"), prefix.join("lib64")]) {
+        for python in entries(&library, |name| name.starts_with("python3")) {
+            for packages in ["site-packages", "dist-packages"] {
+                // `cu13` has all libraries of CUDA 13; those of CUDA 12 have a directory each.
+                for package in entries(&python.join(packages).join("nvidia"), |_| true) {
+                    found.push(package.join("lib"));
+                }
+            }
+        }
+    }
+    let mut unique: Vec<PathBuf> = Vec::new();
+    for directory in found {
+        if directory.is_dir() && !unique.contains(&directory) {
+            unique.push(directory);
+        }
+    }
+    unique
+}
+
+/// The files of a library in a directory: `libx.so`, `libx.so.13`; the newest first.
+fn versions(directory: &Path, file: &str) -> Vec<PathBuf> {
+    let mut found =
+        entries(directory, |name| name.strip_prefix(file).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+    found.reverse();
+    found
+}
+
+fn entries(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<_> =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_library_are_told_from_others() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in
+            ["libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc-builtins.so.13.2", "libnvrtc.sox", "libnvrtc_static.a"]
+        {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let found = versions(directory.path(), "libnvrtc.so");
+        let found: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(found, ["libnvrtc.so.13", "libnvrtc.so.12"]);
+    }
+
+    #[test]
+    fn a_library_that_is_nowhere_is_named_with_the_remedy() {
+        let error = find("NVRTC", "libno-such-library.so", "nvidia-cuda-nvrtc", || false).unwrap_err();
+        assert_eq!(error.code, ErrorCode::DeviceUnavailable);
+        for part in ["NVRTC", "libno-such-library.so", "pip install nvidia-cuda-nvrtc", "LD_LIBRARY_PATH"] {
+            assert!(error.message.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(Version(12, 10) > Version(12, 9) && Version(13, 0) > Version(12, 9) && Version(11, 8) < LEAST_DRIVER);
+    }
+}

@@ -21,10 +21,11 @@ struct Decode {
   const void* keys;
   const void* values;
   const u32* positions;
-  // Where the pages of a row's sequence begin in `pages`; NONE for rows that are not this kernel's.
+  // The rows of this launch, and where the pages of their sequences begin in `pages`: NONE for a row without a sequence.
+  const u32* rows;
   const u32* first_pages;
   const u32* pages;
-  // For each row, query head and part: largest score, sum, and head_dim sums of values.
+  // For each row of the launch, query head and part: largest score, sum, and head_dim sums of values.
   float* parts;
   float* out;
   u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits;
@@ -53,9 +54,9 @@ __device__ __forceinline__ void decode(const Decode& a) {
   float* query = shared;
   float* scores = shared + GROUP * a.cache_dim;
 
-  const u32 row = blockIdx.z;
-  const u32 first_page = a.first_pages[row];
+  const u32 first_page = a.first_pages[blockIdx.z];
   if (first_page == NONE) return;
+  const u32 row = a.rows[blockIdx.z];
   const u32 group = a.heads / a.kv_heads;
   const u32 blocks = (group + GROUP - 1) / GROUP;
   const u32 kv_head = blockIdx.y / blocks;
@@ -182,7 +183,7 @@ __device__ __forceinline__ void decode(const Decode& a) {
   }
   for (u32 i = threadIdx.x; i < heads * (a.head_dim + 2); i += THREADS) {
     const u32 g = i / (a.head_dim + 2), element = i % (a.head_dim + 2);
-    const u64 part = ((u64)row * a.heads + first_head + g) * a.splits + blockIdx.x;
+    const u64 part = ((u64)blockIdx.z * a.heads + first_head + g) * a.splits + blockIdx.x;
     float value = element == 0 ? largest[g] : total[g];
     if (element >= 2) value = query[g * a.cache_dim + element - 2];
     a.parts[part * (a.head_dim + 2) + element] = value;
@@ -201,11 +202,11 @@ DECODE(bf16, BF16)
 
 // Puts the parts of a head together: a block has a head of a row.
 KERNEL(decode_join, THREADS, Decode) {
-  const u32 head = blockIdx.x, row = blockIdx.y;
-  if (a.first_pages[row] == NONE) return;
+  if (a.first_pages[blockIdx.y] == NONE) return;
+  const u32 head = blockIdx.x, row = a.rows[blockIdx.y];
   const Seen seen = seen_from(a, row);
   const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
-  const float* parts = a.parts + ((u64)row * a.heads + head) * a.splits * (a.head_dim + 2);
+  const float* parts = a.parts + ((u64)blockIdx.y * a.heads + head) * a.splits * (a.head_dim + 2);
   float largest = -LARGEST;
   for (u32 i = 0; i < count; i++) largest = fmaxf(largest, parts[i * (a.head_dim + 2)]);
   float total = 0.0f;

@@ -39,7 +39,7 @@ __device__ __forceinline__ void linear(const Linear& a) {
   }
   const float* x[ROWS];
 #pragma unroll
-  for (int r = 0; r < ROWS; r++) x[r] = a.x + (u64)(r < a.rows ? r : a.rows - 1) * a.stride;
+  for (u32 r = 0; r < ROWS; r++) x[r] = a.x + (u64)(r < a.rows ? r : a.rows - 1) * a.stride;
 
   float sum[OUTPUTS][ROWS];
 #pragma unroll

@@ -1,14 +1,20 @@
 //! [`CudaBackend`]: what the host sees of this crate.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cudarc::driver::result::device;
 use cudarc::driver::sys::{CUdevice, CUdevice_attribute};
-use jig_plugin_api::{Backend, BackendInfo, DeviceInfo, Error, ErrorCode, HostServices, Model, ModelSpec, Result};
+use jig_plugin_api::{
+    Backend, BackendInfo, DeviceInfo, Error, ErrorCode, HostServices, LogLevel, Model, ModelSpec, Result,
+};
+use jig_transformer::Transformer;
 
 use crate::compile::Capability;
+use crate::device::CudaDevice;
+use crate::gpu::Gpu;
 use crate::libraries::{self, Libraries};
+use crate::options::Options;
 
 /// The least compute capability: bf16 in tensor cores, and asynchronous copies.
 const LEAST_CAPABILITY: Capability = Capability { major: 8, minor: 0 };
@@ -34,35 +40,43 @@ impl Backend for CudaBackend {
             name: "cuda".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             description: "Transformers on NVIDIA GPUs".to_owned(),
-            devices: gpus.unwrap_or_default().iter().map(Gpu::info).collect(),
+            devices: gpus.unwrap_or_default().iter().map(Card::info).collect(),
             problem,
-            options: Vec::new(),
+            options: Options::describe(),
         }
     }
 
-    fn load(&self, spec: &ModelSpec, _host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
-        if let Some((key, _)) = spec.options.first() {
-            return Err(Error::invalid_argument(format!("option `{key}`: the CUDA backend has no options")));
+    fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
+        let options = Options::read(&spec.options)?;
+        if !(matches!(spec.device.as_str(), "auto" | "cuda") || spec.device.starts_with("cuda:")) {
+            let problem = format!("device `{}`: the CUDA backend has cuda, cuda:0, cuda:1 and so on", spec.device);
+            return Err(Error::invalid_argument(problem));
         }
         let gpus = gpus()?;
         let gpu = choose(&gpus, &spec.device)?;
-        guarded(Libraries::find)?;
-        Err(Error::unsupported(format!("{}: this version of the CUDA backend does not load models yet", gpu.id())))
+        let libraries = guarded(Libraries::find)?;
+        host.log(
+            LogLevel::Info,
+            &format!("{}: {}, compute capability {}, CUDA {}", gpu.id(), gpu.name, gpu.capability, libraries.driver),
+        );
+        guarded(|| {
+            let runtime = Gpu::open(gpu.id(), gpu.ordinal, gpu.capability, libraries, &options.kernels)?;
+            let device = CudaDevice::new(Arc::new(runtime), options.settings)?;
+            Ok(Box::new(Transformer::load(device, spec, &host)?) as Box<dyn Model>)
+        })
     }
 }
 
 /// A GPU that the driver shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gpu {
+pub(crate) struct Card {
     pub(crate) ordinal: usize,
     pub(crate) name: String,
     pub(crate) capability: Capability,
     pub(crate) memory: u64,
-    /// Streaming multiprocessors.
-    pub(crate) multiprocessors: u32,
 }
 
-impl Gpu {
+impl Card {
     pub(crate) fn id(&self) -> String {
         format!("cuda:{}", self.ordinal)
     }
@@ -77,8 +91,8 @@ impl Gpu {
 }
 
 /// cudarc panics where a library or a function of it is missing; an older driver may lack some.
-fn guarded<T>(call: fn() -> Result<T>) -> Result<T> {
-    catch_unwind(call).unwrap_or_else(|panic| {
+fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(Error::new(
@@ -89,7 +103,7 @@ fn guarded<T>(call: fn() -> Result<T>) -> Result<T> {
 }
 
 /// The GPUs of this machine.
-fn gpus() -> Result<Vec<Gpu>> {
+fn gpus() -> Result<Vec<Card>> {
     guarded(|| {
         libraries::driver()?;
         let failed = |what: &str, error| {
@@ -103,7 +117,7 @@ fn gpus() -> Result<Vec<Gpu>> {
                 let name = device::get_name(handle).map_err(|error| failed("a GPU's name", error))?;
                 // SAFETY: the handle is one of the driver.
                 let memory = unsafe { device::total_mem(handle) }.map_err(|error| failed("a GPU's memory", error))?;
-                Ok(Gpu {
+                Ok(Card {
                     ordinal: usize::try_from(ordinal).unwrap_or(0),
                     name,
                     capability: Capability {
@@ -111,7 +125,6 @@ fn gpus() -> Result<Vec<Gpu>> {
                         minor: attribute(handle, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
                     },
                     memory: memory as u64,
-                    multiprocessors: attribute(handle, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
                 })
             })
             .collect()
@@ -125,7 +138,7 @@ fn attribute(handle: CUdevice, attribute: CUdevice_attribute) -> u32 {
 }
 
 /// The first GPU that is new enough.
-fn usable(gpus: &[Gpu]) -> Result<&Gpu> {
+fn usable(gpus: &[Card]) -> Result<&Card> {
     let found: Vec<_> = gpus.iter().map(|gpu| format!("{} ({})", gpu.name, gpu.capability)).collect();
     let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
     gpus.iter().find(|gpu| gpu.capability >= LEAST_CAPABILITY).ok_or_else(|| {
@@ -136,11 +149,11 @@ fn usable(gpus: &[Gpu]) -> Result<&Gpu> {
 }
 
 /// The GPU that `--device` names.
-fn choose<'a>(gpus: &'a [Gpu], name: &str) -> Result<&'a Gpu> {
+fn choose<'a>(gpus: &'a [Card], name: &str) -> Result<&'a Card> {
     if matches!(name, "auto" | "cuda") {
         return usable(gpus);
     }
-    let known: Vec<_> = gpus.iter().map(Gpu::id).collect();
+    let known: Vec<_> = gpus.iter().map(Card::id).collect();
     let gpu = gpus.iter().find(|gpu| gpu.id() == name).ok_or_else(|| {
         Error::new(ErrorCode::DeviceUnavailable, format!("device `{name}`: this machine has {}", known.join(", ")))
     })?;
@@ -151,9 +164,9 @@ fn choose<'a>(gpus: &'a [Gpu], name: &str) -> Result<&'a Gpu> {
 mod tests {
     use super::*;
 
-    fn gpu(ordinal: usize, major: u32) -> Gpu {
+    fn gpu(ordinal: usize, major: u32) -> Card {
         let capability = Capability { major, minor: 5 };
-        Gpu { ordinal, name: format!("GPU {ordinal}"), capability, memory: 1 << 30, multiprocessors: 8 }
+        Card { ordinal, name: format!("GPU {ordinal}"), capability, memory: 1 << 30 }
     }
 
     #[test]

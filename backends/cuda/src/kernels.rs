@@ -1,4 +1,6 @@
-//! The kernels' sources, and the names of what they define.
+//! The kernels: their sources, and the names under which they are launched.
+
+use jig_transformer::DType;
 
 /// A file of `kernels/`.
 #[derive(Clone, Copy, Debug)]
@@ -7,19 +9,98 @@ pub struct Source {
     pub file: &'static str,
     /// Its text, without [`PRELUDE`].
     pub text: &'static str,
+    /// What it defines.
+    pub kernels: &'static [&'static [Kernel]],
 }
+
+/// A kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// Its name.
+    pub name: &'static str,
+    /// Threads of a block.
+    pub threads: u32,
+}
+
+/// A kernel for each type of elements, in the order of [`of`].
+pub type Typed = [Kernel; 3];
+
+macro_rules! typed {
+    ($name:literal, $end:literal, $threads:expr) => {
+        [
+            Kernel { name: concat!($name, "_f32", $end), threads: $threads },
+            Kernel { name: concat!($name, "_f16", $end), threads: $threads },
+            Kernel { name: concat!($name, "_bf16", $end), threads: $threads },
+        ]
+    };
+}
+
+/// The kernel for a type of elements.
+#[must_use]
+pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
+    match dtype {
+        DType::F32 => kernels[0],
+        DType::F16 => kernels[1],
+        DType::BF16 => kernels[2],
+    }
+}
+
+/// `out[r] = table[id]`.
+pub const EMBED: Typed = typed!("embed", "", 256);
+/// `out[r] += table[id + offset]`.
+pub const ADD_EMBED: Typed = typed!("add_embed", "", 256);
+/// `x += delta; out = norm(x)`.
+pub const NORM_ROWS: [Kernel; 1] = [Kernel { name: "norm_rows", threads: 512 }];
+/// `out[i] = x[rows[i]]`.
+pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 256 }];
+/// To 16 bits.
+pub const NARROW: [Kernel; 2] =
+    [Kernel { name: "narrow_f16", threads: 256 }, Kernel { name: "narrow_bf16", threads: 256 }];
+/// Products of as many rows as [`LINEAR_ROWS`] says.
+pub const LINEAR: [Typed; 5] = [
+    typed!("linear", "_1", 256),
+    typed!("linear", "_2", 256),
+    typed!("linear", "_4", 256),
+    typed!("linear", "_8", 256),
+    typed!("linear", "_16", 256),
+];
+/// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
+pub const LINEAR_ROWS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 4), (8, 4), (16, 4)];
+/// Bias and function of a product.
+pub const FINISH: [Kernel; 1] = [Kernel { name: "finish", threads: 256 }];
+/// Norms and rotation of heads, and keys and values into the cache.
+pub const STORE_KV: Typed = typed!("store_kv", "", 128);
+/// Copies a page of the cache.
+pub const COPY_PAGE: [Kernel; 1] = [Kernel { name: "copy_page", threads: 256 }];
+/// Attention of single rows, for as many query heads together as [`DECODE_GROUPS`] says.
+pub const DECODE: [Typed; 4] =
+    [typed!("decode", "_1", 128), typed!("decode", "_2", 128), typed!("decode", "_4", 128), typed!("decode", "_8", 128)];
+/// See [`DECODE`].
+pub const DECODE_GROUPS: [usize; 4] = [1, 2, 4, 8];
+/// Puts the parts of [`DECODE`] together.
+pub const DECODE_JOIN: [Kernel; 1] = [Kernel { name: "decode_join", threads: 128 }];
+/// Attention of many rows of a sequence.
+pub const PREFILL: Typed = typed!("prefill", "", 128);
+/// Draws tokens.
+pub const DRAW: [Kernel; 1] = [Kernel { name: "draw", threads: 1024 }];
 
 /// What stands in front of each source.
 pub const PRELUDE: &str = include_str!("../kernels/prelude.cuh");
 
+macro_rules! source {
+    ($file:literal, $($kernels:expr),*) => {
+        Source { file: $file, text: include_str!(concat!("../kernels/", $file)), kernels: &[$(&$kernels),*] }
+    };
+}
+
 /// All sources.
 pub const SOURCES: [Source; 6] = [
-    Source { file: "rows.cu", text: include_str!("../kernels/rows.cu") },
-    Source { file: "linear.cu", text: include_str!("../kernels/linear.cu") },
-    Source { file: "cache.cu", text: include_str!("../kernels/cache.cu") },
-    Source { file: "decode.cu", text: include_str!("../kernels/decode.cu") },
-    Source { file: "prefill.cu", text: include_str!("../kernels/prefill.cu") },
-    Source { file: "sample.cu", text: include_str!("../kernels/sample.cu") },
+    source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
+    source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], FINISH),
+    source!("cache.cu", STORE_KV, COPY_PAGE),
+    source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
+    source!("prefill.cu", PREFILL),
+    source!("sample.cu", DRAW),
 ];
 
 impl Source {
@@ -27,5 +108,10 @@ impl Source {
     #[must_use]
     pub fn program(&self) -> String {
         format!("{PRELUDE}\n#line 1 \"{}\"\n{}", self.file, self.text)
+    }
+
+    /// All that it defines.
+    pub fn kernels(&self) -> impl Iterator<Item = Kernel> {
+        self.kernels.iter().copied().flatten().copied()
     }
 }

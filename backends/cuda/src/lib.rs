@@ -4,15 +4,27 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `backend` | what the host sees: devices, and what is missing where there are none |
+//! | `backend`, `options` | what the host sees: devices, options, and what is missing where there is no GPU |
 //! | [`libraries`] | where the driver, NVRTC and cuBLASLt are on this machine |
-//! | [`kernels`] | the sources of the kernels (`kernels/*.cu`) |
+//! | [`kernels`], `arguments` | the kernels (`kernels/*.cu`), their names and their arguments |
 //! | [`compile`] | from sources to machine code, kept on disk |
+//! | [`runtime`] | what is needed of a GPU, as a trait; tests run the kernels on the CPU behind it |
+//! | `gpu` | the driver, cuBLASLt and CUDA graphs as a [`runtime::Runtime`] |
+//! | [`device`] | the decoder's operations as launches; `memory`, `step`, `drawing` and `recordings` are its parts |
 
+mod arguments;
 mod backend;
 pub mod compile;
+pub mod device;
+mod drawing;
+mod gpu;
 pub mod kernels;
 pub mod libraries;
+pub mod memory;
+mod options;
+mod recordings;
+pub mod runtime;
+mod step;
 
 pub use backend::{CudaBackend, backend};
 

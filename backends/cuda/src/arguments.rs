@@ -1,0 +1,80 @@
+//! The kernels' structures of arguments, field by field as `kernels/*.cu` has them.
+//!
+//! Addresses are `u64`, and 0 stands for what is not there. Strides and widths are in elements.
+
+use jig_transformer::device::{Activation, Epilogue};
+
+/// A structure of arguments.
+///
+/// # Safety
+/// It is `repr(C)` and has the fields of the structure of the same name in `kernels/*.cu`.
+pub(crate) unsafe trait Arguments: Copy {}
+
+/// Declares structures of arguments.
+macro_rules! arguments {
+    ($($(#[$note:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {$(
+        $(#[$note])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $kind,)*
+        }
+        // SAFETY: it is `repr(C)`; the emulated kernels check its size, and their tests the fields.
+        unsafe impl Arguments for $name {}
+    )*};
+}
+
+arguments! {
+    Embed { table: u64, ids: u64, out: u64, table_stride: u32, width: u32, out_stride: u32, offset: u32 }
+    NormRows {
+        x: u64, delta: u64, weight: u64, bias: u64, out: u64,
+        width: u32, x_stride: u32, delta_stride: u32, out_stride: u32, epsilon: f32, centred: u32,
+    }
+    Gather { x: u64, rows: u64, out: u64, width: u32, x_stride: u32, out_stride: u32 }
+    Narrow { x: u64, out: u64, stride: u32 }
+    Linear {
+        x: u64, weight: u64, bias: u64, out: u64,
+        outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32,
+    }
+    Finish {
+        product: u64, bias: u64, out: u64,
+        outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32,
+    }
+    /// A norm over heads; a kind of 0 is none.
+    HeadNorm { weight: u64, bias: u64, epsilon: f32, kind: u32 }
+    StoreKv {
+        qkv: u64, positions: u64, slots: u64, rotation: u64, keys: u64, values: u64,
+        query_norm: HeadNorm, key_norm: HeadNorm,
+        heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, stride: u32, rotated: u32,
+    }
+    CopyPage { cache: u64, layer_stride: u64, page_size: u64, from: u32, to: u32 }
+    Decode {
+        qkv: u64, keys: u64, values: u64, positions: u64, rows: u64, first_pages: u64, pages: u64, parts: u64, out: u64,
+        heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32, splits: u32,
+        scale: f32,
+    }
+    Prefill {
+        qkv: u64, keys: u64, values: u64, tiles: u64, pages: u64, out: u64,
+        heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32,
+        scale: f32,
+    }
+    Draw {
+        logits: u64, rows: u64, masks: u64, edits: u64, copies: u64, drawn: u64,
+        vocabulary: u32, stride: u32,
+    }
+}
+
+/// The number by which `activate` in `kernels/prelude.cuh` knows what follows a product, and whether it is a gate.
+pub(crate) fn function_code(epilogue: Epilogue) -> (u32, u32) {
+    let code = |activation| match activation {
+        Activation::Relu => 1,
+        Activation::Silu => 2,
+        Activation::Gelu => 3,
+        Activation::GeluTanh => 4,
+    };
+    match epilogue {
+        Epilogue::None => (0, 0),
+        Epilogue::Activate(activation) => (code(activation), 0),
+        Epilogue::Gate(activation) => (code(activation), 1),
+    }
+}

@@ -1,0 +1,654 @@
+//! [`CudaDevice`]: the decoder's operations as launches of kernels.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jig_plugin_api::{Error, Result, SampleRow, Sampled, sampler};
+use jig_transformer::device::{AttentionShape, Epilogue, HeadNorms, KvShape, MatrixSource, Norm, NormKind};
+use jig_transformer::{Batch, DType, Device, StepShape};
+
+use crate::arguments::{
+    Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv,
+    function_code,
+};
+use crate::drawing::{Drawing, Outcome};
+use crate::kernels::{self, Kernel};
+use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of};
+use crate::recordings::{Action, Recordings};
+use crate::runtime::{Allocation, DeviceMemory, Launch, Product, Runtime};
+use crate::step::{Lists, StepData};
+
+/// The most rows that the kernels for few rows take; more go to the runtime's product.
+const FEW_ROWS: usize = 16;
+/// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
+const PRODUCT_ROWS: usize = 2048;
+/// The most parts that a context is cut into.
+const SPLITS: u32 = 32;
+/// The tokens of a tile of `decode.cu`.
+const DECODE_TILE: usize = 64;
+/// Decoding rows of one launch, for whose parts there is scratch memory.
+const DECODE_ROWS: usize = 64;
+/// The longest head; that of `prefill.cu`.
+const MOST_HEAD_DIM: usize = 256;
+
+/// What is the user's to choose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// The share of the device's memory that may be in use when the KV cache is there.
+    pub memory_share: f64,
+    /// The type of keys and values in the cache; `None` for that of the weights.
+    pub kv_type: Option<DType>,
+    /// Whether steps that decode are recorded and replayed.
+    pub record: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { memory_share: 0.9, kv_type: None, record: true }
+    }
+}
+
+/// A GPU that computes a decoder.
+pub struct CudaDevice {
+    settings: Settings,
+    state: Mutex<State>,
+    // The last field: memory is given back to it.
+    runtime: Arc<dyn Runtime>,
+}
+
+struct State {
+    step: StepData,
+    recordings: Recordings,
+    scratch: Scratch,
+    drawing: Drawing,
+    weight_bytes: u64,
+    /// The type of the weights: that of the first matrix.
+    weight_type: Option<DType>,
+}
+
+/// Memory between the kernels of one operation.
+#[derive(Default)]
+struct Scratch {
+    /// Rows in 16 bits.
+    narrowed: Option<Allocation>,
+    /// Products before their gates.
+    products: Option<Allocation>,
+    /// Parts of decoding rows.
+    parts: Option<Allocation>,
+    /// The largest needs so far: rows of any buffer, elements of a row in 16 bits, outputs of a gate.
+    rows: usize,
+    inputs: usize,
+    gates: usize,
+}
+
+impl CudaDevice {
+    /// A device on a runtime.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new(runtime: Arc<dyn Runtime>, settings: Settings) -> Result<Self> {
+        let state = State {
+            step: StepData::new(&runtime)?,
+            recordings: Recordings::default(),
+            scratch: Scratch::default(),
+            drawing: Drawing::default(),
+            weight_bytes: 0,
+            weight_type: None,
+        };
+        Ok(Self { settings, state: Mutex::new(state), runtime })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic leaves nothing half done here that the next step doesn't set anew.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lists(&self) -> Lists {
+        self.state().step.lists
+    }
+
+    /// Launches a kernel, unless there is nothing to do.
+    ///
+    /// The caller has checked the shapes: that the arguments are those of the kernel, and what they point to is large enough.
+    fn launch<A: Arguments>(&self, kernel: Kernel, grid: [usize; 3], shared: usize, arguments: &A) -> Result<()> {
+        if grid.contains(&0) {
+            return Ok(());
+        }
+        let size = |x: usize| u32::try_from(x).map_err(|_| Error::internal(format!("{} would be too large", kernel.name)));
+        let launch = Launch {
+            kernel,
+            grid: [size(grid[0])?, size(grid[1])?, size(grid[2])?],
+            shared: size(shared)?,
+            arguments: std::ptr::from_ref(arguments).cast(),
+            size: size_of::<A>(),
+        };
+        // SAFETY: the structure is the kernel's, and its addresses are those of allocations that the callers have checked.
+        unsafe { self.runtime.launch(&launch) }
+    }
+
+    fn kv_type(&self, state: &State) -> DType {
+        self.settings.kv_type.or(state.weight_type).unwrap_or(DType::F32)
+    }
+
+    /// Gets the scratch memory for all matrices and buffers that there are.
+    fn reserve(&self) -> Result<()> {
+        let Scratch { rows, inputs, gates, .. } = self.state().scratch;
+        let rows = rows.min(PRODUCT_ROWS);
+        self.scratch(|scratch| &mut scratch.narrowed, 2 * rows * inputs)?;
+        self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
+        Ok(())
+    }
+
+    /// Scratch memory of at least so many bytes. Where it has to grow, recordings that name it are forgotten.
+    fn scratch(&self, memory: fn(&mut Scratch) -> &mut Option<Allocation>, bytes: usize) -> Result<u64> {
+        let state = &mut *self.state();
+        let memory = memory(&mut state.scratch);
+        if bytes > memory.as_ref().map_or(0, Allocation::bytes) {
+            state.recordings.forget(&*self.runtime);
+            // What there was goes first: there may be room for one of them only.
+            *memory = None;
+            *memory = Some(Allocation::new(&self.runtime, bytes)?);
+        }
+        Ok(memory.as_ref().map_or(0, Allocation::address))
+    }
+
+    /// `x[r] += delta[r]; out[r] = norm(x[r])`, without one or the other.
+    fn norm_rows(&self, rows: usize, x: &Buffer, delta: Option<&Buffer>, norm: Option<(&Norm<Vector>, &Buffer)>) -> Result<()> {
+        let fit = |other: &Buffer| other.width == x.width && rows <= other.rows && !std::ptr::eq(other, x);
+        fits(rows <= x.rows && delta.is_none_or(fit) && norm.is_none_or(|(_, out)| fit(out)), "norm")?;
+        let arguments = NormRows {
+            x: x.address(),
+            delta: delta.map_or(0, Buffer::address),
+            weight: norm.map_or(0, |(norm, _)| address(norm.weight.as_ref())),
+            bias: norm.map_or(0, |(norm, _)| address(norm.bias.as_ref())),
+            out: norm.map_or(0, |(_, out)| out.address()),
+            width: x.width as u32,
+            x_stride: x.stride as u32,
+            delta_stride: delta.map_or(0, |delta| delta.stride as u32),
+            out_stride: norm.map_or(0, |(_, out)| out.stride as u32),
+            epsilon: norm.map_or(0.0, |(norm, _)| norm.epsilon),
+            centred: u32::from(norm.is_some_and(|(norm, _)| norm.kind == NormKind::Layer)),
+        };
+        self.launch(kernels::NORM_ROWS[0], [rows, 1, 1], 0, &arguments)
+    }
+
+    /// A product of few rows, in one kernel.
+    fn few_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
+        let size = kernels::LINEAR_ROWS.iter().position(|(most, _)| rows <= *most);
+        let size = size.ok_or_else(|| Error::internal("too many rows for a kernel for few"))?;
+        let (function, gate) = function_code(epilogue);
+        let arguments = Linear {
+            x: x.address(),
+            weight: weight.elements.address(),
+            bias: weight.bias(),
+            out: out.address(),
+            outputs: weight.outputs() as u32,
+            rows: rows as u32,
+            stride: x.stride as u32,
+            out_stride: out.stride as u32,
+            function,
+            gate,
+        };
+        let kernel = kernels::of(&kernels::LINEAR[size], weight.dtype);
+        let outputs_of_block = kernel.threads as usize / 32 * kernels::LINEAR_ROWS[size].1;
+        self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
+    }
+
+    /// A product of many rows: narrowed to the type of the weights, multiplied by the runtime, and finished, some rows at a time.
+    fn many_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
+        let outputs = weight.outputs();
+        let (function, gate) = function_code(epilogue);
+        let at_once = rows.min(PRODUCT_ROWS);
+        let narrow_bytes = if weight.dtype == DType::F32 { 0 } else { 2 * at_once * x.stride };
+        let gated_bytes = if gate == 0 { 0 } else { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) };
+        let narrowed = self.scratch(|scratch| &mut scratch.narrowed, narrow_bytes)?;
+        let products = self.scratch(|scratch| &mut scratch.products, gated_bytes)?;
+        for first in (0..rows).step_by(PRODUCT_ROWS) {
+            let rows = (rows - first).min(PRODUCT_ROWS);
+            let rows_of_x = x.address() + x.offset(first) as u64;
+            let rows_of_out = out.address() + out.offset(first) as u64;
+            let narrow = match weight.dtype {
+                DType::F32 => None,
+                DType::F16 => Some(kernels::NARROW[0]),
+                DType::BF16 => Some(kernels::NARROW[1]),
+            };
+            if let Some(kernel) = narrow {
+                let arguments = Narrow { x: rows_of_x, out: narrowed, stride: x.stride as u32 };
+                self.launch(kernel, [rows, 1, 1], 0, &arguments)?;
+            }
+            let (product, product_stride) =
+                if gate == 0 { (rows_of_out, out.stride) } else { (products, outputs.next_multiple_of(ALIGNMENT)) };
+            let arguments = Product {
+                dtype: weight.dtype,
+                rows,
+                outputs,
+                inputs: x.stride,
+                out_stride: product_stride,
+                x: if narrow.is_some() { narrowed } else { rows_of_x },
+                weight: weight.elements.address(),
+                out: product,
+            };
+            // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
+            unsafe { self.runtime.product(&arguments) }?;
+            if epilogue == Epilogue::None && weight.bias.is_none() {
+                continue;
+            }
+            let arguments = Finish {
+                product,
+                bias: weight.bias(),
+                out: rows_of_out,
+                outputs: outputs as u32,
+                product_stride: product_stride as u32,
+                out_stride: out.stride as u32,
+                function,
+                gate,
+            };
+            let kernel = kernels::FINISH[0];
+            self.launch(kernel, [out.width.div_ceil(kernel.threads as usize), rows, 1], 0, &arguments)?;
+        }
+        Ok(())
+    }
+
+    /// Attention of the rows that decode.
+    fn attend_single_rows(&self, lists: &Lists, mut arguments: Decode, dtype: DType) -> Result<()> {
+        if lists.decode_rows == 0 {
+            return Ok(());
+        }
+        let Decode { heads, kv_heads, head_dim, cache_dim, splits, .. } = arguments;
+        let head_floats = splits as usize * (head_dim as usize + 2);
+        let bytes = 4 * DECODE_ROWS * heads as usize * head_floats;
+        arguments.parts = self.scratch(|scratch| &mut scratch.parts, bytes)?;
+        let group = (heads / kv_heads) as usize;
+        let size = kernels::DECODE_GROUPS.iter().position(|most| group <= *most).unwrap_or(kernels::DECODE_GROUPS.len() - 1);
+        let together = kernels::DECODE_GROUPS[size];
+        let shared = 4 * together * (cache_dim as usize + DECODE_TILE);
+        let blocks = kv_heads as usize * group.div_ceil(together);
+        for first in (0..lists.decode_rows).step_by(DECODE_ROWS) {
+            let rows = (lists.decode_rows - first).min(DECODE_ROWS);
+            arguments.rows = lists.decode + 4 * first as u64;
+            arguments.first_pages = lists.first_pages + 4 * first as u64;
+            let kernel = kernels::of(&kernels::DECODE[size], dtype);
+            self.launch(kernel, [splits as usize, blocks, rows], shared, &arguments)?;
+            self.launch(kernels::DECODE_JOIN[0], [heads as usize, rows, 1], 0, &arguments)?;
+        }
+        Ok(())
+    }
+
+    /// Draws as many rows as one launch can, and says what came of each.
+    fn draw(&self, logits: &Buffer, rows: &[SampleRow<'_>]) -> Result<Vec<Outcome>> {
+        let drawing = &mut self.state().drawing;
+        let launch = drawing.ask(&self.runtime, logits.address(), logits.stride, logits.width, rows)?;
+        self.launch(kernels::DRAW[0], [launch.rows, 1, 1], 0, &launch.arguments)?;
+        Ok(drawing.answers(launch.rows)?.collect())
+    }
+}
+
+fn fits(fit: bool, operation: &str) -> Result<()> {
+    if fit { Ok(()) } else { Err(Error::internal(format!("{operation}: shapes that do not fit"))) }
+}
+
+fn address(vector: Option<&Vector>) -> u64 {
+    vector.map_or(0, |vector| vector.0.address())
+}
+
+fn head_norm(norm: Option<&Norm<Vector>>) -> HeadNorm {
+    let kind = norm.map_or(0, |norm| if norm.kind == NormKind::Rms { 1 } else { 2 });
+    HeadNorm {
+        weight: address(norm.and_then(|norm| norm.weight.as_ref())),
+        bias: address(norm.and_then(|norm| norm.bias.as_ref())),
+        epsilon: norm.map_or(0.0, |norm| norm.epsilon),
+        kind,
+    }
+}
+
+/// Whether a cache and a batch of heads belong together.
+fn same_heads(cache: &KvCache, layer: usize, shape: &AttentionShape) -> bool {
+    let KvShape { layers, kv_heads, head_dim } = cache.shape;
+    layer < layers && kv_heads == shape.kv_heads && head_dim == shape.head_dim && shape.heads.is_multiple_of(kv_heads)
+}
+
+impl Device for CudaDevice {
+    type Matrix = Matrix;
+    type Vector = Vector;
+    type Buffer = Buffer;
+    type KvCache = KvCache;
+
+    fn id(&self) -> String {
+        self.runtime.id()
+    }
+
+    fn page_tokens(&self) -> usize {
+        PAGE
+    }
+
+    fn page_bytes(&self, shape: &KvShape) -> u64 {
+        KvCache::page_bytes(shape, self.kv_type(&self.state()))
+    }
+
+    /// The user's share of the device's memory, less all that is in use already, by this process or by others.
+    fn memory_for_cache(&self) -> u64 {
+        // What can't be reserved or told now fails where it is needed, with a message.
+        let reserved = self.reserve();
+        let memory = reserved.and_then(|()| self.runtime.memory()).unwrap_or(DeviceMemory { free: 0, total: 0 });
+        let share = (memory.total as f64 * self.settings.memory_share) as u64;
+        share.saturating_sub(memory.total.saturating_sub(memory.free))
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        self.state().weight_bytes
+    }
+
+    fn matrix(&self, source: &MatrixSource<'_>) -> Result<Self::Matrix> {
+        let matrix = Matrix::new(&self.runtime, source)?;
+        let state = &mut *self.state();
+        state.weight_bytes += matrix.bytes() as u64;
+        state.weight_type.get_or_insert(matrix.dtype);
+        if matrix.dtype != DType::F32 {
+            state.scratch.inputs = state.scratch.inputs.max(matrix.stride);
+        }
+        if let [a, b] = *matrix.parts
+            && a == b
+        {
+            state.scratch.gates = state.scratch.gates.max((a + b).next_multiple_of(ALIGNMENT));
+        }
+        Ok(matrix)
+    }
+
+    fn vector(&self, values: &[f32]) -> Result<Self::Vector> {
+        Vector::new(&self.runtime, values)
+    }
+
+    fn buffer(&self, rows: usize, width: usize) -> Result<Self::Buffer> {
+        let buffer = Buffer::new(&self.runtime, rows, width)?;
+        let scratch = &mut self.state().scratch;
+        scratch.rows = scratch.rows.max(rows);
+        Ok(buffer)
+    }
+
+    fn kv_cache(&self, shape: &KvShape, pages: usize) -> Result<Self::KvCache> {
+        if shape.head_dim > MOST_HEAD_DIM {
+            let problem = format!("heads of {} elements; the CUDA backend computes at most {MOST_HEAD_DIM}", shape.head_dim);
+            return Err(Error::unsupported(problem));
+        }
+        self.reserve()?;
+        let dtype = self.kv_type(&self.state());
+        KvCache::new(&self.runtime, *shape, pages, dtype)
+    }
+
+    /// Powers of two up to 16, which the kernels for few rows are made for, then in steps of about a tenth.
+    fn padded_rows(&self, shape: StepShape) -> usize {
+        match shape.rows {
+            _ if !self.settings.record => shape.rows,
+            rows @ ..=16 => rows.next_power_of_two(),
+            rows @ ..=64 => rows.next_multiple_of(8),
+            rows @ ..=256 => rows.next_multiple_of(16),
+            rows => rows.next_multiple_of(32),
+        }
+    }
+
+    fn begin(&self, batch: &Batch) -> Result<()> {
+        let state = &mut *self.state();
+        if state.step.set(&self.runtime, batch)? {
+            state.recordings.forget(&*self.runtime);
+        }
+        Ok(())
+    }
+
+    fn record(&self, shape: StepShape, operations: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        if !(shape.decode && self.settings.record) {
+            return operations();
+        }
+        let action = self.state().recordings.next(shape);
+        let recording = match action {
+            Action::Run => return operations(),
+            Action::Replay(recording) => recording,
+            Action::Record => {
+                self.runtime.begin_recording()?;
+                let enqueued = operations();
+                let recording = self.runtime.end_recording();
+                enqueued?;
+                let recording = recording?;
+                self.state().recordings.insert(shape, recording);
+                recording
+            }
+        };
+        // SAFETY: a recording is forgotten before the memory that it names goes: that of the step and of scratch above, all
+        // else belongs to the model and outlives its steps.
+        unsafe { self.runtime.replay(recording) }
+    }
+
+    fn embed(&self, table: &Self::Matrix, out: &Self::Buffer) -> Result<()> {
+        let lists = self.lists();
+        fits(table.inputs == out.width && lists.rows <= out.rows, "embed")?;
+        self.launch(kernels::of(&kernels::EMBED, table.dtype), [lists.rows, 1, 1], 0, &embedding(table, lists.tokens, 0, out))
+    }
+
+    fn add_positions(&self, table: &Self::Matrix, offset: u32, x: &Self::Buffer) -> Result<()> {
+        let lists = self.lists();
+        fits(table.inputs == x.width && lists.rows <= x.rows, "add_positions")?;
+        let arguments = embedding(table, lists.positions, offset, x);
+        self.launch(kernels::of(&kernels::ADD_EMBED, table.dtype), [lists.rows, 1, 1], 0, &arguments)
+    }
+
+    fn norm(&self, rows: usize, x: &Self::Buffer, norm: &Norm<Self::Vector>, out: &Self::Buffer) -> Result<()> {
+        self.norm_rows(rows, x, None, Some((norm, out)))
+    }
+
+    fn add(&self, rows: usize, x: &Self::Buffer, delta: &Self::Buffer) -> Result<()> {
+        self.norm_rows(rows, x, Some(delta), None)
+    }
+
+    fn add_norm(
+        &self,
+        rows: usize,
+        x: &Self::Buffer,
+        delta: &Self::Buffer,
+        norm: &Norm<Self::Vector>,
+        out: &Self::Buffer,
+    ) -> Result<()> {
+        self.norm_rows(rows, x, Some(delta), Some((norm, out)))
+    }
+
+    fn linear(
+        &self,
+        rows: usize,
+        x: &Self::Buffer,
+        weight: &Self::Matrix,
+        epilogue: Epilogue,
+        out: &Self::Buffer,
+    ) -> Result<()> {
+        let gated = matches!(epilogue, Epilogue::Gate(_));
+        let outputs = if gated { weight.outputs() / 2 } else { weight.outputs() };
+        let halves = || weight.parts.len() == 2 && weight.parts.iter().all(|part| *part == outputs);
+        let widths = x.width == weight.inputs && out.width == outputs && (!gated || halves());
+        fits(widths && rows <= x.rows.min(out.rows) && !std::ptr::eq(x, out), "linear")?;
+        if rows <= FEW_ROWS {
+            self.few_rows(rows, x, weight, epilogue, out)
+        } else {
+            self.many_rows(rows, x, weight, epilogue, out)
+        }
+    }
+
+    fn store_kv(
+        &self,
+        layer: usize,
+        shape: &AttentionShape,
+        qkv: &Self::Buffer,
+        head_norms: Option<&HeadNorms<Self::Vector>>,
+        rotation: Option<&Self::Vector>,
+        cache: &Self::KvCache,
+    ) -> Result<()> {
+        let lists = self.lists();
+        let fit = same_heads(cache, layer, shape) && qkv.width == shape.qkv_width() && lists.rows <= qkv.rows;
+        fits(fit, "store_kv")?;
+        let (keys, values) = cache.layer(layer);
+        let arguments = StoreKv {
+            qkv: qkv.address(),
+            positions: lists.positions,
+            slots: lists.slots,
+            rotation: address(rotation),
+            keys,
+            values,
+            query_norm: head_norm(head_norms.map(|norms| &norms.query)),
+            key_norm: head_norm(head_norms.map(|norms| &norms.key)),
+            heads: shape.heads as u32,
+            kv_heads: shape.kv_heads as u32,
+            head_dim: shape.head_dim as u32,
+            cache_dim: KvCache::head_stride(&cache.shape) as u32,
+            stride: qkv.stride as u32,
+            rotated: u32::from(rotation.is_some()),
+        };
+        let kernel = kernels::of(&kernels::STORE_KV, cache.dtype);
+        let heads_of_block = kernel.threads as usize / 32;
+        let heads = shape.heads + 2 * shape.kv_heads;
+        self.launch(kernel, [heads.div_ceil(heads_of_block), lists.rows, 1], 0, &arguments)
+    }
+
+    fn attend(
+        &self,
+        layer: usize,
+        shape: &AttentionShape,
+        window: Option<u32>,
+        qkv: &Self::Buffer,
+        cache: &Self::KvCache,
+        out: &Self::Buffer,
+    ) -> Result<()> {
+        let lists = self.lists();
+        let widths = qkv.width == shape.qkv_width() && out.width == shape.heads * shape.head_dim;
+        fits(same_heads(cache, layer, shape) && widths && lists.rows <= qkv.rows.min(out.rows), "attend")?;
+        let (keys, values) = cache.layer(layer);
+        let cache_dim = KvCache::head_stride(&cache.shape);
+        let arguments = Decode {
+            qkv: qkv.address(),
+            keys,
+            values,
+            positions: lists.positions,
+            rows: 0,
+            first_pages: 0,
+            pages: lists.pages,
+            parts: 0,
+            out: out.address(),
+            heads: shape.heads as u32,
+            kv_heads: shape.kv_heads as u32,
+            head_dim: shape.head_dim as u32,
+            cache_dim: cache_dim as u32,
+            qkv_stride: qkv.stride as u32,
+            out_stride: out.stride as u32,
+            window: window.unwrap_or(0),
+            splits: SPLITS,
+            scale: shape.scale,
+        };
+        self.attend_single_rows(&lists, arguments, cache.dtype)?;
+        let Decode { qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, scale, pages, .. } = arguments;
+        let arguments = Prefill {
+            qkv,
+            keys,
+            values,
+            tiles: lists.tile_list,
+            pages,
+            out,
+            heads,
+            kv_heads,
+            head_dim,
+            cache_dim: cache_dim as u32,
+            qkv_stride,
+            out_stride,
+            window,
+            scale,
+        };
+        let shared = 4 * PAGE * (2 * cache_dim + 1);
+        self.launch(kernels::of(&kernels::PREFILL, cache.dtype), [lists.tiles, shape.heads, 1], shared, &arguments)
+    }
+
+    fn gather(&self, x: &Self::Buffer, first: usize, count: usize, out: &Self::Buffer) -> Result<()> {
+        let lists = self.lists();
+        let inside = first.checked_add(count).is_some_and(|end| end <= lists.logit_rows);
+        fits(inside && x.width == out.width && count <= out.rows && !std::ptr::eq(x, out), "gather")?;
+        let arguments = Gather {
+            x: x.address(),
+            rows: lists.logits + 4 * first as u64,
+            out: out.address(),
+            width: x.width as u32,
+            x_stride: x.stride as u32,
+            out_stride: out.stride as u32,
+        };
+        self.launch(kernels::GATHER_ROWS[0], [count, 1, 1], 0, &arguments)
+    }
+
+    fn copy_page(&self, cache: &Self::KvCache, from: u32, to: u32) -> Result<()> {
+        let inside = |page: u32| (page as usize) < cache.pages;
+        fits(inside(from) && inside(to), "copy_page")?;
+        let page = cache.part_bytes() / 16;
+        let arguments = CopyPage {
+            cache: cache.address(),
+            layer_stride: (cache.pages * page) as u64,
+            page_size: page as u64,
+            from,
+            to,
+        };
+        let kernel = kernels::COPY_PAGE[0];
+        self.launch(kernel, [page.div_ceil(kernel.threads as usize), 2 * cache.shape.layers, 1], 0, &arguments)
+    }
+
+    fn sample(&self, logits: &Self::Buffer, vocab_size: usize, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>> {
+        let words = jig_plugin_api::mask::words(vocab_size);
+        let whole = |row: &SampleRow<'_>| {
+            (row.row as usize) < logits.rows && (row.mask.is_empty() || row.mask.len() == words)
+        };
+        fits(logits.width == vocab_size && rows.iter().all(whole), "sample")?;
+        for row in rows {
+            sampler::validate(row.params)?;
+            if !(0.0..1.0).contains(&row.uniform) {
+                return Err(Error::invalid_argument(format!("uniform must be in [0, 1), and is {}", row.uniform)));
+            }
+        }
+        let mut drawn = Vec::with_capacity(rows.len());
+        let mut scratch = sampler::Scratch::default();
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(Drawing::fit(rest, vocab_size));
+            rest = later;
+            for (row, outcome) in now.iter().zip(self.draw(logits, now)?) {
+                drawn.push(match outcome {
+                    Outcome::Token(token) if row.params.logprobs.is_none() => Sampled { token, ..Sampled::default() },
+                    _ => sampler::sample(&self.read_row(logits, row.row as usize)?, row, &mut scratch)?,
+                });
+            }
+        }
+        Ok(drawn)
+    }
+
+    fn read_row(&self, buffer: &Self::Buffer, row: usize) -> Result<Vec<f32>> {
+        fits(row < buffer.rows, "read_row")?;
+        let mut values = vec![0.0f32; buffer.width];
+        // SAFETY: any bytes are floats, and there are four in each.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<u8>(), size_of_val(&values[..])) };
+        buffer.memory.read(buffer.offset(row), bytes)?;
+        Ok(values)
+    }
+
+    fn write_rows(&self, buffer: &Self::Buffer, values: &[f32]) -> Result<()> {
+        let fit = values.len().is_multiple_of(buffer.width.max(1)) && values.len() <= buffer.rows * buffer.width;
+        fits(fit, "write_rows")?;
+        for (row, values) in values.chunks_exact(buffer.width.max(1)).enumerate() {
+            buffer.memory.write(buffer.offset(row), bytes_of(values))?;
+        }
+        Ok(())
+    }
+
+    fn synchronize(&self) -> Result<()> {
+        self.runtime.synchronize()
+    }
+}
+
+fn embedding(table: &Matrix, ids: u64, offset: u32, out: &Buffer) -> Embed {
+    Embed {
+        table: table.elements.address(),
+        ids,
+        out: out.address(),
+        table_stride: table.stride as u32,
+        width: table.inputs as u32,
+        out_stride: out.stride as u32,
+        offset,
+    }
+}

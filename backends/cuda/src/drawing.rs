@@ -1,0 +1,254 @@
+//! Drawing tokens on the device: rows, masks and edits as `kernels/sample.cu` reads them.
+//!
+//! Masks go up only for rows that have one, with the rows and the edits in one copy; a token and a status for each row come back.
+//! Where that doesn't say all (log-probabilities, an error's text), the row of logits is copied as well and the plugin API's
+//! reference sampler draws from it: it draws the same token.
+
+use std::sync::Arc;
+
+use jig_plugin_api::sampler::WEIGHT_ONE;
+use jig_plugin_api::{Error, Result, SampleRow};
+
+use crate::arguments::Draw;
+use crate::runtime::{Allocation, Runtime};
+use crate::step::{NONE, bytes_of};
+
+/// Words of `Row`, `Edit` and `Drawn` in `kernels/sample.cu`.
+const EDIT_WORDS: usize = 3;
+const DRAWN_WORDS: usize = 3;
+
+/// The kinds of edits.
+const BIAS: u32 = 0;
+const PENALTY: u32 = 1;
+const BANNED: u32 = 2;
+
+/// How many rows of copies are kept at most, in bytes: rows with edits past that are drawn in another launch.
+const COPY_BYTES: usize = 64 << 20;
+
+/// What the kernel said of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A token.
+    Token(u32),
+    /// It could not draw.
+    Failed,
+}
+
+/// Memory for drawing, which grows.
+#[derive(Debug, Default)]
+pub(crate) struct Drawing {
+    asked: Option<Allocation>,
+    drawn: Option<Allocation>,
+    copies: Option<Allocation>,
+    words: Vec<u32>,
+    answers: Vec<u32>,
+}
+
+/// One launch: what goes up, and what the kernel is called with.
+pub(crate) struct Launch {
+    pub(crate) arguments: Draw,
+    pub(crate) rows: usize,
+}
+
+impl Drawing {
+    /// How many of the rows one launch can draw.
+    pub(crate) fn fit(rows: &[SampleRow<'_>], vocabulary: usize) -> usize {
+        let mut copies = (COPY_BYTES / (4 * vocabulary).max(1)).max(1);
+        let fits = |row: &&SampleRow<'_>| {
+            copies = if has_edits(row) { copies.wrapping_sub(1) } else { copies };
+            copies != usize::MAX
+        };
+        rows.iter().take_while(fits).count().max(1)
+    }
+
+    /// Copies what is asked for to the device.
+    pub(crate) fn ask(
+        &mut self,
+        runtime: &Arc<dyn Runtime>,
+        logits: u64,
+        stride: usize,
+        vocabulary: usize,
+        rows: &[SampleRow<'_>],
+    ) -> Result<Launch> {
+        let mut edits = Vec::new();
+        let mut copies = 0;
+        let mut mask_words = 0;
+        let words = &mut self.words;
+        words.clear();
+        for row in rows {
+            let first_edit = edits.len();
+            edits_of(row, vocabulary, &mut edits)?;
+            let count = edits.len() - first_edit;
+            let params = row.params;
+            let least = if params.min_p > 0.0 { (f64::from(params.min_p) * WEIGHT_ONE as f64).ceil() as u64 } else { 0 };
+            // A weight of 0 is no candidate.
+            let least = least.max(1);
+            let mask = if row.mask.is_empty() { NONE } else { mask_words as u32 };
+            mask_words += row.mask.len();
+            words.extend([
+                least as u32,
+                (least >> 32) as u32,
+                row.row,
+                mask,
+                first_edit as u32,
+                count as u32,
+                copies as u32,
+                params.top_k,
+                params.temperature.to_bits(),
+                row.uniform.to_bits(),
+                params.top_p.to_bits(),
+                params.repetition_penalty.to_bits(),
+                params.presence_penalty.to_bits(),
+                params.frequency_penalty.to_bits(),
+            ]);
+            copies += usize::from(count > 0);
+        }
+        let edits_at = words.len();
+        words.extend(edits.iter().flat_map(|edit| [edit.token, edit.kind, edit.bits]));
+        let masks_at = words.len();
+        rows.iter().for_each(|row| words.extend_from_slice(row.mask));
+
+        let asked = grown(&mut self.asked, runtime, size_of_val(&words[..]))?;
+        asked.write(0, bytes_of(words))?;
+        let address = asked.address();
+        let copies = grown(&mut self.copies, runtime, copies * vocabulary * size_of::<f32>())?.address();
+        let drawn = grown(&mut self.drawn, runtime, rows.len() * DRAWN_WORDS * size_of::<u32>())?.address();
+        let at = |words: usize| address + (words * size_of::<u32>()) as u64;
+        let arguments = Draw {
+            logits,
+            rows: address,
+            masks: at(masks_at),
+            edits: at(edits_at),
+            copies,
+            drawn,
+            vocabulary: vocabulary as u32,
+            stride: stride as u32,
+        };
+        Ok(Launch { arguments, rows: rows.len() })
+    }
+
+    /// Waits for the launch, and reads what it drew.
+    pub(crate) fn answers(&mut self, rows: usize) -> Result<impl Iterator<Item = Outcome>> {
+        self.answers.clear();
+        self.answers.resize(rows * DRAWN_WORDS, 0);
+        let drawn = self.drawn.as_ref().ok_or_else(|| Error::internal("nothing was asked to be drawn"))?;
+        // SAFETY: any bytes are words, and there are four in each.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(self.answers.as_mut_ptr().cast::<u8>(), size_of_val(&self.answers[..]))
+        };
+        drawn.read(0, bytes)?;
+        let outcome = |answer: &[u32; DRAWN_WORDS]| match *answer {
+            [token, 0, _] => Outcome::Token(token),
+            _ => Outcome::Failed,
+        };
+        Ok(self.answers.as_chunks().0.iter().map(outcome))
+    }
+}
+
+/// Memory of at least so many bytes.
+fn grown<'a>(memory: &'a mut Option<Allocation>, runtime: &Arc<dyn Runtime>, bytes: usize) -> Result<&'a Allocation> {
+    if memory.as_ref().is_none_or(|memory| memory.bytes() < bytes) {
+        // What there was goes first: there may be room for one of them only.
+        *memory = None;
+        *memory = Some(Allocation::new(runtime, bytes.next_power_of_two().max(1 << 12))?);
+    }
+    memory.as_ref().ok_or_else(|| Error::internal("memory that was just allocated is not there"))
+}
+
+/// A change of a token's logit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edit {
+    token: u32,
+    kind: u32,
+    bits: u32,
+}
+
+fn has_edits(row: &SampleRow<'_>) -> bool {
+    !row.params.logit_bias.is_empty() || row.params.has_penalties() || !row.banned.is_empty()
+}
+
+/// Appends the changes of a row: in the order of tokens, and those of a token in the order of [`jig_plugin_api::sampler`].
+fn edits_of(row: &SampleRow<'_>, vocabulary: usize, edits: &mut Vec<Edit>) -> Result<()> {
+    let first = edits.len();
+    let out_of_range = |field: &str, token: u32| {
+        Error::invalid_argument(format!("{field} holds token {token}, and the logits end at {vocabulary}"))
+    };
+    for &(token, bias) in &row.params.logit_bias {
+        if token as usize >= vocabulary {
+            return Err(out_of_range("logit_bias", token));
+        }
+        edits.push(Edit { token, kind: BIAS, bits: bias.to_bits() });
+    }
+    if row.params.has_penalties() {
+        for (field, tokens) in [("prompt", row.prompt), ("output", row.output)] {
+            if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
+                return Err(out_of_range(field, token));
+            }
+        }
+        let mut seen: Vec<_> = row.prompt.iter().map(|&token| (token, 0)).collect();
+        seen.extend(row.output.iter().map(|&token| (token, 1)));
+        seen.sort_unstable();
+        let penalty = |run: &[(u32, u32)]| Edit {
+            token: run[0].0,
+            kind: PENALTY,
+            bits: run.iter().map(|(_, outputs)| outputs).sum(),
+        };
+        edits.extend(seen.chunk_by(|a, b| a.0 == b.0).map(penalty));
+    }
+    // A banned token that there is not is banned already.
+    let banned = row.banned.iter().filter(|&&token| (token as usize) < vocabulary);
+    edits.extend(banned.map(|&token| Edit { token, kind: BANNED, bits: 0 }));
+    edits[first..].sort_by_key(|edit| (edit.token, edit.kind));
+    Ok(())
+}
+
+const _: () = assert!(EDIT_WORDS * 4 == size_of::<Edit>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jig_plugin_api::SamplingParams;
+
+    #[test]
+    fn edits_are_in_the_order_of_tokens_and_of_the_reference() {
+        let params = SamplingParams {
+            logit_bias: vec![(9, 1.0), (3, 2.0), (9, -0.5)],
+            repetition_penalty: 1.5,
+            ..SamplingParams::default()
+        };
+        let (prompt, output, banned) = ([3, 9, 3], [9, 5, 9], [9, 77]);
+        let row = SampleRow {
+            row: 0,
+            mask: &[],
+            banned: &banned,
+            params: &params,
+            uniform: 0.0,
+            prompt: &prompt,
+            output: &output,
+        };
+        let mut edits = Vec::new();
+        edits_of(&row, 10, &mut edits).unwrap();
+        let found: Vec<_> = edits.iter().map(|edit| (edit.token, edit.kind, edit.bits)).collect();
+        let right = [
+            (3, BIAS, 2.0f32.to_bits()),
+            (3, PENALTY, 0),
+            (5, PENALTY, 1),
+            (9, BIAS, 1.0f32.to_bits()),
+            (9, BIAS, (-0.5f32).to_bits()),
+            (9, PENALTY, 2),
+            (9, BANNED, 0),
+        ];
+        assert_eq!(found, right);
+        assert!(edits_of(&row, 9, &mut edits).unwrap_err().message.contains("logit_bias holds token 9"));
+    }
+
+    #[test]
+    fn rows_whose_copies_would_take_too_much_wait_for_another_launch() {
+        let (plain, banned) = (SamplingParams::default(), [1]);
+        let row = |banned| SampleRow { row: 0, mask: &[], banned, params: &plain, uniform: 0.0, prompt: &[], output: &[] };
+        let rows = [row(&[]), row(&banned), row(&[]), row(&banned), row(&banned)];
+        assert_eq!(Drawing::fit(&rows, COPY_BYTES / 8), 4);
+        assert_eq!(Drawing::fit(&rows, COPY_BYTES), 3);
+        assert_eq!(Drawing::fit(&rows, 100), 5);
+    }
+}

@@ -1,0 +1,100 @@
+//! [`Options`]: the options of the backend, by their keys.
+
+use std::path::PathBuf;
+
+use jig_plugin_api::{Error, OptionInfo, Result};
+use crate::compile::Cache;
+use crate::device::Settings;
+
+/// What the options say.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) settings: Settings,
+    /// Where compiled kernels are kept.
+    pub(crate) kernels: Cache,
+}
+
+impl Options {
+    /// Reads pairs of key and value.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a key or a value that there is not.
+    pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
+        let mut options = Self { settings: Settings::default(), kernels: Cache::users() };
+        let settings = &mut options.settings;
+        for (key, value) in pairs {
+            let wrong = |what: &str| Error::invalid_argument(format!("option `{key}`: `{value}` is not {what}"));
+            match (key.as_str(), value.as_str()) {
+                ("gpu-memory-utilization", number) => {
+                    let share = number.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+                    settings.memory_share = share.ok_or_else(|| wrong("a number above 0 and up to 1"))?;
+                }
+                ("kv-cache-dtype", "auto") => settings.kv_type = None,
+                ("kv-cache-dtype", name) => {
+                    settings.kv_type = Some(name.parse().map_err(|_| wrong("auto, bf16, f16 or f32"))?);
+                }
+                ("graphs", "on") => settings.record = true,
+                ("graphs", "off") => settings.record = false,
+                ("graphs", _) => return Err(wrong("on or off")),
+                ("kernel-cache", "auto") => options.kernels = Cache::users(),
+                ("kernel-cache", "none") => options.kernels = Cache::new(None),
+                ("kernel-cache", "") => return Err(wrong("auto, none or a directory")),
+                ("kernel-cache", directory) => options.kernels = Cache::new(Some(PathBuf::from(directory))),
+                _ => {
+                    let known = Self::describe().into_iter().map(|option| option.key).collect::<Vec<_>>().join(", ");
+                    let problem = format!("option `{key}`: the CUDA backend has no such option; it has {known}");
+                    return Err(Error::invalid_argument(problem));
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    /// The options that there are.
+    pub(crate) fn describe() -> Vec<OptionInfo> {
+        let option = |key: &str, default: &str, help: &str| OptionInfo {
+            key: key.to_owned(),
+            default: default.to_owned(),
+            help: help.to_owned(),
+        };
+        vec![
+            option("gpu-memory-utilization", "0.9", "the share of the GPU's memory that weights and KV cache may take"),
+            option("kv-cache-dtype", "auto", "bf16, f16 or f32; auto takes that of the weights"),
+            option("graphs", "on", "on records decode steps as CUDA graphs, off does not"),
+            option("kernel-cache", "auto", "a directory for compiled kernels; auto is ~/.cache/jig/cuda, none keeps none"),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, value: &str) -> Result<Options> {
+        Options::read(&[(key.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn every_option_that_is_described_is_read() {
+        for option in Options::describe() {
+            assert!(read(&option.key, &option.default).is_ok(), "{}", option.key);
+        }
+        assert_eq!(read("kv-cache-dtype", "f32").unwrap().settings.kv_type, Some(jig_transformer::DType::F32));
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_named() {
+        let wrong = [
+            ("gpu-memory-utilization", "0"),
+            ("gpu-memory-utilization", "1.5"),
+            ("gpu-memory-utilization", "NaN"),
+            ("kv-cache-dtype", "int8"),
+            ("graphs", "yes"),
+            ("kernel-cache", ""),
+            ("speed", "1"),
+        ];
+        for (key, value) in wrong {
+            assert!(read(key, value).unwrap_err().message.contains(&format!("`{key}`")), "{key}={value}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! [`Runtime`]: what a device needs of a GPU: memory, copies, launches, products of large matrices, recordings.
+//!
+//! It is the line along which this backend is tested without a GPU: above it is all that computes a decoder ([`crate::device`]),
+//! below it either NVIDIA's driver and cuBLASLt ([`crate::gpu`]), or the kernels compiled for the CPU (`tests/emulator`).
+//!
+//! Everything but [`Runtime::read`] and [`Runtime::synchronize`] is enqueued and runs in order.
+
+use std::os::raw::c_void;
+use std::sync::Arc;
+
+use jig_plugin_api::{Error, Result};
+use jig_transformer::DType;
+
+use crate::kernels::Kernel;
+
+/// Memory of a device, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// What nobody uses.
+    pub free: u64,
+    /// All there is.
+    pub total: u64,
+}
+
+/// A launch of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch {
+    /// Which.
+    pub kernel: Kernel,
+    /// Blocks in each direction.
+    pub grid: [u32; 3],
+    /// Bytes of dynamic shared memory of a block.
+    pub shared: u32,
+    /// The kernel's structure of arguments.
+    pub arguments: *const c_void,
+    /// Its size in bytes.
+    pub size: usize,
+}
+
+/// `out[r][o] = sum over i of x[r][i] * weight[o][i]`, with sums and results in `f32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Product {
+    /// The type of x and of the weights.
+    pub dtype: DType,
+    /// Rows of x.
+    pub rows: usize,
+    /// Rows of the weights.
+    pub outputs: usize,
+    /// Elements of a row of x and of the weights.
+    pub inputs: usize,
+    /// Floats from a row of the result to the next.
+    pub out_stride: usize,
+    /// Address of `[rows][inputs]`.
+    pub x: u64,
+    /// Address of `[outputs][inputs]`.
+    pub weight: u64,
+    /// Address of `[rows][out_stride]` floats.
+    pub out: u64,
+}
+
+/// A sequence of launches and products that can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Recording(pub usize);
+
+/// A GPU, or what stands for one. See the [module](self).
+pub trait Runtime: Send + Sync {
+    /// As `--device` names it.
+    fn id(&self) -> String;
+
+    /// The address of new memory, aligned to 256 bytes and full of zeros.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    fn allocate(&self, bytes: usize) -> Result<u64>;
+
+    /// Gives memory back, once all that was enqueued is done.
+    ///
+    /// # Safety
+    /// `address` was given by [`Runtime::allocate`], and is used no more.
+    unsafe fn free(&self, address: u64);
+
+    /// What is free and what there is.
+    ///
+    /// # Errors
+    /// Failures of the device, as in all that follow.
+    fn memory(&self) -> Result<DeviceMemory>;
+
+    /// Copies to the device. `bytes` may be reused at once.
+    ///
+    /// # Safety
+    /// There is allocated room for all bytes from `to` on.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    unsafe fn write(&self, to: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Waits for all that was enqueued, and copies from the device.
+    ///
+    /// # Safety
+    /// There are as many allocated bytes from `from` on.
+    ///
+    /// # Errors
+    /// Failures of the device, and of what was enqueued before.
+    unsafe fn read(&self, from: u64, bytes: &mut [u8]) -> Result<()>;
+
+    /// Launches a kernel. The arguments are copied.
+    ///
+    /// # Safety
+    /// The arguments are those of the kernel, and all addresses in them have the memory that it reads and writes.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    unsafe fn launch(&self, launch: &Launch) -> Result<()>;
+
+    /// Computes a product.
+    ///
+    /// # Safety
+    /// The addresses have the memory that their shapes say.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    unsafe fn product(&self, product: &Product) -> Result<()>;
+
+    /// From here to [`Runtime::end_recording`], launches and products are recorded and not run. Nothing else may be called.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    fn begin_recording(&self) -> Result<()>;
+
+    /// Ends a recording. It is to be called after each `begin_recording` that succeeded, whatever happened since.
+    ///
+    /// # Errors
+    /// Failures of the device; nothing is recorded then.
+    fn end_recording(&self) -> Result<Recording>;
+
+    /// Runs what was recorded.
+    ///
+    /// # Safety
+    /// All memory that it names still exists.
+    ///
+    /// # Errors
+    /// Failures of the device.
+    unsafe fn replay(&self, recording: Recording) -> Result<()>;
+
+    /// Forgets all recordings, once all that was enqueued is done.
+    fn forget_recordings(&self);
+
+    /// Waits for all that was enqueued.
+    ///
+    /// # Errors
+    /// Failures of what was enqueued.
+    fn synchronize(&self) -> Result<()>;
+}
+
+/// Memory of a device that is given back when it is dropped.
+pub struct Allocation {
+    runtime: Arc<dyn Runtime>,
+    address: u64,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Allocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Allocation({} bytes at {:#x})", self.bytes, self.address)
+    }
+}
+
+impl Allocation {
+    /// New memory, full of zeros.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new(runtime: &Arc<dyn Runtime>, bytes: usize) -> Result<Self> {
+        // What has no bytes has an address too.
+        let address = runtime.allocate(bytes.max(16))?;
+        Ok(Self { runtime: Arc::clone(runtime), address, bytes })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// How much it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Copies to it, from an offset on.
+    ///
+    /// # Errors
+    /// `Internal` where it is too small; failures of the device.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        self.check(offset, bytes.len())?;
+        // SAFETY: there is the room, as was just checked.
+        unsafe { self.runtime.write(self.address + offset as u64, bytes) }
+    }
+
+    /// Copies from it, from an offset on, once all that was enqueued is done.
+    ///
+    /// # Errors
+    /// `Internal` where it is too small; failures of the device.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.check(offset, bytes.len())?;
+        // SAFETY: there are as many bytes, as was just checked.
+        unsafe { self.runtime.read(self.address + offset as u64, bytes) }
+    }
+
+    fn check(&self, offset: usize, bytes: usize) -> Result<()> {
+        let inside = offset.checked_add(bytes).is_some_and(|end| end <= self.bytes);
+        inside.then_some(()).ok_or_else(|| Error::internal(format!("{bytes} bytes at {offset} of {}", self.bytes)))
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated by this runtime, and nobody else has its address once this is dropped.
+        unsafe { self.runtime.free(self.address) };
+    }
+}

@@ -1,0 +1,122 @@
+//! [`StepData`]: what the kernels of a step read of its batch, in one piece of memory and with one copy.
+//!
+//! Rows whose sequence has no other row in the batch (decoding) and longer runs of rows (prefill) are computed by different
+//! kernels: the former are listed row by row, the latter cut into tiles.
+//!
+//! Where a list begins depends on the shape of the step alone: so a recording of a step holds for all later ones of its shape,
+//! unless the memory had to grow.
+
+use std::sync::Arc;
+
+use jig_plugin_api::Result;
+use jig_transformer::{Batch, StepShape};
+
+use crate::runtime::{Allocation, Runtime};
+
+/// Stands for what there is not; the kernels' `NONE`.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// The most rows of a tile; the kernels' `ROWS` of prefill.cu.
+pub(crate) const TILE_ROWS: u32 = 16;
+
+/// Words of a tile: first row, rows, position of the first row, first page.
+const TILE_WORDS: usize = 4;
+
+/// Where the lists of a step are, as addresses, and how long they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lists {
+    pub(crate) rows: usize,
+    pub(crate) tokens: u64,
+    pub(crate) positions: u64,
+    pub(crate) slots: u64,
+    /// Rows that decode, with padding.
+    pub(crate) decode_rows: usize,
+    pub(crate) decode: u64,
+    /// Where the pages of each of these begin; [`NONE`] for padding.
+    pub(crate) first_pages: u64,
+    pub(crate) tiles: usize,
+    pub(crate) tile_list: u64,
+    pub(crate) logit_rows: usize,
+    pub(crate) logits: u64,
+    pub(crate) pages: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct StepData {
+    memory: Allocation,
+    words: Vec<u32>,
+    pub(crate) lists: Lists,
+}
+
+impl StepData {
+    pub(crate) fn new(runtime: &Arc<dyn Runtime>) -> Result<Self> {
+        Ok(Self { memory: Allocation::new(runtime, 1 << 16)?, words: Vec::new(), lists: Lists::default() })
+    }
+
+    /// Copies a batch to the device. Says whether its memory has moved.
+    pub(crate) fn set(&mut self, runtime: &Arc<dyn Runtime>, batch: &Batch) -> Result<bool> {
+        let StepShape { decode, .. } = batch.shape();
+        let words = &mut self.words;
+        words.clear();
+        let mut starts = [0; 8];
+        for (start, list) in starts.iter_mut().zip([&batch.tokens, &batch.positions, &batch.slots]) {
+            *start = words.len();
+            words.extend_from_slice(list);
+        }
+        starts[3] = words.len();
+        words.extend(batch.spans.iter().filter(|span| span.rows == 1).map(|span| span.first_row));
+        // Padding keeps the number of rows a function of the shape.
+        let single = words.len() - starts[3];
+        let decode_rows = if decode { batch.rows() } else { single };
+        words.resize(starts[3] + decode_rows, 0);
+        starts[4] = words.len();
+        words.extend(batch.spans.iter().filter(|span| span.rows == 1).map(|span| span.first_page));
+        words.resize(starts[4] + decode_rows, NONE);
+        // The kernel loads a tile in one piece.
+        words.resize(words.len().next_multiple_of(TILE_WORDS), 0);
+        starts[5] = words.len();
+        for span in batch.spans.iter().filter(|span| span.rows > 1) {
+            for first in (0..span.rows).step_by(TILE_ROWS as usize) {
+                let rows = TILE_ROWS.min(span.rows - first);
+                words.extend([span.first_row + first, rows, span.first_position + first, span.first_page]);
+            }
+        }
+        let tiles = (words.len() - starts[5]) / TILE_WORDS;
+        starts[6] = words.len();
+        words.extend_from_slice(&batch.logit_rows);
+        starts[7] = words.len();
+        words.extend_from_slice(&batch.pages);
+
+        let bytes = words.len() * size_of::<u32>();
+        let moved = bytes > self.memory.bytes();
+        if moved {
+            self.memory = Allocation::new(runtime, bytes.next_power_of_two())?;
+        }
+        let address = self.memory.address();
+        let [tokens, positions, slots, decode, first_pages, tile_list, logits, pages] =
+            starts.map(|start| address + (start * size_of::<u32>()) as u64);
+        self.lists = Lists {
+            rows: batch.rows(),
+            tokens,
+            positions,
+            slots,
+            decode_rows,
+            decode,
+            first_pages,
+            tiles,
+            tile_list,
+            logit_rows: batch.logit_rows.len(),
+            logits,
+            pages,
+        };
+        self.memory.write(0, bytes_of(words))?;
+        Ok(moved)
+    }
+}
+
+/// Words as they lie in memory; every GPU of NVIDIA reads them in the order of this machine's, little-endian.
+pub(crate) fn bytes_of(words: &[u32]) -> &[u8] {
+    // SAFETY: any byte is a value, and there are four in a word.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}

@@ -1,0 +1,299 @@
+// CUDA's words for a C++ compiler: the kernels of ../../kernels run on the CPU, one fiber for each thread of a block.
+//
+// Blocks run one after the other. Fibers run in the order of their threads, and backwards in every other round, so that kernels that
+// rely on an order between two barriers give other numbers. What hardware leaves undefined is an error here: a barrier or an
+// exchange within a warp that some of its threads never reach, and blocks in which nobody can go on. Dynamic shared memory is
+// full of NaN at the start of a block.
+//
+// Not seen: races that the two orders don't show, misaligned loads, memory out of bounds.
+
+#include <cmath>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ucontext.h>
+#include <vector>
+
+// So that the kernels leave out what is written in PTX.
+#define JIG_EMULATED 1
+#define __device__
+#define __forceinline__ inline
+#define __shared__ static thread_local
+
+struct uint4 {
+  unsigned x, y, z, w;
+};
+struct Index {
+  unsigned x, y, z;
+};
+
+namespace emulator {
+
+const unsigned WARP_LANES = 32;
+const size_t STACK = 128 << 10;
+
+// The calls that threads meet at.
+enum class Meeting { BLOCK, WARP, XOR, UP, FROM, BALLOT };
+
+struct Fiber {
+  Index thread;
+  unsigned number;
+  ucontext_t begin;
+  jmp_buf place;
+  bool started, done;
+  // What it waits for: until a generation is over.
+  const uint64_t* waits_for;
+  uint64_t generation;
+};
+
+// A barrier, of a block or of a warp. Values that are exchanged at it are kept for two generations, since a thread
+// may be at the next one before the others have read those of this one.
+struct Barrier {
+  uint64_t generation;
+  unsigned arrived;
+  Meeting meeting;
+  uint64_t values[2][WARP_LANES];
+};
+
+struct Machine {
+  std::vector<Fiber> fibers;
+  std::vector<char> stacks;
+  std::vector<Barrier> warps;
+  std::vector<float> shared;
+  Barrier block_barrier;
+  Index block, block_size;
+  unsigned running;
+  Fiber* current;
+  jmp_buf scheduler;
+  const char* failure;
+  void (*body)(const void*);
+  const void* arguments;
+};
+
+inline Machine& machine() {
+  static thread_local Machine machine;
+  return machine;
+}
+
+inline void leave() {
+  Machine& m = machine();
+  if (_setjmp(m.current->place) == 0) _longjmp(m.scheduler, 1);
+}
+
+[[noreturn]] inline void fail(const char* what) {
+  Machine& m = machine();
+  m.failure = what;
+  _longjmp(m.scheduler, 1);
+}
+
+// Arrives at a barrier of `expected` threads and waits for the others. Returns the generation.
+inline uint64_t arrive(Barrier& barrier, unsigned expected, Meeting meeting) {
+  Fiber* self = machine().current;
+  if (barrier.arrived > 0 && barrier.meeting != meeting) fail("threads of a warp wait for each other in different calls");
+  barrier.meeting = meeting;
+  const uint64_t generation = barrier.generation;
+  if (++barrier.arrived >= expected) {
+    barrier.arrived = 0;
+    barrier.generation++;
+  } else {
+    self->waits_for = &barrier.generation;
+    self->generation = generation;
+    leave();
+  }
+  return generation;
+}
+
+inline Barrier& own_warp() { return machine().warps[machine().current->number / WARP_LANES]; }
+
+template <class T>
+inline T exchange(unsigned mask, T value, unsigned from, Meeting meeting) {
+  if (mask != 0xffffffffu) fail("an exchange between some lanes of a warp only is not emulated");
+  Barrier& warp = own_warp();
+  const unsigned lane = machine().current->number % WARP_LANES;
+  memcpy(&warp.values[warp.generation & 1][lane], &value, sizeof value);
+  const uint64_t generation = arrive(warp, WARP_LANES, meeting);
+  T result;
+  memcpy(&result, &warp.values[generation & 1][from], sizeof result);
+  return result;
+}
+
+inline void enter() {
+  Machine& m = machine();
+  m.body(m.arguments);
+  // The machine may have moved on to this fiber many times since.
+  Machine& now = machine();
+  now.current->done = true;
+  now.running--;
+  _longjmp(now.scheduler, 1);
+}
+
+inline void run(Fiber& fiber) {
+  Machine& m = machine();
+  m.current = &fiber;
+  if (_setjmp(m.scheduler) != 0) return;
+  if (!fiber.started) {
+    fiber.started = true;
+    setcontext(&fiber.begin);
+    abort();
+  }
+  _longjmp(fiber.place, 1);
+}
+
+inline void run_block() {
+  Machine& m = machine();
+  const unsigned count = m.block_size.x;
+  m.running = count;
+  m.block_barrier = Barrier{};
+  m.warps.assign((count + WARP_LANES - 1) / WARP_LANES, Barrier{});
+  for (unsigned i = 0; i < count; i++) {
+    Fiber& fiber = m.fibers[i];
+    fiber.number = i;
+    fiber.thread = Index{i, 0, 0};
+    fiber.started = fiber.done = false;
+    fiber.waits_for = nullptr;
+    getcontext(&fiber.begin);
+    fiber.begin.uc_stack.ss_sp = m.stacks.data() + i * STACK;
+    fiber.begin.uc_stack.ss_size = STACK;
+    fiber.begin.uc_link = nullptr;
+    makecontext(&fiber.begin, enter, 0);
+  }
+  for (bool forward = true; m.running > 0 && !m.failure; forward = !forward) {
+    bool progress = false;
+    for (unsigned i = 0; i < count && !m.failure; i++) {
+      Fiber& fiber = m.fibers[forward ? i : count - 1 - i];
+      if (fiber.done || (fiber.waits_for && *fiber.waits_for == fiber.generation)) continue;
+      fiber.waits_for = nullptr;
+      progress = true;
+      run(fiber);
+    }
+    if (!progress) {
+      // A barrier of the block counts the threads that are left; all others want everybody.
+      if (m.block_barrier.arrived > 0 && m.block_barrier.arrived == m.running) {
+        m.block_barrier.arrived = 0;
+        m.block_barrier.generation++;
+      } else {
+        m.failure = "threads wait for others that never come";
+      }
+    }
+  }
+}
+
+// Runs a grid. Returns what went wrong, or null.
+inline const char* launch(void (*body)(const void*), const void* arguments, unsigned threads, const unsigned* grid, unsigned shared) {
+  Machine& m = machine();
+  if (m.fibers.size() < threads) {
+    m.fibers.resize(threads);
+    m.stacks.resize(threads * STACK);
+  }
+  m.body = body;
+  m.arguments = arguments;
+  m.block_size = Index{threads, 1, 1};
+  m.failure = nullptr;
+  for (unsigned z = 0; z < grid[2]; z++)
+    for (unsigned y = 0; y < grid[1]; y++)
+      for (unsigned x = 0; x < grid[0]; x++) {
+        m.block = Index{x, y, z};
+        m.shared.assign((shared + 15) / 16 * 4 + 4, NAN);
+        run_block();
+        if (m.failure) return m.failure;
+      }
+  return nullptr;
+}
+
+inline float* aligned(float* at) { return (float*)(((uintptr_t)at + 15) & ~(uintptr_t)15); }
+
+}  // namespace emulator
+
+#define threadIdx (emulator::machine().current->thread)
+#define blockIdx (emulator::machine().block)
+#define blockDim (emulator::machine().block_size)
+
+#define KERNEL(name, threads, Structure)                                                                              \
+  static void name##_body(const Structure& a);                                                                        \
+  static void name##_enter(const void* arguments) { name##_body(*(const Structure*)arguments); }                      \
+  extern "C" const char* name(const unsigned* grid, unsigned count, unsigned shared, const void* arguments, size_t size) { \
+    if (size != sizeof(Structure)) return "its arguments have another size than its structure";                      \
+    if (count != threads) return "it is launched with another number of threads than it was compiled for";           \
+    return emulator::launch(name##_enter, arguments, threads, grid, shared);                                          \
+  }                                                                                                                   \
+  static void name##_body(const Structure& a)
+
+#define DYNAMIC_SHARED(name) float* name = emulator::aligned(emulator::machine().shared.data())
+
+inline void __syncthreads() {
+  emulator::Machine& m = emulator::machine();
+  emulator::arrive(m.block_barrier, m.running, emulator::Meeting::BLOCK);
+}
+inline void __syncwarp() { emulator::exchange(0xffffffffu, 0u, 0, emulator::Meeting::WARP); }
+
+template <class T>
+inline T __shfl_xor_sync(unsigned mask, T value, int other) {
+  return emulator::exchange(mask, value, (emulator::machine().current->number % 32) ^ other, emulator::Meeting::XOR);
+}
+template <class T>
+inline T __shfl_up_sync(unsigned mask, T value, unsigned distance) {
+  const unsigned lane = emulator::machine().current->number % 32;
+  return emulator::exchange(mask, value, lane >= distance ? lane - distance : lane, emulator::Meeting::UP);
+}
+template <class T>
+inline T __shfl_sync(unsigned mask, T value, int from) {
+  return emulator::exchange(mask, value, from & 31, emulator::Meeting::FROM);
+}
+inline unsigned __ballot_sync(unsigned mask, bool yes) {
+  unsigned all = 0;
+  emulator::Barrier& warp = emulator::own_warp();
+  const uint64_t generation = warp.generation;
+  emulator::exchange(mask, yes ? 1u : 0u, 0, emulator::Meeting::BALLOT);
+  for (unsigned lane = 0; lane < 32; lane++) all |= (unsigned)(warp.values[generation & 1][lane] & 1) << lane;
+  return all;
+}
+
+template <class T>
+inline T atomicAdd(T* at, T value) {
+  const T before = *at;
+  *at += value;
+  return before;
+}
+
+inline unsigned __float_as_uint(float x) {
+  unsigned bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+inline float __uint_as_float(unsigned bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsub_rn(float a, float b) { return a - b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
+inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
+
+inline uint4 load_once(const void* at) {
+  if ((uintptr_t)at % 16 != 0) emulator::fail("a load of 16 bytes from an address that is no multiple of 16");
+  uint4 value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+inline float widen_f16(unsigned short bits) {
+  const unsigned sign = (unsigned)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
+  if (exponent == 31) return __uint_as_float(sign | 0x7f800000u | fraction << 13);
+  if (exponent == 0) return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
+  return __uint_as_float(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+inline unsigned short narrow_f16(float x) {
+  const unsigned bits = __float_as_uint(x), sign = bits >> 16 & 0x8000;
+  const unsigned magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return (unsigned short)(sign | 0x7e00);
+  // From half of the last place above the largest on, numbers are rounded to infinity.
+  if (magnitude >= 0x477ff000) return (unsigned short)(sign | 0x7c00);
+  if (magnitude < 0x38800000) return (unsigned short)(sign | (unsigned)nearbyintf(__uint_as_float(magnitude) * 0x1p24f));
+  return (unsigned short)(sign | (((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112 << 10)));
+}

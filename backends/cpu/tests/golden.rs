@@ -2,76 +2,26 @@
 //! computed with them; `backends/transformer/golden/make.py` made both.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, ErrorCode, LogitsWanted, Model, ModelSpec, SampleRow, SamplingParams, SequenceId, mask};
+use jig_transformer::golden::Golden;
 use serde_json::Value;
 
 /// The largest difference that counts as equal, as a share of the largest logit of a row.
 const TOLERANCE: f32 = 1e-4;
 
-struct Golden {
-    name: String,
-    directory: PathBuf,
-    prompt: Vec<u32>,
-    prompt_logits: Vec<Vec<f32>>,
-    /// Tokens that were appended, and the logits after each.
-    steps: Vec<(u32, Vec<f32>)>,
-}
-
-impl Golden {
-    /// Prompt and steps in one.
-    fn tokens(&self) -> Vec<u32> {
-        self.prompt.iter().copied().chain(self.steps.iter().map(|step| step.0)).collect()
-    }
-
-    fn spec(&self) -> ModelSpec {
-        let mut spec = ModelSpec::new(&self.directory);
-        // A cache of a few pages, so that sequences get them out of order.
-        (spec.max_sequences, spec.kv_cache_bytes) = (16, Some(1 << 20));
-        spec.options = vec![("threads".to_owned(), "2".to_owned())];
-        spec
-    }
-
-    fn load(&self) -> Box<dyn Model> {
-        load(&self.spec())
-    }
+fn spec(golden: &Golden) -> ModelSpec {
+    let mut spec = ModelSpec::new(&golden.directory);
+    // A cache of a few pages, so that sequences get them out of order.
+    (spec.max_sequences, spec.kv_cache_bytes) = (16, Some(1 << 20));
+    spec.options = vec![("threads".to_owned(), "2".to_owned())];
+    spec
 }
 
 fn load(spec: &ModelSpec) -> Box<dyn Model> {
     jig_backend_cpu::backend().load(spec, Arc::new(Silent)).unwrap_or_else(|error| panic!("{spec:?}: {error}"))
-}
-
-fn golden() -> Vec<Golden> {
-    let values = Path::new(env!("CARGO_MANIFEST_DIR")).join("../transformer/golden/values");
-    let mut all: Vec<_> =
-        fs::read_dir(&values).expect("golden values").map(|entry| read(&entry.expect("an entry").path())).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 12, "{} models", all.len());
-    all
-}
-
-fn named(name: &str) -> Golden {
-    golden().into_iter().find(|golden| golden.name == name).expect("a golden model")
-}
-
-fn read(directory: &Path) -> Golden {
-    let text = fs::read(directory.join("golden.json")).expect("golden.json");
-    let json: Value = serde_json::from_slice(&text).expect("JSON");
-    let floats = |value: &Value| -> Vec<f32> {
-        value.as_array().expect("a row").iter().map(|x| x.as_f64().expect("a number") as f32).collect()
-    };
-    let token = |value: &Value| value.as_u64().expect("a token") as u32;
-    let array = |field: &str| json[field].as_array().expect("an array").clone();
-    Golden {
-        name: directory.file_name().expect("a name").to_string_lossy().into_owned(),
-        directory: directory.to_owned(),
-        prompt: array("prompt").iter().map(token).collect(),
-        prompt_logits: array("prompt_logits").iter().map(floats).collect(),
-        steps: array("steps").iter().map(|step| (token(&step["token"]), floats(&step["logits"]))).collect(),
-    }
 }
 
 fn chunk(sequence: SequenceId, tokens: &[u32], logits: LogitsWanted) -> Chunk<'_> {
@@ -90,7 +40,7 @@ fn all_logits(model: &mut dyn Model, sequence: SequenceId, tokens: &[u32]) -> Ve
 
 /// Logits after each token of the text, computed in one piece in a model of its own.
 fn alone(golden: &Golden, tokens: &[u32]) -> Vec<Vec<f32>> {
-    let mut model = golden.load();
+    let mut model = load(&spec(&golden));
     let sequence = open(&mut *model);
     all_logits(&mut *model, sequence, tokens)
 }
@@ -110,8 +60,8 @@ fn greedy(row: u32) -> SampleRow<'static> {
 
 #[test]
 fn logits_of_prompt_and_decode_steps_equal_those_of_the_reference() {
-    for golden in golden() {
-        let mut model = golden.load();
+    for golden in Golden::all() {
+        let mut model = load(&spec(&golden));
         let sequence = open(&mut *model);
         let found = all_logits(&mut *model, sequence, &golden.prompt);
         for (found, right) in found.iter().zip(&golden.prompt_logits) {
@@ -126,8 +76,8 @@ fn logits_of_prompt_and_decode_steps_equal_those_of_the_reference() {
 
 #[test]
 fn greedy_decoding_draws_the_tokens_of_the_reference() {
-    for golden in golden() {
-        let mut model = golden.load();
+    for golden in Golden::all() {
+        let mut model = load(&spec(&golden));
         let sequence = open(&mut *model);
         model.forward(&[chunk(sequence, &golden.prompt, LogitsWanted::Last)]).expect("the prompt");
         for (token, _) in &golden.steps {
@@ -140,11 +90,11 @@ fn greedy_decoding_draws_the_tokens_of_the_reference() {
 
 #[test]
 fn a_prompt_in_chunks_gives_the_bits_of_the_prompt_in_one_piece() {
-    for golden in golden() {
+    for golden in Golden::all() {
         let tokens = golden.tokens();
         let whole = alone(&golden, &tokens);
         for sizes in [&[1usize][..], &[7, 2, 5, 1], &[16, 16], &[3]] {
-            let mut model = golden.load();
+            let mut model = load(&spec(&golden));
             let sequence = open(&mut *model);
             let (mut rest, mut found, mut sizes) = (&tokens[..], Vec::new(), sizes.iter().cycle());
             while !rest.is_empty() {
@@ -159,10 +109,10 @@ fn a_prompt_in_chunks_gives_the_bits_of_the_prompt_in_one_piece() {
 
 #[test]
 fn a_batch_of_mixed_lengths_gives_each_row_the_bits_that_it_has_alone() {
-    for golden in golden() {
+    for golden in Golden::all() {
         let tokens = golden.tokens();
         let whole = alone(&golden, &tokens);
-        let mut model = golden.load();
+        let mut model = load(&spec(&golden));
         // Prefill and decode in one batch, at every length, in an order that is not theirs.
         let lengths = [11usize, 1, 20, 4, 16, 17, 9, 2];
         let sequences = lengths.map(|length| {
@@ -195,12 +145,12 @@ fn a_batch_of_mixed_lengths_gives_each_row_the_bits_that_it_has_alone() {
 
 #[test]
 fn forks_share_what_they_have_in_common_and_go_their_own_ways() {
-    for golden in golden() {
+    for golden in Golden::all() {
         let tokens = golden.tokens();
         let mut other = tokens.clone();
         other[18..].iter_mut().for_each(|token| *token = (*token + 1) % 61);
         let (straight, turned) = (alone(&golden, &tokens), alone(&golden, &other));
-        let mut model = golden.load();
+        let mut model = load(&spec(&golden));
         let parent = open(&mut *model);
         model.forward(&[chunk(parent, &tokens[..20], LogitsWanted::None)]).expect("the parent");
         let before = model.memory().used_blocks;
@@ -232,8 +182,8 @@ fn forks_share_what_they_have_in_common_and_go_their_own_ways() {
 
 #[test]
 fn a_cache_that_is_full_refuses_and_changes_nothing() {
-    let golden = named("llama2");
-    let mut spec = golden.spec();
+    let golden = Golden::named("llama2");
+    let mut spec = spec(&golden);
     // Two blocks of 16 tokens: 2 layers, keys and values, 4 heads of 8 floats.
     spec.kv_cache_bytes = Some(2 * 16 * 2 * 2 * 32 * 4);
     let mut model = load(&spec);
@@ -258,8 +208,8 @@ fn a_cache_that_is_full_refuses_and_changes_nothing() {
 
 #[test]
 fn what_makes_no_sense_is_refused_and_changes_nothing() {
-    let golden = named("qwen3");
-    let mut spec = golden.spec();
+    let golden = Golden::named("qwen3");
+    let mut spec = spec(&golden);
     (spec.max_model_len, spec.max_batch_tokens) = (Some(20), 16);
     let mut model = load(&spec);
     let sequence = open(&mut *model);
@@ -296,8 +246,8 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
 
 #[test]
 fn masks_hold_and_more_rows_than_fit_at_a_time_can_be_drawn_in_any_order() {
-    let golden = named("llama3");
-    let mut spec = golden.spec();
+    let golden = Golden::named("llama3");
+    let mut spec = spec(&golden);
     spec.max_sequences = 2;
     let mut model = load(&spec);
     let sequence = open(&mut *model);
@@ -314,9 +264,9 @@ fn masks_hold_and_more_rows_than_fit_at_a_time_can_be_drawn_in_any_order() {
 
 #[test]
 fn weights_are_computed_in_the_type_that_is_asked_for() {
-    let (narrow, wide) = (named("mistral"), named("llama2"));
+    let (narrow, wide) = (Golden::named("mistral"), Golden::named("llama2"));
     let logits = |golden: &Golden, dtype: &str| {
-        let mut spec = golden.spec();
+        let mut spec = spec(&golden);
         spec.dtype = dtype.to_owned();
         let mut model = load(&spec);
         let (info, bytes) = (model.info(), model.memory().weight_bytes);
@@ -336,10 +286,10 @@ fn weights_are_computed_in_the_type_that_is_asked_for() {
 
 #[test]
 fn every_set_of_instructions_and_any_number_of_threads_agree_with_the_reference() {
-    let golden = named("qwen2");
+    let golden = Golden::named("qwen2");
     for level in jig_backend_cpu::Level::available() {
         for threads in ["1", "3"] {
-            let mut spec = golden.spec();
+            let mut spec = spec(&golden);
             let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
             spec.options = vec![option("threads", threads), option("instructions", level.name())];
             let mut model = load(&spec);
@@ -354,9 +304,9 @@ fn every_set_of_instructions_and_any_number_of_threads_agree_with_the_reference(
 
 #[test]
 fn a_specification_that_cannot_be_met_is_refused_by_name() {
-    let golden = named("opt");
+    let golden = Golden::named("opt");
     let refused = |change: &dyn Fn(&mut ModelSpec)| {
-        let mut spec = golden.spec();
+        let mut spec = spec(&golden);
         change(&mut spec);
         let refused = jig_backend_cpu::backend().load(&spec, Arc::new(Silent));
         refused.err().expect("must be refused").message
@@ -375,7 +325,7 @@ fn a_specification_that_cannot_be_met_is_refused_by_name() {
 
 #[test]
 fn a_config_that_does_not_fit_the_weights_is_refused_with_the_tensor() {
-    let golden = named("llama2");
+    let golden = Golden::named("llama2");
     let refused = |field: &str, value: Value| {
         let directory = tempfile::tempdir().expect("a directory");
         let text = fs::read(golden.directory.join("config.json")).expect("config.json");
@@ -406,7 +356,7 @@ fn checkpoints_that_name_their_tensors_in_other_known_ways_give_the_same() {
         ("qwen3", "model.", ""),
     ];
     for (name, from, to) in renamings {
-        let golden = named(name);
+        let golden = Golden::named(name);
         let directory = tempfile::tempdir().expect("a directory");
         fs::copy(golden.directory.join("config.json"), directory.path().join("config.json")).expect("copied");
         let file = fs::read(golden.directory.join("model.safetensors")).expect("weights");
@@ -417,7 +367,7 @@ fn checkpoints_that_name_their_tensors_in_other_known_ways_give_the_same() {
             String::from_utf8(rest[..length].to_vec()).expect("text").replace(&format!("\"{from}"), &format!("\"{to}"));
         let renamed = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &rest[length..]].concat();
         fs::write(directory.path().join("model.safetensors"), renamed).expect("written");
-        let mut model = load(&ModelSpec { directory: directory.path().to_owned(), ..golden.spec() });
+        let mut model = load(&ModelSpec { directory: directory.path().to_owned(), ..spec(&golden) });
         let sequence = open(&mut *model);
         let found = all_logits(&mut *model, sequence, &golden.prompt);
         assert_eq!(found, alone(&golden, &golden.prompt), "{name} with {to:?} for {from:?}");

@@ -4,7 +4,7 @@
 // numbers are kept as integers and widened here.
 //
 // A kernel takes one structure by value. `KERNEL(name, threads, Structure)` begins its definition; in it the structure is
-// called `a`. The same sources are compiled by a C++ compiler for tests (tests/emulator/emulator.h), which gives KERNEL, DYNAMIC_SHARED
+// called `a`. The same sources are compiled by a C++ compiler for tests (tests/emulated/emulator.h), which gives KERNEL, DYNAMIC_SHARED
 // and the few functions with inline PTX another meaning.
 //
 // Rows of activations and of weights begin at multiples of 8 elements, and what fills a row up to that is zero. So all loads
@@ -24,7 +24,7 @@ typedef unsigned long long u64;
 #ifndef JIG_EMULATED
 
 #define KERNEL(name, threads, Structure) \
-  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Structure a)
+  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Structure a)
 #define DYNAMIC_SHARED(name) extern __shared__ float name[]
 
 // 16 bytes that are read once: they take no room in the first cache.

@@ -27,5 +27,6 @@ pub mod runtime;
 mod step;
 
 pub use backend::{CudaBackend, backend};
+pub use options::check as check_options;
 
 jig_plugin_api::export_backend!(CudaBackend);

@@ -14,6 +14,14 @@ pub(crate) struct Options {
     pub(crate) kernels: Cache,
 }
 
+/// Checks options as [`crate::CudaBackend`] does, without a GPU.
+///
+/// # Errors
+/// `InvalidArgument` for a key or a value that there is not.
+pub fn check(pairs: &[(String, String)]) -> Result<()> {
+    Options::read(pairs).map(drop)
+}
+
 impl Options {
     /// Reads pairs of key and value.
     ///

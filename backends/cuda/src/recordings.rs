@@ -41,13 +41,12 @@ impl Recordings {
         self.recorded.insert(shape, recording);
     }
 
-    /// Forgets all: memory that they name is gone.
+    /// Forgets all recordings: memory that they name is going. What was seen stays: scratch memory only grows.
     pub(crate) fn forget(&mut self, runtime: &dyn Runtime) {
         if !self.recorded.is_empty() {
             self.recorded.clear();
             runtime.forget_recordings();
         }
-        self.seen.clear();
     }
 }
 

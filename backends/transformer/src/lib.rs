@@ -18,6 +18,7 @@
 //! | [`device`] | [`Device`]: the line to the hardware |
 //! | [`model`] | [`Transformer`]: sequences, pages, and the plugin API's `Model` |
 //! | [`device_suite`] | tests that any device has to pass |
+//! | [`golden`] | tiny models and the reference's values, for tests |
 //!
 //! A new family is an entry in `config::families` and, where its tensors have other names, one in [`names`]. New
 //! hardware is an implementation of [`Device`]; sequences, forks, paging and checks come with [`Transformer`].
@@ -27,6 +28,7 @@ pub mod config;
 pub mod description;
 pub mod device;
 pub mod device_suite;
+pub mod golden;
 pub mod model;
 pub mod names;
 mod network;

@@ -1,13 +1,12 @@
 //! The golden models of the transformer as ONNX, in all layouts, made once for each test program.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, Result, SequenceId};
-use serde_json::Value;
+use jig_transformer::golden::Golden;
 use tempfile::TempDir;
 
 /// A golden model in one layout.
@@ -19,13 +18,6 @@ pub(crate) struct Case {
     /// Whether its numbers are those of the golden values.
     pub(crate) exact: bool,
     pub(crate) golden: Golden,
-}
-
-/// What the reference computed.
-pub(crate) struct Golden {
-    pub(crate) prompt: Vec<u32>,
-    pub(crate) prompt_logits: Vec<Vec<f32>>,
-    pub(crate) steps: Vec<(u32, Vec<f32>)>,
 }
 
 /// Golden model, name of the layout, arguments of `make.py`.
@@ -83,40 +75,18 @@ fn make() -> std::result::Result<(TempDir, Vec<Case>), String> {
     let mut list = Vec::new();
     let mut cases = Vec::new();
     for (model, layout, arguments) in CASES {
-        let source = crate_directory.join("../transformer/golden/values").join(model);
+        let golden = Golden::named(model);
         let name = format!("{model}-{layout}");
         let directory = scratch.path().join(&name);
-        let paths = [&source, &directory].map(|path| path.to_str().expect("UTF-8").to_owned());
+        let paths = [&golden.directory, &directory].map(|path| path.to_str().expect("UTF-8").to_owned());
         list.push(paths.into_iter().chain(arguments.iter().map(|argument| (*argument).to_owned())).collect::<Vec<_>>());
-        cases.push(Case { name, directory, exact: !arguments.contains(&"--dtype"), golden: read(&source) });
+        cases.push(Case { name, directory, exact: !arguments.contains(&"--dtype"), golden });
     }
     let program = crate_directory.join("models/make.py");
     let list = serde_json::to_string(&list).expect("JSON");
     let output = Command::new("python3").arg(program).args(["--many", &list]).output().expect("python3 starts");
     assert!(output.status.success(), "make.py: {}", String::from_utf8_lossy(&output.stderr));
     Ok((scratch, cases))
-}
-
-fn read(directory: &Path) -> Golden {
-    let text = fs::read(directory.join("golden.json")).expect("golden.json");
-    let json: Value = serde_json::from_slice(&text).expect("JSON");
-    let floats = |value: &Value| -> Vec<f32> {
-        value.as_array().expect("a row").iter().map(|x| x.as_f64().expect("a number") as f32).collect()
-    };
-    let token = |value: &Value| value.as_u64().expect("a token") as u32;
-    let array = |field: &str| json[field].as_array().expect("an array").clone();
-    Golden {
-        prompt: array("prompt").iter().map(token).collect(),
-        prompt_logits: array("prompt_logits").iter().map(floats).collect(),
-        steps: array("steps").iter().map(|step| (token(&step["token"]), floats(&step["logits"]))).collect(),
-    }
-}
-
-impl Golden {
-    /// Prompt and steps in one.
-    pub(crate) fn tokens(&self) -> Vec<u32> {
-        self.prompt.iter().copied().chain(self.steps.iter().map(|step| step.0)).collect()
-    }
 }
 
 impl Case {

@@ -23,12 +23,13 @@ use libloading::Library;
 type Entry = unsafe extern "C" fn(*const u32, u32, u32, *const c_void, usize) -> *const c_char;
 
 /// The kernels of this machine's C++ compiler, or why there are none.
-pub fn kernels() -> std::result::Result<&'static HashMap<&'static str, Entry>, &'static str> {
+pub(crate) fn kernels() -> std::result::Result<&'static HashMap<&'static str, Entry>, &'static str> {
     static KERNELS: OnceLock<std::result::Result<HashMap<&'static str, Entry>, String>> = OnceLock::new();
     KERNELS.get_or_init(build_all).as_ref().map_err(String::as_str)
 }
 
-fn compiler() -> std::result::Result<PathBuf, String> {
+/// The C++ compiler of this machine, or why there is none.
+pub(crate) fn compiler() -> std::result::Result<PathBuf, String> {
     let chosen = std::env::var_os("CXX").map(PathBuf::from);
     let known = ["c++", "g++", "clang++"].map(PathBuf::from);
     let works = |compiler: &PathBuf| Command::new(compiler).arg("--version").output().is_ok_and(|out| out.status.success());
@@ -55,7 +56,7 @@ fn build_all() -> std::result::Result<HashMap<&'static str, Entry>, String> {
 }
 
 /// Compiles a program, unless that was done before.
-pub fn build(compiler: &Path, name: &str, program: &str) -> PathBuf {
+pub(crate) fn build(compiler: &Path, name: &str, program: &str) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (compiler, program).hash(&mut hasher);
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -78,13 +79,8 @@ pub fn build(compiler: &Path, name: &str, program: &str) -> PathBuf {
     file
 }
 
-/// The compiler, for tests of the emulator itself.
-pub fn compiler_or_why() -> std::result::Result<PathBuf, String> {
-    compiler()
-}
-
 /// Runs an emulated kernel.
-pub fn run(entry: Entry, launch: &Launch, arguments: *const c_void) -> std::result::Result<(), String> {
+pub(crate) fn run(entry: Entry, launch: &Launch, arguments: *const c_void) -> std::result::Result<(), String> {
     let Launch { kernel, grid, shared, size, .. } = launch;
     // SAFETY: the arguments are the kernel's, as the caller of `Runtime::launch` promises.
     let failure = unsafe { entry(grid.as_ptr(), kernel.threads, *shared, arguments, *size) };
@@ -96,7 +92,7 @@ pub fn run(entry: Entry, launch: &Launch, arguments: *const c_void) -> std::resu
 }
 
 /// See the [module](self).
-pub struct Emulator {
+pub(crate) struct Emulator {
     total: u64,
     allocations: Mutex<HashMap<u64, Layout>>,
     recording: Mutex<Option<Vec<Operation>>>,
@@ -116,7 +112,7 @@ const ALIGNMENT: usize = 256;
 
 impl Emulator {
     /// A device with so much memory.
-    pub fn new(total: u64) -> Arc<Self> {
+    pub(crate) fn new(total: u64) -> Arc<Self> {
         Arc::new(Self {
             total,
             allocations: Mutex::default(),
@@ -127,12 +123,12 @@ impl Emulator {
     }
 
     /// How many recordings were replayed.
-    pub fn replays(&self) -> usize {
+    pub(crate) fn replays(&self) -> usize {
         *self.replays.lock().unwrap()
     }
 
     /// Bytes that are allocated.
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.allocations.lock().unwrap().values().map(|layout| layout.size() as u64).sum()
     }
 

@@ -1,0 +1,66 @@
+//! The emulation itself: that it is right, and that it reports what a GPU leaves undefined.
+
+use jig_backend_cuda::kernels::{Kernel, PRELUDE};
+use jig_backend_cuda::runtime::Launch;
+use libloading::Library;
+
+use crate::emulator;
+
+/// Compiles a kernel and runs it with a block of 64 threads.
+fn run_kernel(body: &str) -> Option<Result<Vec<u32>, String>> {
+    let compiler = emulator::compiler().inspect_err(|why| println!("skipped: {why}")).ok()?;
+    let program = format!(
+        "{}\n{PRELUDE}\nstruct Out {{ u32* out; }};\nKERNEL(tried, 64, Out) {{ u32 t = threadIdx.x; {body} }}\n",
+        include_str!("emulator.h")
+    );
+    let file = emulator::build(&compiler, "tried", &program);
+    // SAFETY: the library was just built, and has no initialisers but the C++ library's.
+    let library = unsafe { Library::new(file) }.expect("a library");
+    // Fibers of a failed launch stand in it for good.
+    let library: &'static Library = Box::leak(Box::new(library));
+    // SAFETY: KERNEL of emulator.h defines it with this type.
+    let entry = *unsafe { library.get(b"tried") }.expect("the kernel");
+    let mut out = vec![0u32; 64];
+    let address = out.as_mut_ptr() as u64;
+    let arguments = std::ptr::from_ref(&address).cast();
+    let kernel = Kernel { name: "tried", threads: 64 };
+    let launch = Launch { kernel, grid: [1, 1, 1], shared: 0, arguments, size: 8 };
+    Some(emulator::run(entry, &launch, arguments).map(|()| out))
+}
+
+#[test]
+fn threads_meet_at_barriers_and_exchange_within_their_warps() {
+    let all = "__shared__ u32 room[64]; room[t] = t; __syncthreads();
+               u32 x = room[63 - t] + __shfl_xor_sync(ALL_LANES, t, 1);
+               x += 1000 * __ffs(__ballot_sync(ALL_LANES, t % 32 == 5));
+               a.out[t] = x + 100000 * __shfl_up_sync(ALL_LANES, t % 32, 1u);";
+    let Some(out) = run_kernel(all) else { return };
+    let up = |t: u32| (t % 32).saturating_sub(1);
+    let right: Vec<u32> = (0..64).map(|t| 63 - t + (t ^ 1) + 6000 + 100_000 * up(t)).collect();
+    assert_eq!(out.expect("runs"), right);
+}
+
+#[test]
+fn what_a_gpu_leaves_undefined_is_an_error() {
+    let wrong = [
+        ("if (t < 5) __syncwarp();", "never come"),
+        ("if (t % 32 == 3) return; a.out[t] = __shfl_sync(ALL_LANES, t, 0);", "never come"),
+        ("if (t < 16) __syncwarp(); else a.out[t] = __shfl_sync(ALL_LANES, t, 0);", "different calls"),
+        ("a.out[t] = __shfl_sync(0xffffu, t, 0);", "some lanes"),
+        ("a.out[t] = load_once((char*)a.out + 4).x;", "16"),
+    ];
+    for (body, says) in wrong {
+        let Some(outcome) = run_kernel(body) else { return };
+        let error = outcome.expect_err(body);
+        assert!(error.contains(says), "{body}: {error}");
+    }
+}
+
+#[test]
+fn an_order_of_threads_that_no_barrier_makes_does_not_hold() {
+    // Each thread reads what the one before has written since the barrier.
+    let race = "__shared__ u32 room[64]; room[t] = 0; __syncthreads();
+                room[t] = t + 1; a.out[t] = t > 0 ? room[t - 1] : 0;";
+    let Some(out) = run_kernel(race) else { return };
+    assert!(out.expect("runs").iter().enumerate().any(|(t, x)| *x != t as u32));
+}

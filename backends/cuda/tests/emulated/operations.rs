@@ -1,0 +1,135 @@
+//! Each operation of the device against its textbook version.
+
+use std::fmt::Write;
+
+use jig_backend_cuda::device::{CudaDevice, Settings};
+use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
+use jig_transformer::device_suite::{self, Tolerance};
+use jig_transformer::{DType, Device};
+
+use crate::available;
+use crate::emulator::Emulator;
+
+fn device(kv_type: Option<DType>) -> CudaDevice {
+    let settings = Settings { kv_type, ..Settings::default() };
+    CudaDevice::new(Emulator::new(1 << 30), settings).expect("a device")
+}
+
+fn run_suite(kv_type: DType, relative: f64) {
+    let results = device_suite::run(&device(Some(kv_type)), Tolerance { relative, same_bits_in_any_batch: false });
+    assert!(results.len() > 100, "{} cases", results.len());
+    let mut failed = String::new();
+    for result in &results {
+        if let Some(problem) = &result.problem {
+            writeln!(failed, "{}: {problem}", result.name).expect("text");
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn every_operation_agrees_with_its_textbook_version() {
+    // Rows of more than 16 are narrowed to the type of the weights, in which the suite's inputs are exact.
+    if available() {
+        run_suite(DType::F32, 2e-5);
+    }
+}
+
+#[test]
+fn keys_and_values_in_16_bits_cost_their_rounding_and_no_more() {
+    if available() {
+        run_suite(DType::F16, 2e-3);
+        run_suite(DType::BF16, 2e-2);
+    }
+}
+
+/// Rows of logits with what is hard about them: equal ones, infinite ones, words without an allowed token.
+fn rows_of_logits(vocabulary: usize) -> Vec<Vec<f32>> {
+    let mut state = 7u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    let plain: Vec<f32> = (0..vocabulary).map(|_| next() * 20.0 - 10.0).collect();
+    let coarse: Vec<f32> = plain.iter().map(|x| x.round()).collect();
+    let mut infinite = plain.clone();
+    infinite.iter_mut().step_by(3).for_each(|x| *x = f32::NEG_INFINITY);
+    let huge = plain.iter().map(|x| x * 1e37).collect();
+    vec![plain, coarse, infinite, vec![-0.0; vocabulary], huge]
+}
+
+#[test]
+fn tokens_are_those_of_the_reference_sampler_whatever_is_asked() {
+    if !available() {
+        return;
+    }
+    // A warp has one word of the mask, some have none; and several words, the last one not full.
+    for vocabulary in [61, 3333] {
+        let logits = rows_of_logits(vocabulary);
+        let device = device(None);
+        let buffer = device.buffer(logits.len(), vocabulary).expect("a buffer");
+        device.write_rows(&buffer, &logits.concat()).expect("written");
+        let base = SamplingParams::default();
+        let mut asked = vec![SamplingParams::greedy(), base.clone()];
+        for top_k in [1, 5, 5000] {
+            asked.push(SamplingParams { top_k, temperature: 1.5, ..base.clone() });
+        }
+        for top_p in [1e-6, 0.5, 0.95] {
+            asked.push(SamplingParams { top_p, ..base.clone() });
+            asked.push(SamplingParams { top_p, top_k: 20, min_p: 0.02, temperature: 0.6, ..base.clone() });
+        }
+        asked.push(SamplingParams { min_p: 0.3, ..base.clone() });
+        asked.push(SamplingParams { temperature: 1e-3, ..base.clone() });
+        asked.push(SamplingParams {
+            logit_bias: vec![(7, 100.0), (60, -100.0), (7, -50.0)],
+            repetition_penalty: 1.7,
+            presence_penalty: -1.0,
+            frequency_penalty: 2.0,
+            ..base
+        });
+        let masks = [
+            Vec::new(),
+            mask::pack(vocabulary, [59, 60]),
+            mask::pack(vocabulary, (0..vocabulary as u32).filter(|token| token % 7 == 3)),
+        ];
+        let (prompt, output, banned) = ([7, 60, 8], [60, 60, 1], [59, 7]);
+        let mut rows = Vec::new();
+        for (index, params) in asked.iter().enumerate() {
+            for row in 0..logits.len() as u32 {
+                for (number, mask) in masks.iter().enumerate() {
+                    let uniform = ((index * 131 + number * 17 + row as usize * 71) % 100) as f32 / 100.0;
+                    let banned = if number == 2 { &banned[..] } else { &[] };
+                    rows.push(SampleRow { row, mask, banned, params, uniform, prompt: &prompt, output: &output });
+                }
+            }
+        }
+        let drawn = device.sample(&buffer, vocabulary, &rows).expect("tokens");
+        let mut scratch = sampler::Scratch::default();
+        for (row, drawn) in rows.iter().zip(&drawn) {
+            let right = sampler::sample(&logits[row.row as usize], row, &mut scratch).expect("a token");
+            assert_eq!(drawn.token, right.token, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_from_which_nothing_can_be_drawn_say_why() {
+    if !available() {
+        return;
+    }
+    let device = device(None);
+    let nan = [0.0, f32::NAN, 1.0, f32::INFINITY];
+    let (none, some) = (mask::pack(4, []), mask::pack(4, [0, 2]));
+    let buffer = device.buffer(1, 4).expect("a buffer");
+    device.write_rows(&buffer, &nan).expect("written");
+    let (params, greedy) = (SamplingParams::default(), SamplingParams::greedy());
+    let row = |mask, params| SampleRow { row: 0, mask, banned: &[], params, uniform: 0.5, prompt: &[], output: &[] };
+    for params in [&params, &greedy] {
+        let error = device.sample(&buffer, 4, &[row(&[], params)]).expect_err("a NaN");
+        assert!(error.code == ErrorCode::Internal && error.message.contains("token 1"), "{error}");
+        let error = device.sample(&buffer, 4, &[row(&none, params)]).expect_err("nothing is allowed");
+        assert!(error.code == ErrorCode::InvalidArgument && error.message.contains("no token"), "{error}");
+        // What is not a number and not allowed disturbs nobody.
+        assert!(device.sample(&buffer, 4, &[row(&some, params)]).is_ok());
+    }
+}

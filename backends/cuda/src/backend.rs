@@ -47,24 +47,33 @@ impl Backend for CudaBackend {
     }
 
     fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
-        let options = Options::read(&spec.options)?;
-        if !(matches!(spec.device.as_str(), "auto" | "cuda") || spec.device.starts_with("cuda:")) {
-            let problem = format!("device `{}`: the CUDA backend has cuda, cuda:0, cuda:1 and so on", spec.device);
-            return Err(Error::invalid_argument(problem));
-        }
-        let gpus = gpus()?;
-        let gpu = choose(&gpus, &spec.device)?;
-        let libraries = guarded(Libraries::find)?;
-        host.log(
-            LogLevel::Info,
-            &format!("{}: {}, compute capability {}, CUDA {}", gpu.id(), gpu.name, gpu.capability, libraries.driver),
-        );
-        guarded(|| {
-            let runtime = Gpu::open(gpu.id(), gpu.ordinal, gpu.capability, libraries, &options.kernels)?;
-            let device = CudaDevice::new(Arc::new(runtime), options.settings)?;
-            Ok(Box::new(Transformer::load(device, spec, &host)?) as Box<dyn Model>)
-        })
+        let (card, device) = open_card(&spec.device, &spec.options)?;
+        let Card { name, capability, .. } = &card;
+        host.log(LogLevel::Info, &format!("{}: {name}, compute capability {capability}", card.id()));
+        guarded(|| Ok(Box::new(Transformer::load(device, spec, &host)?) as Box<dyn Model>))
     }
+}
+
+/// Opens a GPU as `--device` names it, with options of the backend: for tools and tests of the device itself.
+///
+/// # Errors
+/// `InvalidArgument` for names and options that there are not; `DeviceUnavailable` with what is missing; `OutOfMemory`.
+pub fn open(device: &str, options: &[(String, String)]) -> Result<CudaDevice> {
+    open_card(device, options).map(|(_, device)| device)
+}
+
+fn open_card(device: &str, options: &[(String, String)]) -> Result<(Card, CudaDevice)> {
+    let options = Options::read(options)?;
+    if !(matches!(device, "auto" | "cuda") || device.starts_with("cuda:")) {
+        let problem = format!("device `{device}`: the CUDA backend has cuda, cuda:0, cuda:1 and so on");
+        return Err(Error::invalid_argument(problem));
+    }
+    let cards = gpus()?;
+    let card = choose(&cards, device)?.clone();
+    let libraries = guarded(Libraries::find)?;
+    let runtime = guarded(|| Gpu::open(card.id(), card.ordinal, card.capability, libraries, &options.kernels))?;
+    let device = guarded(|| CudaDevice::new(Arc::new(runtime), options.settings))?;
+    Ok((card, device))
 }
 
 /// A GPU that the driver shows.

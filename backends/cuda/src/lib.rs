@@ -26,7 +26,7 @@ mod recordings;
 pub mod runtime;
 mod step;
 
-pub use backend::{CudaBackend, backend};
+pub use backend::{CudaBackend, backend, open};
 pub use options::check as check_options;
 
 jig_plugin_api::export_backend!(CudaBackend);

@@ -62,6 +62,10 @@ pub(super) struct LoadArgs {
     /// The file libonnxruntime.so, for the backend `ort`: short for --backend-option library=FILE
     #[arg(long, env = "JIG_ORT_LIBRARY", value_name = "FILE", help_heading = "Backend")]
     ort_library: Option<String>,
+    /// The share of the GPU's memory that may be in use, for the backend `cuda`: short for
+    /// --backend-option gpu-memory-utilization=SHARE
+    #[arg(long, env = "JIG_GPU_MEMORY_UTILIZATION", value_name = "SHARE", help_heading = "Backend")]
+    gpu_memory_utilization: Option<String>,
     /// The device: auto, or a name that `jig backends` shows
     #[arg(long, env = "JIG_DEVICE", default_value = "auto", help_heading = "Backend")]
     device: String,
@@ -101,8 +105,9 @@ impl LoadArgs {
     pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
         let described = backend.describe();
-        let library = self.ort_library.iter().map(|file| ("library".to_owned(), file.clone()));
-        let options: Vec<_> = self.backend_option.iter().cloned().chain(library).collect();
+        let short = [("library", &self.ort_library), ("gpu-memory-utilization", &self.gpu_memory_utilization)];
+        let short = short.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        let options: Vec<_> = self.backend_option.iter().cloned().chain(short).collect();
         // Without options, that is: one of them may be what it lacks (the path of a library).
         if let Some(problem) = described.problem.filter(|_| options.is_empty()) {
             return Err(format!("the backend `{}` can't run here: {problem}", described.name).into());

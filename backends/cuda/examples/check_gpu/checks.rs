@@ -1,0 +1,111 @@
+//! What has to hold on a GPU.
+
+use std::sync::Arc;
+
+use jig_plugin_api::conformance::{self, Outcome};
+use jig_plugin_api::host::Silent;
+use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, Result, SampleRow, SamplingParams};
+use jig_transformer::device_suite::{self, Tolerance};
+use jig_transformer::golden::Golden;
+
+/// The largest difference that counts as equal, as a share of the largest logit of a row: where keys and values are kept in `f32`,
+/// and where they are rounded to 16 bits.
+const TOLERANCE: f32 = 1e-4;
+const ROUNDED_TOLERANCE: f32 = 4e-2;
+
+/// A check: what it is called, and what of it failed.
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn() -> Vec<String>,
+}
+
+/// All of them.
+pub(crate) const ALL: [Check; 4] = [
+    Check { name: "operations, keys and values in f32", run: || operations("f32", 2e-5) },
+    Check { name: "operations, keys and values in bf16", run: || operations("bf16", 2e-2) },
+    Check { name: "golden models", run: golden_models },
+    Check { name: "conformance kit", run: promises },
+];
+
+fn option(key: &str, value: &str) -> Vec<(String, String)> {
+    vec![(key.to_owned(), value.to_owned())]
+}
+
+fn operations(kv_type: &str, relative: f64) -> Vec<String> {
+    let device = match jig_backend_cuda::open("auto", &option("kv-cache-dtype", kv_type)) {
+        Ok(device) => device,
+        Err(error) => return vec![error.to_string()],
+    };
+    let results = device_suite::run(&device, Tolerance { relative, same_bits_in_any_batch: false });
+    let failed = |result: &device_suite::CaseResult| Some(format!("{}: {}", result.name, result.problem.as_ref()?));
+    results.iter().filter_map(failed).collect()
+}
+
+fn load(golden: &Golden, options: Vec<(String, String)>) -> Result<Box<dyn Model>> {
+    let mut spec = ModelSpec::new(&golden.directory);
+    (spec.max_sequences, spec.kv_cache_bytes, spec.options) = (16, Some(1 << 20), options);
+    jig_backend_cuda::backend().load(&spec, Arc::new(Silent))
+}
+
+fn golden_models() -> Vec<String> {
+    let types = [("f32", TOLERANCE), ("f16", ROUNDED_TOLERANCE), ("auto", ROUNDED_TOLERANCE)];
+    let mut failed = Vec::new();
+    for golden in Golden::all() {
+        for (kv_type, tolerance) in types {
+            let worst = load(&golden, option("kv-cache-dtype", kv_type)).and_then(|mut model| worst(&golden, &mut *model));
+            match worst {
+                Ok((logits, tokens)) if logits <= tolerance && tokens == 0 => {}
+                Ok((logits, tokens)) => {
+                    failed.push(format!("{}, {kv_type}: logits differ by {logits}, {tokens} tokens differ", golden.name));
+                }
+                Err(error) => failed.push(format!("{}, {kv_type}: {error}", golden.name)),
+            }
+        }
+    }
+    failed
+}
+
+/// The largest difference of logits, and how many drawn tokens are others.
+fn worst(golden: &Golden, model: &mut dyn Model) -> Result<(f32, usize)> {
+    let params = SamplingParams::greedy();
+    let row = SampleRow { row: 0, mask: &[], banned: &[], params: &params, uniform: 0.0, prompt: &[], output: &[] };
+    let sequence = model.open()?;
+    model.forward(&[Chunk { sequence, tokens: &golden.prompt, logits: LogitsWanted::All }])?;
+    let mut worst = 0.0f32;
+    for (index, right) in golden.prompt_logits.iter().enumerate() {
+        worst = worst.max(difference(&model.logits(index as u32)?, right));
+    }
+    let mut others = 0;
+    let last = SampleRow { row: golden.prompt.len() as u32 - 1, ..row };
+    let mut drawn = model.sample(&[last])?[0].token;
+    for (token, right) in &golden.steps {
+        others += usize::from(drawn != *token);
+        model.forward(&[Chunk { sequence, tokens: &[*token], logits: LogitsWanted::Last }])?;
+        worst = worst.max(difference(&model.logits(0)?, right));
+        drawn = model.sample(&[row])?[0].token;
+    }
+    Ok((worst, others))
+}
+
+fn difference(found: &[f32], right: &[f32]) -> f32 {
+    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
+    // Written so that a NaN is the worst.
+    let wrong = |(a, b): (&f32, &f32)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() };
+    found.iter().zip(right).map(wrong).fold(0.0, f32::max) / largest
+}
+
+fn promises() -> Vec<String> {
+    let mut failed = Vec::new();
+    for name in ["llama2", "qwen3", "opt-post-norm"] {
+        let backend = jig_backend_cuda::backend();
+        let mut spec = ModelSpec::new(&Golden::named(name).directory);
+        // What a tiny model leaves of a GPU's memory would be hundreds of millions of pages.
+        spec.kv_cache_bytes = Some(64 << 20);
+        conformance::run(&*backend, &spec, &mut |result| {
+            if let Outcome::Failed(reason) = &result.outcome {
+                failed.push(format!("{name}: {}: {reason}", result.name));
+            }
+        });
+    }
+    failed
+}

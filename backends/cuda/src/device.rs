@@ -113,7 +113,8 @@ impl CudaDevice {
         if grid.contains(&0) {
             return Ok(());
         }
-        let size = |x: usize| u32::try_from(x).map_err(|_| Error::internal(format!("{} would be too large", kernel.name)));
+        let size =
+            |x: usize| u32::try_from(x).map_err(|_| Error::internal(format!("{} would be too large", kernel.name)));
         let launch = Launch {
             kernel,
             grid: [size(grid[0])?, size(grid[1])?, size(grid[2])?],
@@ -152,7 +153,13 @@ impl CudaDevice {
     }
 
     /// `x[r] += delta[r]; out[r] = norm(x[r])`, without one or the other.
-    fn norm_rows(&self, rows: usize, x: &Buffer, delta: Option<&Buffer>, norm: Option<(&Norm<Vector>, &Buffer)>) -> Result<()> {
+    fn norm_rows(
+        &self,
+        rows: usize,
+        x: &Buffer,
+        delta: Option<&Buffer>,
+        norm: Option<(&Norm<Vector>, &Buffer)>,
+    ) -> Result<()> {
         let fit = |other: &Buffer| other.width == x.width && rows <= other.rows && !std::ptr::eq(other, x);
         fits(rows <= x.rows && delta.is_none_or(fit) && norm.is_none_or(|(_, out)| fit(out)), "norm")?;
         let arguments = NormRows {
@@ -258,7 +265,8 @@ impl CudaDevice {
         let bytes = 4 * DECODE_ROWS * heads as usize * head_floats;
         arguments.parts = self.scratch(|scratch| &mut scratch.parts, bytes)?;
         let group = (heads / kv_heads) as usize;
-        let size = kernels::DECODE_GROUPS.iter().position(|most| group <= *most).unwrap_or(kernels::DECODE_GROUPS.len() - 1);
+        let size =
+            kernels::DECODE_GROUPS.iter().position(|most| group <= *most).unwrap_or(kernels::DECODE_GROUPS.len() - 1);
         let together = kernels::DECODE_GROUPS[size];
         let shared = 4 * together * (cache_dim as usize + DECODE_TILE);
         let blocks = kv_heads as usize * group.div_ceil(together);
@@ -366,7 +374,8 @@ impl Device for CudaDevice {
 
     fn kv_cache(&self, shape: &KvShape, pages: usize) -> Result<Self::KvCache> {
         if shape.head_dim > MOST_HEAD_DIM {
-            let problem = format!("heads of {} elements; the CUDA backend computes at most {MOST_HEAD_DIM}", shape.head_dim);
+            let problem =
+                format!("heads of {} elements; the CUDA backend computes at most {MOST_HEAD_DIM}", shape.head_dim);
             return Err(Error::unsupported(problem));
         }
         self.reserve()?;
@@ -419,7 +428,12 @@ impl Device for CudaDevice {
     fn embed(&self, table: &Self::Matrix, out: &Self::Buffer) -> Result<()> {
         let lists = self.lists();
         fits(table.inputs == out.width && lists.rows <= out.rows, "embed")?;
-        self.launch(kernels::of(&kernels::EMBED, table.dtype), [lists.rows, 1, 1], 0, &embedding(table, lists.tokens, 0, out))
+        self.launch(
+            kernels::of(&kernels::EMBED, table.dtype),
+            [lists.rows, 1, 1],
+            0,
+            &embedding(table, lists.tokens, 0, out),
+        )
     }
 
     fn add_positions(&self, table: &Self::Matrix, offset: u32, x: &Self::Buffer) -> Result<()> {
@@ -538,7 +552,8 @@ impl Device for CudaDevice {
             scale: shape.scale,
         };
         self.attend_single_rows(&lists, arguments, cache.dtype)?;
-        let Decode { qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, scale, pages, .. } = arguments;
+        let Decode { qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, scale, pages, .. } =
+            arguments;
         let arguments = Prefill {
             qkv,
             keys,
@@ -591,9 +606,8 @@ impl Device for CudaDevice {
 
     fn sample(&self, logits: &Self::Buffer, vocab_size: usize, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>> {
         let words = jig_plugin_api::mask::words(vocab_size);
-        let whole = |row: &SampleRow<'_>| {
-            (row.row as usize) < logits.rows && (row.mask.is_empty() || row.mask.len() == words)
-        };
+        let whole =
+            |row: &SampleRow<'_>| (row.row as usize) < logits.rows && (row.mask.is_empty() || row.mask.len() == words);
         fits(logits.width == vocab_size && rows.iter().all(whole), "sample")?;
         for row in rows {
             sampler::validate(row.params)?;

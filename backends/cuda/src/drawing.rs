@@ -80,7 +80,8 @@ impl Drawing {
             edits_of(row, vocabulary, &mut edits)?;
             let count = edits.len() - first_edit;
             let params = row.params;
-            let least = if params.min_p > 0.0 { (f64::from(params.min_p) * WEIGHT_ONE as f64).ceil() as u64 } else { 0 };
+            let least =
+                if params.min_p > 0.0 { (f64::from(params.min_p) * WEIGHT_ONE as f64).ceil() as u64 } else { 0 };
             // A weight of 0 is no candidate.
             let least = least.max(1);
             let mask = if row.mask.is_empty() { NONE } else { mask_words as u32 };
@@ -245,7 +246,8 @@ mod tests {
     #[test]
     fn rows_whose_copies_would_take_too_much_wait_for_another_launch() {
         let (plain, banned) = (SamplingParams::default(), [1]);
-        let row = |banned| SampleRow { row: 0, mask: &[], banned, params: &plain, uniform: 0.0, prompt: &[], output: &[] };
+        let row =
+            |banned| SampleRow { row: 0, mask: &[], banned, params: &plain, uniform: 0.0, prompt: &[], output: &[] };
         let rows = [row(&[]), row(&banned), row(&[]), row(&banned), row(&banned)];
         assert_eq!(Drawing::fit(&rows, COPY_BYTES / 8), 4);
         assert_eq!(Drawing::fit(&rows, COPY_BYTES), 3);

@@ -73,8 +73,12 @@ pub const STORE_KV: Typed = typed!("store_kv", "", 128);
 /// Copies a page of the cache.
 pub const COPY_PAGE: [Kernel; 1] = [Kernel { name: "copy_page", threads: 256 }];
 /// Attention of single rows, for as many query heads together as [`DECODE_GROUPS`] says.
-pub const DECODE: [Typed; 4] =
-    [typed!("decode", "_1", 128), typed!("decode", "_2", 128), typed!("decode", "_4", 128), typed!("decode", "_8", 128)];
+pub const DECODE: [Typed; 4] = [
+    typed!("decode", "_1", 128),
+    typed!("decode", "_2", 128),
+    typed!("decode", "_4", 128),
+    typed!("decode", "_8", 128),
+];
 /// See [`DECODE`].
 pub const DECODE_GROUPS: [usize; 4] = [1, 2, 4, 8];
 /// Puts the parts of [`DECODE`] together.

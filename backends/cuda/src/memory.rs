@@ -169,7 +169,8 @@ pub struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(runtime: &Arc<dyn Runtime>, shape: KvShape, pages: usize, dtype: DType) -> Result<Self> {
-        let bytes = Self::page_bytes(&shape, dtype).checked_mul(pages as u64).and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes =
+            Self::page_bytes(&shape, dtype).checked_mul(pages as u64).and_then(|bytes| usize::try_from(bytes).ok());
         let memory = Allocation::new(runtime, bytes.ok_or_else(too_large)?)?;
         Ok(Self { shape, pages, dtype, memory })
     }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use jig_plugin_api::{Error, OptionInfo, Result};
 use crate::compile::Cache;
 use crate::device::Settings;
+use jig_plugin_api::{Error, OptionInfo, Result};
 
 /// What the options say.
 #[derive(Clone, Debug)]
@@ -69,7 +69,11 @@ impl Options {
             option("gpu-memory-utilization", "0.9", "the share of the GPU's memory that weights and KV cache may take"),
             option("kv-cache-dtype", "auto", "bf16, f16 or f32; auto takes that of the weights"),
             option("graphs", "on", "on records decode steps as CUDA graphs, off does not"),
-            option("kernel-cache", "auto", "a directory for compiled kernels; auto is ~/.cache/jig/cuda, none keeps none"),
+            option(
+                "kernel-cache",
+                "auto",
+                "a directory for compiled kernels; auto is ~/.cache/jig/cuda, none keeps none",
+            ),
         ]
     }
 }

@@ -28,7 +28,7 @@ class Jig:
     """The backend, in a process of its own."""
 
     def __init__(self, directory, threads):
-        command = ["cargo", "run", "--quiet", "--release", "-p", "jig-backend-ort", "--example", "decode_speed", "--"]
+        command = ["cargo", "run", "--quiet", "--release", "-p", "jig-backend-ort", "--example", "onnx_speed", "--"]
         command += ["--model", directory, "--threads", str(threads), "--turns"]
         library = Path(onnxruntime.__file__).parent / "capi" / f"libonnxruntime.so.{onnxruntime.__version__}"
         environment = dict(os.environ, ORT_DYLIB_PATH=str(library))

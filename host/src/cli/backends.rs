@@ -31,8 +31,9 @@ pub(super) fn run(args: &BackendsArgs) -> CommandResult {
             continue;
         }
         println!("\nOptions of {} (--backend-option KEY=VALUE):", found.name);
+        let width = found.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
         for option in &found.options {
-            println!("  {:18} {} [default: {}]", option.key, option.help, option.default);
+            println!("  {:width$}  {} [default: {}]", option.key, option.help, option.default);
         }
     }
     for found in &found {

@@ -52,11 +52,13 @@ fn golden_models() -> Vec<String> {
     let mut failed = Vec::new();
     for golden in Golden::all() {
         for (kv_type, tolerance) in types {
-            let worst = load(&golden, option("kv-cache-dtype", kv_type)).and_then(|mut model| worst(&golden, &mut *model));
+            let worst =
+                load(&golden, option("kv-cache-dtype", kv_type)).and_then(|mut model| worst(&golden, &mut *model));
             match worst {
                 Ok((logits, tokens)) if logits <= tolerance && tokens == 0 => {}
                 Ok((logits, tokens)) => {
-                    failed.push(format!("{}, {kv_type}: logits differ by {logits}, {tokens} tokens differ", golden.name));
+                    failed
+                        .push(format!("{}, {kv_type}: logits differ by {logits}, {tokens} tokens differ", golden.name));
                 }
                 Err(error) => failed.push(format!("{}, {kv_type}: {error}", golden.name)),
             }

@@ -28,6 +28,10 @@ const STEPS: usize = 64;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = jig_backend_cuda::open("auto", &[]) {
+        eprintln!("check_gpu: {error}");
+        return ExitCode::FAILURE;
+    }
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["checks"] => Ok(check(checks::ALL.iter())),
         ["short"] => Ok(check(checks::ALL.iter().filter(|check| check.name == "golden models"))),

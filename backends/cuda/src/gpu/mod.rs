@@ -24,7 +24,9 @@ use crate::runtime::{DeviceMemory, Launch, Product, Recording, Runtime};
 /// What the driver says of a failure.
 fn failed(what: &str, error: DriverError) -> Error {
     match error.0 {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::out_of_memory(format!("{what}: the GPU has no memory left for it")),
+        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+            Error::out_of_memory(format!("{what}: the GPU has no memory left for it"))
+        }
         _ => Error::internal(format!("{what}: {}", text(error))),
     }
 }
@@ -98,7 +100,13 @@ impl Drop for Context {
 
 impl Gpu {
     /// Opens a GPU and loads the kernels, from the cache or from the compiler.
-    pub(crate) fn open(id: String, ordinal: usize, capability: Capability, libraries: Libraries, cache: &Cache) -> Result<Self> {
+    pub(crate) fn open(
+        id: String,
+        ordinal: usize,
+        capability: Capability,
+        libraries: Libraries,
+        cache: &Cache,
+    ) -> Result<Self> {
         let compiler = libraries.nvrtc.to_string();
         let machine_code = thread::scope(|scope| {
             let jobs = SOURCES.each_ref().map(|source| {
@@ -118,7 +126,8 @@ impl Gpu {
             let module = unsafe { module::load_data(code.as_ptr().cast()) }.map_err(wrong)?;
             context.modules.push(module);
             for kernel in source.kernels() {
-                let name = std::ffi::CString::new(kernel.name).map_err(|_| Error::internal("a kernel's name holds a NUL"))?;
+                let name =
+                    std::ffi::CString::new(kernel.name).map_err(|_| Error::internal("a kernel's name holds a NUL"))?;
                 // SAFETY: the module is loaded.
                 let function = unsafe { module::get_function(module, name) };
                 functions.insert(kernel.name, function.map_err(|error| failed(kernel.name, error))?);
@@ -163,7 +172,8 @@ impl Runtime for Gpu {
         // SAFETY: the context is current; the memory is filled before anybody reads it, in the order of the stream.
         unsafe {
             let address = result::malloc_sync(bytes).map_err(|error| self.failed(&what, error))?;
-            result::memset_d8_async(address, 0, bytes, self.context.stream).map_err(|error| self.failed(&what, error))?;
+            result::memset_d8_async(address, 0, bytes, self.context.stream)
+                .map_err(|error| self.failed(&what, error))?;
             Ok(address)
         }
     }
@@ -208,7 +218,8 @@ impl Runtime for Gpu {
     unsafe fn product(&self, product: &Product) -> Result<()> {
         self.context.enter()?;
         // SAFETY: the caller promises that the addresses have what the shapes say.
-        unsafe { self.products().enqueue(product) }.map_err(|problem| Error::internal(format!("{}: {problem}", self.id)))
+        unsafe { self.products().enqueue(product) }
+            .map_err(|problem| Error::internal(format!("{}: {problem}", self.id)))
     }
 
     fn begin_recording(&self) -> Result<()> {

@@ -32,7 +32,8 @@ pub(crate) fn kernels() -> std::result::Result<&'static HashMap<&'static str, En
 pub(crate) fn compiler() -> std::result::Result<PathBuf, String> {
     let chosen = std::env::var_os("CXX").map(PathBuf::from);
     let known = ["c++", "g++", "clang++"].map(PathBuf::from);
-    let works = |compiler: &PathBuf| Command::new(compiler).arg("--version").output().is_ok_and(|out| out.status.success());
+    let works =
+        |compiler: &PathBuf| Command::new(compiler).arg("--version").output().is_ok_and(|out| out.status.success());
     chosen.into_iter().chain(known).find(works).ok_or_else(|| "no C++ compiler (CXX, c++, g++, clang++)".to_owned())
 }
 
@@ -228,7 +229,9 @@ impl Runtime for Emulator {
     unsafe fn launch(&self, launch: &Launch) -> Result<()> {
         let mut arguments = vec![0u64; launch.size.div_ceil(8)];
         // SAFETY: there are as many bytes of arguments, and as much room.
-        unsafe { std::ptr::copy_nonoverlapping(launch.arguments.cast(), arguments.as_mut_ptr().cast::<u8>(), launch.size) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(launch.arguments.cast(), arguments.as_mut_ptr().cast::<u8>(), launch.size)
+        };
         self.enqueue(Operation::Launch(launch.kernel, launch.grid, launch.shared, arguments, launch.size))
     }
 

@@ -1,6 +1,6 @@
 //! How fast the ONNX Runtime backend decodes a model.
 //!
-//! `cargo run --release -p jig-backend-ort --example decode_speed -- --model DIR [--dtype TYPE] [--threads N] [--batching HOW]
+//! `cargo run --release -p jig-backend-ort --example onnx_speed -- --model DIR [--dtype TYPE] [--threads N] [--batching HOW]
 //! [--mixed] [--turns]`; with `--mixed` the sequences have different lengths. With `--turns` each line of the input, `SEQUENCES TOKENS`, has
 //! so many sequences decoded by so many tokens more, and is answered by a line with the tokens a second, so that two programs can take
 //! turns.

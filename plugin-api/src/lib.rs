@@ -18,6 +18,7 @@
 //! | [`mask`] | packed token masks |
 //! | [`memory`] | how much of the machine's memory is free |
 //! | [`sampler`] | the reference sampler that CPU-side backends call |
+//! | [`search`] | where Python packages and libraries are, for backends that load some |
 //! | [`error`] | the one error type of the boundary |
 //! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
 //! | [`conformance`] | the kit that tells whether a backend keeps its promises |
@@ -33,6 +34,7 @@ pub mod mask;
 pub mod memory;
 pub mod model;
 pub mod sampler;
+pub mod search;
 
 pub use backend::{Backend, BackendInfo, DeviceInfo, ModelSpec, OptionInfo};
 pub use error::{Error, ErrorCode, Result};

@@ -5,11 +5,10 @@
 //! are loaded by their full path, after which their names are known.
 
 use std::env;
-use std::fs;
 use std::os::raw::c_int;
 use std::path::{Path, PathBuf};
 
-use jig_plugin_api::{Error, ErrorCode, Result};
+use jig_plugin_api::{Error, ErrorCode, Result, search};
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 
 /// The least version of CUDA that the driver has to know: the kernels' machine code may come from a compiler that is as new as 13.
@@ -170,24 +169,10 @@ fn directories() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
         ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(|path| path.join("lib64")).collect();
     found.push(PathBuf::from("/usr/local/cuda/lib64"));
-    let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable).collect();
-    for directory in env::var_os("PATH").iter().flat_map(env::split_paths) {
-        let python = directory.join("python3");
-        if python.is_file() {
-            prefixes.extend(directory.parent().map(Path::to_owned));
-            let real = fs::canonicalize(&python).ok();
-            prefixes.extend(real.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned));
-        }
-    }
-    for library in prefixes.iter().flat_map(|prefix| [prefix.join("lib"), prefix.join("lib64")]) {
-        for python in entries(&library, |name| name.starts_with("python3")) {
-            for packages in ["site-packages", "dist-packages"] {
-                // `cu13` has all libraries of CUDA 13; those of CUDA 12 have a directory each.
-                for package in entries(&python.join(packages).join("nvidia"), |_| true) {
-                    found.push(package.join("lib"));
-                }
-            }
-        }
+    for packages in search::python_packages() {
+        // `cu13` has all libraries of CUDA 13; those of CUDA 12 have a directory each.
+        let nvidia = search::entries(&packages.join("nvidia"), |_| true);
+        found.extend(nvidia.into_iter().map(|package| package.join("lib")));
     }
     let mut unique: Vec<PathBuf> = Vec::new();
     for directory in found {
@@ -200,22 +185,17 @@ fn directories() -> Vec<PathBuf> {
 
 /// The files of a library in a directory: `libx.so`, `libx.so.13`; the newest first.
 fn versions(directory: &Path, file: &str) -> Vec<PathBuf> {
-    let mut found =
-        entries(directory, |name| name.strip_prefix(file).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+    let mut found = search::entries(directory, |name| {
+        name.strip_prefix(file).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
     found.reverse();
-    found
-}
-
-fn entries(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut found: Vec<_> =
-        entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|entry| entry.path()).collect();
-    found.sort();
     found
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

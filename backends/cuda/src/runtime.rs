@@ -1,7 +1,7 @@
 //! [`Runtime`]: what a device needs of a GPU: memory, copies, launches, products of large matrices, recordings.
 //!
 //! It is the line along which this backend is tested without a GPU: above it is all that computes a decoder ([`crate::device`]),
-//! below it either NVIDIA's driver and cuBLASLt ([`crate::gpu`]), or the kernels compiled for the CPU (`tests/emulated`).
+//! below it either NVIDIA's driver and cuBLASLt (`gpu`), or the kernels compiled for the CPU (`tests/emulated`).
 //!
 //! Everything but [`Runtime::read`] and [`Runtime::synchronize`] is enqueued and runs in order.
 

@@ -10,7 +10,7 @@ use std::os::raw::c_char;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use jig_plugin_api::{Error, ErrorCode, Result};
+use jig_plugin_api::{Error, ErrorCode, Result, search};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use ort::environment::Environment;
 
@@ -158,32 +158,10 @@ fn own_file() -> Option<PathBuf> {
     })
 }
 
-/// Directories that hold the library of the package `onnxruntime`, which is also that of `onnxruntime-gpu`: of the active virtual
-/// or conda environment, of each `python3` of the path, of the user.
+/// Directories that hold the library of the package `onnxruntime`, which is also that of `onnxruntime-gpu`.
 fn python_packages() -> Vec<PathBuf> {
-    let mut prefixes: Vec<PathBuf> =
-        ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from).collect();
-    for directory in env::var_os("PATH").iter().flat_map(env::split_paths) {
-        let python = directory.join("python3");
-        if python.is_file() {
-            prefixes.extend(directory.parent().map(Path::to_owned));
-            let real = fs::canonicalize(&python).ok();
-            prefixes.extend(real.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned));
-        }
-    }
-    prefixes.extend(env::var_os("HOME").map(|home| Path::new(&home).join(".local")));
-    let mut found = Vec::new();
-    for library in prefixes.iter().flat_map(|prefix| [prefix.join("lib"), prefix.join("lib64")]) {
-        for version in entries(&library, |name| name.starts_with("python3")) {
-            for packages in ["site-packages", "dist-packages"] {
-                let capi = version.join(packages).join("onnxruntime/capi");
-                if !found.contains(&capi) && capi.is_dir() {
-                    found.push(capi);
-                }
-            }
-        }
-    }
-    found
+    let capi = search::python_packages().into_iter().map(|packages| packages.join("onnxruntime/capi"));
+    capi.filter(|capi| capi.is_dir()).collect()
 }
 
 /// The libraries in a directory; the plain name first, then the newest version.
@@ -192,21 +170,13 @@ fn libraries(directory: &Path) -> Vec<PathBuf> {
         let rest = name.strip_prefix("libonnxruntime.so");
         rest.is_some_and(|rest| rest.chars().all(|c| c == '.' || c.is_ascii_digit()))
     };
-    let mut found = entries(directory, is_library);
+    let mut found = search::entries(directory, is_library);
     found.sort_by_key(|path| {
         let name = path.to_string_lossy().into_owned();
         let numbers = name.rsplit_once(".so").map(|(_, version)| version.to_owned()).unwrap_or_default();
         let numbers: Vec<i64> = numbers.split('.').filter_map(|part| part.parse().ok()).collect();
         (!numbers.is_empty(), numbers.into_iter().map(|number| -number).collect::<Vec<_>>())
     });
-    found
-}
-
-fn entries(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut found: Vec<_> =
-        entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|entry| entry.path()).collect();
-    found.sort();
     found
 }
 

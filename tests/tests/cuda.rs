@@ -20,12 +20,15 @@ int cuDeviceTotalMem_v2(size_t *b, int d) { (void)d; *b = (size_t)80 << 30; retu
 int cuDeviceGetAttribute(int *v, int a, int d) { (void)d; *v = a == 75 ? MAJOR : 0; return 0; }
 "#;
 
+/// What a driver says of itself where that is not the usual; `None` is no driver.
+type Driver<'a> = Option<&'a [(&'a str, u32)]>;
+
 /// A machine with one of these drivers and without Python, in a directory of its own.
 struct Machine(TempDir);
 
 impl Machine {
     /// `None`, with a line that says why, where there is no C compiler.
-    fn new(driver: Option<&[(&str, u32)]>) -> Option<Self> {
+    fn new(driver: Driver<'_>) -> Option<Self> {
         let machine = Self(tempfile::tempdir_in(&artifacts().scratch).unwrap());
         let Some(driver) = driver else { return Some(machine) };
         let source = machine.path("driver.c");
@@ -82,7 +85,7 @@ fn what_is_missing_on_a_machine_is_said_with_what_was_found_and_what_is_needed()
         println!("skipped: this machine has NVIDIA's driver");
         return;
     }
-    let cases: [(Option<&[(&str, u32)]>, &[&str]); 5] = [
+    let cases: [(Driver<'_>, &[&str]); 5] = [
         (None, &["NVIDIA's driver was not found", "libcuda.so.1"]),
         (Some(&[("INIT", 100)]), &["does not start", "no CUDA-capable device", "nvidia-smi"]),
         (Some(&[("VERSION", 11040)]), &["CUDA 11.4", "12.0 or newer is needed"]),

@@ -40,7 +40,7 @@ fn all_logits(model: &mut dyn Model, sequence: SequenceId, tokens: &[u32]) -> Ve
 
 /// Logits after each token of the text, computed in one piece in a model of its own.
 fn alone(golden: &Golden, tokens: &[u32]) -> Vec<Vec<f32>> {
-    let mut model = load(&spec(&golden));
+    let mut model = load(&spec(golden));
     let sequence = open(&mut *model);
     all_logits(&mut *model, sequence, tokens)
 }
@@ -266,7 +266,7 @@ fn masks_hold_and_more_rows_than_fit_at_a_time_can_be_drawn_in_any_order() {
 fn weights_are_computed_in_the_type_that_is_asked_for() {
     let (narrow, wide) = (Golden::named("mistral"), Golden::named("llama2"));
     let logits = |golden: &Golden, dtype: &str| {
-        let mut spec = spec(&golden);
+        let mut spec = spec(golden);
         spec.dtype = dtype.to_owned();
         let mut model = load(&spec);
         let (info, bytes) = (model.info(), model.memory().weight_bytes);

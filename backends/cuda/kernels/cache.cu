@@ -25,8 +25,8 @@ struct StoreKv {
 // A warp has a head of a row; lanes come back to elements of others, so there are barriers of the warp between the parts.
 template <class E>
 __device__ __forceinline__ void store_kv(const StoreKv& a) {
-  const u32 head = blockIdx.x * (blockDim.x / WARP) + warp_of();
-  const u32 row = blockIdx.y;
+  const u32 head = blockIdx.y * (blockDim.x / WARP) + warp_of();
+  const u32 row = blockIdx.x;
   if (head >= a.heads + 2 * a.kv_heads) return;
   float* x = a.qkv + (u64)row * a.stride + (u64)head * a.head_dim;
   const bool is_query = head < a.heads;

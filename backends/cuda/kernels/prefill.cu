@@ -5,7 +5,7 @@
 // 2022). Pages are met at the same positions whatever the rows of the block are, so that how a prompt is cut into chunks doesn't
 // change a row's bits.
 //
-// This is the plain version, in f32 on the ordinary units. Tensor cores would do it several times faster.
+// This is the plain version, in f32 on the ordinary units, for caches in f32 and for long heads; prefill_mma.cu is the one for others.
 
 #define THREADS 128
 #define ROWS 16

@@ -25,7 +25,7 @@ typedef unsigned long long u64;
 
 #define KERNEL(name, threads, Structure) \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Structure a)
-#define DYNAMIC_SHARED(name) extern __shared__ float name[]
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(16) float name[]
 
 // 16 bytes that are read once: they take no room in the first cache.
 __device__ __forceinline__ uint4 load_once(const void* at) {
@@ -47,6 +47,18 @@ __device__ __forceinline__ u16 narrow_f16(float x) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return bits;
 }
+
+// c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
+// mma.m16n8k16.
+#define MULTIPLY(name, type)                                                                        \
+  __device__ __forceinline__ void name(float* c, const u32* a, const u32* b) {                      \
+    asm("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 "                             \
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                           \
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                                            \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                        \
+  }
+MULTIPLY(multiply_f16, "f16")
+MULTIPLY(multiply_bf16, "bf16")
 
 #endif
 
@@ -70,6 +82,8 @@ struct F16 {
   static const int COUNT = 8;
   static __device__ __forceinline__ float widen(u16 x) { return widen_f16(x); }
   static __device__ __forceinline__ u16 narrow(float x) { return narrow_f16(x); }
+  static __device__ __forceinline__ u32 pack(float low, float high) { return narrow(low) | (u32)narrow(high) << 16; }
+  static __device__ __forceinline__ void multiply(float* c, const u32* a, const u32* b) { multiply_f16(c, a, b); }
   static __device__ __forceinline__ void spread(uint4 v, float* out) {
     const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
@@ -90,6 +104,8 @@ struct BF16 {
     if ((bits & 0x7fffffff) > 0x7f800000) return (u16)((bits >> 16) | 0x40);
     return (u16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
+  static __device__ __forceinline__ u32 pack(float low, float high) { return narrow(low) | (u32)narrow(high) << 16; }
+  static __device__ __forceinline__ void multiply(float* c, const u32* a, const u32* b) { multiply_bf16(c, a, b); }
   static __device__ __forceinline__ void spread(uint4 v, float* out) {
     const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll

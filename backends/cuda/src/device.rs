@@ -27,6 +27,11 @@ const SPLITS: u32 = 32;
 const DECODE_TILE: usize = 64;
 /// Decoding rows of one launch, for whose parts there is scratch memory.
 const DECODE_ROWS: usize = 64;
+/// The rows of a tile of `prefill.cu`, and those of one of `prefill_mma.cu`.
+const PLAIN_TILE_ROWS: u32 = 16;
+const MMA_TILE_ROWS: u32 = 64;
+/// The positions of a tile of `prefill_mma.cu`.
+const MMA_TOKENS: usize = 64;
 /// The longest head; that of `prefill.cu`.
 const MOST_HEAD_DIM: usize = 256;
 
@@ -60,6 +65,8 @@ struct State {
     recordings: Recordings,
     scratch: Scratch,
     drawing: Drawing,
+    /// The rows of tiles that the KV cache's kernel for prefill takes.
+    tile_rows: u32,
     weight_bytes: u64,
     /// The type of the weights: that of the first matrix.
     weight_type: Option<DType>,
@@ -91,6 +98,7 @@ impl CudaDevice {
             recordings: Recordings::default(),
             scratch: Scratch::default(),
             drawing: Drawing::default(),
+            tile_rows: PLAIN_TILE_ROWS,
             weight_bytes: 0,
             weight_type: None,
         };
@@ -290,6 +298,12 @@ impl CudaDevice {
     }
 }
 
+/// Which of the kernels on tensor cores takes a cache, if one does.
+fn mma_size(dtype: DType, head_dim: usize) -> Option<usize> {
+    let size = || kernels::PREFILL_MMA_DIMS.iter().position(|dim| head_dim <= *dim);
+    if dtype == DType::F32 { None } else { size() }
+}
+
 fn fits(fit: bool, operation: &str) -> Result<()> {
     if fit { Ok(()) } else { Err(Error::internal(format!("{operation}: shapes that do not fit"))) }
 }
@@ -379,7 +393,9 @@ impl Device for CudaDevice {
             return Err(Error::unsupported(problem));
         }
         self.reserve()?;
-        let dtype = self.kv_type(&self.state());
+        let state = &mut *self.state();
+        let dtype = self.kv_type(state);
+        state.tile_rows = if mma_size(dtype, shape.head_dim).is_some() { MMA_TILE_ROWS } else { PLAIN_TILE_ROWS };
         KvCache::new(&self.runtime, *shape, pages, dtype)
     }
 
@@ -396,7 +412,7 @@ impl Device for CudaDevice {
 
     fn begin(&self, batch: &Batch) -> Result<()> {
         let state = &mut *self.state();
-        if state.step.set(&self.runtime, batch)? {
+        if state.step.set(&self.runtime, batch, state.tile_rows)? {
             state.recordings.forget(&*self.runtime);
         }
         Ok(())
@@ -514,7 +530,7 @@ impl Device for CudaDevice {
         let kernel = kernels::of(&kernels::STORE_KV, cache.dtype);
         let heads_of_block = kernel.threads as usize / 32;
         let heads = shape.heads + 2 * shape.kv_heads;
-        self.launch(kernel, [heads.div_ceil(heads_of_block), lists.rows, 1], 0, &arguments)
+        self.launch(kernel, [lists.rows, heads.div_ceil(heads_of_block), 1], 0, &arguments)
     }
 
     fn attend(
@@ -570,8 +586,18 @@ impl Device for CudaDevice {
             window,
             scale,
         };
-        let shared = 4 * PAGE * (2 * cache_dim + 1);
-        self.launch(kernels::of(&kernels::PREFILL, cache.dtype), [lists.tiles, shape.heads, 1], shared, &arguments)
+        let size = mma_size(cache.dtype, shape.head_dim);
+        let rows = if size.is_some() { MMA_TILE_ROWS } else { PLAIN_TILE_ROWS };
+        fits(lists.tiles == 0 || lists.tile_rows == rows, "attend over a cache of another kind than the last one")?;
+        let grid = [lists.tiles, shape.heads, 1];
+        let Some(size) = size else {
+            let shared = 4 * PAGE * (2 * cache_dim + 1);
+            return self.launch(kernels::of(&kernels::PREFILL, cache.dtype), grid, shared, &arguments);
+        };
+        let dim = kernels::PREFILL_MMA_DIMS[size];
+        let kernel = kernels::PREFILL_MMA[size][usize::from(cache.dtype == DType::BF16)];
+        let shared = 2 * (MMA_TOKENS * (dim + 8) + dim * (MMA_TOKENS + 8));
+        self.launch(kernel, grid, shared, &arguments)
     }
 
     fn gather(&self, x: &Self::Buffer, first: usize, count: usize, out: &Self::Buffer) -> Result<()> {

@@ -85,6 +85,13 @@ pub const DECODE_GROUPS: [usize; 4] = [1, 2, 4, 8];
 pub const DECODE_JOIN: [Kernel; 1] = [Kernel { name: "decode_join", threads: 128 }];
 /// Attention of many rows of a sequence.
 pub const PREFILL: Typed = typed!("prefill", "", 128);
+/// The same on tensor cores, for caches of f16 and bf16, and heads of as many elements as [`PREFILL_MMA_DIMS`] says.
+pub const PREFILL_MMA: [[Kernel; 2]; 2] = [
+    [Kernel { name: "prefill_f16_64", threads: 128 }, Kernel { name: "prefill_bf16_64", threads: 128 }],
+    [Kernel { name: "prefill_f16_128", threads: 128 }, Kernel { name: "prefill_bf16_128", threads: 128 }],
+];
+/// See [`PREFILL_MMA`].
+pub const PREFILL_MMA_DIMS: [usize; 2] = [64, 128];
 /// Draws tokens.
 pub const DRAW: [Kernel; 1] = [Kernel { name: "draw", threads: 1024 }];
 
@@ -98,12 +105,13 @@ macro_rules! source {
 }
 
 /// All sources.
-pub const SOURCES: [Source; 6] = [
+pub const SOURCES: [Source; 7] = [
     source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
     source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], FINISH),
     source!("cache.cu", STORE_KV, COPY_PAGE),
     source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
     source!("prefill.cu", PREFILL),
+    source!("prefill_mma.cu", PREFILL_MMA[0], PREFILL_MMA[1]),
     source!("sample.cu", DRAW),
 ];
 

@@ -16,9 +16,6 @@ use crate::runtime::{Allocation, Runtime};
 /// Stands for what there is not; the kernels' `NONE`.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// The most rows of a tile; the kernels' `ROWS` of prefill.cu.
-pub(crate) const TILE_ROWS: u32 = 16;
-
 /// Words of a tile: first row, rows, position of the first row, first page.
 const TILE_WORDS: usize = 4;
 
@@ -36,6 +33,7 @@ pub(crate) struct Lists {
     pub(crate) first_pages: u64,
     pub(crate) tiles: usize,
     pub(crate) tile_list: u64,
+    pub(crate) tile_rows: u32,
     pub(crate) logit_rows: usize,
     pub(crate) logits: u64,
     pub(crate) pages: u64,
@@ -54,8 +52,8 @@ impl StepData {
         Ok(Self { memory: Allocation::new(runtime, 1 << 16)?, words: Vec::new(), lists: Lists::default() })
     }
 
-    /// Copies a batch to the device. Says whether its memory has moved.
-    pub(crate) fn set(&mut self, runtime: &Arc<dyn Runtime>, batch: &Batch) -> Result<bool> {
+    /// Copies a batch to the device, with tiles of so many rows at most. Says whether its memory has moved.
+    pub(crate) fn set(&mut self, runtime: &Arc<dyn Runtime>, batch: &Batch, tile_rows: u32) -> Result<bool> {
         let StepShape { decode, .. } = batch.shape();
         let words = &mut self.words;
         words.clear();
@@ -77,8 +75,8 @@ impl StepData {
         words.resize(words.len().next_multiple_of(TILE_WORDS), 0);
         starts[5] = words.len();
         for span in batch.spans.iter().filter(|span| span.rows > 1) {
-            for first in (0..span.rows).step_by(TILE_ROWS as usize) {
-                let rows = TILE_ROWS.min(span.rows - first);
+            for first in (0..span.rows).step_by(tile_rows as usize) {
+                let rows = tile_rows.min(span.rows - first);
                 words.extend([span.first_row + first, rows, span.first_position + first, span.first_page]);
             }
         }
@@ -106,6 +104,7 @@ impl StepData {
             first_pages,
             tiles,
             tile_list,
+            tile_rows,
             logit_rows: batch.logit_rows.len(),
             logits,
             pages,

@@ -281,6 +281,37 @@ inline uint4 load_once(const void* at) {
   return value;
 }
 
+inline float widen_bf16(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
+inline float widen_f16(unsigned short bits);
+
+// What mma.m16n8k16 computes. A lane has of the first operand rows lane / 4 and 8 more, and columns 2 (lane mod 4), the next one, and
+// 8 more; of the second one column lane / 4, and the same elements; of the result both rows, and columns 2 (lane mod 4) and the next.
+inline void multiply(float (*widen)(unsigned short), float* c, const unsigned* a, const unsigned* b) {
+  struct Operands {
+    unsigned a[4], b[2];
+  };
+  static thread_local Operands room[32][32];
+  const unsigned number = emulator::machine().current->number, lane = number % 32;
+  Operands* warp = room[number / 32];
+  memcpy(warp[lane].a, a, sizeof warp[lane].a);
+  memcpy(warp[lane].b, b, sizeof warp[lane].b);
+  __syncwarp();
+  for (unsigned i = 0; i < 4; i++) {
+    const unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    float sum = c[i];
+    for (unsigned k = 0; k < 16; k++) {
+      const unsigned part = k / 8, owner = k % 8 / 2, shift = k % 2 * 16;
+      const unsigned left = warp[row % 8 * 4 + owner].a[row / 8 + part * 2] >> shift;
+      const unsigned right = warp[column * 4 + owner].b[part] >> shift;
+      sum += widen((unsigned short)left) * widen((unsigned short)right);
+    }
+    c[i] = sum;
+  }
+  __syncwarp();
+}
+inline void multiply_f16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_f16, c, a, b); }
+inline void multiply_bf16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_bf16, c, a, b); }
+
 inline float widen_f16(unsigned short bits) {
   const unsigned sign = (unsigned)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
   if (exponent == 31) return __uint_as_float(sign | 0x7f800000u | fraction << 13);

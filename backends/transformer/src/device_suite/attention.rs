@@ -143,12 +143,14 @@ impl<'a, D: Device> World<'a, D> {
 fn attention<D: Device>(device: &D, tolerance: Tolerance, shape: AttentionShape, window: Option<u32>) -> Found {
     let page = device.page_tokens();
     let mut world = World::new(device, shape, 3)?;
-    let steps: [&[(usize, usize)]; 5] = [
+    let steps: [&[(usize, usize)]; 6] = [
         &[(0, 1)],
         &[(1, page + 3), (0, 2)],
         &[(0, 1), (2, 3 * page), (1, 1)],
         &[(2, 1), (1, 1), (0, 1)],
         &[(0, page), (2, 1), (1, 2)],
+        // More rows than a tile of any device, in the midst of a sequence.
+        &[(1, 1), (0, 4 * page + 5)],
     ];
     for chunks in steps {
         if let Some(problem) = world.step(tolerance, window, chunks)? {

@@ -6,6 +6,7 @@ use super::distinct::Distinct;
 use super::few::Few;
 use super::masks::Below;
 use super::object::{Additional, KeyClass, Object, Others};
+use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
@@ -143,10 +144,9 @@ impl JsonMachine {
                 .unwrap_or(NEVER),
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
-                Some(additional) => additional_cost(additional, object, &level.seen, state, text, &|class| {
-                    self.cost_of_added(level, &key.item, additional, class)
-                })
-                .unwrap_or(NEVER),
+                Some(additional) => {
+                    additional_cost(additional, object, &level.seen, state, text, key.added()).unwrap_or(NEVER)
+                }
             },
         };
         shape::add(rest, Self::exit_cost(level, key.item.schema))
@@ -201,12 +201,18 @@ impl JsonMachine {
         entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()
     }
 
-    /// Least bytes of the value of an additional key of this class, and of what follows it.
-    pub(super) fn cost_of_added(&self, level: &Level, item: &Item, additional: &Additional, class: usize) -> u32 {
+    /// Least bytes of the value of an additional key and of what follows it, and the class of the key, for all classes of which one may
+    /// come; the cheapest first.
+    fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(u32, u32)> {
         let next = self.after_added(item);
-        let Some(ways) = additional.classes.get(class).map(KeyClass::ways) else { return NEVER };
-        let entries = self.entries(level, &next, adding(level, class as u32), ways);
-        entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min().unwrap_or(NEVER)
+        let cost = |(class, key): (u32, &KeyClass)| {
+            let entries = self.entries(level, &next, adding(level, class), key.ways());
+            let cost = entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()?;
+            (cost != NEVER).then_some((cost, class))
+        };
+        let mut costs: Vec<_> = (0..).zip(&additional.classes).filter_map(cost).collect();
+        costs.sort_unstable();
+        costs
     }
 
     /// Whether the named property with this index can be the next entry.
@@ -227,13 +233,15 @@ impl JsonMachine {
             let object = self.object(item.shape);
             let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
             if object.sorted.iter().any(|&index| self.may_come(level, object, item, index)) {
-                keys.push(Key { item: item.clone(), reader: named });
+                keys.push(Key { item: item.clone(), reader: named, added: None });
             }
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
-                let cost = |class: usize| self.cost_of_added(level, item, additional, class);
-                if additional_cost(additional, object, &level.seen, &state, &[], &cost).is_some() {
-                    keys.push(Key { item: item.clone(), reader: KeyReader::Additional(state) });
+                let costs = self.costs_of_added(level, item, additional);
+                let classes = costs.iter().map(|(_, class)| *class as usize);
+                if any_possible(additional, object, &level.seen, &state, &[], classes) {
+                    let reader = KeyReader::Additional(state);
+                    keys.push(Key { item: item.clone(), reader, added: Some(costs.into()) });
                 }
             }
         }
@@ -263,7 +271,7 @@ impl JsonMachine {
                         choices.extend(self.entries(level, &next, others, property.ways()).map(|(choice, _)| choice));
                         return None;
                     }
-                    Some(Key { reader: KeyReader::Named { low, high, depth }, item: key.item.clone() })
+                    Some(Key { reader: KeyReader::Named { low, high, depth }, ..key.clone() })
                 }
                 KeyReader::Additional(ref at) => {
                     let additional = object.additional.as_ref()?;
@@ -282,9 +290,9 @@ impl JsonMachine {
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let cost = |class: usize| self.cost_of_added(level, &key.item, additional, class);
-                    additional_cost(additional, object, &level.seen, &next, text, &cost)?;
-                    Some(Key { reader: KeyReader::Additional(next), item: key.item.clone() })
+                    let classes = key.added().iter().map(|(_, class)| *class as usize);
+                    let possible = any_possible(additional, object, &level.seen, &next, text, classes);
+                    possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
                 }
             }
         });
@@ -335,9 +343,9 @@ impl JsonMachine {
             b'{' => self.push(level, pending, LevelKind::Object),
             b'[' => self.push(level, pending, LevelKind::Array),
             byte => {
-                let mut machines = Vec::new();
-                for (i, choice) in pending.iter().enumerate() {
-                    if pending.as_slice()[..i].iter().any(|other| other.schema == choice.schema) {
+                let (mut machines, mut seen) = (Vec::new(), Once::new());
+                for choice in pending.iter() {
+                    if seen.before(choice.schema).is_some() {
                         continue;
                     }
                     let schema = self.schema(choice.schema);
@@ -369,24 +377,23 @@ impl JsonMachine {
 
     /// Opens a container for those that are pending and can be one.
     fn push(&self, level: &Level, pending: &Few<Choice>, kind: LevelKind) -> Option<JsonState> {
-        let mut items: Vec<Item> = Vec::new();
+        let (mut items, mut seen) = (Vec::new(), Once::new());
         for choice in pending.iter() {
             let schema = self.schema(choice.schema);
             let shapes = if kind == LevelKind::Object { &schema.objects } else { &schema.arrays };
             for &shape in shapes {
-                let written = self.any_order.then(|| Arc::from([]));
-                let item = Item { written, ..Item::new(shape, choice.schema) };
-                if !items.contains(&item) {
-                    items.push(item);
+                if seen.before((shape, choice.schema)).is_none() {
+                    let written = self.any_order.then(|| Arc::from([]));
+                    items.push(Item { written, ..Item::new(shape, choice.schema) });
                 }
             }
         }
         let items = Few::from_vec(items)?;
-        let mut exits: Vec<(SchemaId, u32)> = Vec::new();
+        let (mut exits, mut seen): (Vec<(SchemaId, u32)>, _) = (Vec::new(), Once::new());
         for choice in pending.iter() {
             let cost = self.rest_cost(level, &choice.next);
-            match exits.iter_mut().find(|(schema, _)| *schema == choice.schema) {
-                Some((_, least)) => *least = cost.min(*least),
+            match seen.before(choice.schema) {
+                Some(place) => exits[place].1 = cost.min(exits[place].1),
                 None => exits.push((choice.schema, cost)),
             }
         }
@@ -775,29 +782,41 @@ pub(super) fn characters_after(text: &[u8], before: &StringState, after: &String
 }
 
 /// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
-/// the object, which `cost` says by class; `None` if all that it could become are used.
-pub(super) fn additional_cost(
+/// the object, which `added` says by class ([`Key::added`]); `None` if all that it could become are used.
+fn additional_cost(
     additional: &Additional,
     object: &Object,
     seen: &Seen,
     state: &StringState,
     text: &[u8],
-    cost: &impl Fn(usize) -> u32,
+    added: &[(u32, u32)],
 ) -> Option<u32> {
-    let classes = additional.classes.iter().enumerate().filter_map(|(class, _)| {
-        let value = cost(class);
-        if value == NEVER {
-            return None;
+    let mut best = None;
+    for &(value, class) in added {
+        let least = shape::add(2, value);
+        // Classes come in the order of what follows: none that is left can be better.
+        if best.is_some_and(|best| best <= least) {
+            break;
         }
-        let used = Used { additional, object, seen, class };
-        let rest = match state.decoder {
-            Decoder::Body => used.key_rest(state.state, text)?,
-            Decoder::Closed => 0,
-            _ => used.escape_rest(state, text)?,
-        };
-        Some(shape::add(rest + 2, value))
-    });
-    classes.min()
+        let used = Used { additional, object, seen, class: class as usize };
+        if let Some(rest) = used.rest(state, text) {
+            let cost = shape::add(rest, least);
+            best = Some(best.map_or(cost, |best: u32| best.min(cost)));
+        }
+    }
+    best
+}
+
+/// Whether a key that repeats none, of any of these classes, can begin as it does.
+pub(super) fn any_possible(
+    additional: &Additional,
+    object: &Object,
+    seen: &Seen,
+    state: &StringState,
+    text: &[u8],
+    mut classes: impl Iterator<Item = usize>,
+) -> bool {
+    classes.any(|class| Used { additional, object, seen, class }.rest(state, text).is_some())
 }
 
 /// What a key of a class must not be.
@@ -809,6 +828,15 @@ struct Used<'a> {
 }
 
 impl Used<'_> {
+    /// Least bytes that complete a key, without its quote.
+    fn rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+        match state.decoder {
+            Decoder::Body => self.key_rest(state.state, text),
+            Decoder::Closed => Some(0),
+            _ => self.escape_rest(state, text),
+        }
+    }
+
     /// Least bytes of the characters that complete a key.
     fn key_rest(&self, state: u32, text: &[u8]) -> Option<u32> {
         let Used { additional, object, seen, class } = *self;

@@ -2,7 +2,7 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{JsonMachine, adding, additional_cost, characters_after, used_with_prefix, written};
+use super::machine::{JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
@@ -232,10 +232,12 @@ impl JsonMachine {
         let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
         let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
         // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
-        let reachable = (0..additional.classes.len())
-            .filter(|&class| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER));
-        let value =
-            reachable.map(|class| self.cost_of_added(level, &key.item, additional, class)).max().unwrap_or(NEVER);
+        let is_reachable =
+            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER);
+        let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
+        let known = key.added().iter().filter(|(_, class)| is_reachable(*class as usize));
+        let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
+        let value = value.unwrap_or(NEVER);
         shape::add(shape::add(value, reach + detour + 2), Self::exit_cost(level, key.item.schema))
     }
 
@@ -296,8 +298,9 @@ impl Removal<'_> {
             }
             if self.additional.counts[next.state as usize] < MANY_KEYS {
                 let text = [self.text, &*read].concat();
-                let any = additional_cost(self.additional, self.object, &self.level.seen, &next, &text, &|_| 0);
-                if any.is_none() {
+                let classes = 0..self.additional.classes.len();
+                let Removal { additional, object, level, .. } = self;
+                if !any_possible(additional, object, &level.seen, &next, &text, classes) {
                     trie.below(child).iter().for_each(|&token| set.remove(token));
                     continue;
                 }

@@ -16,6 +16,7 @@ mod masks;
 mod node;
 mod numbers;
 mod object;
+mod once;
 mod references;
 mod schema;
 mod shape;

@@ -167,6 +167,16 @@ pub(crate) enum Reader {
 pub(crate) struct Key {
     pub(crate) item: Item,
     pub(crate) reader: KeyReader,
+    /// Of a key that is not named: the classes that it may be of, each after the least bytes of the value and of what follows it; the
+    /// cheapest first. Nothing of it changes before the key is whole.
+    pub(crate) added: Option<Arc<[(u32, u32)]>>,
+}
+
+impl Key {
+    /// The costs and classes, none for a named key.
+    pub(crate) fn added(&self) -> &[(u32, u32)] {
+        self.added.as_deref().unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

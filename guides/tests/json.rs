@@ -2,7 +2,9 @@
 
 mod support;
 
-use jig_guides::{CompileError, Formats, Guide, GuideState, Options, Source, Whitespace};
+use std::sync::Arc;
+
+use jig_guides::{CompileError, Compiler, Formats, Guide, GuideState, Limits, Options, Source, Vocabulary, Whitespace};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Random, accepts, compiler, text};
@@ -326,18 +328,57 @@ fn white_space_is_what_the_option_says() {
         whole(&guide, answer)
     };
     let pretty = "{\n  \"a\": [\n\t\t1,\r\n    20 \n  ]\n}";
-    for (answer, compact, optional, any) in [
-        (r#"{"a":[1,20]}"#, true, true, true),
-        (r#"{ "a" : [ 1 , 20 ] }"#, false, true, true),
-        (pretty, false, false, true),
-        (r#" {"a":[]}"#, false, false, false),
-        ("{\"a\":[]}\n", false, false, false),
-        (&format!("{{\"a\":{}[]}}", " ".repeat(33)), false, false, true),
-        (&format!("{{\"a\":{}[]}}", " ".repeat(34)), false, false, false),
+    for (answer, compact, spaces, optional, any) in [
+        (r#"{"a":[1,20]}"#, true, false, true, true),
+        (r#"{"a": [1, 20]}"#, false, true, true, true),
+        (r#"{"a": [1,20]}"#, false, false, true, true),
+        (r#"{"a": [1, 20 ]}"#, false, false, true, true),
+        (r#"{"a":  [1, 20]}"#, false, false, false, true),
+        (r#"{ "a" : [ 1 , 20 ] }"#, false, false, true, true),
+        (pretty, false, false, false, true),
+        (r#" {"a":[]}"#, false, false, false, false),
+        ("{\"a\":[]}\n", false, false, false, false),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(33)), false, false, false, true),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(34)), false, false, false, false),
     ] {
+        assert_eq!(allows(Whitespace::Spaces, answer), spaces, "{answer}");
         assert_eq!(allows(Whitespace::Compact, answer), compact, "{answer}");
         assert_eq!(allows(Whitespace::Optional, answer), optional, "{answer}");
         assert_eq!(allows(Whitespace::Any, answer), any, "{answer}");
+    }
+}
+
+#[test]
+fn spaces_that_must_come_are_counted_in_the_fewest_bytes_of_an_answer() {
+    // Tokens of one byte each.
+    let tokens = (0..=255u8).map(|byte| Some(vec![byte])).chain([None]).collect();
+    let bytes = Compiler::new(Arc::new(Vocabulary::new(tokens, vec![256]).expect("a vocabulary")), Limits::default());
+    for (schema, shortest) in [
+        (json!({"const": {"a": [1, 2], "b": {"c": null}}}), r#"{"a": [1, 2], "b": {"c": null}}"#),
+        (json!({"type": "array", "minItems": 3, "items": {"type": "integer"}}), "[0, 0, 0]"),
+        (json!({"type": "array", "prefixItems": [{"const": 1}, {"const": 22}], "minItems": 2}), "[1, 22]"),
+        (json!({"type": "array", "contains": {"const": true}, "minContains": 2}), "[true, true]"),
+        (
+            json!({"type": "object", "minProperties": 2, "additionalProperties": {"const": 5}, "properties": {"k": true}}),
+            r#"{"k": 0, "": 5}"#,
+        ),
+        (
+            json!({"type": "object", "required": ["x", "y"], "properties": {"x": {"const": 1}, "y": {"const": 2}}}),
+            r#"{"x": 1, "y": 2}"#,
+        ),
+    ] {
+        let mut options = Options::default();
+        options.whitespace = Whitespace::Spaces;
+        let guide = bytes.compile(&Source::JsonSchema(schema.to_string()), &options).expect("small");
+        // An upper bound where keys have to differ, else exact.
+        let slack = if schema.get("minProperties").is_some() { 2 } else { 0 };
+        let mut state = guide.start();
+        for (index, byte) in shortest.bytes().enumerate() {
+            let (least, rest) = (state.min_tokens_left() as usize, shortest.len() - index);
+            assert!(least >= rest && least <= rest + slack, "{schema} at {index}: {least}, not {rest}");
+            state.advance(u32::from(byte)).expect("allowed");
+        }
+        assert!(state.must_end(), "{schema}");
     }
 }
 

@@ -14,7 +14,7 @@ use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
 use super::strings::{Characters, Strings, with_length};
 use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
-use crate::compiler::{Limits, too_big};
+use crate::compiler::{Limits, Whitespace, too_big};
 use crate::error::{CompileError, Place};
 use foldhash::{HashMap, HashMapExt, HashSet};
 use std::collections::BTreeSet;
@@ -30,7 +30,12 @@ pub(crate) struct Analysis {
 }
 
 /// Works out everything that is reachable from the root of the graph.
-pub(crate) fn analyse(graph: &Graph, limits: &Limits, languages: &Languages) -> Result<Analysis, CompileError> {
+pub(crate) fn analyse(
+    graph: &Graph,
+    whitespace: Whitespace,
+    limits: &Limits,
+    languages: &Languages,
+) -> Result<Analysis, CompileError> {
     let too_many = |_| too_big(Place::Source, "states", limits.states, "raise the limit");
     let any_characters = Characters::any().map_err(too_many)?;
     let any = any_characters.dfa.clone();
@@ -38,6 +43,7 @@ pub(crate) fn analyse(graph: &Graph, limits: &Limits, languages: &Languages) -> 
         graph,
         limits,
         languages,
+        gap: whitespace.gap(),
         work: 0,
         counted: HashSet::default(),
         ids: HashMap::new(),
@@ -73,6 +79,8 @@ pub(super) struct Builder<'a> {
     pub(super) graph: &'a Graph,
     pub(super) limits: &'a Limits,
     pub(super) languages: &'a Languages,
+    /// Spaces that must follow each comma and each colon.
+    pub(super) gap: u32,
     pub(super) work: usize,
     /// Automata whose work is counted, by their addresses.
     counted: HashSet<*const ()>,

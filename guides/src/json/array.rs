@@ -19,6 +19,8 @@ pub(crate) struct Array {
     /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
     /// be, the least bytes of the entries that must follow, with a comma each; [`NEVER`] if there are none.
     pub(crate) table: Vec<u32>,
+    /// Spaces that must follow each comma.
+    pub(crate) gap: u32,
 }
 
 /// How many entries have to count.
@@ -106,7 +108,7 @@ impl Array {
                     let ways = self.prefix[index].iter().filter(|_| room && now == NEVER);
                     let later = ways.filter_map(|way| {
                         let after = self.code(&self.counted(&met, way)?);
-                        Some(add(add(costs(way.schema), 1), table[(index + 1) * codes + after]))
+                        Some(add(add(costs(way.schema), self.comma() as u32), table[(index + 1) * codes + after]))
                     });
                     later.min().unwrap_or(NEVER).min(now)
                 };
@@ -139,7 +141,7 @@ impl Array {
                 bytes => {
                     let missing = u64::from(self.min.saturating_sub(count));
                     let apart = u64::from(self.distinct.unwrap_or(0)) * (missing + 16);
-                    capped(u64::from(bytes) + 1 + apart - u64::from(first))
+                    capped(u64::from(bytes) + 1 + apart - if first { self.comma() } else { 0 })
                 }
             };
         }
@@ -147,21 +149,29 @@ impl Array {
         if missing == 0 {
             return 1;
         }
-        let mut bytes = 1u64 - u64::from(first);
+        let mut bytes = 0u64;
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
         for index in at..at + fixed {
             match add(least(self.entry(index), costs), self.distinct.unwrap_or(0)) {
                 NEVER => return NEVER,
-                cost => bytes += u64::from(cost) + 1,
+                cost => bytes += u64::from(cost) + self.comma(),
             }
         }
         if missing > fixed {
             match add(least(&self.rest, costs), self.distinct.unwrap_or(0)) {
                 NEVER => return NEVER,
-                cost => bytes = bytes.saturating_add((u64::from(cost) + 1).saturating_mul(u64::from(missing - fixed))),
+                cost => {
+                    bytes = bytes
+                        .saturating_add((u64::from(cost) + self.comma()).saturating_mul(u64::from(missing - fixed)))
+                }
             }
         }
-        capped(bytes)
+        capped(bytes + 1 - if first { self.comma() } else { 0 })
+    }
+
+    /// Bytes of a comma and of the spaces that must follow it.
+    fn comma(&self) -> u64 {
+        1 + u64::from(self.gap)
     }
 
     /// Least bytes of the entries beyond the prefix that must follow when there are `count`, with a comma each.
@@ -211,7 +221,7 @@ impl Array {
         for (bit, counter) in self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1) {
             after.0[bit] = (u32::from(met.0[bit]) + times).min(counter.top()) as u16;
         }
-        (cost != NEVER).then(|| (u64::from(times), (u64::from(cost) + 1) * u64::from(times), after))
+        (cost != NEVER).then(|| (u64::from(times), (u64::from(cost) + self.comma()) * u64::from(times), after))
     }
 
     /// Bytes of `more` entries, once all counters have enough.
@@ -231,7 +241,7 @@ impl Array {
             for (bit, _) in self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1) {
                 met.0[bit] = met.0[bit].saturating_add(times.min(u64::from(u16::MAX)) as u16);
             }
-            bytes = bytes.saturating_add((u64::from(costs(way.schema)) + 1).saturating_mul(times));
+            bytes = bytes.saturating_add((u64::from(costs(way.schema)) + self.comma()).saturating_mul(times));
             missing -= times;
             if missing == 0 {
                 return Some(bytes);

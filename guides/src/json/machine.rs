@@ -34,6 +34,8 @@ pub(crate) struct JsonMachine {
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     most_blanks: u8,
+    /// Spaces that must follow each comma and each colon; none stand elsewhere if there are any.
+    pub(super) gap: u32,
     /// Whether named properties come in any order.
     any_order: bool,
 }
@@ -49,9 +51,10 @@ impl JsonMachine {
             root,
             most_blanks: match options.whitespace {
                 Whitespace::Compact => 0,
-                Whitespace::Optional => 1,
+                Whitespace::Optional | Whitespace::Spaces => 1,
                 Whitespace::Any => MOST_BLANKS,
             },
+            gap: options.whitespace.gap(),
             any_order: options.order == Order::Any,
         }
     }
@@ -138,14 +141,15 @@ impl JsonMachine {
                 .filter_map(|&index| {
                     let property = &object.properties[index as usize];
                     let value = self.least_entry(level, &self.after_named(&key.item, index), property.ways())?;
-                    Some(shape::add(value, property.spelling.len() as u32 - depth + 1))
+                    Some(shape::add(value, property.spelling.len() as u32 - depth + 1 + self.gap))
                 })
                 .min()
                 .unwrap_or(NEVER),
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
                 Some(additional) => {
-                    additional_cost(additional, object, &level.seen, state, text, key.added()).unwrap_or(NEVER)
+                    let rest = additional_cost(additional, object, &level.seen, state, text, key.added());
+                    rest.map_or(NEVER, |rest| shape::add(rest, self.gap))
                 }
             },
         };
@@ -913,11 +917,15 @@ impl JsonMachine {
         // Numbers may end at white space; strings and keys have spaces of their own.
         if blank && !matches!(state.at, At::Scalar { .. } | At::Key { .. } | At::End) {
             let mut at = state.at.clone();
+            if self.gap > 0 && !matches!(at, At::Value { .. } | At::Comma { .. }) {
+                return None;
+            }
             let blanks = at.blanks()?;
             *blanks = (*blanks < self.most_blanks).then_some(*blanks + 1)?;
             return here(at);
         }
         match &state.at {
+            At::Value { blanks, .. } | At::Comma { blanks, .. } if self.spaces_left(*blanks) > 0 => None,
             At::Value { pending, .. } => self.step_value(level, pending, byte),
             At::Scalar { pending, machines } => self.step_scalar(state, pending, machines, byte),
             At::Open { items, .. } => match (level.kind, byte) {
@@ -936,6 +944,11 @@ impl JsonMachine {
         }
     }
 
+    /// Spaces that must still come after a comma or a colon.
+    fn spaces_left(&self, blanks: u8) -> u32 {
+        self.gap.saturating_sub(u32::from(blanks))
+    }
+
     fn cost_plain(&self, state: &JsonState) -> u32 {
         let level = &state.level;
         let close = |items: &Few<Item>, first: bool| {
@@ -945,18 +958,18 @@ impl JsonMachine {
             costs.min().unwrap_or(NEVER)
         };
         match &state.at {
-            At::Value { pending, .. } => self.pending_cost(level, pending),
-            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1),
+            At::Value { pending, blanks } => shape::add(self.pending_cost(level, pending), self.spaces_left(*blanks)),
+            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.gap),
             At::Open { items, .. } => close(items, true),
             At::After { items, .. } => close(items, false),
-            At::Comma { items, .. } => {
+            At::Comma { items, blanks } => {
                 let others = written(level);
                 let costs = items.iter().map(|item| {
                     let object = self.object(item.shape);
                     let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
                     shape::add(cost, Self::exit_cost(level, item.schema))
                 });
-                costs.min().unwrap_or(NEVER)
+                shape::add(costs.min().unwrap_or(NEVER), self.spaces_left(*blanks))
             }
             At::Key { keys, text } => keys.iter().map(|key| self.key_cost(level, key, text)).min().unwrap_or(NEVER),
             At::Scalar { pending, machines } => machines

@@ -40,5 +40,5 @@ pub(crate) fn compile(
     let value = text::parse(schema, limits.depth)?;
     let mut graph = schema::read(&value, limits, options.formats, languages)?;
     share::share(&mut graph);
-    Ok(JsonMachine::new(analysis::analyse(&graph, limits, languages)?, options))
+    Ok(JsonMachine::new(analysis::analyse(&graph, options.whitespace, limits, languages)?, options))
 }

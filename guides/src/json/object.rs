@@ -23,6 +23,8 @@ pub(crate) struct Object {
     pub(crate) next_required: Vec<u32>,
     /// The required properties, a bit for each.
     pub(crate) required: Vec<u64>,
+    /// Spaces that must follow each comma and each colon.
+    pub(crate) gap: u32,
     /// For each index the required properties from there on: how many, and their bytes with a comma each.
     pub(crate) required_from: Vec<(u32, u64)>,
 }
@@ -116,9 +118,9 @@ impl Object {
 }
 
 impl Property {
-    /// Bytes of the entry: key, colon, value.
-    pub(crate) fn cost(&self, costs: &impl Fn(SchemaId) -> u32) -> u32 {
-        add(costs(self.schema), self.spelling.len() as u32 + 2)
+    /// Bytes of the entry: key, colon, the spaces that follow it, value.
+    pub(crate) fn cost(&self, gap: u32, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+        add(costs(self.schema), self.spelling.len() as u32 + 2 + gap)
     }
 
     /// All the ways in which its value can be.
@@ -166,13 +168,13 @@ impl Additional {
         class.key_cost + length
     }
 
-    /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, value.
-    pub(crate) fn cost(&self, used: u64, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+    /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, the spaces that follow it, value.
+    pub(crate) fn cost(&self, used: u64, gap: u32, costs: &impl Fn(SchemaId) -> u32) -> u32 {
         self.classes
             .iter()
             .map(|class| match class.key_cost {
                 NEVER => NEVER,
-                _ => add(costs(class.schema), self.key_length(used, class) + 3),
+                _ => add(costs(class.schema), self.key_length(used, class) + 3 + gap),
             })
             .min()
             .unwrap_or(NEVER)
@@ -191,12 +193,17 @@ impl Object {
             let (number, bytes) = self.required_from[i + 1];
             self.required_from[i] = if property.required {
                 self.required[i / 64] |= 1 << (i % 64);
-                let cost = u64::from(property.cost(costs));
-                (number + 1, bytes.saturating_add(cost + 1))
+                let cost = u64::from(property.cost(self.gap, costs));
+                (number + 1, bytes.saturating_add(cost + self.comma()))
             } else {
                 (number, bytes)
             };
         }
+    }
+
+    /// Bytes of a comma and of the spaces that must follow it.
+    fn comma(&self) -> u64 {
+        1 + u64::from(self.gap)
     }
 
     /// Whether a required property is still to come.
@@ -231,11 +238,11 @@ impl Object {
     ) -> u32 {
         match self.cost_of_entries(progress, count, others, 0, costs) {
             None => NEVER,
-            Some((entries, bytes)) => capped(bytes + 1 - u64::from(first && entries > 0)),
+            Some((entries, bytes)) => capped(bytes + 1 - if first && entries > 0 { self.comma() } else { 0 }),
         }
     }
 
-    /// As [`Object::cost_to_close`] after a comma, when at least one more entry must follow.
+    /// As [`Object::cost_to_close`] after a comma and its spaces, when at least one more entry must follow.
     pub(crate) fn cost_after_comma(
         &self,
         progress: &Progress<'_>,
@@ -243,7 +250,8 @@ impl Object {
         others: Others<'_>,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> u32 {
-        self.cost_of_entries(progress, count, others, 1, costs).map_or(NEVER, |(_, bytes)| capped(bytes))
+        let entries = self.cost_of_entries(progress, count, others, 1, costs);
+        entries.map_or(NEVER, |(_, bytes)| capped(bytes + 1 - self.comma()))
     }
 
     /// The required properties that are still to come: how many, and their bytes with a comma each.
@@ -280,7 +288,7 @@ impl Object {
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<(u32, u64)> {
         let (required, mut bytes) = self.required_left(progress);
-        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(costs) == NEVER) {
+        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(self.gap, costs) == NEVER) {
             return None;
         }
         let (extra, extra_bytes) = self.cost_of_demands(progress, others, costs)?;
@@ -318,7 +326,7 @@ impl Object {
                 let (bytes, entries) = if property.required {
                     (costs(way.schema).saturating_sub(costs(property.schema)), 0)
                 } else {
-                    (add(costs(way.schema), property.spelling.len() as u32 + 3), 1)
+                    (add(costs(way.schema), property.spelling.len() as u32 + 3 + 2 * self.gap), 1)
                 };
                 offer(&mut best, &before, way.counts & unmet, bytes, entries);
             }
@@ -333,7 +341,7 @@ impl Object {
             for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
                 let before = best.clone();
                 for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
-                    let bytes = add(costs(way.schema), additional.key_length(used, class) + 4);
+                    let bytes = add(costs(way.schema), additional.key_length(used, class) + 4 + 2 * self.gap);
                     offer(&mut best, &before, way.counts & unmet, bytes, 1);
                 }
             }
@@ -352,7 +360,7 @@ impl Object {
         let mut optional: Vec<u32> = self
             .left(progress)
             .filter(|property| !property.required)
-            .map(|property| property.cost(costs))
+            .map(|property| property.cost(self.gap, costs))
             .filter(|&cost| cost != NEVER)
             .collect();
         optional.sort_unstable();
@@ -360,7 +368,7 @@ impl Object {
             None => None,
             Some(additional) => {
                 let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
-                let cost = additional.cost(used, costs);
+                let cost = additional.cost(used, self.gap, costs);
                 // Named keys may be among the countable ones.
                 let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
                 let named = if additional.is_endless() { 0 } else { self.named_among(additional) };
@@ -376,20 +384,20 @@ impl Object {
             }
             if cost > each && available > 0 {
                 let taken = available.min(missing);
-                sum += u64::from(taken) * (u64::from(each) + 1);
+                sum += u64::from(taken) * (u64::from(each) + self.comma());
                 (missing, available) = (missing - taken, available - taken);
                 if missing == 0 {
                     break;
                 }
             }
-            sum += u64::from(cost) + 1;
+            sum += u64::from(cost) + self.comma();
             missing -= 1;
         }
         if missing > available {
             return None;
         }
         if missing > 0 {
-            sum += u64::from(missing) * (u64::from(each) + 1);
+            sum += u64::from(missing) * (u64::from(each) + self.comma());
         }
         Some(sum)
     }

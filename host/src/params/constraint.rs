@@ -113,7 +113,12 @@ pub(super) struct Choices {
 
 impl Choices {
     pub(super) fn whitespace(&mut self, field: &Field<'_>) -> Result<(), Invalid> {
-        let known = [("optional", Whitespace::Optional), ("compact", Whitespace::Compact), ("any", Whitespace::Any)];
+        let known = [
+            ("optional", Whitespace::Optional),
+            ("compact", Whitespace::Compact),
+            ("spaces", Whitespace::Spaces),
+            ("any", Whitespace::Any),
+        ];
         self.options.whitespace = one_of(field, &known)?;
         self.given.push("whitespace");
         Ok(())

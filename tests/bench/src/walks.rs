@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::Outcome;
 use crate::cases::{Case, Selection};
 use crate::document::{self, Verdict};
+use crate::engines::Whitespace;
 use crate::random::Random;
 use crate::tokens::{Splitter, Tokens};
 use crate::walk::{End, Manner, walk};
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// Tokens that the budget of a walk has at most beyond the fewest that an answer needs
     #[arg(long, value_name = "TOKENS", default_value_t = 200)]
     slack: usize,
+    /// Where white space may stand
+    #[arg(long, value_enum, default_value = "optional")]
+    whitespace: Whitespace,
     /// Failures that are printed
     #[arg(long, value_name = "N", default_value_t = 100)]
     print: usize,
@@ -56,13 +60,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let begun = Instant::now();
     let mut compiled = 0;
     for case in args.selection.read()? {
-        compiled += u64::from(compile(&compiler, &case?).is_some());
+        compiled += u64::from(compile(&compiler, args.whitespace, &case?).is_some());
     }
     let each = args.walks.div_ceil(compiled.max(1));
     let mut count = Count::default();
     for case in args.selection.read()? {
         let case = case?;
-        if let Some(guide) = compile(&compiler, &case) {
+        if let Some(guide) = compile(&compiler, args.whitespace, &case) {
             walk_case(args, &case, &guide, each, &mut count)?;
         }
     }
@@ -79,8 +83,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if count.dead + count.invalid > 0 { Err("not every walk ended in a valid document".into()) } else { Ok(()) }
 }
 
-fn compile(compiler: &Compiler, case: &Case) -> Option<Guide> {
-    compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &Options::default()).ok()
+fn compile(compiler: &Compiler, whitespace: Whitespace, case: &Case) -> Option<Guide> {
+    let mut options = Options::default();
+    options.whitespace = whitespace.into();
+    compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &options).ok()
 }
 
 fn walk_case(args: &Args, case: &Case, guide: &Guide, walks: u64, count: &mut Count) -> Outcome {

@@ -15,10 +15,7 @@ impl Jig {
     pub(super) fn new(tokens: &Tokens, choices: Choices) -> Outcome<Jig> {
         let compiler = Compiler::new(tokens.clone().vocabulary()?, Limits::default());
         let mut options = Options::default();
-        options.whitespace = match choices.whitespace {
-            Whitespace::Optional => jig_guides::Whitespace::Optional,
-            Whitespace::Compact => jig_guides::Whitespace::Compact,
-        };
+        options.whitespace = choices.whitespace.into();
         options.order = match choices.order {
             Order::Any => jig_guides::Order::Any,
             Order::Schema => jig_guides::Order::Schema,
@@ -26,6 +23,16 @@ impl Jig {
         // What all guides share is made when a server starts, not by the first request.
         compiler.compile(&Source::JsonObject, &options)?.start().mask(None);
         Ok(Jig { compiler, options })
+    }
+}
+
+impl From<Whitespace> for jig_guides::Whitespace {
+    fn from(chosen: Whitespace) -> Self {
+        match chosen {
+            Whitespace::Optional => Self::Optional,
+            Whitespace::Compact => Self::Compact,
+            Whitespace::Spaces => Self::Spaces,
+        }
     }
 }
 

@@ -34,10 +34,11 @@ impl Engine for Llguidance {
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
         let refusal = |error: String| Refusal { unsatisfiable: error.contains("Unsatisfiable schema"), reason: error };
         let mut schema: serde_json::Value = serde_json::from_str(schema).map_err(|error| refusal(error.to_string()))?;
-        if self.whitespace == Whitespace::Compact && schema.is_object() {
+        if self.whitespace != Whitespace::Optional && schema.is_object() {
+            let gap = if self.whitespace == Whitespace::Spaces { " " } else { "" };
             JsonCompileOptions {
-                item_separator: ",".to_owned(),
-                key_separator: ":".to_owned(),
+                item_separator: format!(",{gap}"),
+                key_separator: format!(":{gap}"),
                 whitespace_flexible: false,
                 ..JsonCompileOptions::default()
             }

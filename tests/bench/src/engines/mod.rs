@@ -29,6 +29,8 @@ pub(crate) enum Whitespace {
     Optional,
     /// None, in masks and in instances
     Compact,
+    /// One space after `,` and `:`, in masks (but those of outlines-core) and in instances
+    Spaces,
 }
 
 /// In what order Jig lets the members of an object come. Other engines have one order each.

@@ -2,10 +2,11 @@
 # Checks and measures the CUDA backend on a machine with an NVIDIA GPU that can't build it: bare but for a driver, CUDA 13, Python with
 # torch and transformers.
 #
-#   backends/cuda/check-gpu.sh build [FOLDER]   on a machine with Rust: everything that is needed goes to FOLDER (default: gpu-check)
-#   FOLDER/check-gpu.sh run [MODEL]             there: operations, golden models, conformance kit, compute-sanitizer, figures
+#   backends/cuda/check-gpu.sh build [FOLDER [TOKENIZER]]   on a machine with Rust: all that is needed goes to FOLDER (gpu-check)
+#   FOLDER/check-gpu.sh run [MODEL]                         there: operations, golden models, conformance kit, sanitizer, figures
 #
-# MODEL is a directory for a model of Mistral-7B's shape with random weights, made if it is not there. Within ten minutes.
+# MODEL is a directory for a model of Mistral-7B's shape with random weights, made if it is not there. TOKENIZER is a directory with a
+# tokenizer.json of at most 32000 tokens, Mistral's for one: with it, what JSON guides cost is measured too. Within ten minutes.
 set -euo pipefail
 
 build() {
@@ -17,7 +18,11 @@ build() {
   mkdir -p "$folder"
   cp "$built/examples/check_gpu" "$built/jig" "$built/libjig_backend_cuda.so" "$folder/"
   strip "$folder/check_gpu" "$folder/jig" "$folder/libjig_backend_cuda.so"
-  cp -r backends/transformer/golden/values backends/cuda/bench/compare.py backends/cuda/check-gpu.sh "$folder/"
+  cp -r backends/transformer/golden/values backends/cuda/bench/*.py backends/cuda/check-gpu.sh "$folder/"
+  if [ -n "${2:-}" ]; then
+    mkdir -p "$folder/tokenizer"
+    cp "$2"/*.json "$folder/tokenizer/"
+  fi
   du -sh "$folder"
 }
 
@@ -36,8 +41,16 @@ sanitizer() {
     echo "skipped: there is no compute-sanitizer in PATH"
     return 0
   fi
-  timeout 120 compute-sanitizer --tool memcheck --error-exitcode 1 ./check_gpu short
-  timeout 60 compute-sanitizer --tool racecheck --error-exitcode 1 ./check_gpu short
+  timeout 60 compute-sanitizer --tool memcheck --error-exitcode 1 ./check_gpu short
+  timeout 40 compute-sanitizer --tool racecheck --error-exitcode 1 ./check_gpu short
+}
+
+guided() {
+  if [ ! -d tokenizer ]; then
+    echo "skipped: no tokenizer was given to build"
+    return 0
+  fi
+  timeout 100 python3 guided.py ./jig "$1" --seconds 6 -- --backend cuda --backend-dir . --tokenizer tokenizer
 }
 
 run() {
@@ -45,9 +58,10 @@ run() {
   cd "$(dirname "$0")"
   export JIG_GOLDEN_VALUES=$PWD/values
   step "backends" ./jig backends --backend-dir .
-  step "checks" timeout 180 ./check_gpu checks
+  step "checks" timeout 120 ./check_gpu checks
   step "compute-sanitizer" sanitizer
-  step "speed" timeout 330 python3 compare.py ./check_gpu "$model"
+  step "speed" timeout 240 python3 compare.py ./check_gpu "$model"
+  step "guided" guided "$model"
   if [ ${#failed[@]} -gt 0 ]; then
     printf '\nfailed: %s\n' "${failed[*]}"
     exit 1

@@ -12,21 +12,6 @@
 // The longest head: each thread has two elements of all rows.
 #define MOST_ELEMENTS 256
 
-struct Tile {
-  u32 row, rows, position, first_page;
-};
-
-struct Prefill {
-  const float* qkv;
-  const void* keys;
-  const void* values;
-  const Tile* tiles;
-  const u32* pages;
-  float* out;
-  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window;
-  float scale;
-};
-
 template <class E>
 __device__ __forceinline__ void load_page(const typename E::Stored* from, u32 cache_dim, float* to) {
   for (u32 i = threadIdx.x * E::COUNT; i < PAGE * cache_dim; i += THREADS * E::COUNT) {

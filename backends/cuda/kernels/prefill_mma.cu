@@ -12,21 +12,6 @@
 #define ROWS 64
 #define TOKENS 64
 
-struct Tile {
-  u32 row, rows, position, first_page;
-};
-
-struct Prefill {
-  const float* qkv;
-  const void* keys;
-  const void* values;
-  const Tile* tiles;
-  const u32* pages;
-  float* out;
-  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window;
-  float scale;
-};
-
 // A tile of keys [TOKENS][DIM] and of values [DIM][TOKENS]. Rows are 16 bytes longer, so that columns lie in different banks.
 template <int DIM>
 struct Shared {

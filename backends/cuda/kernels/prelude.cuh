@@ -154,3 +154,20 @@ __device__ __forceinline__ float activate(u32 function, float x) {
     default: return x;
   }
 }
+
+// What prefill.cu and prefill_mma.cu take. A tile is some consecutive rows of one sequence: the first one, how many, the position of the
+// first one, and where the sequence's pages begin in `pages`.
+struct Tile {
+  u32 row, rows, position, first_page;
+};
+
+struct Prefill {
+  const float* qkv;
+  const void* keys;
+  const void* values;
+  const Tile* tiles;
+  const u32* pages;
+  float* out;
+  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window;
+  float scale;
+};

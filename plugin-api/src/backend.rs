@@ -72,6 +72,14 @@ pub struct OptionInfo {
     pub help: String,
 }
 
+impl OptionInfo {
+    /// An option of these texts.
+    #[must_use]
+    pub fn new(key: &str, default: &str, help: &str) -> Self {
+        Self { key: key.to_owned(), default: default.to_owned(), help: help.to_owned() }
+    }
+}
+
 /// What to load, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {

@@ -26,11 +26,7 @@ pub fn backend() -> Box<dyn Backend> {
 
 impl Backend for CpuBackend {
     fn describe(&self) -> BackendInfo {
-        let option = |key: &str, default: &str, help: &str| OptionInfo {
-            key: key.to_owned(),
-            default: default.to_owned(),
-            help: help.to_owned(),
-        };
+        let option = OptionInfo::new;
         let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
             text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok())
         });

@@ -69,12 +69,6 @@ fn norm_row(norm: &Norm<Arc<[f32]>>, row: &mut [f32]) {
     elementwise::norm_in_place(centred, norm.epsilon, norm.weight.as_deref(), norm.bias.as_deref(), row);
 }
 
-/// Whether a cache and a batch of heads belong together.
-fn same_heads(cache: &KvCache, layer: usize, shape: &AttentionShape) -> bool {
-    let KvShape { layers, kv_heads, head_dim } = cache.shape;
-    layer < layers && kv_heads == shape.kv_heads && head_dim == shape.head_dim && shape.heads.is_multiple_of(kv_heads)
-}
-
 impl Device for CpuDevice {
     type Matrix = Arc<Matrix>;
     type Vector = Arc<[f32]>;
@@ -215,7 +209,7 @@ impl Device for CpuDevice {
         rotation: Option<&Self::Vector>,
         cache: &Self::KvCache,
     ) -> Result<()> {
-        fits(same_heads(cache, layer, shape) && qkv.width == shape.qkv_width(), "store_kv")?;
+        fits(cache.shape.holds(layer, shape) && qkv.width == shape.qkv_width(), "store_kv")?;
         let (norms, rotation, shape) = (head_norms.cloned(), rotation.cloned(), *shape);
         let (qkv, cache) = (Arc::clone(qkv), Arc::clone(cache));
         self.queue.enqueue(move |executor| {
@@ -254,7 +248,7 @@ impl Device for CpuDevice {
         out: &Self::Buffer,
     ) -> Result<()> {
         let width = shape.heads * shape.head_dim;
-        fits(same_heads(cache, layer, shape) && qkv.width == shape.qkv_width() && out.width == width, "attend")?;
+        fits(cache.shape.holds(layer, shape) && qkv.width == shape.qkv_width() && out.width == width, "attend")?;
         let (shape, qkv, cache, out) = (*shape, Arc::clone(qkv), Arc::clone(cache), Arc::clone(out));
         self.queue.enqueue(move |executor| attend(executor, layer, &shape, window, &qkv, &cache, &out))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, ErrorCode, LogitsWanted, Model, ModelSpec, SampleRow, SamplingParams, SequenceId, mask};
-use jig_transformer::golden::Golden;
+use jig_transformer::golden::{Golden, difference};
 use serde_json::Value;
 
 /// The largest difference that counts as equal, as a share of the largest logit of a row.
@@ -46,10 +46,8 @@ fn alone(golden: &Golden, tokens: &[u32]) -> Vec<Vec<f32>> {
 }
 
 fn assert_close(name: &str, found: &[f32], right: &[f32]) {
-    assert_eq!(found.len(), right.len(), "{name}: width of a row");
-    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    let difference = found.iter().zip(right).fold(0.0, |worst: f32, (a, b)| worst.max((a - b).abs()));
-    assert!(difference <= TOLERANCE * largest, "{name}: differs by {difference} of {largest}");
+    let difference = difference(found, right);
+    assert!(difference <= TOLERANCE, "{name}: differs by {difference} of the largest");
 }
 
 fn greedy(row: u32) -> SampleRow<'static> {

@@ -12,7 +12,7 @@ use crate::arguments::{
 };
 use crate::drawing::{Drawing, Outcome};
 use crate::kernels::{self, Kernel};
-use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of};
+use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
 use crate::recordings::{Action, Recordings};
 use crate::runtime::{Allocation, DeviceMemory, Launch, Product, Runtime};
 use crate::step::{Lists, StepData};
@@ -322,12 +322,6 @@ fn head_norm(norm: Option<&Norm<Vector>>) -> HeadNorm {
     }
 }
 
-/// Whether a cache and a batch of heads belong together.
-fn same_heads(cache: &KvCache, layer: usize, shape: &AttentionShape) -> bool {
-    let KvShape { layers, kv_heads, head_dim } = cache.shape;
-    layer < layers && kv_heads == shape.kv_heads && head_dim == shape.head_dim && shape.heads.is_multiple_of(kv_heads)
-}
-
 impl Device for CudaDevice {
     type Matrix = Matrix;
     type Vector = Vector;
@@ -508,7 +502,7 @@ impl Device for CudaDevice {
         cache: &Self::KvCache,
     ) -> Result<()> {
         let lists = self.lists();
-        let fit = same_heads(cache, layer, shape) && qkv.width == shape.qkv_width() && lists.rows <= qkv.rows;
+        let fit = cache.shape.holds(layer, shape) && qkv.width == shape.qkv_width() && lists.rows <= qkv.rows;
         fits(fit, "store_kv")?;
         let (keys, values) = cache.layer(layer);
         let arguments = StoreKv {
@@ -544,7 +538,7 @@ impl Device for CudaDevice {
     ) -> Result<()> {
         let lists = self.lists();
         let widths = qkv.width == shape.qkv_width() && out.width == shape.heads * shape.head_dim;
-        fits(same_heads(cache, layer, shape) && widths && lists.rows <= qkv.rows.min(out.rows), "attend")?;
+        fits(cache.shape.holds(layer, shape) && widths && lists.rows <= qkv.rows.min(out.rows), "attend")?;
         let (keys, values) = cache.layer(layer);
         let cache_dim = KvCache::head_stride(&cache.shape);
         let arguments = Decode {
@@ -660,10 +654,7 @@ impl Device for CudaDevice {
     fn read_row(&self, buffer: &Self::Buffer, row: usize) -> Result<Vec<f32>> {
         fits(row < buffer.rows, "read_row")?;
         let mut values = vec![0.0f32; buffer.width];
-        // SAFETY: any bytes are floats, and there are four in each.
-        let bytes =
-            unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<u8>(), size_of_val(&values[..])) };
-        buffer.memory.read(buffer.offset(row), bytes)?;
+        buffer.memory.read(buffer.offset(row), bytes_of_mut(&mut values))?;
         Ok(values)
     }
 

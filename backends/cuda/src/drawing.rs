@@ -10,8 +10,9 @@ use jig_plugin_api::sampler::WEIGHT_ONE;
 use jig_plugin_api::{Error, Result, SampleRow};
 
 use crate::arguments::Draw;
+use crate::memory::{bytes_of, bytes_of_mut};
 use crate::runtime::{Allocation, Runtime};
-use crate::step::{NONE, bytes_of};
+use crate::step::NONE;
 
 /// Words of `Row`, `Edit` and `Drawn` in `kernels/sample.cu`.
 const EDIT_WORDS: usize = 3;
@@ -133,11 +134,7 @@ impl Drawing {
         self.answers.clear();
         self.answers.resize(rows * DRAWN_WORDS, 0);
         let drawn = self.drawn.as_ref().ok_or_else(|| Error::internal("nothing was asked to be drawn"))?;
-        // SAFETY: any bytes are words, and there are four in each.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(self.answers.as_mut_ptr().cast::<u8>(), size_of_val(&self.answers[..]))
-        };
-        drawn.read(0, bytes)?;
+        drawn.read(0, bytes_of_mut(&mut self.answers))?;
         let outcome = |answer: &[u32; DRAWN_WORDS]| match *answer {
             [token, 0, _] => Outcome::Token(token),
             _ => Outcome::Failed,

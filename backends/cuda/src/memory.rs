@@ -61,10 +61,26 @@ impl Vector {
     }
 }
 
-/// Floats as they lie in memory.
-pub(crate) fn bytes_of(values: &[f32]) -> &[u8] {
-    // SAFETY: any byte is a value, and there are four in a float.
+/// What is the same on the device: every GPU of NVIDIA reads numbers in the order of this machine's, little-endian.
+///
+/// # Safety
+/// It has no padding, and any bytes are a value of it.
+pub(crate) unsafe trait Plain {}
+// SAFETY: as it says.
+unsafe impl Plain for u32 {}
+// SAFETY: as it says.
+unsafe impl Plain for f32 {}
+
+/// Numbers as they lie in memory.
+pub(crate) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+    // SAFETY: there is no padding, so all bytes are initialised.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+/// Numbers as they lie in memory, to be overwritten.
+pub(crate) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above, and whatever is written is a value.
+    unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
 }
 
 /// Weights of one or more tensors, stacked: `[outputs][stride]`, and a bias where any of them has one.

@@ -60,11 +60,7 @@ impl Options {
 
     /// The options that there are.
     pub(crate) fn describe() -> Vec<OptionInfo> {
-        let option = |key: &str, default: &str, help: &str| OptionInfo {
-            key: key.to_owned(),
-            default: default.to_owned(),
-            help: help.to_owned(),
-        };
+        let option = OptionInfo::new;
         vec![
             option("gpu-memory-utilization", "0.9", "the share of the GPU's memory that weights and KV cache may take"),
             option("kv-cache-dtype", "auto", "bf16, f16 or f32; auto takes that of the weights"),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jig_plugin_api::Result;
 use jig_transformer::{Batch, StepShape};
 
+use crate::memory::bytes_of;
 use crate::runtime::{Allocation, Runtime};
 
 /// Stands for what there is not; the kernels' `NONE`.
@@ -112,10 +113,4 @@ impl StepData {
         self.memory.write(0, bytes_of(words))?;
         Ok(moved)
     }
-}
-
-/// Words as they lie in memory; every GPU of NVIDIA reads them in the order of this machine's, little-endian.
-pub(crate) fn bytes_of(words: &[u32]) -> &[u8] {
-    // SAFETY: any byte is a value, and there are four in a word.
-    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }

@@ -87,11 +87,7 @@ impl Options {
 
     /// The options that there are.
     pub(crate) fn describe() -> Vec<OptionInfo> {
-        let option = |key: &str, default: &str, help: &str| OptionInfo {
-            key: key.to_owned(),
-            default: default.to_owned(),
-            help: help.to_owned(),
-        };
+        let option = OptionInfo::new;
         vec![
             option("library", "searched", "the file libonnxruntime.so; ORT_DYLIB_PATH names it too"),
             option("threads", "auto", "threads of an operator; auto takes one for each core"),

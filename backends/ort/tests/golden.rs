@@ -4,7 +4,8 @@ mod support;
 
 use jig_plugin_api::conformance::{self, Outcome};
 use jig_plugin_api::{LogitsWanted, SampleRow, SamplingParams};
-use support::{Case, all_logits, case, cases, chunk, difference, load};
+use jig_transformer::golden::difference;
+use support::{Case, all_logits, case, cases, chunk, load};
 
 /// The largest difference of logits that counts as equal, as a share of the largest logit of a row.
 const TOLERANCE: f32 = 1e-4;

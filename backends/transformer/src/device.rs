@@ -329,3 +329,12 @@ pub struct KvShape {
     /// Elements of a head.
     pub head_dim: usize,
 }
+
+impl KvShape {
+    /// Whether a cache of this shape has the layer, and is for such heads.
+    #[must_use]
+    pub fn holds(&self, layer: usize, heads: &AttentionShape) -> bool {
+        let same = self.kv_heads == heads.kv_heads && self.head_dim == heads.head_dim;
+        layer < self.layers && same && heads.heads.is_multiple_of(self.kv_heads)
+    }
+}

@@ -48,6 +48,15 @@ impl Golden {
     }
 }
 
+/// The largest difference of two rows, as a share of the largest value of the second; infinite where a difference is no number.
+#[must_use]
+pub fn difference(found: &[f32], right: &[f32]) -> f32 {
+    assert_eq!(found.len(), right.len(), "width of a row");
+    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
+    let apart = |(a, b): (&f32, &f32)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() };
+    found.iter().zip(right).map(apart).fold(0.0, f32::max) / largest
+}
+
 /// In this crate, or, for programs that were built on another machine, where `JIG_GOLDEN_VALUES` says.
 fn values() -> PathBuf {
     let elsewhere = std::env::var_os("JIG_GOLDEN_VALUES").map(PathBuf::from);

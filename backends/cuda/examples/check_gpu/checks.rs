@@ -6,7 +6,7 @@ use jig_plugin_api::conformance::{self, Outcome};
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, Result, SampleRow, SamplingParams};
 use jig_transformer::device_suite::{self, Tolerance};
-use jig_transformer::golden::Golden;
+use jig_transformer::golden::{Golden, difference};
 
 /// The largest difference that counts as equal, as a share of the largest logit of a row: where keys and values are kept in `f32`,
 /// and where they are rounded to 16 bits.
@@ -87,13 +87,6 @@ fn worst(golden: &Golden, model: &mut dyn Model) -> Result<(f32, usize)> {
         drawn = model.sample(&[row])?[0].token;
     }
     Ok((worst, others))
-}
-
-fn difference(found: &[f32], right: &[f32]) -> f32 {
-    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    // Written so that a NaN is the worst.
-    let wrong = |(a, b): (&f32, &f32)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() };
-    found.iter().zip(right).map(wrong).fold(0.0, f32::max) / largest
 }
 
 fn promises() -> Vec<String> {

@@ -9,7 +9,7 @@ use jig_plugin_api::{
     Backend, BackendInfo, Chunk, DeviceInfo, Error, ErrorCode, HostServices, LogitsWanted, Model, ModelSpec, Result,
     SampleRow, SamplingParams, SequenceId,
 };
-use jig_transformer::golden::Golden;
+use jig_transformer::golden::{Golden, difference};
 use jig_transformer::{DType, Transformer};
 
 use crate::available;
@@ -66,12 +66,6 @@ fn load(backend: &Emulated, golden: &Golden) -> Box<dyn Model> {
 
 fn chunk(sequence: SequenceId, tokens: &[u32], logits: LogitsWanted) -> Chunk<'_> {
     Chunk { sequence, tokens, logits }
-}
-
-fn difference(found: &[f32], right: &[f32]) -> f32 {
-    assert_eq!(found.len(), right.len(), "width of a row");
-    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    found.iter().zip(right).fold(0.0, |worst: f32, (a, b)| worst.max((a - b).abs())) / largest
 }
 
 #[test]

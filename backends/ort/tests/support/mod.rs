@@ -115,10 +115,3 @@ pub(crate) fn all_logits(model: &mut dyn Model, sequence: SequenceId, tokens: &[
     model.forward(&[chunk(sequence, tokens, LogitsWanted::All)]).expect("a step");
     (0..tokens.len()).map(|row| model.logits(row as u32).expect("a row")).collect()
 }
-
-/// The largest difference as a share of the largest expected value.
-pub(crate) fn difference(found: &[f32], right: &[f32]) -> f32 {
-    assert_eq!(found.len(), right.len(), "width of a row");
-    let largest = right.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    found.iter().zip(right).fold(0.0, |worst: f32, (a, b)| worst.max((a - b).abs())) / largest
-}

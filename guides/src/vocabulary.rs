@@ -92,8 +92,9 @@ impl Vocabulary {
         self.byte_tokens[byte as usize]
     }
 
-    /// What the tokens below a node of the trie do to a JSON string in a state between characters; remembered.
-    pub(crate) fn string_classes(&self, strings: &Strings, at: &StringState, node: u32) -> Arc<StringClasses> {
+    /// What the tokens below a node of the trie do to a JSON string in a state between characters, `None` in the midst of one;
+    /// remembered.
+    pub(crate) fn string_classes(&self, strings: &Strings, at: &StringState, node: u32) -> Option<Arc<StringClasses>> {
         self.classes.get(strings, at, node, &self.trie, self.mask_words())
     }
 }

@@ -1,11 +1,12 @@
 //! The tokens that lie within a JSON string, worked out once for each state of the string's automaton.
 //!
 //! Inside a string a great many tokens are allowed, so walking the trie of the vocabulary there with the whole state of the
-//! output would cost milliseconds. Only two things matter of a token: whether it stays inside (and how many characters it
-//! begins), and, if it closes the string, what follows the quote. Tokens are kept by the one and by the other. Where every
-//! character is allowed the number of characters is all that bounds matter to, so one set serves all lengths.
+//! output would cost milliseconds. What tokens do to a string of any characters is known ([`Frame`]). Of a string's state
+//! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
+//! automaton each of the others comes to its quote.
 
-use super::strings::{Decoder, Escapes, StringState, Strings};
+use super::frame::{Closing, Frame};
+use super::strings::{Characters, Decoder, Escapes, Reach, StringState, Strings};
 use crate::automaton::Automaton;
 use crate::mask::TokenSet;
 use crate::trie::Trie;
@@ -13,48 +14,34 @@ use foldhash::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Below this number of tokens a list takes less than a set.
-const FEW_TOKENS: usize = 4096;
+pub(super) const FEW_TOKENS: usize = 4096;
 
 /// The tokens below a node of the trie by what they do to a string in some state.
 #[derive(Debug)]
 pub(crate) struct StringClasses {
+    frame: Arc<Frame>,
     inside: Inside,
-    /// Tokens that end in the midst of a character or of its escape.
-    partial: Vec<Partial>,
-    /// What follows the closing quote of tokens that close the string.
-    suffixes: Trie,
-    /// The tokens by the number that they have in `suffixes`.
-    closing: Vec<Vec<Closing>>,
-    /// Tokens that close the string and nothing more.
-    bare: Vec<Closing>,
+    quotes: Quotes,
     /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
     reach: u32,
 }
 
-/// Tokens that do not close the string and end between characters, by the characters that they begin.
+/// Tokens that do not close the string.
 #[derive(Debug)]
 enum Inside {
-    /// With at most `n` characters, as a set.
-    Sets(Vec<Box<[u32]>>),
-    /// Ordered by their characters; those with at most `n` end at `ends[n]`.
-    List { tokens: Vec<u32>, ends: Vec<u32> },
+    /// All of the frame.
+    Frame,
+    Set(Box<[u32]>),
+    List(Vec<u32>),
 }
 
-/// A token that closes the string, the characters that it begins before the quote, and the state of the automaton there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Closing {
-    token: u32,
-    characters: u32,
-    state: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Partial {
-    token: u32,
-    /// Characters begun.
-    characters: u32,
-    /// Least bytes that complete the last of them.
-    tail: u32,
+/// The states of the automaton at the quote, by what stands before it.
+#[derive(Debug)]
+enum Quotes {
+    /// Of every prefix; 0 where the string may not be closed.
+    All(Box<[u32]>),
+    /// Of some prefixes, in order.
+    Some(Vec<(u32, u32)>),
 }
 
 /// How many more characters a string may and must have, and how many bytes the output.
@@ -72,8 +59,15 @@ type ClassesKey = (u64, u32, u32, Escapes, u32);
 /// Classes that were worked out, for all guides of a vocabulary. Emptied when full: what is in use soon comes back.
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
-    known: Mutex<(HashMap<ClassesKey, Arc<StringClasses>>, usize)>,
+    known: Mutex<Known>,
     limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    classes: HashMap<ClassesKey, Arc<StringClasses>>,
+    frames: HashMap<(u32, Escapes), Arc<Frame>>,
+    bytes: usize,
 }
 
 impl ClassesCache {
@@ -81,7 +75,7 @@ impl ClassesCache {
         ClassesCache { known: Mutex::default(), limit }
     }
 
-    /// The classes of the tokens below `node`, for a string in a state between characters.
+    /// The classes of the tokens below `node`, for a string in a state between characters; `None` in the midst of one.
     pub(crate) fn get(
         &self,
         strings: &Strings,
@@ -89,83 +83,92 @@ impl ClassesCache {
         node: u32,
         trie: &Trie,
         words: usize,
-    ) -> Arc<StringClasses> {
-        let universal = strings.characters.is_universal(at.state);
+    ) -> Option<Arc<StringClasses>> {
+        let reach = strings.characters.reach(at.state);
+        if reach == Reach::Within {
+            return None;
+        }
         let longest = trie.depth() + strings.characters.most_needed();
-        let room = if universal || strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
+        let room = if reach == Reach::Universal || strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
         let room = if room >= longest { u32::MAX } else { room };
         let key = (strings.characters.id(), at.state, node, strings.escapes, room);
-        if let Some(found) = self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(&key) {
-            return found.clone();
+        if let Some(found) = self.known().classes.get(&key) {
+            return Some(found.clone());
         }
-        let classes = Arc::new(StringClasses::new(strings, at.state, room, node, trie, words));
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, bytes) = &mut *known;
-        let size = classes.size();
-        if *bytes + size > self.limit {
-            known.clear();
-            *bytes = 0;
+        let frame = self.frame(strings.escapes, node, trie, words)?;
+        let classes = Arc::new(StringClasses::new(strings, at.state, room, frame, node, trie, words));
+        let mut known = self.known();
+        self.make_room(&mut known, classes.size());
+        known.classes.insert(key, classes.clone());
+        Some(classes)
+    }
+
+    fn frame(&self, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Option<Arc<Frame>> {
+        if let Some(found) = self.known().frames.get(&(node, escapes)) {
+            return Some(found.clone());
         }
-        *bytes += size;
-        known.insert(key, classes.clone());
-        classes
+        let frame = Arc::new(Frame::new(Characters::any().ok()?, escapes, node, trie, words));
+        let mut known = self.known();
+        self.make_room(&mut known, frame.size());
+        known.frames.insert((node, escapes), frame.clone());
+        Some(frame)
+    }
+
+    fn make_room(&self, known: &mut Known, size: usize) {
+        if known.bytes + size > self.limit {
+            *known = Known::default();
+        }
+        known.bytes += size;
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl StringClasses {
     /// For strings in `state` that have room for so many characters (`u32::MAX`: the number does not matter).
-    fn new(strings: &Strings, state: u32, room: u32, node: u32, trie: &Trie, words: usize) -> StringClasses {
+    fn new(
+        strings: &Strings,
+        state: u32,
+        room: u32,
+        frame: Arc<Frame>,
+        node: u32,
+        trie: &Trie,
+        words: usize,
+    ) -> StringClasses {
         // Characters are counted from here.
-        let counted = Strings { min: 0, max: if room == u32::MAX { u32::MAX - 1 } else { room }, ..strings.clone() };
+        let strings = Strings { min: 0, max: room, ..strings.clone() };
         let start = StringState { state, count: 0, decoder: Decoder::Body };
-        let universal = strings.characters.is_universal(state);
-        let mut sorted = Sorted { inside: Vec::new(), partial: Vec::new(), closing: Vec::new(), reach: 0, universal };
-        sorted.sort(&counted, trie, node, &start, room == u32::MAX);
-        let number: usize = sorted.inside.iter().map(Vec::len).sum();
-        let inside = if number < FEW_TOKENS {
-            let mut ends = Vec::with_capacity(sorted.inside.len());
-            let mut tokens = Vec::with_capacity(number);
-            for level in &sorted.inside {
-                tokens.extend_from_slice(level);
-                ends.push(tokens.len() as u32);
-            }
-            Inside::List { tokens, ends }
-        } else {
-            let (mut sets, mut set): (Vec<Box<[u32]>>, _) = (Vec::new(), TokenSet::new(words));
-            for (i, tokens) in sorted.inside.iter().enumerate() {
-                set.insert_all(tokens);
-                // Where bounds are built in, all tokens fit.
-                if universal || i + 1 == sorted.inside.len() {
-                    sets.push(set.words().into());
+        let quotes = Quotes::new(&strings, &start, &frame);
+        let (inside, reach) = match strings.characters.reach(state) {
+            Reach::Universal => (Inside::Frame, frame.most_tail()),
+            Reach::Open if room == u32::MAX => (Inside::Frame, strings.characters.most_needed() + frame.most_tail()),
+            _ => {
+                let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };
+                if room == u32::MAX {
+                    sorted.sort_unbounded(node, state);
+                } else {
+                    sorted.sort(node, &start);
                 }
+                (Inside::new(sorted.inside, words), sorted.reach)
             }
-            Inside::Sets(sets)
         };
-        let (mut suffixes, mut closing): (Vec<Option<Vec<u8>>>, Vec<Vec<Closing>>) = (Vec::new(), Vec::new());
-        let mut bare = Vec::new();
-        sorted.closing.sort();
-        for (suffix, one) in sorted.closing {
-            match closing.last_mut() {
-                _ if suffix.is_empty() => bare.push(one),
-                Some(tokens) if suffixes.last().is_some_and(|last| last.as_ref() == Some(&suffix)) => tokens.push(one),
-                _ => {
-                    suffixes.push(Some(suffix));
-                    closing.push(vec![one]);
-                }
-            }
-        }
-        let suffixes = Trie::new(&suffixes);
-        StringClasses { inside, partial: sorted.partial, suffixes, closing, bare, reach: sorted.reach }
+        StringClasses { frame, inside, quotes, reach }
     }
 
     /// Memory in bytes.
     fn size(&self) -> usize {
         let inside = match &self.inside {
-            Inside::Sets(sets) => sets.iter().map(|set| set.len() * 4).sum(),
-            Inside::List { tokens, ends } => (tokens.len() + ends.len()) * 4,
+            Inside::Frame => 0,
+            Inside::Set(set) => set.len() * 4,
+            Inside::List(tokens) => tokens.len() * 4,
         };
-        let closing = self.closing.iter().map(|tokens| tokens.len() * 12 + 24).sum::<usize>();
-        inside + self.partial.len() * 12 + self.suffixes.len() * 20 + closing + self.bare.len() * 12 + 200
+        let quotes = match &self.quotes {
+            Quotes::All(states) => states.len() * 4,
+            Quotes::Some(states) => states.len() * 8,
+        };
+        inside + quotes + 200
     }
 
     /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
@@ -176,27 +179,12 @@ impl StringClasses {
     /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
     /// of them, where only the midst of characters adds to it.
     pub(crate) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
-        let most = room.most as usize;
         match &self.inside {
-            Inside::Sets(sets) => {
-                if let Some(words) = sets.get(most).or(sets.last()) {
-                    set.union(words);
-                }
-            }
-            Inside::List { tokens, ends } => {
-                let end = ends.get(most).or(ends.last()).copied().unwrap_or(0);
-                set.insert_all(&tokens[..end as usize]);
-            }
+            Inside::Frame => return self.frame.add_inside(cost, room, set),
+            Inside::Set(words) => set.union(words),
+            Inside::List(tokens) => set.insert_all(tokens),
         }
-        let mut reach = cost;
-        for partial in &self.partial {
-            let after = cost.saturating_add(partial.tail);
-            if partial.characters <= room.most && after <= room.bytes {
-                set.insert(partial.token);
-                reach = reach.max(after);
-            }
-        }
-        reach
+        cost
     }
 
     /// Adds the tokens that close the string in one of the states for which `closes` holds, and of which the rest is
@@ -212,50 +200,23 @@ impl StringClasses {
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
+        if matches!(&self.quotes, Quotes::Some(states) if states.is_empty()) {
+            return 0;
+        }
+        let fits = |one: &&Closing| {
+            let state = self.quotes.state(one.prefix);
+            state != 0 && room.fits(one.characters) && (rules.closes)(state)
+        };
         let mut reach = 0;
         let cost = automaton.cost(after);
         if cost <= room.bytes {
-            for one in self.bare.iter().filter(|one| room.fits(one) && (rules.closes)(one.state)) {
+            for one in self.frame.bare.iter().filter(fits) {
                 set.insert(one.token);
                 reach = cost;
             }
         }
-        self.walk_suffixes(automaton, (0, after), room, rules, deferred, set).max(reach)
-    }
-
-    fn walk_suffixes<A: Automaton>(
-        &self,
-        automaton: &A,
-        (node, state): (u32, &A::State),
-        room: Room,
-        rules: &Rules<impl Fn(u32) -> bool, impl Fn(&A::State) -> bool>,
-        deferred: &mut Vec<u32>,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let fits = |one: &&Closing| room.fits(one) && (rules.closes)(one.state);
-        let mut reach = 0;
-        for child in self.suffixes.children(node) {
-            let Some(next) = automaton.step(state, self.suffixes.byte(child)) else { continue };
-            for &suffix in self.suffixes.own(child) {
-                let mut fitting = self.closing[suffix as usize].iter().filter(fits).peekable();
-                if fitting.peek().is_none() {
-                    continue;
-                }
-                let cost = automaton.cost(&next);
-                if cost <= room.bytes {
-                    fitting.for_each(|one| set.insert(one.token));
-                    reach = reach.max(cost);
-                }
-            }
-            if (rules.stop)(&next) {
-                let below = (child + 1..self.suffixes.end(child)).flat_map(|node| self.suffixes.own(node));
-                let tokens = below.flat_map(|&suffix| &self.closing[suffix as usize]).filter(fits);
-                deferred.extend(tokens.map(|one| one.token));
-            } else {
-                reach = reach.max(self.walk_suffixes(automaton, (child, &next), room, rules, deferred, set));
-            }
-        }
-        reach
+        let mut walk = Suffixes { frame: &self.frame, automaton, fits, stop: &rules.stop, bytes: room.bytes };
+        walk.walk(0, after, deferred, set).max(reach)
     }
 }
 
@@ -265,82 +226,166 @@ pub(crate) struct Rules<C, S> {
     pub(crate) stop: S,
 }
 
-impl Room {
-    fn fits(self, one: &Closing) -> bool {
-        (self.least..=self.most).contains(&one.characters)
+/// A walk along what follows the quote.
+struct Suffixes<'a, A, F, S> {
+    frame: &'a Frame,
+    automaton: &'a A,
+    fits: F,
+    stop: S,
+    bytes: u32,
+}
+
+impl<A: Automaton, F: Fn(&&Closing) -> bool, S: Fn(&A::State) -> bool> Suffixes<'_, A, F, S> {
+    fn walk(&mut self, node: u32, state: &A::State, deferred: &mut Vec<u32>, set: &mut TokenSet) -> u32 {
+        let suffixes = &self.frame.suffixes;
+        let mut reach = 0;
+        for child in suffixes.children(node) {
+            let Some(next) = self.automaton.step(state, suffixes.byte(child)) else { continue };
+            for &suffix in suffixes.own(child) {
+                let mut fitting = self.frame.closing[suffix as usize].iter().filter(&self.fits).peekable();
+                if fitting.peek().is_none() {
+                    continue;
+                }
+                let cost = self.automaton.cost(&next);
+                if cost <= self.bytes {
+                    fitting.for_each(|one| set.insert(one.token));
+                    reach = reach.max(cost);
+                }
+            }
+            if (self.stop)(&next) {
+                let below = (child + 1..suffixes.end(child)).flat_map(|node| suffixes.own(node));
+                let tokens = below.flat_map(|&suffix| &self.frame.closing[suffix as usize]).filter(&self.fits);
+                deferred.extend(tokens.map(|one| one.token));
+            } else {
+                reach = reach.max(self.walk(child, &next, deferred, set));
+            }
+        }
+        reach
     }
 }
 
-struct Sorted {
-    /// By the number of characters begun.
-    inside: Vec<Vec<u32>>,
-    partial: Vec<Partial>,
-    /// What follows the quote, and the token.
-    closing: Vec<(Vec<u8>, Closing)>,
-    reach: u32,
-    /// Whether every character is allowed from where the tokens begin.
-    universal: bool,
+impl Room {
+    fn fits(self, characters: u32) -> bool {
+        (self.least..=self.most).contains(&characters)
+    }
 }
 
-impl Sorted {
-    fn sort(&mut self, strings: &Strings, trie: &Trie, node: u32, state: &StringState, unbounded: bool) {
+impl Inside {
+    fn new(tokens: Vec<u32>, words: usize) -> Inside {
+        if tokens.len() < FEW_TOKENS {
+            return Inside::List(tokens);
+        }
+        let mut set = TokenSet::new(words);
+        set.insert_all(&tokens);
+        Inside::Set(set.words().into())
+    }
+}
+
+impl Quotes {
+    fn new(strings: &Strings, start: &StringState, frame: &Frame) -> Quotes {
+        let mut found = Vec::new();
+        find_quotes(strings, &frame.prefixes, 0, start, &mut found);
+        if found.len() < frame.prefix_count / 4 {
+            found.sort_unstable();
+            return Quotes::Some(found);
+        }
+        let mut states = vec![0; frame.prefix_count];
+        for (prefix, state) in found {
+            states[prefix as usize] = state;
+        }
+        Quotes::All(states.into())
+    }
+
+    /// The state at the quote after a prefix; 0 where the string may not be closed.
+    fn state(&self, prefix: u32) -> u32 {
+        match self {
+            Quotes::All(states) => states[prefix as usize],
+            Quotes::Some(states) => {
+                states.binary_search_by_key(&prefix, |&(prefix, _)| prefix).map_or(0, |place| states[place].1)
+            }
+        }
+    }
+}
+
+fn find_quotes(strings: &Strings, prefixes: &Trie, node: u32, state: &StringState, found: &mut Vec<(u32, u32)>) {
+    if state.decoder == Decoder::Body && strings.characters.dfa.accepts_at(state.state) {
+        found.extend(prefixes.own(node).iter().map(|&prefix| (prefix, state.state)));
+    }
+    for child in prefixes.children(node) {
+        if let Some(next) = strings.step(state, prefixes.byte(child)) {
+            find_quotes(strings, prefixes, child, &next, found);
+        }
+    }
+}
+
+/// Tokens that do not close the string.
+struct Sorted<'a> {
+    strings: &'a Strings,
+    trie: &'a Trie,
+    inside: Vec<u32>,
+    reach: u32,
+}
+
+impl Sorted<'_> {
+    fn sort(&mut self, node: u32, state: &StringState) {
+        let trie = self.trie;
         for child in trie.children(node) {
             let byte = trie.byte(child);
             if state.decoder == Decoder::Body && byte == b'"' {
-                // Closed, unless in the midst of a character.
-                if strings.characters.dfa.accepts_at(state.state) {
-                    self.collect(trie, child, &mut Vec::new(), state);
-                }
                 continue;
             }
-            let next = match (state.decoder, byte) {
-                // Without bounds what stands for itself is a step of the automaton and nothing more.
-                (Decoder::Body, 0x20..) if unbounded && byte != b'\\' => {
-                    let count = state.count + u32::from(byte & 0xC0 != 0x80);
-                    let next = strings.characters.dfa.next(state.state, byte);
-                    StringState { state: next, count, decoder: Decoder::Body }
-                }
-                _ => match strings.step(state, byte) {
-                    Some(next) => next,
-                    None => continue,
-                },
-            };
-            if next.state == 0 {
-                continue;
-            }
-            let own = trie.own(child);
-            if !own.is_empty() {
-                self.add(strings, own, &next);
-            }
+            let Some(next) = self.strings.step(state, byte) else { continue };
+            self.add(child, || self.strings.cost(&next).saturating_sub(1));
             if trie.end(child) > child + 1 {
-                self.sort(strings, trie, child, &next, unbounded);
+                self.sort(child, &next);
             }
         }
     }
 
-    fn add(&mut self, strings: &Strings, tokens: &[u32], state: &StringState) {
-        let count = state.count as usize;
-        // Without the closing quote.
-        let cost = strings.cost(state).saturating_sub(1);
-        self.reach = self.reach.max(cost);
-        if cost == 0 || !self.universal {
-            if self.inside.len() <= count {
-                self.inside.resize(count + 1, Vec::new());
-            }
-            self.inside[count].extend(tokens);
-        } else {
-            let characters = state.count;
-            self.partial.extend(tokens.iter().map(|&token| Partial { token, characters, tail: cost }));
+    fn add(&mut self, node: u32, cost: impl FnOnce() -> u32) {
+        let own = self.trie.own(node);
+        if !own.is_empty() {
+            self.reach = self.reach.max(cost());
+            self.inside.extend_from_slice(own);
         }
     }
 
-    fn collect(&mut self, trie: &Trie, node: u32, suffix: &mut Vec<u8>, at: &StringState) {
-        let closing = |token: &u32| Closing { token: *token, characters: at.count, state: at.state };
-        self.closing.extend(trie.own(node).iter().map(|token| (suffix.clone(), closing(token))));
-        for child in trie.children(node) {
-            suffix.push(trie.byte(child));
-            self.collect(trie, child, suffix, at);
-            suffix.pop();
+    /// As [`Self::sort`] where the number of characters is not bounded: what stands for itself is a step of the automaton and
+    /// nothing more, so that one pass over the nodes does.
+    fn sort_unbounded(&mut self, node: u32, start: u32) {
+        let (strings, trie) = (self.strings, self.trie);
+        let dfa = &strings.characters.dfa;
+        // The states after the nodes above, and the ends of their subtrees.
+        let mut above: Vec<(u32, u32)> = vec![(start, trie.end(node))];
+        let mut next = node + 1;
+        while let Some(&(state, end)) = above.last() {
+            if next >= end {
+                above.pop();
+                continue;
+            }
+            let (child, byte, child_end) = (next, trie.byte(next), trie.end(next));
+            next = child_end;
+            match byte {
+                b'"' => {}
+                b'\\' => {
+                    let at = StringState { state, count: 0, decoder: Decoder::Body };
+                    let Some(escape) = strings.step(&at, byte) else { continue };
+                    self.add(child, || strings.cost(&escape).saturating_sub(1));
+                    self.sort(child, &escape);
+                }
+                0x20.. => {
+                    let after = dfa.next(state, byte);
+                    if after == 0 {
+                        continue;
+                    }
+                    self.add(child, || strings.characters.cost(after));
+                    if child_end > child + 1 {
+                        above.push((after, child_end));
+                        next = child + 1;
+                    }
+                }
+                _ => {}
+            }
         }
     }
 }

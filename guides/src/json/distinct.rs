@@ -19,8 +19,8 @@ pub(crate) struct Distinct {
     entries: Arc<Vec<Value>>,
     /// The text of the entry that is being written.
     text: Option<Arc<Byte>>,
-    /// Whether it may still become equal to an entry.
-    open: bool,
+    /// The indices of the entries that it may still become equal to.
+    near: Option<Arc<[u32]>>,
 }
 
 /// The last byte of a text, and those before it.
@@ -33,7 +33,7 @@ struct Byte {
 impl Distinct {
     /// An array without entries, within others.
     pub(crate) fn new(depth: u32, outer: Option<Arc<Distinct>>) -> Distinct {
-        Distinct { outer, depth, entries: Arc::default(), text: None, open: false }
+        Distinct { outer, depth, entries: Arc::default(), text: None, near: None }
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -52,11 +52,16 @@ impl Distinct {
         }
         let text = Some(Arc::new(Byte { byte, before: self.text.clone() }));
         let mut next = Distinct { outer, text, ..self.clone() };
-        if next.open {
-            let text = next.text();
-            next.open = next.entries.iter().any(|entry| could_be(&text, entry));
+        if let Some(near) = &self.near {
+            next.near = next.near_among(near.iter().copied());
         }
         next
+    }
+
+    /// As if nothing that is being written could become equal to an entry.
+    pub(crate) fn apart(&self) -> Distinct {
+        let outer = self.outer.as_ref().map(|outer| Arc::new(outer.apart()));
+        Distinct { outer, near: None, ..self.clone() }
     }
 
     /// Without the last byte, which was none of the entry's.
@@ -64,14 +69,30 @@ impl Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.without_last()));
         let text = self.text.as_ref().and_then(|last| last.before.clone());
         let mut next = Distinct { outer, text, ..self.clone() };
-        let text = next.text();
-        next.open = next.entries.iter().any(|entry| could_be(&text, entry));
+        next.near = next.near_among(0..next.entries.len() as u32);
         next
+    }
+
+    /// Those of the entries that what is being written may still become equal to.
+    fn near_among(&self, entries: impl Iterator<Item = u32>) -> Option<Arc<[u32]>> {
+        let text = self.text();
+        let near: Vec<u32> = entries.filter(|&entry| could_be(&text, &self.entries[entry as usize])).collect();
+        (!near.is_empty()).then(|| near.into())
+    }
+
+    /// Whether a whole entry would be equal to another, of those that what is being written may still become equal to.
+    pub(crate) fn repeats(&self, entry: &[u8]) -> bool {
+        let value = std::str::from_utf8(entry).ok().and_then(|entry| text::parse(entry, usize::MAX).ok());
+        value.is_some_and(|value| self.is_near(&value))
+    }
+
+    fn is_near(&self, value: &Value) -> bool {
+        self.near.iter().flat_map(|near| near.iter()).any(|&entry| same(&self.entries[entry as usize], value))
     }
 
     /// Whether no entry that is being written can become equal to another; `between` says that none of this array's is.
     pub(crate) fn is_clear(&self, between: bool) -> bool {
-        (!self.open || between) && self.outer.as_ref().is_none_or(|outer| outer.is_clear(false))
+        (self.near.is_none() || between) && self.outer.as_ref().is_none_or(|outer| outer.is_clear(false))
     }
 
     /// After the entry that was being written, and whether it is equal to another.
@@ -82,11 +103,11 @@ impl Distinct {
         let mut entries = self.entries.clone();
         let mut repeated = false;
         if let Some(value) = value {
-            repeated = self.open && entries.iter().any(|entry| same(entry, &value));
+            repeated = self.is_near(&value);
             Arc::make_mut(&mut entries).push(value);
         }
-        let open = !entries.is_empty();
-        (Distinct { entries, text: None, open, ..self.clone() }, repeated)
+        let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
+        (Distinct { entries, text: None, near, ..self.clone() }, repeated)
     }
 
     fn text(&self) -> Vec<u8> {
@@ -100,8 +121,8 @@ impl Distinct {
 impl Hash for Distinct {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.outer.hash(state);
-        (self.depth, &self.entries, self.open).hash(state);
-        if self.open {
+        (self.depth, &self.entries, self.near.is_some()).hash(state);
+        if self.near.is_some() {
             self.text().hash(state);
         }
     }
@@ -161,8 +182,8 @@ fn meet(text: &[u8], at: &mut usize, value: &Value) -> Meeting {
     let Some(&first) = text.get(*at) else { return Meeting::Open };
     match (first, value) {
         (b'"', Value::String(value)) => match read_string(text, at) {
-            (read, true) if read == value.as_bytes() => Meeting::Equal,
-            (read, false) if value.as_bytes().starts_with(&read) => Meeting::Open,
+            (read, Ending::Quote) if read == value.as_bytes() => Meeting::Equal,
+            (read, ending) if ending.may_go_on_to(&read, value) => Meeting::Open,
             _ => Meeting::Differs,
         },
         (b'[', Value::Array(items)) => meet_array(text, at, items),
@@ -223,9 +244,9 @@ fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> M
             }
             Some(b',') => *at += 1,
             Some(_) => {
-                let (key, whole) = read_string(text, at);
-                if !whole {
-                    let any = members.iter().any(|(other, _)| other.as_bytes().starts_with(&key));
+                let (key, ending) = read_string(text, at);
+                if !matches!(ending, Ending::Quote) {
+                    let any = members.iter().any(|(other, _)| ending.may_go_on_to(&key, other));
                     return if any { Meeting::Open } else { Meeting::Differs };
                 }
                 let value = std::str::from_utf8(&key).ok().and_then(|key| members.get(key));
@@ -268,9 +289,38 @@ fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
     if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
 }
 
-/// Reads a string, or its beginning: the bytes of its characters, and whether the closing quote was there. Of an escape that is
-/// there in part nothing is known.
-fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
+/// How the text of a string ends.
+enum Ending<'a> {
+    Quote,
+    /// Between characters, or in the midst of one that stands for itself.
+    Open,
+    /// In the midst of an escape.
+    Escape(&'a [u8]),
+}
+
+impl Ending<'_> {
+    /// Whether a string that begins with `read` and ends so, but not with its quote, can go on to be `value`.
+    fn may_go_on_to(&self, read: &[u8], value: &str) -> bool {
+        let Some(rest) = value.as_bytes().strip_prefix(read) else { return false };
+        match *self {
+            Ending::Quote => false,
+            Ending::Open => true,
+            // What comes after the backslash could be one of many.
+            Ending::Escape([_]) => !rest.is_empty(),
+            Ending::Escape(begun) => {
+                let next = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next());
+                next.is_some_and(|next| {
+                    let units =
+                        next.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+                    units.as_bytes().get(..begun.len()).is_some_and(|units| units.eq_ignore_ascii_case(begun))
+                })
+            }
+        }
+    }
+}
+
+/// Reads a string, or its beginning: the bytes of its whole characters, and how it ends.
+fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Ending<'a>) {
     let mut characters = Vec::new();
     *at += 1;
     loop {
@@ -279,10 +329,10 @@ fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
         characters.extend_from_slice(&rest[..plain]);
         *at += plain;
         match rest.get(plain) {
-            None => return (characters, false),
+            None => return (characters, Ending::Open),
             Some(b'"') => {
                 *at += 1;
-                return (characters, true);
+                return (characters, Ending::Quote);
             }
             Some(_) => match escaped(&rest[plain..]) {
                 Some((character, length)) => {
@@ -291,7 +341,7 @@ fn read_string(text: &[u8], at: &mut usize) -> (Vec<u8>, bool) {
                 }
                 None => {
                     *at = text.len();
-                    return (characters, false);
+                    return (characters, Ending::Escape(&rest[plain..]));
                 }
             },
         }
@@ -332,6 +382,8 @@ mod tests {
             (r#"{"b": [1, "#, r#"{"a":null,"b":[1,2]}"#),
             (r#"{"b":[1.0,2],"a"#, r#"{"a":null,"b":[1,2]}"#),
             (r#""\u00e"#, r#""é""#),
+            (r#""\u00E"#, r#""é""#),
+            (r#""a\u002"#, r#""a.""#),
             (r#""a\"#, r#""a\n""#),
             (r#""\ud83d\ude0"#, r#""😀""#),
             (r#""\ud83d\ude00\t"#, r#""😀\ta""#),
@@ -348,6 +400,10 @@ mod tests {
             (r#"{"b":[2"#, r#"{"a":null,"b":[1,3]}"#),
             (r#""b"#, r#""a""#),
             (r#""\ud83d\ude01"#, r#""😀""#),
+            (r#""\ud83d\ude1"#, r#""😀""#),
+            (r#""a\u002f"#, r#""a.""#),
+            (r#""a\u1"#, r#""a.""#),
+            (r#""a\"#, r#""a""#),
             (r#""\n"#, r#""n""#),
             ("12", "1"),
             ("[1]", "[1,2]"),

@@ -592,7 +592,7 @@ impl JsonMachine {
 
     /// A step that keeps the text of entries that must be distinct, but does not see whether the output can go on so that
     /// they are.
-    fn step_recorded(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+    pub(super) fn step_recorded(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let Some(distinct) = &state.level.distinct else { return self.step_plain(state, byte) };
         let begins = byte != b' ' && byte != b'\n';
         let own = distinct.depth() != state.level.depth
@@ -625,6 +625,7 @@ impl JsonMachine {
             {
                 items.iter().all(|item| self.goes_on_endlessly(&state.level, item))
             }
+            At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
             _ => false,
         };
         // Or what comes after it in the containers between it and the array.
@@ -654,8 +655,50 @@ impl JsonMachine {
     }
 
     /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
-    fn has_way_apart(&self, state: &JsonState) -> bool {
-        self.can_vary(state) || self.look_apart(state, |state| state.is_clear().then_some(())).is_some()
+    pub(super) fn has_way_apart(&self, state: &JsonState) -> bool {
+        self.can_vary(state)
+            || match self.literal_apart(state) {
+                Some(cost) if cost != NEVER => true,
+                Some(_) if self.reads_literals_only(state) => false,
+                _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
+            }
+    }
+
+    /// Least bytes to the end of the output after a literal that differs from the other entries, [`NEVER`] where there is none; `None`
+    /// where that is not known, or where no entry of the array itself is being written.
+    fn literal_apart(&self, state: &JsonState) -> Option<u32> {
+        let own = state.level.own_distinct()?;
+        if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
+            return None;
+        }
+        let least = |schema: SchemaId, from: u32, to: u32, depth: u32| {
+            let literals = &self.schema(schema).literals[from as usize..to as usize];
+            literals.iter().fold(None, |least: Option<u32>, literal| {
+                let bytes = literal.len() as u32 - depth;
+                if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
+            })
+        };
+        let rest = |choice: &Choice| self.rest_cost(&state.level, &choice.next);
+        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
+            let costs = pending.iter().filter_map(|choice| Some(shape::add(scalar(choice.schema)?, rest(choice))));
+            costs.min().unwrap_or(NEVER)
+        };
+        let cost = match &state.at {
+            At::Value { pending, blanks } => {
+                let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
+                shape::add(cost, self.spaces_left(*blanks))
+            }
+            At::Scalar { pending, machines } => costs(pending, &|schema| {
+                let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
+                    Reader::Literal { low, high, depth } if scalar.schema == schema => Some((low, high, depth)),
+                    _ => None,
+                });
+                let (low, high, depth) = literals.next()?;
+                least(schema, low, high, depth)
+            }),
+            _ => return None,
+        };
+        Some(cost)
     }
 
     /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
@@ -663,7 +706,11 @@ impl JsonMachine {
         if self.can_vary(state) {
             return shape::add(self.cost_plain(state), FURTHER_AWAY);
         }
-        let mut least = NEVER;
+        let literal = self.literal_apart(state);
+        let mut least = literal.unwrap_or(NEVER);
+        if literal.is_some() && self.reads_literals_only(state) {
+            return least;
+        }
         let mut found = None;
         let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
             if found.is_some_and(|found| depth > found) {
@@ -676,6 +723,17 @@ impl JsonMachine {
             None
         });
         least
+    }
+
+    /// Whether an entry is being written that can be nothing but one of the literals.
+    fn reads_literals_only(&self, state: &JsonState) -> bool {
+        match &state.at {
+            At::Value { pending, .. } => pending.iter().all(|choice| self.schema(choice.schema).is_finite()),
+            At::Scalar { machines, .. } => {
+                machines.iter().all(|scalar| matches!(scalar.reader, Reader::Literal { .. }))
+            }
+            _ => false,
+        }
     }
 
     fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {

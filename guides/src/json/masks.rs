@@ -39,6 +39,9 @@ impl JsonMachine {
     ) -> u32 {
         let trie = vocabulary.trie();
         if trie.end(below.node) - below.node > SMALL {
+            if !state.is_clear() {
+                return self.add_apart(vocabulary, state, below, bytes, set);
+            }
             match &state.at {
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
                     // What one of the alternatives allows is allowed.
@@ -63,6 +66,63 @@ impl JsonMachine {
             }
         }
         self.add_each(vocabulary, state, below, bytes, set)
+    }
+
+    /// As [`Self::add_allowed`], where what is being written can become equal to another entry: the tokens that are allowed if it
+    /// cannot, without those along which it does.
+    fn add_apart(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut own = TokenSet::new(vocabulary.mask_words());
+        let reach = self.add_allowed(vocabulary, &state.apart(), below, bytes, &mut own);
+        let reach = reach.max(self.remove_repeating(vocabulary, state, below.node, bytes, &mut own));
+        set.union(own.words());
+        reach
+    }
+
+    /// Removes the tokens below a node along which an entry becomes equal to another one, or can no longer differ, as long as it
+    /// may. Returns a bound of the cost after those that may stay.
+    fn remove_repeating(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        node: u32,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let trie = vocabulary.trie();
+        let mut reach = 0;
+        for child in trie.children(node) {
+            let byte = trie.byte(child);
+            let remove = |tokens: &[u32], set: &mut TokenSet| tokens.iter().for_each(|&token| set.remove(token));
+            let Some(next) = self.step_recorded(state, byte) else {
+                if self.step_recorded(&state.apart(), byte).is_some() {
+                    remove(trie.below(child), set);
+                }
+                continue;
+            };
+            if next.is_clear() {
+                continue;
+            }
+            if !self.has_way_apart(&next) {
+                remove(trie.below(child), set);
+                continue;
+            }
+            let own = trie.own(child);
+            if !own.is_empty() {
+                match self.cost(&next) {
+                    cost if cost > bytes => remove(own, set),
+                    cost => reach = reach.max(cost),
+                }
+            }
+            reach = reach.max(self.remove_repeating(vocabulary, &next, child, bytes, set));
+        }
+        reach
     }
 
     /// As [`Self::add_allowed`], byte by byte.
@@ -117,7 +177,7 @@ impl JsonMachine {
             return None;
         }
         let cost = self.cost(state);
-        let classes = vocabulary.string_classes(strings, &at, below.node);
+        let classes = vocabulary.string_classes(strings, &at, below.node)?;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
         let mut reach = cost;
         if strings.is_free(&at) {
@@ -133,7 +193,9 @@ impl JsonMachine {
                 return None;
             }
         }
-        let inside = classes.add_inside(reach, room, set);
+        // A bound that all of them keep to is checked.
+        let bytes_inside = if strings.is_free(&at) { bytes } else { u32::MAX };
+        let inside = classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set);
         let closed = Scalar {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
             ..*scalar
@@ -188,7 +250,7 @@ impl JsonMachine {
             return None;
         }
         let universal = additional.keys.characters.is_universal(at.state);
-        let classes = vocabulary.string_classes(&additional.keys, &at, below.node);
+        let classes = vocabulary.string_classes(&additional.keys, &at, below.node)?;
         let cost =
             self.cost_inside_key(level, (key, &at), object, additional, if universal { 0 } else { classes.reach() });
         if cost == NEVER || cost.saturating_add(16) > bytes {

@@ -10,6 +10,7 @@ mod decimal;
 mod distinct;
 mod few;
 mod formats;
+mod frame;
 pub(crate) mod languages;
 pub(crate) mod machine;
 mod masks;

@@ -49,6 +49,14 @@ impl JsonState {
     }
 }
 
+impl JsonState {
+    /// As if nothing that is being written could become equal to another entry.
+    pub(crate) fn apart(&self) -> JsonState {
+        let distinct = self.level.distinct.as_deref().map(|distinct| Arc::new(distinct.apart()));
+        JsonState { level: Level { distinct, ..self.level.clone() }, at: self.at.clone() }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum LevelKind {
     Root,

@@ -16,8 +16,7 @@ pub(crate) struct Characters {
     pub(crate) dfa: Dfa,
     /// Least bytes of JSON to an accepting state, the closing quote not counted.
     costs: Vec<u32>,
-    /// States in which every continuation is accepted.
-    universal: Vec<bool>,
+    reaches: Vec<Reach>,
     /// Whether every character takes one byte of JSON, so that costs count characters too.
     pub(crate) plain: bool,
     /// Greatest cost of a state.
@@ -130,12 +129,12 @@ fn any_hir(min: u32, max: Option<u32>) -> Hir {
 impl Characters {
     pub(crate) fn new(dfa: Dfa, any: &Dfa) -> Characters {
         let costs = dfa.costs(spelled_length);
-        let universal = universal(&dfa, any);
+        let reaches = reaches(&dfa, any);
         let plain = dfa.find_byte_without(|byte| byte < 0x80 && spelled_length(byte) == 1).is_none();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
-        Characters { dfa, costs, universal, plain, most_needed, endless, id: COUNT.fetch_add(1, Ordering::Relaxed) }
+        Characters { dfa, costs, reaches, plain, most_needed, endless, id: COUNT.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Whether there are strings of any length.
@@ -163,8 +162,14 @@ impl Characters {
         ANY.get_or_init(make).clone().ok_or(TooManyStates)
     }
 
+    /// Whether every continuation is accepted.
     pub(crate) fn is_universal(&self, state: u32) -> bool {
-        self.universal[state as usize]
+        self.reaches[state as usize] == Reach::Universal
+    }
+
+    /// What can follow in a state.
+    pub(crate) fn reach(&self, state: u32) -> Reach {
+        self.reaches[state as usize]
     }
 
     pub(crate) fn cost(&self, state: u32) -> u32 {
@@ -203,8 +208,22 @@ impl Characters {
     }
 }
 
-/// The states from which all continuations that are characters are accepted, `any` being the automaton of all strings.
-fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
+/// What can follow in a state over the characters of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It is in the midst of a character.
+    Within,
+    /// Some characters lead nowhere.
+    Bounded,
+    /// Whatever characters come, others can follow that make the whole accepted; as before the match of a pattern that is not
+    /// anchored.
+    Open,
+    /// Whatever characters come, they are accepted.
+    Universal,
+}
+
+/// What can follow in each state, `any` being the automaton of all strings.
+fn reaches(dfa: &Dfa, any: &Dfa) -> Vec<Reach> {
     // The number of each pair of states plus one; 0 for those not met.
     let mut numbers = vec![0u32; dfa.len() * any.len()];
     let mut pairs = vec![(dfa.start(), any.start())];
@@ -230,21 +249,32 @@ fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
         }
         done += 1;
     }
-    let mut lacking: Vec<bool> =
-        pairs.iter().map(|&(state, all)| any.accepts_at(all) && !dfa.accepts_at(state)).collect();
-    let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| lacking[pair]).collect();
-    while let Some(pair) = open.pop() {
-        for &from in &before[pair] {
-            if !std::mem::replace(&mut lacking[from], true) {
-                open.push(from);
+    // The pairs from which some characters lead to one of these.
+    let leading_to = |mut found: Vec<bool>| {
+        let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| found[pair]).collect();
+        while let Some(pair) = open.pop() {
+            for &from in &before[pair] {
+                if !std::mem::replace(&mut found[from], true) {
+                    open.push(from);
+                }
             }
         }
+        found
+    };
+    let rejected =
+        leading_to(pairs.iter().map(|&(state, all)| any.accepts_at(all) && !dfa.accepts_at(state)).collect());
+    let dead = leading_to(pairs.iter().map(|&(state, _)| state == 0).collect());
+    let mut reaches = vec![Reach::Within; dfa.len()];
+    for ((&(state, all), &rejected), &dead) in pairs.iter().zip(&rejected).zip(&dead) {
+        if any.accepts_at(all) {
+            reaches[state as usize] = match (rejected, dead) {
+                (false, _) => Reach::Universal,
+                (true, false) => Reach::Open,
+                (true, true) => Reach::Bounded,
+            };
+        }
     }
-    let mut universal = vec![false; dfa.len()];
-    for (&(state, all), &lacking) in pairs.iter().zip(&lacking) {
-        universal[state as usize] |= !lacking && any.accepts_at(all);
-    }
-    universal
+    reaches
 }
 
 impl Strings {

@@ -1,0 +1,224 @@
+//! The tokens that lie within a JSON string of any characters, worked out once: the frame that all other strings fill.
+//!
+//! Of a token it matters whether it stays inside the string (and how many characters it begins), and, if it closes the string,
+//! what stands before the quote and what follows it. A string with a pattern differs only in which of these it allows.
+
+use super::classes::{FEW_TOKENS, Room};
+use super::strings::{Characters, Decoder, Escapes, StringState, Strings};
+use crate::mask::TokenSet;
+use crate::trie::Trie;
+use std::sync::Arc;
+
+/// The tokens below a node of the trie by what they do to a string.
+#[derive(Debug)]
+pub(super) struct Frame {
+    inside: Inside,
+    /// Tokens that end in the midst of a character or of its escape.
+    partial: Vec<Partial>,
+    most_tail: u32,
+    /// What stands before the quote of tokens that close the string, numbered in order.
+    pub(super) prefixes: Trie,
+    pub(super) prefix_count: usize,
+    /// What follows the quote, numbered in order.
+    pub(super) suffixes: Trie,
+    /// The tokens that close the string by the number of their suffix.
+    pub(super) closing: Vec<Vec<Closing>>,
+    /// Tokens that close the string and nothing more.
+    pub(super) bare: Vec<Closing>,
+}
+
+/// Tokens that do not close the string and end between characters, by the characters that they begin.
+#[derive(Debug)]
+enum Inside {
+    /// With at most `n` characters, as a set.
+    Sets(Vec<Box<[u32]>>),
+    /// Ordered by their characters; those with at most `n` end at `ends[n]`.
+    List { tokens: Vec<u32>, ends: Vec<u32> },
+}
+
+/// A token that closes the string, the characters that it begins before the quote, and the number of what they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closing {
+    pub(super) token: u32,
+    pub(super) characters: u32,
+    pub(super) prefix: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Partial {
+    token: u32,
+    /// Characters begun.
+    characters: u32,
+    /// Least bytes that complete the last of them.
+    tail: u32,
+}
+
+impl Frame {
+    /// Of the tokens below `node`, in a mask of so many words. Characters may be spelled with these escapes.
+    pub(super) fn new(any: Arc<Characters>, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Frame {
+        let start = StringState { state: any.dfa.start(), count: 0, decoder: Decoder::Body };
+        // A bound that no token meets: with it characters are counted.
+        let strings = Strings { characters: any, min: 0, max: u32::MAX - 1, escapes };
+        let mut sorting =
+            Sorting { strings, trie, inside: Vec::new(), partial: Vec::new(), closing: Vec::new(), path: Vec::new() };
+        sorting.sort(node, &start);
+        let Sorting { inside, partial, mut closing, .. } = sorting;
+        closing.sort_unstable();
+        let mut frame = Frame {
+            inside: Inside::new(&inside, words),
+            most_tail: partial.iter().map(|partial| partial.tail).max().unwrap_or(0),
+            partial,
+            prefixes: Trie::new(&[]),
+            prefix_count: 0,
+            suffixes: Trie::new(&[]),
+            closing: Vec::new(),
+            bare: Vec::new(),
+        };
+        let mut prefixes: Vec<Option<Vec<u8>>> = closing.iter().map(|(_, prefix, ..)| Some(prefix.clone())).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let mut suffixes: Vec<Option<Vec<u8>>> = Vec::new();
+        for (suffix, prefix, characters, token) in closing {
+            let number = prefixes.partition_point(|other| other.as_ref() < Some(&prefix));
+            let one = Closing { token, characters, prefix: number as u32 };
+            match frame.closing.last_mut() {
+                _ if suffix.is_empty() => frame.bare.push(one),
+                Some(tokens) if suffixes.last().is_some_and(|last| last.as_ref() == Some(&suffix)) => tokens.push(one),
+                _ => {
+                    suffixes.push(Some(suffix));
+                    frame.closing.push(vec![one]);
+                }
+            }
+        }
+        frame.prefix_count = prefixes.len();
+        (frame.prefixes, frame.suffixes) = (Trie::new(&prefixes), Trie::new(&suffixes));
+        frame
+    }
+
+    /// Memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        let inside = match &self.inside {
+            Inside::Sets(sets) => sets.iter().map(|set| set.len() * 4).sum(),
+            Inside::List { tokens, ends } => (tokens.len() + ends.len()) * 4,
+        };
+        let closing = self.closing.iter().map(|tokens| tokens.len() * 12 + 24).sum::<usize>();
+        let tries = (self.prefixes.len() + self.suffixes.len()) * 20;
+        inside + self.partial.len() * 12 + tries + closing + self.bare.len() * 12 + 200
+    }
+
+    /// Most bytes that complete the character in whose midst a token ends.
+    pub(super) fn most_tail(&self) -> u32 {
+        self.most_tail
+    }
+
+    /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
+    /// of them, where only the midst of characters adds to it.
+    pub(super) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
+        let most = room.most as usize;
+        match &self.inside {
+            Inside::Sets(sets) => {
+                if let Some(words) = sets.get(most).or(sets.last()) {
+                    set.union(words);
+                }
+            }
+            Inside::List { tokens, ends } => {
+                let end = ends.get(most).or(ends.last()).copied().unwrap_or(0);
+                set.insert_all(&tokens[..end as usize]);
+            }
+        }
+        let mut reach = cost;
+        for partial in &self.partial {
+            let after = cost.saturating_add(partial.tail);
+            if partial.characters <= room.most && after <= room.bytes {
+                set.insert(partial.token);
+                reach = reach.max(after);
+            }
+        }
+        reach
+    }
+}
+
+impl Inside {
+    /// Of tokens by the number of characters.
+    fn new(tokens: &[Vec<u32>], words: usize) -> Inside {
+        if tokens.iter().map(Vec::len).sum::<usize>() < FEW_TOKENS {
+            let ends = tokens.iter().scan(0, |end, level| {
+                *end += level.len() as u32;
+                Some(*end)
+            });
+            return Inside::List { ends: ends.collect(), tokens: tokens.concat() };
+        }
+        let mut set = TokenSet::new(words);
+        let sets = tokens.iter().map(|level| {
+            set.insert_all(level);
+            set.words().into()
+        });
+        Inside::Sets(sets.collect())
+    }
+}
+
+/// The tokens of a frame that is being made.
+struct Sorting<'a> {
+    strings: Strings,
+    trie: &'a Trie,
+    /// By the number of characters begun.
+    inside: Vec<Vec<u32>>,
+    partial: Vec<Partial>,
+    /// What follows the quote, what stands before it, the characters of that, and the token.
+    closing: Vec<(Vec<u8>, Vec<u8>, u32, u32)>,
+    /// What leads to the node that is looked at.
+    path: Vec<u8>,
+}
+
+impl Sorting<'_> {
+    fn sort(&mut self, node: u32, state: &StringState) {
+        let trie = self.trie;
+        for child in trie.children(node) {
+            let byte = trie.byte(child);
+            if state.decoder == Decoder::Body && byte == b'"' {
+                // Closed, unless in the midst of a character.
+                if self.strings.characters.dfa.accepts_at(state.state) {
+                    self.collect(child, &mut Vec::new(), state.count);
+                }
+                continue;
+            }
+            let Some(next) = self.strings.step(state, byte) else { continue };
+            let own = trie.own(child);
+            if !own.is_empty() {
+                self.add(own, &next);
+            }
+            if trie.end(child) > child + 1 {
+                self.path.push(byte);
+                self.sort(child, &next);
+                self.path.pop();
+            }
+        }
+    }
+
+    fn add(&mut self, tokens: &[u32], state: &StringState) {
+        // Without the closing quote.
+        let tail = self.strings.cost(state).saturating_sub(1);
+        if tail == 0 {
+            let count = state.count as usize;
+            if self.inside.len() <= count {
+                self.inside.resize(count + 1, Vec::new());
+            }
+            self.inside[count].extend(tokens);
+        } else {
+            let characters = state.count;
+            self.partial.extend(tokens.iter().map(|&token| Partial { token, characters, tail }));
+        }
+    }
+
+    /// The tokens that end at the node, which is a closing quote or comes after one, or below it.
+    fn collect(&mut self, node: u32, suffix: &mut Vec<u8>, characters: u32) {
+        let trie = self.trie;
+        let prefix = &self.path;
+        self.closing.extend(trie.own(node).iter().map(|&token| (suffix.clone(), prefix.clone(), characters, token)));
+        for child in trie.children(node) {
+            suffix.push(trie.byte(child));
+            self.collect(child, suffix, characters);
+            suffix.pop();
+        }
+    }
+}

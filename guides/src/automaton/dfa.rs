@@ -318,31 +318,39 @@ impl Dfa {
 
     /// For each state how many texts are accepted from it, counted up to `most`.
     pub(crate) fn counts(&self, most: u32) -> Vec<u32> {
-        let mut counts: Vec<u32> = self.accepting.iter().map(|&accepting| u32::from(accepting)).collect();
         let mut sizes = vec![0u32; self.width];
         for byte in 0..256 {
             sizes[self.classes[byte] as usize] += 1;
         }
-        // Each round adds the texts that are one byte longer; a count that still grows after as many rounds as there
-        // are states is that of an infinite set.
-        for round in 0..=self.len() {
-            let mut changed = false;
-            for state in (1..self.len()).rev() {
-                let row = state * self.width;
-                let sum = (0..self.width)
-                    .map(|class| counts[self.table[row + class] as usize].saturating_mul(sizes[class]))
-                    .fold(u32::from(self.accepting[state]), u32::saturating_add)
-                    .min(most);
-                if sum != counts[state] {
-                    counts[state] = if round == self.len() { most } else { sum };
-                    changed = true;
+        // What leads to a cycle accepts infinitely many; the others are counted from their ends.
+        let mut counts: Vec<Option<u32>> = vec![None; self.len()];
+        counts[0] = Some(0);
+        let mut inner = vec![0u32; self.len()];
+        let mut before: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.len()];
+        for (state, inner) in inner.iter_mut().enumerate().skip(1) {
+            for (class, &size) in sizes.iter().enumerate() {
+                let next = self.table[state * self.width + class];
+                if next != 0 {
+                    *inner += 1;
+                    before[next as usize].push((state as u32, size));
                 }
             }
-            if !changed {
-                break;
+        }
+        let mut sums: Vec<u32> = self.accepting.iter().map(|&accepting| u32::from(accepting)).collect();
+        let mut open: Vec<usize> = (1..self.len()).filter(|&state| inner[state] == 0).collect();
+        while let Some(state) = open.pop() {
+            let count = sums[state].min(most);
+            counts[state] = Some(count);
+            for &(from, size) in &before[state] {
+                let from = from as usize;
+                sums[from] = sums[from].saturating_add(count.saturating_mul(size));
+                inner[from] -= 1;
+                if inner[from] == 0 {
+                    open.push(from);
+                }
             }
         }
-        counts
+        counts.into_iter().map(|count| count.unwrap_or(most)).collect()
     }
 
     /// The automaton of a sorted list of words without repetition.

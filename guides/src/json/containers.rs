@@ -417,7 +417,8 @@ impl Builder<'_> {
                         demanded.iter().zip(&met).any(|((dfa, _), &met)| met && std::ptr::eq(&**dfa, keys))
                     };
                     let meets = self.meeting(&all, demanded, is_met, terms)?;
-                    classes.push(KeyClass { schema, key_cost: NEVER, costs: Vec::new(), meets, supply: MANY_KEYS });
+                    let costs = Vec::new();
+                    classes.push(KeyClass { schema, key_cost: NEVER, costs, meets, supply: MANY_KEYS, named: 0 });
                     known.insert((schema, met), classes.len() as u32 - 1);
                     classes.len() as u32 - 1
                 }

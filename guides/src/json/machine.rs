@@ -135,16 +135,25 @@ impl JsonMachine {
     fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> u32 {
         let object = self.object(key.item.shape);
         let rest = match key.reader {
-            KeyReader::Named { low, high, depth } => object.sorted[low as usize..high as usize]
-                .iter()
-                .filter(|&&index| object.is_next(&key.item.progress(), index))
-                .filter_map(|&index| {
+            KeyReader::Named { low, high, depth } => {
+                let progress = key.item.progress();
+                let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&progress));
+                let value = |index: u32| {
                     let property = &object.properties[index as usize];
-                    let value = self.least_entry(level, &self.after_named(&key.item, index), property.ways())?;
-                    Some(shape::add(value, property.spelling.len() as u32 - depth + 1 + self.gap))
-                })
-                .min()
-                .unwrap_or(NEVER),
+                    match required {
+                        Some(required) => {
+                            Some(shape::add(self.cost_of(property.schema), object.cost_to_close_after(required, index)))
+                        }
+                        None => self.least_entry(level, &self.after_named(&key.item, index), property.ways()),
+                    }
+                };
+                let names = object.sorted[low as usize..high as usize].iter();
+                let costs = names.filter(|&&index| object.is_next(&progress, index)).filter_map(|&index| {
+                    let spelling = &object.properties[index as usize].spelling;
+                    Some(shape::add(value(index)?, spelling.len() as u32 - depth + 1 + self.gap))
+                });
+                costs.min().unwrap_or(NEVER)
+            }
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
                 Some(additional) => {
@@ -209,7 +218,14 @@ impl JsonMachine {
     /// come; the cheapest first.
     fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(u32, u32)> {
         let next = self.after_added(item);
+        let object = self.object(item.shape);
+        let closes = object.always_closes(level.count + 1);
+        let close = if closes { shape::capped(object.bytes_required(&next.progress()) + 1) } else { NEVER };
         let cost = |(class, key): (u32, &KeyClass)| {
+            if closes {
+                let cost = shape::add(self.cost_of(key.schema), close);
+                return (cost != NEVER).then_some((cost, class));
+            }
             let entries = self.entries(level, &next, adding(level, class), key.ways());
             let cost = entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()?;
             (cost != NEVER).then_some((cost, class))
@@ -221,8 +237,14 @@ impl JsonMachine {
 
     /// Whether the named property with this index can be the next entry.
     fn may_come(&self, level: &Level, object: &Object, item: &Item, index: u32) -> bool {
-        let next = object.is_next(&item.progress(), index).then(|| self.after_named(item, index));
-        next.is_some_and(|next| self.least_entry(level, &next, object.properties[index as usize].ways()).is_some())
+        if !object.is_next(&item.progress(), index) {
+            return false;
+        }
+        let property = &object.properties[index as usize];
+        if object.always_closes(level.count + 1) {
+            return self.cost_of(property.schema) != NEVER;
+        }
+        self.least_entry(level, &self.after_named(item, index), property.ways()).is_some()
     }
 
     /// Whether keys that are not named can come next.

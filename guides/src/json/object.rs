@@ -62,6 +62,8 @@ pub(crate) struct KeyClass {
     pub(crate) meets: Vec<Way>,
     /// How many keys are of this class, as far as counted; known where it meets demands.
     pub(crate) supply: u32,
+    /// How many of the object's named properties are of this class; known where it meets demands.
+    pub(crate) named: u32,
 }
 
 /// Counts of keys beyond this are as good as infinite.
@@ -184,6 +186,15 @@ impl Additional {
 impl Object {
     /// Fills in what follows from the properties' costs.
     pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> u32) {
+        if let Some(additional) = &mut self.additional {
+            let names = self.properties.iter().map(|property| property.name.as_bytes());
+            for index in 0..additional.classes.len() {
+                if !additional.classes[index].meets.is_empty() {
+                    let own = names.clone().filter(|name| additional.class(name) == Some(index as u32));
+                    additional.classes[index].named = own.count() as u32;
+                }
+            }
+        }
         let count = self.properties.len();
         self.next_required = vec![count as u32; count + 1];
         self.required_from = vec![(0, 0); count + 1];
@@ -224,6 +235,25 @@ impl Object {
         let from = if progress.written.is_none() { progress.at } else { 0 };
         let properties = (from..).zip(&self.properties[from as usize..]);
         properties.filter(|(index, _)| progress.is_left(*index)).map(|(_, property)| property)
+    }
+
+    /// Whether it can be closed whatever entries come next, once `count` are complete: nothing but required properties has to
+    /// come.
+    pub(crate) fn always_closes(&self, count: u32) -> bool {
+        self.demanded == 0 && self.max == u32::MAX && self.min <= count
+    }
+
+    /// As [`Object::cost_to_close`] of an object that always closes: `required` are the bytes of the required properties that are
+    /// left, an entry with the property of this index comes before them.
+    pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> u32 {
+        let index = index as usize;
+        let own = self.required_from[index].1 - self.required_from[index + 1].1;
+        capped(required.saturating_sub(own) + 1)
+    }
+
+    /// The bytes of the required properties that are still to come, with a comma each.
+    pub(crate) fn bytes_required(&self, progress: &Progress<'_>) -> u64 {
+        self.required_left(progress).1
     }
 
     /// Least bytes to the closing brace, which is counted, when `count` entries are complete, and `others` additional ones
@@ -409,9 +439,9 @@ impl Object {
         if supply as usize >= others.keys.len() + self.properties.len() + 1 + MOST_COUNTERS {
             return most;
         }
-        let named = self.properties.iter().filter(|property| additional.class(property.name.as_bytes()) == Some(class));
+        let named = additional.classes.get(class as usize).map_or(0, |class| class.named as usize);
         let written = others.keys.iter().filter(|key| additional.class(key) == Some(class));
-        let used = named.count() + written.count() + usize::from(others.next == Some(class));
+        let used = named + written.count() + usize::from(others.next == Some(class));
         supply.saturating_sub(used as u32).min(most)
     }
 

@@ -242,7 +242,12 @@ impl Builder<'_> {
             let required = required.contains(name);
             properties.push(Property { name: name.to_owned(), spelling, schema, required, meets });
         }
-        let additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;
+        let mut additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;
+        if let Some(additional) = &mut additional {
+            additional.count_named(&properties);
+        }
+        let meeting = (0..).zip(&properties).filter(|(_, property): &(u32, &Property)| !property.meets.is_empty());
+        let meeting = meeting.map(|(index, _)| index).collect();
         let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
         let mut by_name = sorted.clone();
         sorted.sort_by(|&a, &b| properties[a as usize].spelling.cmp(&properties[b as usize].spelling));
@@ -257,6 +262,7 @@ impl Builder<'_> {
             min,
             max,
             demanded: ((1u16 << demanded.len()) - 1) as u8,
+            meeting,
             next_required: Vec::new(),
             required: Vec::new(),
             required_from: Vec::new(),

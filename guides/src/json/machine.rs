@@ -5,7 +5,7 @@ use super::array::Array;
 use super::distinct::Distinct;
 use super::few::Few;
 use super::masks::Below;
-use super::object::{Additional, KeyClass, Object, Others};
+use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
@@ -136,28 +136,16 @@ impl JsonMachine {
         let object = self.object(key.item.shape);
         let rest = match key.reader {
             KeyReader::Named { low, high, depth } => {
-                let progress = key.item.progress();
-                let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&progress));
-                let value = |index: u32| {
-                    let property = &object.properties[index as usize];
-                    match required {
-                        Some(required) => {
-                            Some(shape::add(self.cost_of(property.schema), object.cost_to_close_after(required, index)))
-                        }
-                        None => self.least_entry(level, &self.after_named(&key.item, index), property.ways()),
-                    }
-                };
-                let names = object.sorted[low as usize..high as usize].iter();
-                let costs = names.filter(|&&index| object.is_next(&progress, index)).filter_map(|&index| {
+                let costs = key.costs[low as usize..high as usize].iter().map(|&(cost, index)| {
                     let spelling = &object.properties[index as usize].spelling;
-                    Some(shape::add(value(index)?, spelling.len() as u32 - depth + 1 + self.gap))
+                    shape::add(cost, spelling.len() as u32 - depth + 1 + self.gap)
                 });
                 costs.min().unwrap_or(NEVER)
             }
             KeyReader::Additional(ref state) => match &object.additional {
                 None => NEVER,
                 Some(additional) => {
-                    let rest = additional_cost(additional, object, &level.seen, state, text, key.added());
+                    let rest = additional_cost(additional, object, &level.seen, state, text, &key.costs);
                     rest.map_or(NEVER, |rest| shape::add(rest, self.gap))
                 }
             },
@@ -197,8 +185,7 @@ impl JsonMachine {
         ways: impl Iterator<Item = Way> + 'a,
     ) -> impl Iterator<Item = (Choice, u32)> + 'a {
         ways.filter_map(move |way| {
-            // Once a demand is met, there is no need to meet it again.
-            if self.cost_of(way.schema) == NEVER || way.counts != 0 && way.counts & !next.met.set() == 0 {
+            if self.cost_of(way.schema) == NEVER || !may_count(&way, next.met.set()) {
                 return None;
             }
             let next = Item { met: next.met.with(way.counts), ..next.clone() };
@@ -208,10 +195,32 @@ impl JsonMachine {
         })
     }
 
-    /// Least bytes of a value after a key, and of what follows it up to the closing brace.
-    fn least_entry(&self, level: &Level, next: &Item, ways: impl Iterator<Item = Way>) -> Option<u32> {
-        let entries = self.entries(level, next, written(level), ways);
-        entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()
+    /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`NEVER`] where it
+    /// cannot be the next entry.
+    fn cost_of_named(&self, level: &Level, object: &Object, item: &Item, index: u32, required: Option<u64>) -> u32 {
+        let progress = item.progress();
+        let property = &object.properties[index as usize];
+        if !object.is_next(&progress, index) {
+            return NEVER;
+        }
+        if let Some(required) = required {
+            return shape::add(self.cost_of(property.schema), object.cost_to_close_after(required, index));
+        }
+        let progress = progress.after(index);
+        let costs = property.ways().filter(|way| may_count(way, progress.met)).map(|way| {
+            let progress = Progress { met: progress.met | way.counts, ..progress };
+            let cost = |id| self.cost_of(id);
+            let close = object.cost_to_close(&progress, level.count + 1, written(level), false, &cost);
+            shape::add(self.cost_of(way.schema), close)
+        });
+        costs.min().unwrap_or(NEVER)
+    }
+
+    /// The costs of all named keys ([`Key::costs`]).
+    fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(u32, u32)> {
+        let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
+        let cost = |&index: &u32| (self.cost_of_named(level, object, item, index, required), index);
+        object.sorted.iter().map(cost).collect()
     }
 
     /// Least bytes of the value of an additional key and of what follows it, and the class of the key, for all classes of which one may
@@ -235,18 +244,6 @@ impl JsonMachine {
         costs
     }
 
-    /// Whether the named property with this index can be the next entry.
-    fn may_come(&self, level: &Level, object: &Object, item: &Item, index: u32) -> bool {
-        if !object.is_next(&item.progress(), index) {
-            return false;
-        }
-        let property = &object.properties[index as usize];
-        if object.always_closes(level.count + 1) {
-            return self.cost_of(property.schema) != NEVER;
-        }
-        self.least_entry(level, &self.after_named(item, index), property.ways()).is_some()
-    }
-
     /// Whether keys that are not named can come next.
     fn may_add(&self, object: &Object, item: &Item) -> bool {
         object.additional.is_some() && (self.any_order || !object.requires_more(&item.progress()))
@@ -258,8 +255,9 @@ impl JsonMachine {
         for item in items.iter() {
             let object = self.object(item.shape);
             let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
-            if object.sorted.iter().any(|&index| self.may_come(level, object, item, index)) {
-                keys.push(Key { item: item.clone(), reader: named, added: None });
+            let costs = self.costs_of_named(level, object, item);
+            if costs.iter().any(|(cost, _)| *cost != NEVER) {
+                keys.push(Key { item: item.clone(), reader: named, costs: costs.into() });
             }
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
@@ -267,7 +265,7 @@ impl JsonMachine {
                 let classes = costs.iter().map(|(_, class)| *class as usize);
                 if any_possible(additional, object, &level.seen, &state, &[], classes) {
                     let reader = KeyReader::Additional(state);
-                    keys.push(Key { item: item.clone(), reader, added: Some(costs.into()) });
+                    keys.push(Key { item: item.clone(), reader, costs: costs.into() });
                 }
             }
         }
@@ -287,9 +285,9 @@ impl JsonMachine {
                     let at = |index: &u32| object.properties[*index as usize].spelling.get(depth as usize).copied();
                     let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
                     let to = range.partition_point(|index| at(index).is_none_or(|b| b <= byte));
-                    let index =
-                        *range[from..to].iter().find(|&&index| self.may_come(level, object, &key.item, index))?;
                     let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
+                    let mut costs = key.costs[low as usize..high as usize].iter();
+                    let (_, index) = *costs.find(|(cost, _)| *cost != NEVER)?;
                     let property = &object.properties[index as usize];
                     if property.spelling.len() as u32 == depth {
                         let next = self.after_named(&key.item, index);
@@ -316,7 +314,7 @@ impl JsonMachine {
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let classes = key.added().iter().map(|(_, class)| *class as usize);
+                    let classes = key.costs.iter().map(|(_, class)| *class as usize);
                     let possible = any_possible(additional, object, &level.seen, &next, text, classes);
                     possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
                 }
@@ -815,6 +813,11 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     schemas.chain(objects).chain(arrays).sum()
 }
 
+/// Whether a way is of use where these demands are met: there is no need to meet one again.
+fn may_count(way: &Way, met: u8) -> bool {
+    way.counts == 0 || way.counts & !met != 0
+}
+
 /// The additional keys that were written in an object.
 pub(super) fn written(level: &Level) -> Others<'_> {
     Others { keys: level.seen.as_deref().map_or(&[], Vec::as_slice), next: None }
@@ -866,7 +869,7 @@ pub(super) fn characters_after(text: &[u8], before: &StringState, after: &String
 }
 
 /// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
-/// the object, which `added` says by class ([`Key::added`]); `None` if all that it could become are used.
+/// the object, which `added` says by class ([`Key::costs`]); `None` if all that it could become are used.
 fn additional_cost(
     additional: &Additional,
     object: &Object,

@@ -297,7 +297,7 @@ impl JsonMachine {
         let is_reachable =
             |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER);
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
-        let known = key.added().iter().filter(|(_, class)| is_reachable(*class as usize));
+        let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
         let value = value.unwrap_or(NEVER);
         shape::add(shape::add(value, reach + detour + 2 + self.gap), Self::exit_cost(level, key.item.schema))

@@ -19,6 +19,8 @@ pub(crate) struct Object {
     pub(crate) max: u32,
     /// The set of demands that entries must meet between them, see [`Way`].
     pub(crate) demanded: u8,
+    /// Indices of the properties whose values can meet demands.
+    pub(crate) meeting: Vec<u32>,
     /// For each index the first required property from there on, or the number of properties.
     pub(crate) next_required: Vec<u32>,
     /// The required properties, a bit for each.
@@ -76,6 +78,8 @@ pub(crate) struct Progress<'a> {
     pub(crate) at: u32,
     /// The properties that were written, a bit for each, where they come in any order; `None` where they do not.
     pub(crate) written: Option<&'a [u64]>,
+    /// One more property that was written.
+    pub(crate) latest: Option<u32>,
     /// The demands that are met.
     pub(crate) met: u8,
 }
@@ -100,12 +104,23 @@ pub(crate) fn key_of_class(class: u32) -> Box<[u8]> {
     Box::new([0xFF, a, b, c, d])
 }
 
-impl Progress<'_> {
+impl<'a> Progress<'a> {
     /// Whether the property was not written, nor passed over.
     pub(crate) fn is_left(&self, index: u32) -> bool {
         match self.written {
             None => index >= self.at,
-            Some(written) => written.get(index as usize / 64).is_none_or(|word| word >> (index % 64) & 1 == 0),
+            Some(written) => {
+                let left = written.get(index as usize / 64).is_none_or(|word| word >> (index % 64) & 1 == 0);
+                left && self.latest != Some(index)
+            }
+        }
+    }
+
+    /// Once the named property with this index is written too.
+    pub(crate) fn after(self, index: u32) -> Progress<'a> {
+        match self.written {
+            None => Progress { at: index + 1, ..self },
+            Some(_) => Progress { latest: Some(index), ..self },
         }
     }
 }
@@ -183,18 +198,22 @@ impl Additional {
     }
 }
 
+impl Additional {
+    /// Counts the named properties of an object by the classes that they would be of.
+    pub(crate) fn count_named(&mut self, properties: &[Property]) {
+        for index in 0..self.classes.len() {
+            if !self.classes[index].meets.is_empty() {
+                let own =
+                    properties.iter().filter(|property| self.class(property.name.as_bytes()) == Some(index as u32));
+                self.classes[index].named = own.count() as u32;
+            }
+        }
+    }
+}
+
 impl Object {
     /// Fills in what follows from the properties' costs.
     pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> u32) {
-        if let Some(additional) = &mut self.additional {
-            let names = self.properties.iter().map(|property| property.name.as_bytes());
-            for index in 0..additional.classes.len() {
-                if !additional.classes[index].meets.is_empty() {
-                    let own = names.clone().filter(|name| additional.class(name) == Some(index as u32));
-                    additional.classes[index].named = own.count() as u32;
-                }
-            }
-        }
         let count = self.properties.len();
         self.next_required = vec![count as u32; count + 1];
         self.required_from = vec![(0, 0); count + 1];
@@ -299,9 +318,10 @@ impl Object {
 
     /// The required properties that are still to come, where properties come in any order.
     fn required_unwritten(&self, progress: &Progress<'_>) -> impl Iterator<Item = usize> {
-        let written = progress.written.unwrap_or_default();
+        let (written, latest) = (progress.written.unwrap_or_default(), progress.latest);
         self.required.iter().enumerate().flat_map(move |(word, &required)| {
-            let left = required & !written.get(word).copied().unwrap_or(0);
+            let latest = latest.filter(|latest| *latest as usize / 64 == word).map_or(0, |latest| 1 << (latest % 64));
+            let left = required & !written.get(word).copied().unwrap_or(0) & !latest;
             // Each bit that is set, the lowest first.
             let bits = std::iter::successors(Some(left), |left| Some(left & left.wrapping_sub(1)));
             bits.take_while(|&left| left != 0).map(move |left| word * 64 + left.trailing_zeros() as usize)
@@ -350,7 +370,8 @@ impl Object {
         // For each set of demands the least bytes that meet them, and with how many entries.
         let mut best: Vec<Option<(u64, u32)>> = vec![None; usize::from(unmet) + 1];
         best[0] = Some((0, 0));
-        for property in self.left(progress).filter(|property| !property.meets.is_empty()) {
+        for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
+            let property = &self.properties[index as usize];
             let before = best.clone();
             for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
                 let (bytes, entries) = if property.required {

@@ -106,7 +106,7 @@ impl Item {
     }
 
     pub(crate) fn progress(&self) -> Progress<'_> {
-        Progress { at: self.at, written: self.written.as_deref(), met: self.met.set() }
+        Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set() }
     }
 }
 
@@ -171,19 +171,21 @@ pub(crate) enum Reader {
 }
 
 /// A key that is being read for one alternative of the object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct Key {
     pub(crate) item: Item,
     pub(crate) reader: KeyReader,
-    /// Of a key that is not named: the classes that it may be of, each after the least bytes of the value and of what follows it; the
-    /// cheapest first. Nothing of it changes before the key is whole.
-    pub(crate) added: Option<Arc<[(u32, u32)]>>,
+    /// The least bytes of the value and of what follows it up to the closing brace. Of a named key for each of the names, in the order
+    /// of their spelling, [`NEVER`](crate::automaton::dfa::NEVER) where it may not come, with the index of the property. Of another
+    /// one for the classes that it may be of, the cheapest first. It follows from the item and its level, and nothing of it changes
+    /// before the key is whole.
+    pub(crate) costs: Arc<[(u32, u32)]>,
 }
 
-impl Key {
-    /// The costs and classes, none for a named key.
-    pub(crate) fn added(&self) -> &[(u32, u32)] {
-        self.added.as_deref().unwrap_or_default()
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.item.hash(state);
+        self.reader.hash(state);
     }
 }
 

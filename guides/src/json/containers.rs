@@ -212,6 +212,10 @@ impl Builder<'_> {
             .map(|properties| properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect())
             .collect();
         let required: HashSet<&str> = branch.required.iter().map(String::as_str).collect();
+        let mut values: HashMap<&str, Vec<Term>> = HashMap::new();
+        for (name, term) in &branch.values {
+            values.entry(name).or_default().push(*term);
+        }
         let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
         let mut properties = Vec::with_capacity(names.len());
         for name in names {
@@ -232,7 +236,7 @@ impl Builder<'_> {
                     all.push((additional, true));
                 }
             }
-            all.extend(branch.values.iter().filter(|(other, _)| other == name).map(|&(_, term)| term));
+            all.extend(values.get(name).into_iter().flatten());
             if keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes())) {
                 all.push((TRUE, false));
             }

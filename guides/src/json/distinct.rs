@@ -21,19 +21,25 @@ pub(crate) struct Distinct {
     text: Option<Arc<Byte>>,
     /// The indices of the entries that it may still become equal to.
     near: Option<Arc<[u32]>>,
+    /// Whether these are still those before the last byte of the text.
+    unsettled: bool,
 }
 
 /// The last byte of a text, and those before it.
 #[derive(Debug)]
 struct Byte {
     byte: u8,
+    /// How many bytes are before it.
+    place: u32,
+    /// Whether the text is a quote and characters after it that stand for themselves.
+    plain: bool,
     before: Option<Arc<Byte>>,
 }
 
 impl Distinct {
     /// An array without entries, within others.
     pub(crate) fn new(depth: u32, outer: Option<Arc<Distinct>>) -> Distinct {
-        Distinct { outer, depth, entries: Arc::default(), text: None, near: None }
+        Distinct { outer, depth, entries: Arc::default(), text: None, near: None, unsettled: false }
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -44,33 +50,65 @@ impl Distinct {
         self.outer.clone()
     }
 
-    /// With one more byte of the entries that are being written; of this array's own entry only if `own`.
+    /// With one more byte of the entries that are being written; of this array's own entry only if `own`. What they may become equal
+    /// to is the same as before until [`Self::settled`].
     pub(crate) fn with(&self, byte: u8, own: bool) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.with(byte, true)));
         if !own {
             return Distinct { outer, ..self.clone() };
         }
-        let text = Some(Arc::new(Byte { byte, before: self.text.clone() }));
-        let mut next = Distinct { outer, text, ..self.clone() };
-        if let Some(near) = &self.near {
-            next.near = next.near_among(near.iter().copied());
+        let (place, plain) = self.text.as_deref().map_or((0, byte == b'"'), |last| {
+            let within = !matches!(byte, b'"' | b'\\');
+            (last.place + 1, last.plain && within)
+        });
+        let text = Some(Arc::new(Byte { byte, place, plain, before: self.text.clone() }));
+        Distinct { outer, text, unsettled: self.near.is_some(), ..self.clone() }
+    }
+
+    /// Whether the byte that was last added has not been looked at.
+    fn is_unsettled(&self) -> bool {
+        self.unsettled || self.outer.as_ref().is_some_and(|outer| outer.is_unsettled())
+    }
+
+    /// With the entries that are still possible after the byte that was last added; `None` if these are known.
+    pub(crate) fn settled(&self) -> Option<Distinct> {
+        if !self.is_unsettled() {
+            return None;
         }
-        next
+        let outer = match &self.outer {
+            Some(outer) => outer.settled().map(Arc::new).or_else(|| Some(outer.clone())),
+            None => None,
+        };
+        let mut next = Distinct { outer, ..self.clone() };
+        if let (true, Some(near), Some(last)) = (self.unsettled, &self.near, &self.text) {
+            next.near = match last.place.checked_sub(1) {
+                // In the midst of a string the last byte decides.
+                Some(place) if last.plain => {
+                    let agrees = |&&entry: &&u32| match &self.entries[entry as usize] {
+                        Value::String(value) => value.as_bytes().get(place as usize) == Some(&last.byte),
+                        _ => false,
+                    };
+                    let near: Vec<u32> = near.iter().filter(agrees).copied().collect();
+                    (!near.is_empty()).then(|| near.into())
+                }
+                _ => self.near_among(near.iter().copied()),
+            };
+        }
+        next.unsettled = false;
+        Some(next)
     }
 
     /// As if nothing that is being written could become equal to an entry.
     pub(crate) fn apart(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.apart()));
-        Distinct { outer, near: None, ..self.clone() }
+        Distinct { outer, near: None, unsettled: false, ..self.clone() }
     }
 
-    /// Without the last byte, which was none of the entry's.
+    /// Without the last byte, which was none of the entry's, before that is [settled](Self::settled).
     pub(crate) fn without_last(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.without_last()));
         let text = self.text.as_ref().and_then(|last| last.before.clone());
-        let mut next = Distinct { outer, text, ..self.clone() };
-        next.near = next.near_among(0..next.entries.len() as u32);
-        next
+        Distinct { outer, text, unsettled: false, ..self.clone() }
     }
 
     /// Those of the entries that what is being written may still become equal to.
@@ -107,7 +145,7 @@ impl Distinct {
             Arc::make_mut(&mut entries).push(value);
         }
         let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
-        (Distinct { entries, text: None, near, ..self.clone() }, repeated)
+        (Distinct { entries, text: None, near, unsettled: false, ..self.clone() }, repeated)
     }
 
     fn text(&self) -> Vec<u8> {

@@ -623,7 +623,11 @@ impl JsonMachine {
                 _ => false,
             };
         let level = Level { distinct: Some(Arc::new(distinct.with(byte, own))), ..state.level.clone() };
-        self.step_plain(&JsonState { level, at: state.at.clone() }, byte)
+        let mut next = self.step_plain(&JsonState { level, at: state.at.clone() }, byte)?;
+        if let Some(settled) = next.level.distinct.as_ref().and_then(|distinct| distinct.settled()) {
+            next.level.distinct = Some(Arc::new(settled));
+        }
+        Some(next)
     }
 
     /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.

@@ -10,6 +10,8 @@ pub(crate) struct Trie {
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
     depth: u32,
+    /// The child of the root along each byte, 0 where there is none: they lie far apart.
+    first: Box<[u32; 256]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,8 @@ impl Trie {
         sorted.sort_unstable();
         let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
         let depth = sorted.iter().map(|(bytes, _)| bytes.len() as u32).max().unwrap_or(0);
-        let mut trie = Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth };
+        let mut trie =
+            Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth, first: Box::new([0; 256]) };
         // The nodes on the path to the token before, whose subtrees are still open.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
@@ -50,6 +53,10 @@ impl Trie {
         }
         for node in path {
             trie.nodes[node].end = trie.nodes.len() as u32;
+        }
+        let first: Vec<u32> = trie.children(0).collect();
+        for child in first {
+            trie.first[trie.byte(child) as usize] = child;
         }
         trie
     }
@@ -88,6 +95,19 @@ impl Trie {
     /// The children of `node`, in order of their bytes.
     pub(crate) fn children(&self, node: u32) -> Children<'_> {
         Children { trie: self, rest: node + 1..self.end(node) }
+    }
+
+    /// The children of `node` along the bytes for which `wanted` holds, in order of their bytes.
+    pub(crate) fn children_along<'a>(
+        &'a self,
+        node: u32,
+        wanted: impl Fn(u8) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let root: &[u32] = if node == 0 { &*self.first } else { &[] };
+        let first = (0..=255u8).zip(root).filter(move |(byte, child)| **child != 0 && wanted(*byte));
+        let rest = if node == 0 { 0..0 } else { node + 1..self.end(node) };
+        let rest = Children { trie: self, rest }.filter(move |&child| wanted(self.byte(child)));
+        first.map(|(_, &child)| child).chain(rest)
     }
 
     /// The child of `node` along `byte`.

@@ -315,7 +315,8 @@ impl JsonMachine {
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
                     let classes = key.costs.iter().map(|(_, class)| *class as usize);
-                    let possible = any_possible(additional, object, &level.seen, &next, text, classes);
+                    let possible = key.costs.len() == additional.classes.len() && additional.is_endless_after(&next)
+                        || any_possible(additional, object, &level.seen, &next, text, classes);
                     possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
                 }
             }
@@ -774,8 +775,9 @@ impl JsonMachine {
         for _ in 0..MOST_LOOKS {
             let (state, depth) = open.pop_front()?;
             let mut any = false;
+            let possible = self.next_bytes(&state);
             // White space only where nothing else may come.
-            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']) {
+            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
                 if any && byte == b' ' {
                     break;
                 }
@@ -815,6 +817,31 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     });
     let arrays = arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4);
     schemas.chain(objects).chain(arrays).sum()
+}
+
+/// A set of bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    const ALL: ByteSet = ByteSet([u64::MAX; 4]);
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+        }
+    }
+
+    /// Adds the byte at `depth` of each text.
+    fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
+        for byte in texts.filter_map(|text| text.get(depth as usize)) {
+            self.add(std::slice::from_ref(byte));
+        }
+    }
+
+    pub(super) fn contains(self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+    }
 }
 
 /// Whether a way is of use where these demands are met: there is no need to meet one again.
@@ -910,6 +937,9 @@ pub(super) fn any_possible(
     classes.any(|class| Used { additional, object, seen, class }.rest(state, text).is_some())
 }
 
+/// With fewer keys that must not be, one of the characters that take one byte makes another one.
+const FEW_KEYS: usize = 64;
+
 /// What a key of a class must not be.
 struct Used<'a> {
     additional: &'a Additional,
@@ -943,6 +973,10 @@ impl Used<'_> {
         let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
         if used.is_empty() {
             return Some(cost(state));
+        }
+        // One character more, of which there are enough.
+        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && used.len() < FEW_KEYS {
+            return Some(1);
         }
         used.sort_unstable();
         used.dedup();
@@ -996,6 +1030,47 @@ impl Used<'_> {
 }
 
 impl JsonMachine {
+    /// The bytes of which one must come next, or more where these are not cheap to name.
+    pub(super) fn next_bytes(&self, state: &JsonState) -> ByteSet {
+        let mut bytes = ByteSet::default();
+        match &state.at {
+            At::Key { keys, .. } => {
+                for key in keys.iter() {
+                    let KeyReader::Named { low, high, depth } = key.reader else { return ByteSet::ALL };
+                    let object = self.object(key.item.shape);
+                    let names = object.sorted[low as usize..high as usize].iter();
+                    bytes.add_each(names.map(|&index| &*object.properties[index as usize].spelling), depth);
+                }
+            }
+            At::Scalar { machines, .. } => {
+                for scalar in machines.iter() {
+                    let (low, high, depth) = match scalar.reader {
+                        Reader::Literal { low, high, depth } => (low, high, depth),
+                        Reader::Number { .. } => {
+                            bytes.add(b"0123456789.eE+-,]} \n\r\t");
+                            continue;
+                        }
+                        Reader::String { .. } => return ByteSet::ALL,
+                    };
+                    let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
+                    // One that is complete may be followed by what comes after it.
+                    if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
+                        bytes.add(b",]} \n\r\t");
+                    }
+                    bytes.add_each(literals.iter().map(|literal| &**literal), depth);
+                }
+            }
+            At::Value { .. } => bytes.add(b"{[\"-0123456789tfn \n\r\t"),
+            At::Open { .. } if state.level.kind == LevelKind::Object => bytes.add(b"\"} \n\r\t"),
+            At::Open { .. } => bytes.add(b"]{[\"-0123456789tfn \n\r\t"),
+            At::Comma { .. } => bytes.add(b"\" \n\r\t"),
+            At::Colon { .. } => bytes.add(b": \n\r\t"),
+            At::After { .. } => bytes.add(b",]} \n\r\t"),
+            At::End => {}
+        }
+        bytes
+    }
+
     /// A step as far as the containers and the value go.
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;

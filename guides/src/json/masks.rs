@@ -97,7 +97,8 @@ impl JsonMachine {
     ) -> u32 {
         let trie = vocabulary.trie();
         let mut reach = 0;
-        for child in trie.children(node) {
+        let possible = self.next_bytes(state);
+        for child in trie.children_along(node, move |byte| possible.contains(byte)) {
             let byte = trie.byte(child);
             let remove = |tokens: &[u32], set: &mut TokenSet| tokens.iter().for_each(|&token| set.remove(token));
             let Some(next) = self.step_recorded(state, byte) else {
@@ -136,7 +137,8 @@ impl JsonMachine {
     ) -> u32 {
         let trie = vocabulary.trie();
         let mut reach = 0;
-        for node in trie.children(below.node) {
+        let possible = self.next_bytes(state);
+        for node in trie.children_along(below.node, move |byte| possible.contains(byte)) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
             let own = trie.own(node);
             if !own.is_empty() {
@@ -272,7 +274,8 @@ impl JsonMachine {
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
         used.sort_unstable();
         if !used.is_empty() {
-            let removal = Removal { additional, object, level, text, used: &used };
+            let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
+            let removal = Removal { additional, object, level, text, used: &used, escaped };
             removal.remove(vocabulary, below.node, &at, &[], &mut own);
         }
         reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, &mut own));
@@ -337,6 +340,13 @@ struct Removal<'a> {
     text: &'a [u8],
     /// What would complete it to one that is used, sorted.
     used: &'a [&'a [u8]],
+    /// Whether an escape can spell some of that.
+    escaped: bool,
+}
+
+/// Whether a character of a key that begins with this byte may be spelled with an escape.
+fn may_be_escaped(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }
 
 impl Removal<'_> {
@@ -346,6 +356,9 @@ impl Removal<'_> {
         let trie = vocabulary.trie();
         let keys = &self.additional.keys;
         for child in trie.children(node) {
+            if trie.byte(child) == b'\\' && !self.escaped {
+                continue;
+            }
             let Some(next) = keys.step(state, trie.byte(child)) else { continue };
             if next.decoder == Decoder::Closed {
                 if self.used.binary_search(&read).is_ok() {

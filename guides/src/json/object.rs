@@ -1,7 +1,7 @@
 //! One alternative of an object, and what its entries cost.
 
 use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
-use super::strings::Strings;
+use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::dfa::NEVER;
 
 /// One alternative of an object: its entries, in the order in which they are written.
@@ -167,6 +167,15 @@ impl Additional {
     /// Whether there are so many keys that no set of used ones exhausts them.
     pub(crate) fn is_endless(&self) -> bool {
         self.counts[self.keys.characters.dfa.start() as usize] >= MANY_KEYS
+    }
+
+    /// Whether after such a beginning there are so many keys, of whatever class, that no set of used ones exhausts them.
+    pub(crate) fn is_endless_after(&self, at: &StringState) -> bool {
+        match at.decoder {
+            Decoder::Body => self.counts[at.state as usize] >= MANY_KEYS,
+            // Whatever character an escape becomes.
+            _ => self.keys.characters.is_universal(at.state),
+        }
     }
 
     /// Length of key within which there are more keys than `used`.

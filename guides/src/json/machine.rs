@@ -4,7 +4,7 @@ use super::analysis::Analysis;
 use super::array::Array;
 use super::distinct::Distinct;
 use super::few::Few;
-use super::masks::Below;
+use super::masks::{Below, may_be_escaped};
 use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
@@ -824,16 +824,16 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
 pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {
-    const ALL: ByteSet = ByteSet([u64::MAX; 4]);
+    pub(super) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
 
-    fn add(&mut self, bytes: &[u8]) {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
         }
     }
 
     /// Adds the byte at `depth` of each text.
-    fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
+    pub(super) fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
         for byte in texts.filter_map(|text| text.get(depth as usize)) {
             self.add(std::slice::from_ref(byte));
         }
@@ -954,7 +954,16 @@ impl Used<'_> {
         match state.decoder {
             Decoder::Body => self.key_rest(state.state, text),
             Decoder::Closed => Some(0),
-            _ => self.escape_rest(state, text),
+            _ => {
+                let Used { additional, object, seen, .. } = *self;
+                let mut used = used_with_prefix(object, seen, text);
+                let spells = used.any(|key| key.get(text.len()).is_some_and(|&byte| may_be_escaped(byte)));
+                // Whatever character it becomes, the key may end after it.
+                if !spells && additional.classes.len() == 1 && additional.keys.characters.is_universal(state.state) {
+                    return Some(additional.keys.cost(state) - 1);
+                }
+                self.escape_rest(state, text)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
+use super::machine::{ByteSet, JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
@@ -259,9 +259,12 @@ impl JsonMachine {
             return None;
         }
         let room = Room { least: 0, most: u32::MAX, bytes };
+        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
+        used.sort_unstable();
         // What is taken out again must not take out what another alternative allows.
-        let mut own = TokenSet::new(vocabulary.mask_words());
-        let mut reach = classes.add_inside(cost, room, &mut own);
+        let mut apart = (!used.is_empty()).then(|| TokenSet::new(vocabulary.mask_words()));
+        let own = apart.as_mut().unwrap_or(&mut *set);
+        let mut reach = classes.add_inside(cost, room, own);
         let mut deferred = Vec::new();
         for class in 0..additional.classes.len() {
             let Some(after) = self.after_key(level, key, additional, class) else { continue };
@@ -269,17 +272,17 @@ impl JsonMachine {
                 closes: |state: u32| additional.class_of[state as usize] == class as u32,
                 stop: |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state),
             };
-            reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, &mut own));
+            reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, own));
         }
-        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
-        used.sort_unstable();
         if !used.is_empty() {
             let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
             let removal = Removal { additional, object, level, text, used: &used, escaped };
-            removal.remove(vocabulary, below.node, &at, &[], &mut own);
+            removal.remove(vocabulary, below.node, &at, &[], own);
         }
-        reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, &mut own));
-        set.union(own.words());
+        reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, own));
+        if let Some(own) = apart {
+            set.union(own.words());
+        }
         Some(reach)
     }
 
@@ -345,20 +348,31 @@ struct Removal<'a> {
 }
 
 /// Whether a character of a key that begins with this byte may be spelled with an escape.
-fn may_be_escaped(byte: u8) -> bool {
+pub(super) fn may_be_escaped(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }
 
 impl Removal<'_> {
+    /// The bytes along which a key can come nearer to one of those that are used.
+    fn wanted(&self, state: &StringState, read: &[u8]) -> ByteSet {
+        if state.decoder != Decoder::Body {
+            return ByteSet::ALL;
+        }
+        let from = self.used.partition_point(|key| *key < read);
+        let near = self.used[from..].iter().copied().take_while(|key| key.starts_with(read));
+        let mut bytes = ByteSet::default();
+        bytes.add_each(near, read.len() as u32);
+        bytes.add(if self.escaped { b"\"\\" } else { b"\"" });
+        bytes
+    }
+
     /// Removes the tokens below a node that close a key at one of those that are used, or after which all that the key could
     /// become are used. `read` are the characters between the key so far and the node.
     fn remove(&self, vocabulary: &Vocabulary, node: u32, state: &StringState, read: &[u8], set: &mut TokenSet) {
         let trie = vocabulary.trie();
         let keys = &self.additional.keys;
-        for child in trie.children(node) {
-            if trie.byte(child) == b'\\' && !self.escaped {
-                continue;
-            }
+        let wanted = self.wanted(state, read);
+        for child in trie.children_along(node, move |byte| wanted.contains(byte)) {
             let Some(next) = keys.step(state, trie.byte(child)) else { continue };
             if next.decoder == Decoder::Closed {
                 if self.used.binary_search(&read).is_ok() {

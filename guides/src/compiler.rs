@@ -139,7 +139,7 @@ struct Cache {
 const LANGUAGE_BYTES: usize = 16 << 20;
 
 /// After so many compilations all entries are looked at again: guides grow with the masks that they remember.
-const LOOK_AGAIN: u64 = 64;
+const LOOK_AGAIN: u64 = 8;
 
 /// A guide that is there or that some thread is compiling; the others wait for it.
 type Slot = Arc<OnceLock<Result<Guide, CompileError>>>;

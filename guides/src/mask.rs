@@ -1,5 +1,6 @@
 //! The set of tokens that may come next.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// The tokens that may come next.
@@ -44,9 +45,36 @@ pub(crate) struct TokenSet {
     words: Vec<u32>,
 }
 
+thread_local! {
+    /// Words of sets that are done with. A set lives for one mask and is too big for memory that is new each time: the pages cost more
+    /// than the work.
+    static SPARE: RefCell<Vec<Vec<u32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// So many spare sets are kept: one for each that a mask has at the same time.
+const MOST_SPARE: usize = 4;
+
+impl Drop for TokenSet {
+    fn drop(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        // Where the thread is at its end there is nothing to keep them in.
+        let _ = SPARE.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut()
+                && spare.len() < MOST_SPARE
+            {
+                spare.push(words);
+            }
+        });
+    }
+}
+
 impl TokenSet {
     pub(crate) fn new(words: usize) -> TokenSet {
-        TokenSet { words: vec![0; words] }
+        let spare = SPARE.try_with(|spare| spare.try_borrow_mut().ok().and_then(|mut spare| spare.pop()));
+        let mut set = TokenSet { words: spare.ok().flatten().unwrap_or_default() };
+        set.words.clear();
+        set.words.resize(words, 0);
+        set
     }
 
     pub(crate) fn insert(&mut self, token: u32) {
@@ -79,14 +107,14 @@ impl TokenSet {
         for (i, &word) in self.words.iter().enumerate() {
             if word != 0 {
                 if only.is_some() || !word.is_power_of_two() {
-                    return Mask::Words(self.words.into());
+                    return Mask::Words(self.words.as_slice().into());
                 }
                 only = Some(i as u32 * 32 + word.trailing_zeros());
             }
         }
         match only {
             Some(token) => Mask::One(token),
-            None => Mask::Words(self.words.into()),
+            None => Mask::Words(self.words.as_slice().into()),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
+use super::keys::KeyAutomata;
 use super::languages::{Language, Languages, StringKey};
 use super::machine::FURTHER_AWAY;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
@@ -54,6 +55,7 @@ pub(crate) fn analyse(
         any,
         any_characters,
         key_sets: HashMap::new(),
+        key_automata: KeyAutomata::default(),
     };
     let root = builder.intern(vec![(graph.root, true)]);
     while builder.schemas.len() < builder.conjunctions.len() {
@@ -93,6 +95,7 @@ pub(super) struct Builder<'a> {
     pub(super) any: Dfa,
     pub(super) any_characters: Arc<Characters>,
     pub(super) key_sets: HashMap<Keys, Arc<Dfa>>,
+    pub(super) key_automata: KeyAutomata,
 }
 
 /// A branch that is being worked out.
@@ -791,10 +794,10 @@ impl Builder<'_> {
                 .iter()
                 .map(|state| state.map_or(u32::MAX, |state| additional.class_of[state as usize]))
                 .collect();
-            additional.counts = dfa.counts(MANY_KEYS);
+            additional.counts = dfa.counts(MANY_KEYS).into();
             for (index, class) in (0..).zip(&mut additional.classes) {
                 let class_of = &additional.class_of;
-                class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length);
+                class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length).into();
             }
             additional.keys.characters = self.languages.characters(dfa, &self.any);
         }

@@ -4,6 +4,7 @@ use super::analysis::{Builder, Gathered};
 use super::array::{Array, Counter};
 use super::branch::{Branch, Keys, ScopeId, Term};
 use super::few::Few;
+use super::keys::{KeySets, NONE};
 use super::node::{Graph, Node, NodeId, Properties, TRUE};
 use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use super::shape::{MOST_COUNTERS, SchemaId, Way};
@@ -15,6 +16,7 @@ use crate::error::CompileError;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What an object must have beside what is required by name: an entry with one of these keys, of which the term holds.
@@ -363,7 +365,7 @@ impl Builder<'_> {
                 nodes.iter().flat_map(|node| node.patterns.iter().map(|(pattern, _)| *pattern)).collect();
             all.into_iter().collect()
         };
-        let graph = self.graph;
+        let (graph, limit) = (self.graph, self.limits.states);
         let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &**graph.patterns[pattern as usize]).collect();
         let automata: Vec<&Dfa> = automata.into_iter().chain(demanded.iter().map(|(dfa, _)| &**dfa)).collect();
         // The conditions on the value of a key that matches just these patterns.
@@ -381,71 +383,55 @@ impl Builder<'_> {
             }
             terms
         };
-        let never = |terms: &[Term]| terms.iter().any(|&(node, holds)| holds && self.is_false(node));
-        let (dfa, states) = if automata.is_empty() && keys.is_none() {
-            if never(&conditions(&[])) {
-                return Ok(None);
+        let sets = match keys {
+            Some(keys) => Rc::new(KeySets::new(&automata, keys, limit).map_err(|_| self.too_many_states(terms))?),
+            None => {
+                let any = &self.any;
+                let sets = self.key_automata.sets(&automata, || KeySets::new(&automata, any, limit));
+                sets.map_err(|_| self.too_many_states(terms))?
             }
-            (self.any.clone(), Vec::new())
-        } else {
-            let all = keys.unwrap_or(&self.any);
-            let matched = |states: &[u32]| -> Vec<bool> {
-                automata.iter().zip(states).map(|(dfa, &state)| dfa.accepts_at(state)).collect()
-            };
-            let with_all: Vec<&Dfa> = automata.iter().copied().chain([all]).collect();
-            Dfa::side_by_side(
-                &with_all,
-                self.limits.states,
-                |states| states.last() != Some(&0),
-                |states| {
-                    states.last().is_some_and(|&state| all.accepts_at(state)) && !never(&conditions(&matched(states)))
-                },
-            )
-            .map_err(|_| self.too_many_states(terms))?
         };
-        if dfa.is_empty() {
-            return Ok(None);
-        }
-        self.spend(dfa.len() / 2, terms)?;
+        self.spend(sets.len() / 2, terms)?;
         let mut classes: Vec<KeyClass> = Vec::new();
-        let mut class_of = vec![u32::MAX; dfa.len()];
+        let mut class_of = Vec::with_capacity(sets.memberships.len());
         let mut known: HashMap<(SchemaId, Vec<bool>), u32> = HashMap::new();
-        for state in (1..dfa.len()).filter(|&state| dfa.accepts_at(state as u32)) {
-            let matched: Vec<bool> = match states.get(state) {
-                Some(Some(states)) => {
-                    automata.iter().zip(states.iter()).map(|(dfa, &state)| dfa.accepts_at(state)).collect()
-                }
-                _ => Vec::new(),
-            };
-            let all = conditions(&matched);
+        for membership in &sets.memberships {
+            let all = conditions(membership);
+            if all.iter().any(|&(node, holds)| holds && self.is_false(node)) {
+                class_of.push(NONE);
+                continue;
+            }
             let schema = self.intern(all.clone());
-            let met = matched.get(patterns.len()..).unwrap_or_default().to_vec();
-            class_of[state] = match known.get(&(schema, met.clone())) {
+            let met = membership.get(patterns.len()..).unwrap_or_default().to_vec();
+            class_of.push(match known.get(&(schema, met.clone())) {
                 Some(&class) => class,
                 None => {
                     let is_met = |keys: &Dfa| {
                         demanded.iter().zip(&met).any(|((dfa, _), &met)| met && std::ptr::eq(&**dfa, keys))
                     };
                     let meets = self.meeting(&all, demanded, is_met, terms)?;
-                    let costs = Vec::new();
+                    let costs = Arc::default();
                     classes.push(KeyClass { schema, key_cost: NEVER, costs, meets, supply: MANY_KEYS, named: 0 });
                     known.insert((schema, met), classes.len() as u32 - 1);
                     classes.len() as u32 - 1
                 }
-            };
+            });
         }
-        for (index, class) in (0..).zip(&mut classes) {
-            class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length);
-            class.key_cost = class.costs[dfa.start() as usize];
-            if !class.meets.is_empty() {
-                let (own, _) = dfa.restricted(|state| class_of[state] == index);
-                class.supply = own.counts(MANY_KEYS).get(own.start() as usize).copied().unwrap_or(0);
-            }
+        if classes.is_empty() {
+            return Ok(None);
         }
-        let counts = dfa.counts(MANY_KEYS);
-        let characters =
-            if states.is_empty() { self.any_characters.clone() } else { self.languages.characters(dfa, &self.any) };
-        let keys = Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Needed };
+        let all_keys = automata.is_empty() && keys.is_none();
+        let (languages, any, any_characters) = (self.languages, &self.any, &self.any_characters);
+        let classed = self.key_automata.classed(&sets, class_of, !demanded.is_empty(), |dfa| {
+            if all_keys { any_characters.clone() } else { languages.characters(dfa, any) }
+        });
+        for ((class, costs), &supply) in classes.iter_mut().zip(&classed.costs).zip(&classed.supplies) {
+            class.costs = costs.clone();
+            class.key_cost = costs[classed.characters.dfa.start() as usize];
+            class.supply = supply;
+        }
+        let keys = Strings { characters: classed.characters.clone(), min: 0, max: u32::MAX, escapes: Escapes::Needed };
+        let (class_of, counts) = (classed.class_of.clone(), classed.counts.clone());
         Ok(Some(Additional { keys, class_of, classes, counts }))
     }
 

@@ -11,6 +11,7 @@ mod distinct;
 mod few;
 mod formats;
 mod frame;
+mod keys;
 pub(crate) mod languages;
 pub(crate) mod machine;
 mod masks;

@@ -3,6 +3,7 @@
 use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::dfa::NEVER;
+use std::sync::Arc;
 
 /// One alternative of an object: its entries, in the order in which they are written.
 #[derive(Debug)]
@@ -47,10 +48,10 @@ pub(crate) struct Property {
 pub(crate) struct Additional {
     pub(crate) keys: Strings,
     /// For each accepting state of `keys` the class of the key; `u32::MAX` for other states.
-    pub(crate) class_of: Vec<u32>,
+    pub(crate) class_of: Arc<[u32]>,
     pub(crate) classes: Vec<KeyClass>,
     /// For each state how many keys are accepted from it, as far as counted.
-    pub(crate) counts: Vec<u32>,
+    pub(crate) counts: Arc<[u32]>,
 }
 
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub(crate) struct KeyClass {
     /// Least bytes of a key of this class, without quotes.
     pub(crate) key_cost: u32,
     /// For each state of the keys' automaton the least bytes to the end of a key of this class.
-    pub(crate) costs: Vec<u32>,
+    pub(crate) costs: Arc<[u32]>,
     /// The ways in which its value meets demands of the object.
     pub(crate) meets: Vec<Way>,
     /// How many keys are of this class, as far as counted; known where it meets demands.

@@ -3,7 +3,7 @@
 use crate::automaton::dfa::{Dfa, DfaLimits, Regular};
 use crate::error::{CompileError, Place};
 use crate::guide::{Guide, Machine};
-use crate::json::{self, languages::Languages};
+use crate::json::{self, documents::Documents, languages::Languages};
 use crate::regex::{self, Dialect, RegexError};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashMap;
@@ -123,6 +123,8 @@ pub struct Compiler {
     limits: Limits,
     /// Automata that schemas have in common.
     languages: Languages,
+    /// Schemas that others may refer to.
+    documents: Documents,
     cache: Mutex<Cache>,
     clock: AtomicU64,
 }
@@ -155,7 +157,14 @@ impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
         let languages = Languages::new(LANGUAGE_BYTES);
-        Compiler { vocabulary, limits, languages, cache: Mutex::default(), clock: AtomicU64::new(0) }
+        let (documents, cache, clock) = (Documents::default(), Mutex::default(), AtomicU64::new(0));
+        Compiler { vocabulary, limits, languages, documents, cache, clock }
+    }
+
+    /// With documents that all schemas may refer to.
+    #[must_use]
+    pub fn with_documents(self, documents: Documents) -> Compiler {
+        Compiler { documents, ..self }
     }
 
     /// The vocabulary that guides are compiled for.
@@ -242,7 +251,7 @@ impl Compiler {
         if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
             return Err(CompileError::Vocabulary { byte });
         }
-        Ok(Machine::Json(json::compile(schema, options, &self.limits, &self.languages)?))
+        Ok(Machine::Json(json::compile(schema, options, &self.limits, &self.languages, &self.documents)?))
     }
 
     fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {

@@ -39,5 +39,6 @@ mod vocabulary;
 pub use compiler::{Compiler, Formats, Limits, Options, Order, Source, Whitespace};
 pub use error::{CompileError, Place, Refused, VocabularyError};
 pub use guide::{Guide, GuideState};
+pub use json::documents::Documents;
 pub use mask::Mask;
 pub use vocabulary::Vocabulary;

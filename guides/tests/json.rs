@@ -4,7 +4,9 @@ mod support;
 
 use std::sync::Arc;
 
-use jig_guides::{CompileError, Compiler, Formats, Guide, GuideState, Limits, Options, Source, Vocabulary, Whitespace};
+use jig_guides::{
+    CompileError, Compiler, Documents, Formats, Guide, GuideState, Limits, Options, Source, Vocabulary, Whitespace,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Random, accepts, compiler, text};
@@ -240,6 +242,25 @@ fn references_are_followed_as_they_are_spelled() {
     assert!(
         accepts(&guide.start(), &json!([null, true, 1, 3])) && !accepts(&guide.start(), &json!([null, true, 1, 2]))
     );
+}
+
+#[test]
+fn schemas_refer_to_documents_that_the_compiler_was_given() {
+    let mut documents = Documents::default();
+    let list = r##"{"$id": "https://example.com/list", "type": "array", "items": {"$ref": "item#/$defs/one"}, "minItems": 1}"##;
+    let item = r##"{"$id": "https://example.com/item", "$defs": {"one": {"$ref": "#two"}, "two": {"$anchor": "two", "enum": [1, 2]}}}"##;
+    assert_eq!(documents.add(None, list).expect("a document"), "https://example.com/list");
+    documents.add(None, item).expect("a document");
+    assert!(documents.add(None, item).is_err() && documents.add(None, "{}").is_err());
+    assert!(documents.add(None, r#"{"$id": "relative"}"#).is_err() && documents.add(None, "{").is_err());
+    let compiler = Compiler::new(compiler().vocabulary().clone(), Limits::default()).with_documents(documents);
+    let compile = |schema: Value| compiler.compile(&Source::JsonSchema(schema.to_string()), &Options::default());
+    let guide = compile(json!({"$ref": "https://example.com/list", "maxItems": 2})).expect("a guide");
+    assert!(accepts(&guide.start(), &json!([1, 2])));
+    assert!(!accepts(&guide.start(), &json!([3])) && !accepts(&guide.start(), &json!([1, 1, 1])));
+    // What is wrong in a document is said with its place there.
+    let error = compile(json!({"$ref": "https://example.com/item#/$defs/three"})).expect_err("nothing is there");
+    assert!(error.to_string().contains("/$defs/three"), "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(crate) mod classes;
 mod containers;
 mod decimal;
 mod distinct;
+pub(crate) mod documents;
 mod few;
 mod formats;
 mod frame;
@@ -38,9 +39,10 @@ pub(crate) fn compile(
     options: &Options,
     limits: &Limits,
     languages: &Languages,
+    documents: &documents::Documents,
 ) -> Result<JsonMachine, CompileError> {
     let value = text::parse(schema, limits.depth)?;
-    let mut graph = schema::read(&value, limits, options.formats, languages)?;
+    let mut graph = schema::read(&value, limits, options.formats, languages, documents)?;
     share::share(&mut graph);
     Ok(JsonMachine::new(analysis::analyse(&graph, options.whitespace, limits, languages)?, options))
 }

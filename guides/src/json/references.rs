@@ -81,42 +81,59 @@ impl References {
             scopes: vec![BTreeMap::new()],
             known_scopes: HashMap::from([(BTreeMap::new(), 0)]),
         };
-        let mut open = vec![(root, String::new(), 0)];
-        while let Some((schema, pointer, outer)) = open.pop() {
-            let resource = references.enter_schema(schema, &pointer, outer);
-            for_each_schema(schema, |part, inner| open.push((inner, format!("{pointer}{part}"), resource)));
-        }
+        references.enter_document(root, 0);
         references
     }
 
-    /// Notes the id and the anchors of one schema; the resource that it belongs to.
-    fn enter_schema(&mut self, schema: &Value, pointer: &str, outer: Resource) -> Resource {
+    /// Finds the resources and anchors of one more document, which is known by a URI and is found at `place`. Where it does not say of
+    /// which draft it is, it is of the same one as the resource that refers to it.
+    pub(super) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
+        let resource = self.resources.len() as Resource;
+        let (base, old) = (Iri::parse(uri.to_owned()).ok(), is_old(document, self.is_old(from)));
+        self.resources.push(Entry { pointer: place.to_owned(), base, old, anchors: HashMap::new() });
+        self.roots.insert(place.to_owned(), resource);
+        self.uris.insert(uri.to_owned(), Some(resource));
+        self.enter_document(document, resource);
+    }
+
+    /// Notes the ids and anchors of all schemas in a document.
+    fn enter_document(&mut self, document: &Value, resource: Resource) {
+        let mut open = vec![(document, self.resources[resource as usize].pointer.clone(), resource, true)];
+        while let Some((schema, pointer, outer, whole)) = open.pop() {
+            let resource = self.enter_schema(schema, &pointer, outer, whole);
+            for_each_schema(schema, |part, inner| open.push((inner, format!("{pointer}{part}"), resource, false)));
+        }
+    }
+
+    /// Notes the id and the anchors of one schema; the resource that it belongs to. `whole` says that it is a document.
+    fn enter_schema(&mut self, schema: &Value, pointer: &str, outer: Resource, whole: bool) -> Resource {
         let text = |key: &str| match schema.get(key) {
             Some(Value::String(text)) => Some(text.as_str()),
             _ => None,
         };
         let outer_old = self.resources[outer as usize].old;
         let old = is_old(schema, outer_old);
-        if old && !pointer.is_empty() && schema.get("$ref").is_some() {
+        if old && !whole && schema.get("$ref").is_some() {
             return outer;
         }
-        let id = text("$id").or_else(|| text("id").filter(|_| old || pointer.is_empty()));
+        let id = text("$id").or_else(|| text("id").filter(|_| old || whole));
         let mut resource = outer;
         if let Some(id) = id.filter(|id| !id.starts_with('#')) {
             let base = self.resources[outer as usize].base.as_ref();
             let base = base.and_then(|base| resolve(base, id.split('#').next().unwrap_or_default()));
-            if !pointer.is_empty() {
+            if !whole {
                 resource = self.resources.len() as Resource;
                 self.resources.push(Entry { pointer: pointer.to_owned(), base, old, anchors: HashMap::new() });
                 self.roots.insert(pointer.to_owned(), resource);
             } else if base.is_some() {
-                self.resources[0].base = base;
+                self.resources[outer as usize].base = base;
             }
         }
-        if pointer.is_empty() || resource != outer {
+        if whole || resource != outer {
             if let Some(base) = &self.resources[resource as usize].base {
                 let known = self.uris.entry(base.as_str().to_owned());
-                known.and_modify(|other| *other = None).or_insert(Some(resource));
+                // A document that is known by its own id is there already.
+                known.and_modify(|other| *other = other.filter(|&other| other == resource)).or_insert(Some(resource));
             }
             if schema.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
                 self.note(resource, RECURSIVE, pointer, true);
@@ -246,6 +263,12 @@ impl References {
 fn resolve(base: &Iri<String>, reference: &str) -> Option<Iri<String>> {
     let resolved = IriRef::parse(reference).ok()?.resolve_against(base).ok()?;
     Some(resolved.normalize())
+}
+
+/// An absolute URI as references come to it, without a fragment; `None` if it is none.
+pub(super) fn normal_uri(uri: &str) -> Option<String> {
+    let uri = uri.split('#').next().unwrap_or_default();
+    Some(Iri::parse(uri.to_owned()).ok()?.normalize().into_string())
 }
 
 fn is_old(schema: &Value, otherwise: bool) -> bool {

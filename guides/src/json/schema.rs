@@ -1,11 +1,12 @@
 //! Reads a JSON Schema into a graph of conditions. Every keyword is understood, known to be no constraint, or refused.
 
 use super::decimal::Decimal;
+use super::documents::{Documents, place_of};
 use super::formats;
 use super::languages::{Language, Languages};
 use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use super::numbers::NumberAtom;
-use super::references::{References, Resource, Scope, Unresolved, escape, lookup};
+use super::references::{References, Resource, Scope, Unresolved, escape};
 use super::text::Value;
 use crate::automaton::dfa::DfaLimits;
 use crate::compiler::{Formats, Limits, too_big};
@@ -21,9 +22,11 @@ pub(crate) fn read(
     limits: &Limits,
     formats: Formats,
     languages: &Languages,
+    documents: &Documents,
 ) -> Result<Graph, CompileError> {
     let mut reader = Reader {
         root,
+        documents,
         limits,
         formats,
         languages,
@@ -40,11 +43,12 @@ pub(crate) fn read(
         known: HashMap::new(),
         waiting: VecDeque::new(),
         patterns: HashMap::new(),
-        evaluates: mentions_unevaluated(root),
+        evaluates: mentions_unevaluated(root) || documents.values().any(mentions_unevaluated),
+        validates: validates(root, documents),
     };
     reader.graph.root = reader.node_at("")?;
     while let Some(Waiting { pointer, id, resource, scope }) = reader.waiting.pop_front() {
-        let value = lookup(reader.root, &pointer).ok_or_else(|| reader.error(&pointer, "nothing is there"))?;
+        let value = documents.at(root, &pointer).ok_or_else(|| reader.error(&pointer, "nothing is there"))?;
         (reader.resource, reader.scope) = (resource, scope);
         reader.read_into(id, value, &pointer)?;
     }
@@ -55,6 +59,7 @@ pub(crate) fn read(
 
 struct Reader<'a> {
     root: &'a Value,
+    documents: &'a Documents,
     limits: &'a Limits,
     formats: Formats,
     languages: &'a Languages,
@@ -71,6 +76,8 @@ struct Reader<'a> {
     patterns: HashMap<(bool, String), u32>,
     /// Whether it matters which entries a condition has looked at.
     evaluates: bool,
+    /// Whether the keywords of the validation vocabulary are demands.
+    validates: bool,
 }
 
 /// A schema that was referred to, to be read when what refers to it is done: recursion would go as deep as a chain of
@@ -106,6 +113,39 @@ const ANNOTATIONS: &[&str] = &[
     "$recursiveAnchor",
     "$vocabulary",
 ];
+
+/// Keywords of the validation vocabulary (JSON Schema 2020-12 validation, section 6).
+const VALIDATION: &[&str] = &[
+    "type",
+    "enum",
+    "const",
+    "multipleOf",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "maxProperties",
+    "minProperties",
+    "required",
+    "dependentRequired",
+];
+
+/// Whether a schema is under the validation vocabulary. It is not if its `$schema` is a document that lists vocabularies without
+/// that one (JSON Schema 2020-12 core, section 8.1.2).
+fn validates(root: &Value, documents: &Documents) -> bool {
+    let Some(Value::String(uri)) = root.get("$schema") else { return true };
+    let meta = super::references::normal_uri(uri).and_then(|uri| documents.get(&uri));
+    match meta.and_then(|meta| meta.get("$vocabulary")) {
+        Some(Value::Object(vocabularies)) => vocabularies.iter().any(|(uri, _)| uri.ends_with("/vocab/validation")),
+        _ => true,
+    }
+}
 
 fn mentions_unevaluated(root: &Value) -> bool {
     let mut open = vec![root];
@@ -216,6 +256,9 @@ impl Reader<'_> {
             return Ok(Node::All(vec![self.reference("$ref", reference, pointer)?]));
         }
         for (keyword, value) in members.iter() {
+            if !self.validates && VALIDATION.contains(&keyword.as_str()) {
+                continue;
+            }
             let at = format!("{pointer}/{}", escape(keyword));
             if let Some(node) = self.keyword(keyword, value, schema, pointer, &at)? {
                 all.push(node);
@@ -627,19 +670,26 @@ impl Reader<'_> {
         let Value::String(reference) = value else {
             return Err(self.error(&format!("{pointer}/{keyword}"), "expected a reference as a string"));
         };
-        let target = match self.references.resolve(self.resource, reference) {
+        let mut resolved = self.references.resolve(self.resource, reference);
+        if let Err(Unresolved::Elsewhere(uri)) = &resolved
+            && let Some(document) = self.documents.get(uri)
+        {
+            self.references.add(document, uri, &place_of(uri), self.resource);
+            resolved = self.references.resolve(self.resource, reference);
+        }
+        let target = match resolved {
             Ok(target) => target,
             Err(Unresolved::Wrong(reason)) => return Err(self.error(pointer, format!("{keyword}: {reason}"))),
             Err(Unresolved::Elsewhere(uri)) => {
                 let reason = format!(
-                    "refers to {uri}, which is not part of this schema, and other documents are not fetched; put it into \
-                     $defs, with \"$id\": {uri:?}"
+                    "refers to {uri}, which is neither part of this schema nor among the documents of the server, and none is \
+                     fetched; put it into $defs, with \"$id\": {uri:?}"
                 );
                 return Err(self.unsupported(pointer, keyword, &reason));
             }
         };
         let place = if keyword == "$ref" { &target.pointer } else { self.references.outermost(&target, self.scope) };
-        if lookup(self.root, place).is_none() {
+        if self.documents.at(self.root, place).is_none() {
             return Err(self.error(pointer, format!("{keyword}: the schema has nothing at {reference:?}")));
         }
         let place = place.to_owned();

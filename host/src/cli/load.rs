@@ -9,6 +9,7 @@ use jig_guides::{Compiler, Limits};
 use jig_plugin_api::{Model, ModelSpec};
 
 use super::logs::PluginServices;
+use super::schemas::SchemasArgs;
 use crate::backend::{self, SearchPath};
 use crate::engine::{Engine, EngineConfig, EngineHandle};
 use crate::model::{self, ModelArgs};
@@ -85,6 +86,8 @@ pub(super) struct LoadArgs {
     /// The seed of requests that bring none
     #[arg(long, env = "JIG_SEED", default_value_t = 0, help_heading = "Scheduling")]
     seed: u64,
+    #[command(flatten)]
+    schemas: SchemasArgs,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -103,6 +106,7 @@ pub(super) struct Loaded {
 impl LoadArgs {
     /// Does all that the flags say.
     pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
+        let documents = self.schemas.documents()?;
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
         let described = backend.describe();
         let short = [("library", &self.ort_library), ("gpu-memory-utilization", &self.gpu_memory_utilization)];
@@ -140,7 +144,8 @@ impl LoadArgs {
             seed: self.seed,
         };
         let engine = Engine::start(model, tokenizer.clone(), config);
-        let compiler = Arc::new(Compiler::new(Arc::new(vocabulary), Limits::default()));
+        let compiler = Compiler::new(Arc::new(vocabulary), Limits::default()).with_documents(documents);
+        let compiler = Arc::new(compiler);
         Ok(Loaded { name: resolved.name, engine, tokenizer, compiler })
     }
 }

@@ -7,6 +7,7 @@ mod check_schema;
 mod generate;
 mod load;
 mod logs;
+mod schemas;
 mod serve;
 mod table;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jig_guides::{CompileError, Compiler, Formats, Limits, Options, Order, Source};
+use jig_guides::{CompileError, Compiler, Documents, Formats, Limits, Options, Order, Source};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use crate::tokens::Tokens;
 /// Run the official JSON-Schema-Test-Suite
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// The suite's `tests` directory, with a directory for each draft
+    /// The suite's `tests` directory, with a directory for each draft, and `remotes` if it is there
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// A draft, by the name of its directory; may be given more than once [default: all that are there]
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     #[arg(long)]
     verbose: bool,
 }
+
+/// Where the suite's schemas look for its `remotes`.
+const REMOTES: &str = "http://localhost:1234";
 
 /// A schema with instances, as the suite's files have it.
 #[derive(Deserialize)]
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         drafts.retain(|name| name.starts_with("draft"));
     }
     let compiler = Compiler::new(Tokens::of_bytes().vocabulary()?, Limits::default());
+    let compiler = compiler.with_documents(remotes(&args.dir.join("remotes"))?);
     let mut options = Options::default();
     options.order = Order::Any;
     for draft in drafts {
@@ -85,6 +89,23 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The documents that the suite's schemas refer to, under the address at which it says they are.
+fn remotes(dir: &Path) -> Outcome<Documents> {
+    let mut documents = Documents::default();
+    let mut open = if dir.is_dir() { vec![(dir.to_owned(), REMOTES.to_owned())] } else { Vec::new() };
+    while let Some((dir, address)) = open.pop() {
+        for name in names(&dir, |_| true)? {
+            let (path, address) = (dir.join(&name), format!("{address}/{name}"));
+            if path.is_dir() {
+                open.push((path, address));
+            } else {
+                documents.add(Some(&address), &std::fs::read_to_string(&path)?)?;
+            }
+        }
+    }
+    Ok(documents)
 }
 
 /// Runs the files of one directory, one for each keyword.

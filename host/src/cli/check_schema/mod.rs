@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use self::keywords::Keywords;
 use super::CommandResult;
+use super::schemas::SchemasArgs;
 use crate::model::{self, ModelArgs};
 use crate::tokenizer::Tokenizer;
 
@@ -35,11 +36,14 @@ pub(super) struct CheckSchemaArgs {
     /// The same seed gives the same answers
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    schemas: SchemasArgs,
 }
 
 pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
     let text = read(&args.file)?;
     let compiler = Compiler::new(Arc::new(vocabulary(&args.tokenizer)?), Limits::default());
+    let compiler = compiler.with_documents(args.schemas.documents()?);
     let begun = Instant::now();
     let guide = compiler.compile(&Source::JsonSchema(text.clone()), &Options::default());
     let compiling = begun.elapsed();

@@ -1,0 +1,91 @@
+//! `--schemas`: the documents that the schemas of requests may refer to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jig_guides::Documents;
+
+/// Bytes of one document.
+const MAX_BYTES: u64 = 4 << 20;
+/// Directories inside of each other.
+const MAX_DEPTH: usize = 16;
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct SchemasArgs {
+    /// A directory with JSON Schemas (*.json, in directories below too) that others may refer to by their $id; nothing else
+    /// outside of a schema is ever read
+    #[arg(long, env = "JIG_SCHEMAS", value_name = "DIR", help_heading = "Schemas")]
+    schemas: Option<PathBuf>,
+}
+
+impl SchemasArgs {
+    /// Reads the documents; none without the flag.
+    pub(super) fn documents(&self) -> Result<Documents, String> {
+        let mut documents = Documents::default();
+        if let Some(directory) = &self.schemas {
+            add_all(directory, MAX_DEPTH, &mut documents)?;
+            if documents.is_empty() {
+                return Err(format!("--schemas {}: there is no .json file in it", directory.display()));
+            }
+            tracing::info!("documents of {} that schemas may refer to: {}", directory.display(), documents.len());
+        }
+        Ok(documents)
+    }
+}
+
+fn add_all(directory: &Path, depth: usize, documents: &mut Documents) -> Result<(), String> {
+    let failed = |path: &Path, error: &dyn std::fmt::Display| format!("--schemas: {}: {error}", path.display());
+    let entries = std::fs::read_dir(directory).map_err(|error| failed(directory, &error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|error| failed(directory, &error))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            match depth.checked_sub(1) {
+                Some(depth) => add_all(&path, depth, documents)?,
+                None => return Err(failed(&path, &format!("more than {MAX_DEPTH} directories inside of each other"))),
+            }
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
+            if size > MAX_BYTES {
+                return Err(failed(&path, &format!("is longer than {MAX_BYTES} bytes")));
+            }
+            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+            documents.add(None, &text).map_err(|error| failed(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> Result<Documents, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+            std::fs::write(path, text).expect("a file");
+        }
+        SchemasArgs { schemas: Some(directory.path().to_owned()) }.documents()
+    }
+
+    #[test]
+    fn documents_of_directories_below_are_read_and_other_files_are_not() {
+        let (a, b) = (r#"{"$id": "https://example.com/a"}"#, r#"{"$id": "https://example.com/b"}"#);
+        let documents = read(&[("a.json", a), ("below/b.json", b), ("notes.txt", "no JSON")]).expect("documents");
+        assert_eq!(documents.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused_with_its_file() {
+        for (text, reason) in [("{", "a.json"), ("{}", "has no $id"), (r#"{"$id": "a"}"#, "no absolute URI")] {
+            let error = read(&[("a.json", text)]).expect_err("an error");
+            assert!(error.contains("a.json") && error.contains(reason), "{error}");
+        }
+        assert!(read(&[]).expect_err("an error").contains("no .json file"));
+    }
+}

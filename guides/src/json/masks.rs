@@ -43,6 +43,11 @@ impl JsonMachine {
                 return self.add_apart(vocabulary, state, below, bytes, set);
             }
             match &state.at {
+                At::Scalar { machines: Few::One(Scalar { reader: Reader::Number { .. }, .. }), .. }
+                    if state.level.distinct.is_none() =>
+                {
+                    return self.add_in_number(vocabulary, state, below, bytes, set);
+                }
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
                     // What one of the alternatives allows is allowed.
                     let each = machines.iter().map(|scalar| {
@@ -140,17 +145,85 @@ impl JsonMachine {
         let possible = self.next_bytes(state);
         for node in trie.children_along(below.node, move |byte| possible.contains(byte)) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
-            let own = trie.own(node);
-            if !own.is_empty() {
-                let cost = self.cost(&next);
-                if cost <= bytes {
-                    set.insert_all(own);
+            reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
+        }
+        reach
+    }
+
+    /// As [`Self::add_allowed`], with the tokens of the node itself. `state` is that after its bytes, `depth` their number.
+    fn add_node(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        node: u32,
+        depth: usize,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let trie = vocabulary.trie();
+        let (own, mut reach) = (trie.own(node), 0);
+        if !own.is_empty() {
+            let cost = self.cost(state);
+            if cost <= bytes {
+                set.insert_all(own);
+                reach = cost;
+            }
+        }
+        if trie.end(node) > node + 1 {
+            reach = reach.max(self.add_allowed(vocabulary, state, Below { node, depth }, bytes, set));
+        }
+        reach
+    }
+
+    /// Within a number, read for one schema: of what belongs to it each byte is a step of its automaton and nothing more.
+    fn add_in_number(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let At::Scalar { pending, machines: Few::One(scalar) } = &state.at else { return 0 };
+        let (Some(numbers), Reader::Number { state: before }) = (&self.schema(scalar.schema).numbers, scalar.reader)
+        else {
+            return 0;
+        };
+        let rest = self.cost(state) - numbers.costs[before as usize];
+        let trie = vocabulary.trie();
+        let (mut reach, mut ends) = (0, false);
+        // The nodes whose children are to be looked at, with the state there.
+        let mut open = vec![(below, before)];
+        while let Some((below, at)) = open.pop() {
+            for node in trie.children(below.node) {
+                let byte = trie.byte(node);
+                if !is_of_number(byte) {
+                    ends |=
+                        numbers.dfa.accepts_at(at) && matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+                    continue;
+                }
+                let next = numbers.dfa.next(at, byte);
+                if next == 0 {
+                    continue;
+                }
+                let cost = shape::add(numbers.costs[next as usize], rest);
+                if !trie.own(node).is_empty() && cost <= bytes {
+                    set.insert_all(trie.own(node));
                     reach = reach.max(cost);
                 }
+                if trie.end(node) > node + 1 {
+                    open.push((Below { node, depth: below.depth + 1 }, next));
+                }
             }
-            if trie.end(node) > node + 1 {
-                let below = Below { node, depth: below.depth + 1 };
-                reach = reach.max(self.add_allowed(vocabulary, &next, below, bytes, set));
+            if std::mem::take(&mut ends) {
+                let number = Scalar { reader: Reader::Number { state: at }, ..*scalar };
+                let at = At::Scalar { pending: pending.clone(), machines: Few::One(number) };
+                let state = JsonState { level: state.level.clone(), at };
+                for node in trie.children(below.node).filter(|&node| !is_of_number(trie.byte(node))) {
+                    if let Some(next) = self.step(&state, trie.byte(node)) {
+                        reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
+                    }
+                }
             }
         }
         reach
@@ -324,6 +397,11 @@ impl JsonMachine {
 /// Whether an entry begins that must differ from the others, of which the last is not known.
 fn begins_entry(state: &JsonState) -> bool {
     matches!(state.at, At::Value { .. }) && state.level.own_distinct().is_some()
+}
+
+/// Whether numbers are spelled with this byte.
+fn is_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
 }
 
 fn is_in_string(scalar: &Scalar) -> bool {

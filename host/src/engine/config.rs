@@ -1,5 +1,7 @@
 //! What the engine is told at its start, and what it tells of itself.
 
+use std::time::Duration;
+
 use jig_plugin_api::MemoryUse;
 
 /// How the engine runs.
@@ -39,6 +41,10 @@ pub struct EngineStats {
     pub memory: MemoryUse,
     /// Steps made.
     pub steps: u64,
+    /// Time from the beginning of a batch to its tokens, over all steps.
+    pub step_time: Duration,
+    /// Time of that in which the engine chose masks, while the device may have been at work.
+    pub mask_time: Duration,
     /// Tokens of the prompts of started requests.
     pub prompt_tokens: u64,
     /// Tokens drawn.

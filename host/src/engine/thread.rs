@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sampled, mask};
 
@@ -41,6 +42,8 @@ pub(super) struct EngineThread {
     seeds: Seeds,
     arrivals: u64,
     steps: u64,
+    step_time: Duration,
+    mask_time: Duration,
     generation_tokens: u64,
     shared: Arc<Shared>,
 }
@@ -65,6 +68,8 @@ impl EngineThread {
             seeds: Seeds::new(config.seed),
             arrivals: 0,
             steps: 0,
+            step_time: Duration::ZERO,
+            mask_time: Duration::ZERO,
             generation_tokens: 0,
             shared,
         }
@@ -106,7 +111,9 @@ impl EngineThread {
             self.scheduler.admit(model);
             let batch = self.scheduler.plan(model);
             if !batch.is_empty() {
+                let begun = Instant::now();
                 self.run_batch(batch);
+                self.step_time += begun.elapsed();
             }
         }
         // What ended in this step frees its memory before the engine sleeps.
@@ -217,7 +224,9 @@ impl EngineThread {
     fn sample(&mut self, batch: &[Turn]) -> Result<Drawn, Error> {
         let places: Vec<usize> = (0..batch.len()).filter(|&at| batch[at].row.is_some()).collect();
         let sequences: Vec<&Sequence> = places.iter().map(|&at| &batch[at].sequence).collect();
+        let begun = Instant::now();
         let choices = masks::choices(&sequences, self.vocab_size);
+        self.mask_time += begun.elapsed();
 
         let mut drawn = Vec::with_capacity(places.len());
         let mut asked = Vec::new();
@@ -309,6 +318,8 @@ impl EngineThread {
             outputs_suspended: self.scheduler.outputs_suspended() + self.suspects.len(),
             memory: self.model.memory(),
             steps: self.steps,
+            step_time: self.step_time,
+            mask_time: self.mask_time,
             prompt_tokens: counters.prompt_tokens,
             generation_tokens: self.generation_tokens,
             preemptions: counters.preemptions,

@@ -17,7 +17,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse 
 fn text(stats: &EngineStats, model: &str) -> String {
     let memory = &stats.memory;
     let share = memory.kv_used_bytes as f64 / (memory.kv_capacity_bytes as f64).max(1.0);
-    let metrics: [(&str, &str, &str, f64); 16] = [
+    let metrics: [(&str, &str, &str, f64); 18] = [
         ("vllm:num_requests_running", "gauge", "Requests that are worked on.", stats.requests_running as f64),
         ("vllm:num_requests_waiting", "gauge", "Requests that wait.", stats.requests_waiting as f64),
         ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 1 for all.", share),
@@ -33,6 +33,13 @@ fn text(stats: &EngineStats, model: &str) -> String {
         ("jig:requests_failed_total", "counter", "Requests that failed.", stats.requests_failed as f64),
         ("jig:requests_cancelled_total", "counter", "Requests whose client left.", stats.requests_cancelled as f64),
         ("jig:steps_total", "counter", "Steps of the engine.", stats.steps as f64),
+        ("jig:step_seconds_total", "counter", "Time of the steps.", stats.step_time.as_secs_f64()),
+        (
+            "jig:mask_seconds_total",
+            "counter",
+            "Time of the steps in which masks were chosen, beside the device.",
+            stats.mask_time.as_secs_f64(),
+        ),
         ("jig:outputs_running", "gauge", "Outputs that are worked on.", stats.outputs_running as f64),
         ("jig:outputs_suspended", "gauge", "Outputs that wait for memory.", stats.outputs_suspended as f64),
         ("jig:sequences_open", "gauge", "Sequences that the model holds.", f64::from(memory.open_sequences)),

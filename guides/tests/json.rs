@@ -245,6 +245,21 @@ fn references_are_followed_as_they_are_spelled() {
 }
 
 #[test]
+fn each_object_has_the_keys_of_its_own_property_names() {
+    let names = |i: u32| format!("^k{i}");
+    let properties: serde_json::Map<String, Value> = (0..50)
+        .map(|i| (format!("p{i}"), json!({"type": "object", "propertyNames": {"pattern": names(i + 10)}})))
+        .collect();
+    let guide = guide(&json!({"type": "object", "properties": properties, "additionalProperties": false}));
+    for i in 0..50 {
+        for j in 0..50 {
+            let value = json!({format!("p{i}"): {format!("k{}", j + 10): 1}});
+            assert_eq!(accepts(&guide.start(), &value), i == j, "{value}");
+        }
+    }
+}
+
+#[test]
 fn schemas_refer_to_documents_that_the_compiler_was_given() {
     let mut documents = Documents::default();
     let list = r##"{"$id": "https://example.com/list", "type": "array", "items": {"$ref": "item#/$defs/one"}, "minItems": 1}"##;

@@ -422,7 +422,7 @@ impl Builder<'_> {
         }
         let all_keys = automata.is_empty() && keys.is_none();
         let (languages, any, any_characters) = (self.languages, &self.any, &self.any_characters);
-        let classed = self.key_automata.classed(&sets, class_of, !demanded.is_empty(), |dfa| {
+        let classed = sets.classed(class_of, !demanded.is_empty(), |dfa| {
             if all_keys { any_characters.clone() } else { languages.characters(dfa, any) }
         });
         for ((class, costs), &supply) in classes.iter_mut().zip(&classed.costs).zip(&classed.supplies) {

@@ -4,6 +4,7 @@ use super::object::MANY_KEYS;
 use super::strings::{Characters, spelled_length};
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use foldhash::HashMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(super) struct KeySets {
     member: Vec<u32>,
     /// The different memberships, in the order of the first state of each.
     pub(super) memberships: Vec<Vec<bool>>,
+    /// By the class of each membership.
+    classed: RefCell<HashMap<Vec<u32>, Rc<ClassedKeys>>>,
 }
 
 /// Where no key ends, or none of any class.
@@ -38,8 +41,6 @@ pub(super) struct ClassedKeys {
 #[derive(Debug, Default)]
 pub(super) struct KeyAutomata {
     sets: HashMap<Vec<*const Dfa>, Rc<KeySets>>,
-    /// By the sets and the class of each membership.
-    classed: HashMap<(*const KeySets, Vec<u32>), Rc<ClassedKeys>>,
 }
 
 impl KeySets {
@@ -47,7 +48,12 @@ impl KeySets {
     pub(super) fn new(automata: &[&Dfa], all: &Dfa, limit: usize) -> Result<KeySets, TooManyStates> {
         if automata.is_empty() {
             let member = (0..all.len() as u32).map(|state| if all.accepts_at(state) { 0 } else { NONE }).collect();
-            return Ok(KeySets { dfa: all.clone(), member, memberships: vec![Vec::new()] });
+            return Ok(KeySets {
+                dfa: all.clone(),
+                member,
+                memberships: vec![Vec::new()],
+                classed: RefCell::default(),
+            });
         }
         let with_all: Vec<&Dfa> = automata.iter().copied().chain([all]).collect();
         let (dfa, states) = Dfa::side_by_side(
@@ -56,7 +62,8 @@ impl KeySets {
             |states| states.last() != Some(&0),
             |states| states.last().is_some_and(|&state| all.accepts_at(state)),
         )?;
-        let mut sets = KeySets { member: vec![NONE; dfa.len()], dfa, memberships: Vec::new() };
+        let member = vec![NONE; dfa.len()];
+        let mut sets = KeySets { dfa, member, memberships: Vec::new(), classed: RefCell::default() };
         let mut known: HashMap<Vec<bool>, u32> = HashMap::default();
         for (state, states) in states.iter().enumerate().filter(|(state, _)| sets.dfa.accepts_at(*state as u32)) {
             let states = states.as_deref().unwrap_or_default();
@@ -76,9 +83,23 @@ impl KeySets {
         self.dfa.len()
     }
 
-    /// The keys whose memberships have a class, with `characters` made of their automaton; `counted` says whether there must be
-    /// enough of a class.
-    fn classed(&self, classes: &[u32], counted: bool, characters: impl FnOnce(Dfa) -> Arc<Characters>) -> ClassedKeys {
+    /// The keys with a class for each membership, [`NONE`] for those that may not come, with `characters` made of their automaton;
+    /// `counted` says whether there must be enough of a class. Built the first time.
+    pub(super) fn classed(
+        &self,
+        classes: Vec<u32>,
+        counted: bool,
+        characters: impl FnOnce(Dfa) -> Arc<Characters>,
+    ) -> Rc<ClassedKeys> {
+        if let Some(known) = self.classed.borrow().get(&classes) {
+            return known.clone();
+        }
+        let classed = Rc::new(self.build(&classes, counted, characters));
+        self.classed.borrow_mut().insert(classes, classed.clone());
+        classed
+    }
+
+    fn build(&self, classes: &[u32], counted: bool, characters: impl FnOnce(Dfa) -> Arc<Characters>) -> ClassedKeys {
         let class_of = |state: usize| classes.get(self.member[state] as usize).copied().unwrap_or(NONE);
         let (dfa, class_of) = if classes.contains(&NONE) {
             let (dfa, states) = self.dfa.restricted(|state| class_of(state) != NONE);
@@ -121,22 +142,5 @@ impl KeyAutomata {
         let sets = Rc::new(make()?);
         self.sets.insert(key, sets.clone());
         Ok(sets)
-    }
-
-    /// The keys of the sets with a class for each membership, [`NONE`] for those that may not come; see [`KeySets::classed`].
-    pub(super) fn classed(
-        &mut self,
-        sets: &Rc<KeySets>,
-        classes: Vec<u32>,
-        counted: bool,
-        characters: impl FnOnce(Dfa) -> Arc<Characters>,
-    ) -> Rc<ClassedKeys> {
-        let key = (Rc::as_ptr(sets), classes);
-        if let Some(classed) = self.classed.get(&key) {
-            return classed.clone();
-        }
-        let classed = Rc::new(sets.classed(&key.1, counted, characters));
-        self.classed.insert(key, classed.clone());
-        classed
     }
 }

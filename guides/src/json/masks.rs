@@ -191,10 +191,11 @@ impl JsonMachine {
         };
         let rest = self.cost(state) - numbers.costs[before as usize];
         let trie = vocabulary.trie();
-        let (mut reach, mut ends) = (0, false);
+        let mut reach = 0;
         // The nodes whose children are to be looked at, with the state there.
         let mut open = vec![(below, before)];
         while let Some((below, at)) = open.pop() {
+            let mut ends = false;
             for node in trie.children(below.node) {
                 let byte = trie.byte(node);
                 if !is_of_number(byte) {
@@ -215,7 +216,7 @@ impl JsonMachine {
                     open.push((Below { node, depth: below.depth + 1 }, next));
                 }
             }
-            if std::mem::take(&mut ends) {
+            if ends {
                 let number = Scalar { reader: Reader::Number { state: at }, ..*scalar };
                 let at = At::Scalar { pending: pending.clone(), machines: Few::One(number) };
                 let state = JsonState { level: state.level.clone(), at };

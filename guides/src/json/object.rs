@@ -206,9 +206,7 @@ impl Additional {
             .min()
             .unwrap_or(NEVER)
     }
-}
 
-impl Additional {
     /// Counts the named properties of an object by the classes that they would be of.
     pub(crate) fn count_named(&mut self, properties: &[Property]) {
         for index in 0..self.classes.len() {

@@ -47,9 +47,7 @@ impl JsonState {
             .as_deref()
             .is_none_or(|distinct| distinct.is_clear(between && distinct.depth() == self.level.depth))
     }
-}
 
-impl JsonState {
     /// As if nothing that is being written could become equal to another entry.
     pub(crate) fn apart(&self) -> JsonState {
         let distinct = self.level.distinct.as_deref().map(|distinct| Arc::new(distinct.apart()));

@@ -41,7 +41,7 @@ pub struct EngineStats {
     pub memory: MemoryUse,
     /// Steps made.
     pub steps: u64,
-    /// Time from the beginning of a batch to its tokens, over all steps.
+    /// Time of the steps, those apart for a suspect included.
     pub step_time: Duration,
     /// Time of that in which the engine chose masks, while the device may have been at work.
     pub mask_time: Duration,

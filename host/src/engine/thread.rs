@@ -103,6 +103,7 @@ impl EngineThread {
     }
 
     fn step(&mut self) {
+        let begun = Instant::now();
         let model = &mut *self.model;
         self.scheduler.sweep(model);
         if let Some(suspect) = self.suspects.pop_front() {
@@ -111,13 +112,12 @@ impl EngineThread {
             self.scheduler.admit(model);
             let batch = self.scheduler.plan(model);
             if !batch.is_empty() {
-                let begun = Instant::now();
                 self.run_batch(batch);
-                self.step_time += begun.elapsed();
             }
         }
         // What ended in this step frees its memory before the engine sleeps.
         self.scheduler.sweep(&mut *self.model);
+        self.step_time += begun.elapsed();
     }
 
     fn run_batch(&mut self, mut batch: Vec<Turn>) {

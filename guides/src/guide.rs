@@ -5,8 +5,8 @@ use crate::error::Refused;
 use crate::json::machine::JsonMachine;
 use crate::json::state::JsonState;
 use crate::mask::{Mask, TokenSet};
+use crate::mask_cache::{KnownMask, MaskCache, Room};
 use crate::vocabulary::Vocabulary;
-use foldhash::{HashMap, HashMapExt};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.
@@ -61,7 +61,7 @@ macro_rules! follow {
 
 impl Guide {
     pub(crate) fn new(vocabulary: Arc<Vocabulary>, machine: Machine, mask_bytes: usize) -> Guide {
-        let masks = Mutex::new(MaskCache { masks: HashMap::new(), bytes: 0, limit: mask_bytes });
+        let masks = Mutex::new(MaskCache::new(mask_bytes));
         Guide { inner: Arc::new(Inner { vocabulary, machine, masks, plan: PlanCell::default() }) }
     }
 
@@ -87,7 +87,7 @@ impl Guide {
 
     /// Number of states whose masks are remembered.
     pub fn known_masks(&self) -> usize {
-        self.masks().masks.len()
+        self.masks().len()
     }
 
     /// Memory in bytes, remembered masks included.
@@ -96,7 +96,7 @@ impl Guide {
             Machine::Regular(machine) => machine.size(),
             Machine::Json(machine) => machine.size(),
         };
-        machine + self.inner.masks.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        machine + self.masks().bytes()
     }
 }
 
@@ -105,31 +105,58 @@ impl GuideState {
     /// are allowed after which the output can be completed within the rest; end tokens cost nothing. As long as the
     /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
     pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
-        follow!(self, |machine, position| self.mask_of(machine, position, tokens_left))
+        follow!(self, |machine, position| {
+            let (key, cost) = (machine.key(position), machine.cost(position));
+            let free = self.known_or_made(key, Room::Free, || self.made(machine, position, cost, u32::MAX));
+            match Room::of(cost, free.growth, tokens_left) {
+                Room::Free => free.mask,
+                Room::Short => self.mask_of_plan(machine, position, cost, tokens_left.unwrap_or(0)),
+                room @ Room::Spare(spare) => {
+                    let made = || self.made(machine, position, cost, (cost + spare).saturating_sub(1));
+                    self.known_or_made(key, room, made).mask
+                }
+            }
+        })
     }
 
-    fn mask_of<A: Automaton>(&self, machine: &A, position: &A::State, tokens_left: Option<u32>) -> Mask {
-        let cost = machine.cost(position);
-        let vocabulary = &self.guide.inner.vocabulary;
-        let key = machine.key(position);
-        let known = self.guide.masks().masks.get(&key).cloned();
-        let known = known.unwrap_or_else(|| {
-            let mut set = TokenSet::new(vocabulary.mask_words());
-            let reach = machine.allowed(vocabulary, position, &mut set);
-            if cost == 0 {
-                set.insert_all(vocabulary.end_tokens());
-            }
-            let known = KnownMask { mask: set.into_mask(), growth: reach.saturating_sub(cost) };
-            self.guide.masks().insert(key, &known);
-            known
-        });
-        match tokens_left {
-            Some(left) if left <= cost.saturating_add(known.growth) => self.mask_within(machine, position, left),
-            _ => known.mask,
+    /// As [`mask`](Self::mask), if no work is needed for it.
+    pub fn known_mask(&self, tokens_left: Option<u32>) -> Option<Mask> {
+        let (key, cost) = follow!(self, |machine, position| (machine.key(position), machine.cost(position)));
+        let masks = self.guide.masks();
+        let free = masks.get(key, Room::Free)?;
+        match Room::of(cost, free.growth, tokens_left) {
+            Room::Free => Some(free.mask.clone()),
+            room => masks.get(key, room).map(|known| known.mask.clone()),
         }
     }
 
-    fn mask_within<A: Automaton>(&self, machine: &A, position: &A::State, left: u32) -> Mask {
+    fn known_or_made(&self, key: u128, room: Room, make: impl FnOnce() -> KnownMask) -> KnownMask {
+        if let Some(known) = self.guide.masks().get(key, room) {
+            return known.clone();
+        }
+        let known = make();
+        self.guide.masks().insert(key, room, &known);
+        known
+    }
+
+    /// The mask of the tokens after which the output can be completed in `bytes`.
+    fn made<A: Automaton>(&self, machine: &A, position: &A::State, cost: u32, bytes: u32) -> KnownMask {
+        let vocabulary = &self.guide.inner.vocabulary;
+        let mut set = TokenSet::new(vocabulary.mask_words());
+        let reach = if bytes == u32::MAX {
+            machine.allowed(vocabulary, position, &mut set)
+        } else {
+            machine.allowed_within(vocabulary, position, bytes, &mut set);
+            0
+        };
+        if cost == 0 {
+            set.insert_all(vocabulary.end_tokens());
+        }
+        KnownMask { mask: set.into_mask(), growth: reach.saturating_sub(cost) }
+    }
+
+    /// The mask where there are fewer tokens left than bytes to write: those to write in longer tokens.
+    fn mask_of_plan<A: Automaton>(&self, machine: &A, position: &A::State, cost: u32, left: u32) -> Mask {
         let vocabulary = &self.guide.inner.vocabulary;
         let mut set = TokenSet::new(vocabulary.mask_words());
         if let Some(rest) = left.checked_sub(1) {
@@ -139,7 +166,7 @@ impl GuideState {
                 set.insert(head);
             }
         }
-        if machine.cost(position) == 0 {
+        if cost == 0 {
             set.insert_all(vocabulary.end_tokens());
         }
         set.into_mask()
@@ -196,6 +223,13 @@ impl GuideState {
         })
     }
 
+    /// Whether so many tokens suffice to complete the output from here: whether [`min_tokens_left`](Self::min_tokens_left) is at most
+    /// that, which is cheaper to tell.
+    pub fn completes_within(&self, tokens: u32) -> bool {
+        let cost = follow!(self, |machine, position| machine.cost(position));
+        cost <= tokens || self.min_tokens_left() <= tokens
+    }
+
     /// The text that must come next, as far as there is no other: whole characters, at most `most` bytes; empty where there
     /// is a choice, the choice to end the output included.
     pub fn forced_text(&self, most: usize) -> String {
@@ -216,9 +250,11 @@ impl GuideState {
 fn forced_bytes<A: Automaton>(machine: &A, position: &A::State, most: usize) -> Vec<u8> {
     let (mut state, mut text) = (position.clone(), Vec::new());
     while text.len() < most && machine.cost(&state) > 0 {
+        let bytes = machine.next_bytes(&state);
         // Where there is a choice, there is nearly always one among these.
-        let bytes = (0x20..=0x7E).chain(0x80..=0xFF).chain(0..0x20).chain([0x7F]);
-        let mut nexts = bytes.filter_map(|byte| Some((byte, machine.step(&state, byte)?)));
+        let readable = (0x20..=0x7E).filter(|&byte| bytes.contains(byte));
+        let others = (0x80..=0xFF).chain(0..0x20).chain([0x7F]).filter(|&byte| bytes.contains(byte));
+        let mut nexts = readable.chain(others).filter_map(|byte| Some((byte, machine.step(&state, byte)?)));
         let (Some((byte, next)), None) = (nexts.next(), nexts.next()) else { break };
         drop(nexts);
         text.push(byte);
@@ -230,34 +266,6 @@ fn forced_bytes<A: Automaton>(machine: &A, position: &A::State, most: usize) -> 
 fn run<A: Automaton>(machine: &A, position: &A::State, bytes: &[u8]) -> Option<A::State> {
     let (first, rest) = bytes.split_first()?;
     rest.iter().try_fold(machine.step(position, *first)?, |state, &byte| machine.step(&state, byte))
-}
-
-#[derive(Debug, Clone)]
-struct KnownMask {
-    mask: Mask,
-    /// By how much the cost of the output can grow with one of the tokens.
-    growth: u32,
-}
-
-/// Masks by what they depend on. Emptied when full: what is in use is soon remembered again.
-#[derive(Debug)]
-struct MaskCache {
-    masks: HashMap<u128, KnownMask>,
-    bytes: usize,
-    limit: usize,
-}
-
-impl MaskCache {
-    fn insert(&mut self, key: u128, known: &KnownMask) {
-        let bytes = 64 + if let Mask::Words(words) = &known.mask { words.len() * 4 } else { 0 };
-        if self.bytes + bytes > self.limit {
-            self.masks.clear();
-            self.bytes = 0;
-        }
-        if self.masks.insert(key, known.clone()).is_none() {
-            self.bytes += bytes;
-        }
-    }
 }
 
 impl Guide {

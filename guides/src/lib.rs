@@ -32,6 +32,7 @@ mod error;
 mod guide;
 mod json;
 mod mask;
+mod mask_cache;
 mod regex;
 mod trie;
 mod vocabulary;

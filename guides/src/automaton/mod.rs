@@ -1,11 +1,13 @@
 //! What a guide is made of underneath: an automaton over bytes.
 
+pub(crate) mod bytes;
 pub(crate) mod dfa;
 pub(crate) mod plan;
 pub(crate) mod walk;
 
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
+use bytes::ByteSet;
 
 /// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
 /// rather than a state from which nothing completes the output.
@@ -22,6 +24,11 @@ pub(crate) trait Automaton {
     /// The number of bytes of a completion: zero exactly where the output may end; else some byte leads to a state
     /// whose cost is less. No state without that byte, so following the cost down always ends.
     fn cost(&self, state: &Self::State) -> u32;
+
+    /// The bytes of which one must come next, or more where these are not cheap to name.
+    fn next_bytes(&self, _state: &Self::State) -> ByteSet {
+        ByteSet::ALL
+    }
 
     /// Whether no byte can follow.
     fn is_final(&self, state: &Self::State) -> bool;

@@ -49,7 +49,9 @@ fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     let mut state = state.clone();
     while cost > 0 {
         // Of the bytes that bring the end nearest, the first.
+        let bytes_next = automaton.next_bytes(&state);
         let (byte, next, next_cost) = (0..=255)
+            .filter(|&byte| bytes_next.contains(byte))
             .filter_map(|byte| {
                 let next = automaton.step(&state, byte)?;
                 let cost = automaton.cost(&next);

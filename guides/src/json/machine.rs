@@ -12,7 +12,7 @@ use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
 };
 use super::strings::{Decoder, StringState};
-use crate::automaton::{Automaton, dfa::NEVER};
+use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
@@ -819,31 +819,6 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     schemas.chain(objects).chain(arrays).sum()
 }
 
-/// A set of bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ByteSet([u64; 4]);
-
-impl ByteSet {
-    pub(super) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
-
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
-        }
-    }
-
-    /// Adds the byte at `depth` of each text.
-    pub(super) fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
-        for byte in texts.filter_map(|text| text.get(depth as usize)) {
-            self.add(std::slice::from_ref(byte));
-        }
-    }
-
-    pub(super) fn contains(self, byte: u8) -> bool {
-        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
-    }
-}
-
 /// Whether a way is of use where these demands are met: there is no need to meet one again.
 fn may_count(way: &Way, met: u8) -> bool {
     way.counts == 0 || way.counts & !met != 0
@@ -1039,47 +1014,6 @@ impl Used<'_> {
 }
 
 impl JsonMachine {
-    /// The bytes of which one must come next, or more where these are not cheap to name.
-    pub(super) fn next_bytes(&self, state: &JsonState) -> ByteSet {
-        let mut bytes = ByteSet::default();
-        match &state.at {
-            At::Key { keys, .. } => {
-                for key in keys.iter() {
-                    let KeyReader::Named { low, high, depth } = key.reader else { return ByteSet::ALL };
-                    let object = self.object(key.item.shape);
-                    let names = object.sorted[low as usize..high as usize].iter();
-                    bytes.add_each(names.map(|&index| &*object.properties[index as usize].spelling), depth);
-                }
-            }
-            At::Scalar { machines, .. } => {
-                for scalar in machines.iter() {
-                    let (low, high, depth) = match scalar.reader {
-                        Reader::Literal { low, high, depth } => (low, high, depth),
-                        Reader::Number { .. } => {
-                            bytes.add(b"0123456789.eE+-,]} \n\r\t");
-                            continue;
-                        }
-                        Reader::String { .. } => return ByteSet::ALL,
-                    };
-                    let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
-                    // One that is complete may be followed by what comes after it.
-                    if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
-                        bytes.add(b",]} \n\r\t");
-                    }
-                    bytes.add_each(literals.iter().map(|literal| &**literal), depth);
-                }
-            }
-            At::Value { .. } => bytes.add(b"{[\"-0123456789tfn \n\r\t"),
-            At::Open { .. } if state.level.kind == LevelKind::Object => bytes.add(b"\"} \n\r\t"),
-            At::Open { .. } => bytes.add(b"]{[\"-0123456789tfn \n\r\t"),
-            At::Comma { .. } => bytes.add(b"\" \n\r\t"),
-            At::Colon { .. } => bytes.add(b": \n\r\t"),
-            At::After { .. } => bytes.add(b",]} \n\r\t"),
-            At::End => {}
-        }
-        bytes
-    }
-
     /// A step as far as the containers and the value go.
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
@@ -1175,6 +1109,47 @@ impl Automaton for JsonMachine {
     fn cost(&self, state: &JsonState) -> u32 {
         if state.is_clear() { self.cost_plain(state) } else { self.cost_apart(state) }
     }
+
+    fn next_bytes(&self, state: &JsonState) -> ByteSet {
+        let mut bytes = ByteSet::default();
+        match &state.at {
+            At::Key { keys, .. } => {
+                for key in keys.iter() {
+                    let KeyReader::Named { low, high, depth } = key.reader else { return ByteSet::ALL };
+                    let object = self.object(key.item.shape);
+                    let names = object.sorted[low as usize..high as usize].iter();
+                    bytes.add_each(names.map(|&index| &*object.properties[index as usize].spelling), depth);
+                }
+            }
+            At::Scalar { machines, .. } => {
+                for scalar in machines.iter() {
+                    let (low, high, depth) = match scalar.reader {
+                        Reader::Literal { low, high, depth } => (low, high, depth),
+                        Reader::Number { .. } => {
+                            bytes.add(b"0123456789.eE+-,]} \n\r\t");
+                            continue;
+                        }
+                        Reader::String { .. } => return ByteSet::ALL,
+                    };
+                    let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
+                    // One that is complete may be followed by what comes after it.
+                    if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
+                        bytes.add(b",]} \n\r\t");
+                    }
+                    bytes.add_each(literals.iter().map(|literal| &**literal), depth);
+                }
+            }
+            At::Value { .. } => bytes.add(b"{[\"-0123456789tfn \n\r\t"),
+            At::Open { .. } if state.level.kind == LevelKind::Object => bytes.add(b"\"} \n\r\t"),
+            At::Open { .. } => bytes.add(b"]{[\"-0123456789tfn \n\r\t"),
+            At::Comma { .. } => bytes.add(b"\" \n\r\t"),
+            At::Colon { .. } => bytes.add(b": \n\r\t"),
+            At::After { .. } => bytes.add(b",]} \n\r\t"),
+            At::End => {}
+        }
+        bytes
+    }
+
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
         self.add_allowed(vocabulary, state, Below::ROOT, u32::MAX, set)
     }

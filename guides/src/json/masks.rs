@@ -2,12 +2,12 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{ByteSet, JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
+use super::machine::{JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
 use super::strings::{Decoder, StringState};
-use crate::automaton::{Automaton, dfa::NEVER};
+use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;

@@ -6,7 +6,8 @@ use super::few::Few;
 use super::object::Progress;
 use super::shape::{Met, SchemaId, ShapeId};
 use super::strings::StringState;
-use std::hash::{Hash, Hasher};
+use foldhash::quality::{FixedState, FoldHasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The state of an output. Cheap to clone.
@@ -197,16 +198,14 @@ pub(crate) enum KeyReader {
 
 /// Hashes with two keys side by side: what collides in one does not in the other.
 pub(crate) struct Fingerprint {
-    a: std::hash::DefaultHasher,
-    b: std::hash::DefaultHasher,
+    a: FoldHasher<'static>,
+    b: FoldHasher<'static>,
 }
 
 impl Fingerprint {
     pub(crate) fn new() -> Fingerprint {
-        let mut print = Fingerprint { a: Default::default(), b: Default::default() };
-        print.a.write_u64(0x9e37_79b9_7f4a_7c15);
-        print.b.write_u64(0xc2b2_ae3d_27d4_eb4f);
-        print
+        let hasher = |seed| FixedState::with_seed(seed).build_hasher();
+        Fingerprint { a: hasher(0x9e37_79b9_7f4a_7c15), b: hasher(0xc2b2_ae3d_27d4_eb4f) }
     }
 
     pub(crate) fn value(&self) -> u128 {

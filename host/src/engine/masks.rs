@@ -36,25 +36,42 @@ impl Words {
     }
 }
 
-/// The choices of many outputs, on all cores.
+/// The choices of many outputs. Masks that have to be made are made on all cores.
 ///
 /// # Errors
 /// Each on its own: where nothing is left to draw, with what left nothing.
 pub(super) fn choices(sequences: &[&Sequence], vocab_size: usize) -> Vec<Result<Choice, Error>> {
-    let guided = sequences.iter().filter(|sequence| sequence.guide.is_some()).count();
-    let choose = |sequence: &&Sequence| guarded("the guide", || choice(sequence, vocab_size));
-    if guided < 2 { sequences.iter().map(choose).collect() } else { sequences.par_iter().map(choose).collect() }
+    let known = |sequence: &&Sequence| {
+        let known = || sequence.guide.as_ref().and_then(|guide| guide.known_mask(Some(sequence.tokens_left())));
+        guarded("the guide", || Ok(known()))
+    };
+    let mut masks: Vec<Result<Option<Mask>, Error>> = sequences.iter().map(known).collect();
+
+    // To wake another core takes longer than to look a mask up.
+    let is_missing = |at: &usize| sequences[*at].guide.is_some() && matches!(masks[*at], Ok(None));
+    let missing: Vec<usize> = (0..sequences.len()).filter(is_missing).collect();
+    let make = |&at: &usize| {
+        let sequence = sequences[at];
+        guarded("the guide", || Ok(sequence.guide.as_ref().map(|guide| guide.mask(Some(sequence.tokens_left())))))
+    };
+    let made: Vec<_> =
+        if missing.len() < 2 { missing.iter().map(make).collect() } else { missing.par_iter().map(make).collect() };
+    for (at, mask) in missing.into_iter().zip(made) {
+        masks[at] = mask;
+    }
+    let choose = |(sequence, mask): (&&Sequence, Result<Option<Mask>, Error>)| choice(sequence, mask?, vocab_size);
+    sequences.iter().zip(masks).map(|pair| guarded("the guide", || choose(pair))).collect()
 }
 
-/// What one output may draw next.
-fn choice(sequence: &Sequence, vocab_size: usize) -> Result<Choice, Error> {
+/// What one output may draw next, `mask` being that of its guide.
+fn choice(sequence: &Sequence, mask: Option<Mask>, vocab_size: usize) -> Result<Choice, Error> {
     let job = &*sequence.job;
     let params = job.params();
     let mut banned = Vec::new();
     sampler::ban_bad_words(&params.bad_words, sequence.output(), &mut banned);
     let early = early_ends(sequence);
     let allowed = job.allowed.as_deref();
-    let Some(guide) = &sequence.guide else {
+    let Some(mask) = mask else {
         banned.extend_from_slice(early);
         if sequence.is_below_minimum() {
             banned.extend_from_slice(&params.stop_token_ids);
@@ -68,7 +85,7 @@ fn choice(sequence: &Sequence, vocab_size: usize) -> Result<Choice, Error> {
         return Ok(Choice::Among { mask, banned });
     };
 
-    let words = match guide.mask(Some(sequence.tokens_left())) {
+    let words = match mask {
         Mask::One(token) => {
             let barred = allowed.is_some_and(|allowed| !mask::allows(allowed, token)) || banned.contains(&token);
             // Log-probabilities are known to the device alone.

@@ -260,7 +260,8 @@ impl Sequence {
             count += 1;
         }
         // The tokenizer may take more tokens than the fewest there are.
-        if (count as u32).saturating_add(ahead.min_tokens_left()) > self.tokens_left() {
+        let enough = self.tokens_left().checked_sub(count as u32).is_some_and(|left| ahead.completes_within(left));
+        if !enough {
             return Progress::Continues;
         }
         for &token in &tokens[..count] {

@@ -1,0 +1,26 @@
+//! Sets of bytes.
+
+/// A set of bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+        }
+    }
+
+    /// Adds the byte at `depth` of each text.
+    pub(crate) fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
+        for byte in texts.filter_map(|text| text.get(depth as usize)) {
+            self.add(std::slice::from_ref(byte));
+        }
+    }
+
+    pub(crate) fn contains(self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+    }
+}

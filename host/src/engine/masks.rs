@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jig_guides::Mask;
 use jig_plugin_api::{Error, ErrorCode, mask, sampler};
-use rayon::prelude::*;
 
+use super::crew;
 use super::guard::guarded;
 use super::sequence::Sequence;
 
@@ -47,17 +47,16 @@ pub(super) fn choices(sequences: &[&Sequence], vocab_size: usize) -> Vec<Result<
     };
     let mut masks: Vec<Result<Option<Mask>, Error>> = sequences.iter().map(known).collect();
 
-    // To wake another core takes longer than to look a mask up.
-    let is_missing = |at: &usize| sequences[*at].guide.is_some() && matches!(masks[*at], Ok(None));
-    let missing: Vec<usize> = (0..sequences.len()).filter(is_missing).collect();
-    let make = |&at: &usize| {
-        let sequence = sequences[at];
-        guarded("the guide", || Ok(sequence.guide.as_ref().map(|guide| guide.mask(Some(sequence.tokens_left())))))
-    };
-    let made: Vec<_> =
-        if missing.len() < 2 { missing.iter().map(make).collect() } else { missing.par_iter().map(make).collect() };
-    for (at, mask) in missing.into_iter().zip(made) {
-        masks[at] = mask;
+    let mut missing = Vec::new();
+    for (at, (sequence, mask)) in sequences.iter().zip(&masks).enumerate() {
+        if let (Some(guide), Ok(None)) = (&sequence.guide, mask) {
+            missing.push((at, guide.clone(), sequence.tokens_left()));
+        }
+    }
+    let places: Vec<usize> = missing.iter().map(|(at, ..)| *at).collect();
+    let made = crew::map(missing, |(_, guide, left)| guarded("the guide", || Ok(Some(guide.mask(Some(*left))))));
+    for (at, mask) in places.into_iter().zip(made) {
+        masks[at] = mask.unwrap_or_else(|| Err(Error::internal("a mask was not made")));
     }
     let choose = |(sequence, mask): (&&Sequence, Result<Option<Mask>, Error>)| choice(sequence, mask?, vocab_size);
     sequences.iter().zip(masks).map(|pair| guarded("the guide", || choose(pair))).collect()

@@ -21,6 +21,7 @@
 mod blocks;
 mod check;
 mod config;
+mod crew;
 mod forced;
 mod guard;
 mod handle;

@@ -1,13 +1,13 @@
 //! Turns the conditions of a schema into alternatives: conjunctions are worked out, contradictions fall away, and
 //! for everything that remains it is known what the cheapest value costs.
 
+use super::apart::FURTHER_AWAY;
 use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
 use super::keys::KeyAutomata;
 use super::languages::{Language, Languages, StringKey};
-use super::machine::FURTHER_AWAY;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
 use super::object::{MANY_KEYS, Object, Others, Progress};

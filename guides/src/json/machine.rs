@@ -4,19 +4,19 @@ use super::analysis::Analysis;
 use super::array::Array;
 use super::distinct::Distinct;
 use super::few::Few;
-use super::masks::{Below, may_be_escaped};
+use super::masks::Below;
 use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::state::{
-    At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar, Seen,
+    At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar,
 };
 use super::strings::{Decoder, StringState};
+use super::used::{any_possible, characters_after, is_used, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Differences between counts beyond this look alike to a mask: no token is so long.
@@ -72,85 +72,12 @@ impl JsonMachine {
         &self.objects[id as usize]
     }
 
-    fn array(&self, id: ShapeId) -> &Array {
+    pub(super) fn array(&self, id: ShapeId) -> &Array {
         &self.arrays[id as usize]
     }
 
     pub(super) fn cost_of(&self, id: SchemaId) -> u32 {
         self.schemas[id as usize].cost
-    }
-
-    // Costs ----------------------------------------------------------------------------------------------------------
-
-    /// Least bytes that close the container in this alternative.
-    fn close_cost(&self, level: &Level, item: &Item, count: u32, first: bool) -> u32 {
-        let cost = |id| self.cost_of(id);
-        match level.kind {
-            LevelKind::Root => 0,
-            LevelKind::Object => {
-                self.object(item.shape).cost_to_close(&item.progress(), count, written(level), first, &cost)
-            }
-            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, &item.met, first, &cost),
-        }
-    }
-
-    /// Least bytes that complete the output once the container with this schema is closed.
-    pub(super) fn exit_cost(level: &Level, schema: SchemaId) -> u32 {
-        match &level.parent {
-            None => 0,
-            Some(parent) => parent.exits.iter().find(|(id, _)| *id == schema).map_or(NEVER, |(_, cost)| *cost),
-        }
-    }
-
-    /// Least bytes that complete the output after an entry after which the container goes on like this.
-    fn rest_cost(&self, level: &Level, next: &Item) -> u32 {
-        if level.kind == LevelKind::Root {
-            return 0;
-        }
-        shape::add(self.close_cost(level, next, level.count + 1, false), Self::exit_cost(level, next.schema))
-    }
-
-    /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
-    fn pending_cost(&self, level: &Level, pending: &Few<Choice>) -> u32 {
-        pending
-            .iter()
-            .map(|choice| shape::add(self.cost_of(choice.schema), self.rest_cost(level, &choice.next)))
-            .min()
-            .unwrap_or(NEVER)
-    }
-
-    fn scalar_cost(&self, scalar: &Scalar) -> u32 {
-        let schema = self.schema(scalar.schema);
-        match scalar.reader {
-            Reader::Literal { low, high, depth } => schema.literals[low as usize..high as usize]
-                .iter()
-                .map(|literal| literal.len() as u32 - depth)
-                .min()
-                .unwrap_or(NEVER),
-            Reader::Number { state } => schema.numbers.as_ref().map_or(NEVER, |numbers| numbers.costs[state as usize]),
-            Reader::String { index, ref state } => schema.strings[index as usize].cost(state),
-        }
-    }
-
-    fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> u32 {
-        let object = self.object(key.item.shape);
-        let rest = match key.reader {
-            KeyReader::Named { low, high, depth } => {
-                let costs = key.costs[low as usize..high as usize].iter().map(|&(cost, index)| {
-                    let spelling = &object.properties[index as usize].spelling;
-                    shape::add(cost, spelling.len() as u32 - depth + 1 + self.gap)
-                });
-                costs.min().unwrap_or(NEVER)
-            }
-            KeyReader::Additional(ref state) => match &object.additional {
-                None => NEVER,
-                Some(additional) => {
-                    let rest = additional_cost(additional, object, &level.seen, state, text, &key.costs);
-                    rest.map_or(NEVER, |rest| shape::add(rest, self.gap))
-                }
-            },
-        };
-        shape::add(rest, Self::exit_cost(level, key.item.schema))
     }
 
     // Objects --------------------------------------------------------------------------------------------------------
@@ -630,179 +557,7 @@ impl JsonMachine {
         }
         Some(next)
     }
-
-    /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
-    fn can_vary(&self, state: &JsonState) -> bool {
-        let Some(distinct) = &state.level.distinct else { return true };
-        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
-        let here = match &state.at {
-            At::Value { pending, .. } | At::Colon { pending, .. } => {
-                pending.iter().any(|choice| endless(choice.schema))
-            }
-            At::Scalar { machines, .. } => machines.iter().any(|scalar| match scalar.reader {
-                Reader::String { index, ref state } => {
-                    self.schema(scalar.schema).strings[index as usize].goes_on(state)
-                }
-                _ => false,
-            }),
-            At::Open { items, .. } | At::Comma { items, .. } | At::After { items, .. }
-                if state.level.depth > distinct.depth() =>
-            {
-                items.iter().all(|item| self.goes_on_endlessly(&state.level, item))
-            }
-            At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
-            _ => false,
-        };
-        // Or what comes after it in the containers between it and the array.
-        let mut level = &state.level;
-        let mut found = here;
-        while let (false, Some(parent)) = (found || level.depth <= distinct.depth() + 1, &level.parent) {
-            found = parent.pending.iter().all(|choice| self.goes_on_endlessly(&parent.level, &choice.next));
-            level = &parent.level;
-        }
-        if let (false, At::Value { pending, .. } | At::Colon { pending, .. } | At::Scalar { pending, .. }) =
-            (found, &state.at)
-            && state.level.depth > distinct.depth()
-        {
-            found = pending.iter().all(|choice| self.goes_on_endlessly(&state.level, &choice.next));
-        }
-        found
-    }
-
-    /// Whether required properties are still to come that have values without end.
-    fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
-        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
-        level.kind == LevelKind::Object && {
-            let (object, progress) = (self.object(item.shape), item.progress());
-            let mut properties = (0..).zip(&object.properties);
-            properties.any(|(index, property)| property.required && progress.is_left(index) && endless(property.schema))
-        }
-    }
-
-    /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
-    pub(super) fn has_way_apart(&self, state: &JsonState) -> bool {
-        self.can_vary(state)
-            || match self.literal_apart(state) {
-                Some(cost) if cost != NEVER => true,
-                Some(_) if self.reads_literals_only(state) => false,
-                _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
-            }
-    }
-
-    /// Least bytes to the end of the output after a literal that differs from the other entries, [`NEVER`] where there is none; `None`
-    /// where that is not known, or where no entry of the array itself is being written.
-    fn literal_apart(&self, state: &JsonState) -> Option<u32> {
-        let own = state.level.own_distinct()?;
-        if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
-            return None;
-        }
-        let least = |schema: SchemaId, from: u32, to: u32, depth: u32| {
-            let literals = &self.schema(schema).literals[from as usize..to as usize];
-            literals.iter().fold(None, |least: Option<u32>, literal| {
-                let bytes = literal.len() as u32 - depth;
-                if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
-            })
-        };
-        let rest = |choice: &Choice| self.rest_cost(&state.level, &choice.next);
-        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
-            let costs = pending.iter().filter_map(|choice| Some(shape::add(scalar(choice.schema)?, rest(choice))));
-            costs.min().unwrap_or(NEVER)
-        };
-        let cost = match &state.at {
-            At::Value { pending, blanks } => {
-                let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
-                shape::add(cost, self.spaces_left(*blanks))
-            }
-            At::Scalar { pending, machines } => costs(pending, &|schema| {
-                let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
-                    Reader::Literal { low, high, depth } if scalar.schema == schema => Some((low, high, depth)),
-                    _ => None,
-                });
-                let (low, high, depth) = literals.next()?;
-                least(schema, low, high, depth)
-            }),
-            _ => return None,
-        };
-        Some(cost)
-    }
-
-    /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
-    fn cost_apart(&self, state: &JsonState) -> u32 {
-        if self.can_vary(state) {
-            return shape::add(self.cost_plain(state), FURTHER_AWAY);
-        }
-        let literal = self.literal_apart(state);
-        let mut least = literal.unwrap_or(NEVER);
-        if literal.is_some() && self.reads_literals_only(state) {
-            return least;
-        }
-        let mut found = None;
-        let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
-            if found.is_some_and(|found| depth > found) {
-                return Some(());
-            }
-            if state.is_clear() {
-                found = Some(depth);
-                least = least.min(shape::add(self.cost_plain(state), depth));
-            }
-            None
-        });
-        least
-    }
-
-    /// Whether an entry is being written that can be nothing but one of the literals.
-    fn reads_literals_only(&self, state: &JsonState) -> bool {
-        match &state.at {
-            At::Value { pending, .. } => pending.iter().all(|choice| self.schema(choice.schema).is_finite()),
-            At::Scalar { machines, .. } => {
-                machines.iter().all(|scalar| matches!(scalar.reader, Reader::Literal { .. }))
-            }
-            _ => false,
-        }
-    }
-
-    fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {
-        self.look_apart_by_depth(state, |state, _| look(state))
-    }
-
-    /// Looks at the states that follow, the nearest first, until `look` has seen enough; beyond those that are clear none.
-    fn look_apart_by_depth<T>(
-        &self,
-        state: &JsonState,
-        mut look: impl FnMut(&JsonState, u32) -> Option<T>,
-    ) -> Option<T> {
-        let mut open = VecDeque::from([(state.clone(), 0)]);
-        for _ in 0..MOST_LOOKS {
-            let (state, depth) = open.pop_front()?;
-            let mut any = false;
-            let possible = self.next_bytes(&state);
-            // White space only where nothing else may come.
-            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
-                if any && byte == b' ' {
-                    break;
-                }
-                let Some(next) = self.step_recorded(&state, byte) else { continue };
-                any = true;
-                if let Some(enough) = look(&next, depth + 1) {
-                    return Some(enough);
-                }
-                if !next.is_clear() {
-                    open.push_back((next, depth + 1));
-                }
-            }
-        }
-        None
-    }
 }
-
-/// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
-const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
-
-/// States that are looked at in search of an entry that differs from the others.
-const MOST_LOOKS: u32 = 500;
-
-/// Bytes within which a value without end has others near it.
-pub(super) const FURTHER_AWAY: u32 = 8;
 
 fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {
@@ -832,185 +587,6 @@ pub(super) fn written(level: &Level) -> Others<'_> {
 /// The additional keys that were written in an object, and one more of this class.
 pub(super) fn adding(level: &Level, class: u32) -> Others<'_> {
     Others { next: Some(class), ..written(level) }
-}
-
-/// Whether an additional key would repeat a key or be a named one.
-fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
-    seen.as_ref().is_some_and(|seen| seen.binary_search_by(|other| (**other).cmp(key)).is_ok())
-        || object.named_with_prefix(key).next().is_some_and(|name| name.len() == key.len())
-}
-
-/// The keys that an additional key must not be and that begin with `prefix`.
-pub(super) fn used_with_prefix<'a>(
-    object: &'a Object,
-    seen: &'a Seen,
-    prefix: &'a [u8],
-) -> impl Iterator<Item = &'a [u8]> {
-    let seen = seen.as_deref().map_or(&[][..], Vec::as_slice);
-    let from = seen.partition_point(|key| **key < *prefix);
-    let seen = seen[from..].iter().map(|key| &**key).take_while(move |key| key.starts_with(prefix));
-    seen.chain(object.named_with_prefix(prefix))
-}
-
-/// The characters of a key after one more byte of its spelling.
-pub(super) fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte: u8) -> Arc<[u8]> {
-    let mut text = text.to_vec();
-    match (before.decoder, after.decoder) {
-        (Decoder::Body, Decoder::Body) => text.push(byte),
-        (Decoder::Escape, Decoder::Body) => text.push(match byte {
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            byte => byte,
-        }),
-        (Decoder::Hex { value, .. }, Decoder::Body) => {
-            // Only control characters are spelled so in keys.
-            text.push((value << 4) as u8 | (byte as char).to_digit(16).unwrap_or(0) as u8);
-        }
-        _ => {}
-    }
-    text.into()
-}
-
-/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
-/// the object, which `added` says by class ([`Key::costs`]); `None` if all that it could become are used.
-fn additional_cost(
-    additional: &Additional,
-    object: &Object,
-    seen: &Seen,
-    state: &StringState,
-    text: &[u8],
-    added: &[(u32, u32)],
-) -> Option<u32> {
-    let mut best = None;
-    for &(value, class) in added {
-        let least = shape::add(2, value);
-        // Classes come in the order of what follows: none that is left can be better.
-        if best.is_some_and(|best| best <= least) {
-            break;
-        }
-        let used = Used { additional, object, seen, class: class as usize };
-        if let Some(rest) = used.rest(state, text) {
-            let cost = shape::add(rest, least);
-            best = Some(best.map_or(cost, |best: u32| best.min(cost)));
-        }
-    }
-    best
-}
-
-/// Whether a key that repeats none, of any of these classes, can begin as it does.
-pub(super) fn any_possible(
-    additional: &Additional,
-    object: &Object,
-    seen: &Seen,
-    state: &StringState,
-    text: &[u8],
-    mut classes: impl Iterator<Item = usize>,
-) -> bool {
-    classes.any(|class| Used { additional, object, seen, class }.rest(state, text).is_some())
-}
-
-/// With fewer keys that must not be, one of the characters that take one byte makes another one.
-const FEW_KEYS: usize = 64;
-
-/// What a key of a class must not be.
-struct Used<'a> {
-    additional: &'a Additional,
-    object: &'a Object,
-    seen: &'a Seen,
-    class: usize,
-}
-
-impl Used<'_> {
-    /// Least bytes that complete a key, without its quote.
-    fn rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
-        match state.decoder {
-            Decoder::Body => self.key_rest(state.state, text),
-            Decoder::Closed => Some(0),
-            _ => {
-                let Used { additional, object, seen, .. } = *self;
-                let mut used = used_with_prefix(object, seen, text);
-                let spells = used.any(|key| key.get(text.len()).is_some_and(|&byte| may_be_escaped(byte)));
-                // Whatever character it becomes, the key may end after it.
-                if !spells && additional.classes.len() == 1 && additional.keys.characters.is_universal(state.state) {
-                    return Some(additional.keys.cost(state) - 1);
-                }
-                self.escape_rest(state, text)
-            }
-        }
-    }
-
-    /// Least bytes of the characters that complete a key.
-    fn key_rest(&self, state: u32, text: &[u8]) -> Option<u32> {
-        let Used { additional, object, seen, class } = *self;
-        let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
-        let cost = |state: u32| costs[state as usize];
-        if cost(state) == NEVER {
-            return None;
-        }
-        // Where the key may end as it is, that is the least.
-        if cost(state) == 0 && !is_used(object, seen, text) {
-            return Some(0);
-        }
-        let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
-        if used.is_empty() {
-            return Some(cost(state));
-        }
-        // One character more, of which there are enough.
-        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && used.len() < FEW_KEYS {
-            return Some(1);
-        }
-        used.sort_unstable();
-        used.dedup();
-        // In order of their cost, the completions until one is not used.
-        let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
-            cost(state),
-            0u32,
-            state,
-            Vec::<u8>::new(),
-            false,
-        ))]);
-        while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
-            if complete {
-                return Some(total);
-            }
-            let begins = used.iter().any(|key| key.starts_with(&suffix));
-            if !begins {
-                return Some(total);
-            }
-            if additional.class_of[state as usize] == class as u32 && used.binary_search(&suffix.as_slice()).is_err() {
-                open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
-            }
-            for byte in 0..=255u8 {
-                let next = dfa.next(state, byte);
-                if next != 0 && cost(next) != NEVER {
-                    let spent = spent + super::strings::spelled_length(byte);
-                    let mut suffix = suffix.clone();
-                    suffix.push(byte);
-                    open.push(std::cmp::Reverse((spent + cost(next), spent, next, suffix, false)));
-                }
-            }
-        }
-        None
-    }
-
-    /// As [`Self::key_rest`], in the midst of an escape.
-    fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
-        let keys = &self.additional.keys;
-        (0..=255u8)
-            .filter_map(|byte| {
-                let next = keys.step(state, byte)?;
-                let after = characters_after(text, state, &next, byte);
-                match next.decoder {
-                    Decoder::Body => self.key_rest(next.state, &after),
-                    _ => self.escape_rest(&next, &after),
-                }
-            })
-            .min()
-            .map(|rest| rest + 1)
-    }
 }
 
 impl JsonMachine {
@@ -1046,47 +622,6 @@ impl JsonMachine {
             At::Colon { .. } => None,
             At::After { items, .. } => self.step_after(level, items, byte),
             At::End => None,
-        }
-    }
-
-    /// Spaces that must still come after a comma or a colon.
-    fn spaces_left(&self, blanks: u8) -> u32 {
-        self.gap.saturating_sub(u32::from(blanks))
-    }
-
-    fn cost_plain(&self, state: &JsonState) -> u32 {
-        let level = &state.level;
-        let close = |items: &Few<Item>, first: bool| {
-            let costs = items.iter().map(|item| {
-                shape::add(self.close_cost(level, item, level.count, first), Self::exit_cost(level, item.schema))
-            });
-            costs.min().unwrap_or(NEVER)
-        };
-        match &state.at {
-            At::Value { pending, blanks } => shape::add(self.pending_cost(level, pending), self.spaces_left(*blanks)),
-            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.gap),
-            At::Open { items, .. } => close(items, true),
-            At::After { items, .. } => close(items, false),
-            At::Comma { items, blanks } => {
-                let others = written(level);
-                let costs = items.iter().map(|item| {
-                    let object = self.object(item.shape);
-                    let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
-                    shape::add(cost, Self::exit_cost(level, item.schema))
-                });
-                shape::add(costs.min().unwrap_or(NEVER), self.spaces_left(*blanks))
-            }
-            At::Key { keys, text } => keys.iter().map(|key| self.key_cost(level, key, text)).min().unwrap_or(NEVER),
-            At::Scalar { pending, machines } => machines
-                .iter()
-                .map(|scalar| {
-                    let rests = pending.iter().filter(|choice| choice.schema == scalar.schema);
-                    let rest = rests.map(|choice| self.rest_cost(level, &choice.next)).min().unwrap_or(NEVER);
-                    shape::add(self.scalar_cost(scalar), rest)
-                })
-                .min()
-                .unwrap_or(NEVER),
-            At::End => 0,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::classes::{Room, Rules};
 use super::few::Few;
-use super::machine::{JsonMachine, adding, any_possible, characters_after, used_with_prefix, written};
+use super::machine::{JsonMachine, adding, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
 use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
 use super::strings::{Decoder, StringState};
+use super::used::{any_possible, characters_after, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;

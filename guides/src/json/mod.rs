@@ -2,10 +2,12 @@
 //! pushdown automaton that reads output against them ([`machine`]).
 
 mod analysis;
+mod apart;
 mod array;
 mod branch;
 pub(crate) mod classes;
 mod containers;
+mod costs;
 mod decimal;
 mod distinct;
 pub(crate) mod documents;
@@ -27,6 +29,7 @@ mod share;
 pub(crate) mod state;
 pub(crate) mod strings;
 mod text;
+mod used;
 
 use crate::compiler::{Limits, Options};
 use crate::error::CompileError;

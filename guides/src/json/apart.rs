@@ -1,0 +1,182 @@
+//! Entries that must differ from others: whether there is a way to the end on which they do, and how long it is.
+
+use super::few::Few;
+use super::machine::JsonMachine;
+use super::shape::{self, SchemaId};
+use super::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader};
+use crate::automaton::{Automaton, dfa::NEVER};
+use std::collections::VecDeque;
+
+/// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
+const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
+
+/// States that are looked at in search of an entry that differs from the others.
+const MOST_LOOKS: u32 = 500;
+
+/// Bytes within which a value without end has others near it.
+pub(super) const FURTHER_AWAY: u32 = 8;
+
+impl JsonMachine {
+    /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
+    fn can_vary(&self, state: &JsonState) -> bool {
+        let Some(distinct) = &state.level.distinct else { return true };
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        let here = match &state.at {
+            At::Value { pending, .. } | At::Colon { pending, .. } => {
+                pending.iter().any(|choice| endless(choice.schema))
+            }
+            At::Scalar { machines, .. } => machines.iter().any(|scalar| match scalar.reader {
+                Reader::String { index, ref state } => {
+                    self.schema(scalar.schema).strings[index as usize].goes_on(state)
+                }
+                _ => false,
+            }),
+            At::Open { items, .. } | At::Comma { items, .. } | At::After { items, .. }
+                if state.level.depth > distinct.depth() =>
+            {
+                items.iter().all(|item| self.goes_on_endlessly(&state.level, item))
+            }
+            At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
+            _ => false,
+        };
+        // Or what comes after it in the containers between it and the array.
+        let mut level = &state.level;
+        let mut found = here;
+        while let (false, Some(parent)) = (found || level.depth <= distinct.depth() + 1, &level.parent) {
+            found = parent.pending.iter().all(|choice| self.goes_on_endlessly(&parent.level, &choice.next));
+            level = &parent.level;
+        }
+        if let (false, At::Value { pending, .. } | At::Colon { pending, .. } | At::Scalar { pending, .. }) =
+            (found, &state.at)
+            && state.level.depth > distinct.depth()
+        {
+            found = pending.iter().all(|choice| self.goes_on_endlessly(&state.level, &choice.next));
+        }
+        found
+    }
+
+    /// Whether required properties are still to come that have values without end.
+    fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        level.kind == LevelKind::Object && {
+            let (object, progress) = (self.object(item.shape), item.progress());
+            let mut properties = (0..).zip(&object.properties);
+            properties.any(|(index, property)| property.required && progress.is_left(index) && endless(property.schema))
+        }
+    }
+
+    /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
+    pub(super) fn has_way_apart(&self, state: &JsonState) -> bool {
+        self.can_vary(state)
+            || match self.literal_apart(state) {
+                Some(cost) if cost != NEVER => true,
+                Some(_) if self.reads_literals_only(state) => false,
+                _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
+            }
+    }
+
+    /// Least bytes to the end of the output after a literal that differs from the other entries, [`NEVER`] where there is none; `None`
+    /// where that is not known, or where no entry of the array itself is being written.
+    fn literal_apart(&self, state: &JsonState) -> Option<u32> {
+        let own = state.level.own_distinct()?;
+        if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
+            return None;
+        }
+        let least = |schema: SchemaId, from: u32, to: u32, depth: u32| {
+            let literals = &self.schema(schema).literals[from as usize..to as usize];
+            literals.iter().fold(None, |least: Option<u32>, literal| {
+                let bytes = literal.len() as u32 - depth;
+                if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
+            })
+        };
+        let rest = |choice: &Choice| self.rest_cost(&state.level, &choice.next);
+        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
+            let costs = pending.iter().filter_map(|choice| Some(shape::add(scalar(choice.schema)?, rest(choice))));
+            costs.min().unwrap_or(NEVER)
+        };
+        let cost = match &state.at {
+            At::Value { pending, blanks } => {
+                let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
+                shape::add(cost, self.spaces_left(*blanks))
+            }
+            At::Scalar { pending, machines } => costs(pending, &|schema| {
+                let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
+                    Reader::Literal { low, high, depth } if scalar.schema == schema => Some((low, high, depth)),
+                    _ => None,
+                });
+                let (low, high, depth) = literals.next()?;
+                least(schema, low, high, depth)
+            }),
+            _ => return None,
+        };
+        Some(cost)
+    }
+
+    /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
+    pub(super) fn cost_apart(&self, state: &JsonState) -> u32 {
+        if self.can_vary(state) {
+            return shape::add(self.cost_plain(state), FURTHER_AWAY);
+        }
+        let literal = self.literal_apart(state);
+        let mut least = literal.unwrap_or(NEVER);
+        if literal.is_some() && self.reads_literals_only(state) {
+            return least;
+        }
+        let mut found = None;
+        let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
+            if found.is_some_and(|found| depth > found) {
+                return Some(());
+            }
+            if state.is_clear() {
+                found = Some(depth);
+                least = least.min(shape::add(self.cost_plain(state), depth));
+            }
+            None
+        });
+        least
+    }
+
+    /// Whether an entry is being written that can be nothing but one of the literals.
+    fn reads_literals_only(&self, state: &JsonState) -> bool {
+        match &state.at {
+            At::Value { pending, .. } => pending.iter().all(|choice| self.schema(choice.schema).is_finite()),
+            At::Scalar { machines, .. } => {
+                machines.iter().all(|scalar| matches!(scalar.reader, Reader::Literal { .. }))
+            }
+            _ => false,
+        }
+    }
+
+    fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {
+        self.look_apart_by_depth(state, |state, _| look(state))
+    }
+
+    /// Looks at the states that follow, the nearest first, until `look` has seen enough; beyond those that are clear none.
+    fn look_apart_by_depth<T>(
+        &self,
+        state: &JsonState,
+        mut look: impl FnMut(&JsonState, u32) -> Option<T>,
+    ) -> Option<T> {
+        let mut open = VecDeque::from([(state.clone(), 0)]);
+        for _ in 0..MOST_LOOKS {
+            let (state, depth) = open.pop_front()?;
+            let mut any = false;
+            let possible = self.next_bytes(&state);
+            // White space only where nothing else may come.
+            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
+                if any && byte == b' ' {
+                    break;
+                }
+                let Some(next) = self.step_recorded(&state, byte) else { continue };
+                any = true;
+                if let Some(enough) = look(&next, depth + 1) {
+                    return Some(enough);
+                }
+                if !next.is_clear() {
+                    open.push_back((next, depth + 1));
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,122 @@
+//! What it costs to complete an output: the least bytes from a state to the end.
+
+use super::few::Few;
+use super::machine::{JsonMachine, written};
+use super::shape::{self, SchemaId};
+use super::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, LevelKind, Reader, Scalar};
+use super::used::additional_cost;
+use crate::automaton::dfa::NEVER;
+
+impl JsonMachine {
+    /// Least bytes that close the container in this alternative.
+    pub(super) fn close_cost(&self, level: &Level, item: &Item, count: u32, first: bool) -> u32 {
+        let cost = |id| self.cost_of(id);
+        match level.kind {
+            LevelKind::Root => 0,
+            LevelKind::Object => {
+                self.object(item.shape).cost_to_close(&item.progress(), count, written(level), first, &cost)
+            }
+            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, &item.met, first, &cost),
+        }
+    }
+
+    /// Least bytes that complete the output once the container with this schema is closed.
+    pub(super) fn exit_cost(level: &Level, schema: SchemaId) -> u32 {
+        match &level.parent {
+            None => 0,
+            Some(parent) => parent.exits.iter().find(|(id, _)| *id == schema).map_or(NEVER, |(_, cost)| *cost),
+        }
+    }
+
+    /// Least bytes that complete the output after an entry after which the container goes on like this.
+    pub(super) fn rest_cost(&self, level: &Level, next: &Item) -> u32 {
+        if level.kind == LevelKind::Root {
+            return 0;
+        }
+        shape::add(self.close_cost(level, next, level.count + 1, false), Self::exit_cost(level, next.schema))
+    }
+
+    /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
+    pub(super) fn pending_cost(&self, level: &Level, pending: &Few<Choice>) -> u32 {
+        pending
+            .iter()
+            .map(|choice| shape::add(self.cost_of(choice.schema), self.rest_cost(level, &choice.next)))
+            .min()
+            .unwrap_or(NEVER)
+    }
+
+    pub(super) fn scalar_cost(&self, scalar: &Scalar) -> u32 {
+        let schema = self.schema(scalar.schema);
+        match scalar.reader {
+            Reader::Literal { low, high, depth } => schema.literals[low as usize..high as usize]
+                .iter()
+                .map(|literal| literal.len() as u32 - depth)
+                .min()
+                .unwrap_or(NEVER),
+            Reader::Number { state } => schema.numbers.as_ref().map_or(NEVER, |numbers| numbers.costs[state as usize]),
+            Reader::String { index, ref state } => schema.strings[index as usize].cost(state),
+        }
+    }
+
+    pub(super) fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> u32 {
+        let object = self.object(key.item.shape);
+        let rest = match key.reader {
+            KeyReader::Named { low, high, depth } => {
+                let costs = key.costs[low as usize..high as usize].iter().map(|&(cost, index)| {
+                    let spelling = &object.properties[index as usize].spelling;
+                    shape::add(cost, spelling.len() as u32 - depth + 1 + self.gap)
+                });
+                costs.min().unwrap_or(NEVER)
+            }
+            KeyReader::Additional(ref state) => match &object.additional {
+                None => NEVER,
+                Some(additional) => {
+                    let rest = additional_cost(additional, object, &level.seen, state, text, &key.costs);
+                    rest.map_or(NEVER, |rest| shape::add(rest, self.gap))
+                }
+            },
+        };
+        shape::add(rest, Self::exit_cost(level, key.item.schema))
+    }
+
+    /// Spaces that must still come after a comma or a colon.
+    pub(super) fn spaces_left(&self, blanks: u8) -> u32 {
+        self.gap.saturating_sub(u32::from(blanks))
+    }
+
+    pub(super) fn cost_plain(&self, state: &JsonState) -> u32 {
+        let level = &state.level;
+        let close = |items: &Few<Item>, first: bool| {
+            let costs = items.iter().map(|item| {
+                shape::add(self.close_cost(level, item, level.count, first), Self::exit_cost(level, item.schema))
+            });
+            costs.min().unwrap_or(NEVER)
+        };
+        match &state.at {
+            At::Value { pending, blanks } => shape::add(self.pending_cost(level, pending), self.spaces_left(*blanks)),
+            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.gap),
+            At::Open { items, .. } => close(items, true),
+            At::After { items, .. } => close(items, false),
+            At::Comma { items, blanks } => {
+                let others = written(level);
+                let costs = items.iter().map(|item| {
+                    let object = self.object(item.shape);
+                    let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
+                    shape::add(cost, Self::exit_cost(level, item.schema))
+                });
+                shape::add(costs.min().unwrap_or(NEVER), self.spaces_left(*blanks))
+            }
+            At::Key { keys, text } => keys.iter().map(|key| self.key_cost(level, key, text)).min().unwrap_or(NEVER),
+            At::Scalar { pending, machines } => machines
+                .iter()
+                .map(|scalar| {
+                    let rests = pending.iter().filter(|choice| choice.schema == scalar.schema);
+                    let rest = rests.map(|choice| self.rest_cost(level, &choice.next)).min().unwrap_or(NEVER);
+                    shape::add(self.scalar_cost(scalar), rest)
+                })
+                .min()
+                .unwrap_or(NEVER),
+            At::End => 0,
+        }
+    }
+}

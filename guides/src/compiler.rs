@@ -35,16 +35,12 @@ pub enum Whitespace {
     Compact,
     /// One space after each comma and each colon outside of strings, and none elsewhere, as Python's `json.dumps` writes.
     Spaces,
+    /// Each entry on a line of its own, indented by two spaces for each container around it, sixteen at most; one space after each
+    /// colon; nothing within an empty container. As Python writes with `indent=2`.
+    Pretty,
     /// Spaces, tabs and line breaks wherever JSON allows white space inside the outermost value, at most 33 in one place: a
     /// model that knows nothing else to write must come to an end.
     Any,
-}
-
-impl Whitespace {
-    /// Spaces that must follow each comma and each colon.
-    pub(crate) fn gap(self) -> u32 {
-        u32::from(self == Whitespace::Spaces)
-    }
 }
 
 /// Whether `format` is a demand.

@@ -363,25 +363,72 @@ fn white_space_is_what_the_option_says() {
         let guide = compiler().compile(&Source::JsonSchema(schema.to_string()), &options).expect("small");
         whole(&guide, answer)
     };
-    let pretty = "{\n  \"a\": [\n\t\t1,\r\n    20 \n  ]\n}";
-    for (answer, compact, spaces, optional, any) in [
-        (r#"{"a":[1,20]}"#, true, false, true, true),
-        (r#"{"a": [1, 20]}"#, false, true, true, true),
-        (r#"{"a": [1,20]}"#, false, false, true, true),
-        (r#"{"a": [1, 20 ]}"#, false, false, true, true),
-        (r#"{"a":  [1, 20]}"#, false, false, false, true),
-        (r#"{ "a" : [ 1 , 20 ] }"#, false, false, true, true),
-        (pretty, false, false, false, true),
-        (r#" {"a":[]}"#, false, false, false, false),
-        ("{\"a\":[]}\n", false, false, false, false),
-        (&format!("{{\"a\":{}[]}}", " ".repeat(33)), false, false, false, true),
-        (&format!("{{\"a\":{}[]}}", " ".repeat(34)), false, false, false, false),
+    let uneven = "{\n  \"a\": [\n\t\t1,\r\n    20 \n  ]\n}";
+    for (answer, compact, spaces, pretty, optional, any) in [
+        (r#"{"a":[1,20]}"#, true, false, false, true, true),
+        (r#"{"a": [1, 20]}"#, false, true, false, true, true),
+        (r#"{"a": [1,20]}"#, false, false, false, true, true),
+        (r#"{"a": [1, 20 ]}"#, false, false, false, true, true),
+        (r#"{"a":  [1, 20]}"#, false, false, false, false, true),
+        (r#"{ "a" : [ 1 , 20 ] }"#, false, false, false, true, true),
+        (uneven, false, false, false, false, true),
+        ("{\n  \"a\": [\n    1,\n    20\n  ]\n}", false, false, true, false, true),
+        ("{\n  \"a\": []\n}", false, false, true, false, true),
+        ("{\n  \"a\": [\n  ]\n}", false, false, false, false, true),
+        ("{\n  \"a\": [\n    1, 20\n  ]\n}", false, false, false, false, true),
+        ("{\n  \"a\": [\n    1\n  ]}", false, false, false, false, true),
+        ("{\n  \"a\": [\n   1\n  ]\n}", false, false, false, false, true),
+        (r#" {"a":[]}"#, false, false, false, false, false),
+        ("{\"a\":[]}\n", false, false, false, false, false),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(33)), false, false, false, false, true),
+        (&format!("{{\"a\":{}[]}}", " ".repeat(34)), false, false, false, false, false),
     ] {
+        assert_eq!(allows(Whitespace::Pretty, answer), pretty, "{answer}");
         assert_eq!(allows(Whitespace::Spaces, answer), spaces, "{answer}");
         assert_eq!(allows(Whitespace::Compact, answer), compact, "{answer}");
         assert_eq!(allows(Whitespace::Optional, answer), optional, "{answer}");
         assert_eq!(allows(Whitespace::Any, answer), any, "{answer}");
     }
+}
+
+#[test]
+fn lines_are_written_as_serde_json_writes_them_and_end_in_time() {
+    let schema = json!({"type": "object", "additionalProperties": {"anyOf": [
+        {"type": ["integer", "boolean", "string"]}, {"$ref": "#"},
+        {"type": "array", "uniqueItems": true, "items": {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"$ref": "#"}}]}},
+    ]}});
+    let mut options = Options::default();
+    options.whitespace = Whitespace::Pretty;
+    let guide = compiler().compile(&Source::JsonSchema(schema.to_string()), &options).expect("small");
+    let value = json!({"a": {}, "b": {"c": 1, "d": {"e": "x", "f": [true, [{}, {"g": [[], false]}], [{"g": [[]]}]]}}, "h": [[]]});
+    let text = serde_json::to_string_pretty(&value).expect("a value");
+    assert!(whole(&guide, &text), "{text}");
+
+    // Wherever the answer breaks off, the cheapest completion is a valid one.
+    let mut state = guide.start();
+    for byte in text.bytes() {
+        let mut rest = state.clone();
+        let most = rest.min_tokens_left();
+        let mut written = 0;
+        while !rest.may_end() {
+            let tokens = rest.mask(Some(most - written)).tokens(guide.vocabulary().len());
+            let token = *tokens.first().expect("a token is allowed as long as the budget suffices");
+            rest.advance(token).expect("allowed");
+            written += 1;
+        }
+        state.advance(u32::from(byte)).expect("allowed");
+    }
+    let deep = (0..40).fold(json!(1), |inner, _| json!({"k": inner}));
+    let lines = serde_json::to_string_pretty(&deep).expect("a value");
+    // Beyond sixteen levels lines are not indented further.
+    let bounded: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            let text = line.trim_start();
+            format!("{}{text}", " ".repeat((line.len() - text.len()).min(32)))
+        })
+        .collect();
+    assert!(!whole(&guide, &lines) && whole(&guide, &bounded.join("\n")));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
 use super::object::{MANY_KEYS, Object, Others, Progress};
 use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
+use super::spacing::Spacing;
 use super::strings::{Characters, Strings, with_length};
 use super::text::{Value, write_string};
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
@@ -44,7 +45,7 @@ pub(crate) fn analyse(
         graph,
         limits,
         languages,
-        gap: whitespace.gap(),
+        spacing: Spacing::of(whitespace),
         work: 0,
         counted: HashSet::default(),
         ids: HashMap::new(),
@@ -81,8 +82,7 @@ pub(super) struct Builder<'a> {
     pub(super) graph: &'a Graph,
     pub(super) limits: &'a Limits,
     pub(super) languages: &'a Languages,
-    /// Spaces that must follow each comma and each colon.
-    pub(super) gap: u32,
+    pub(super) spacing: Spacing,
     pub(super) work: usize,
     /// Automata whose work is counted, by their addresses.
     counted: HashSet<*const ()>,

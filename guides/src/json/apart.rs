@@ -95,9 +95,9 @@ impl JsonMachine {
             costs.min().unwrap_or(NEVER)
         };
         let cost = match &state.at {
-            At::Value { pending, blanks } => {
+            At::Value { pending, .. } => {
                 let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
-                shape::add(cost, self.spaces_left(*blanks))
+                shape::add(cost, self.spacing.left(&state.level, &state.at))
             }
             At::Scalar { pending, machines } => costs(pending, &|schema| {
                 let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
@@ -164,7 +164,7 @@ impl JsonMachine {
             let possible = self.next_bytes(&state);
             // White space only where nothing else may come.
             for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
-                if any && byte == b' ' {
+                if any && byte == b' ' && !self.spacing.has_lines() {
                     break;
                 }
                 let Some(next) = self.step_recorded(&state, byte) else { continue };

@@ -2,6 +2,7 @@
 
 use super::few::Few;
 use super::shape::{Met, SchemaId, Way, add, capped};
+use super::spacing::Spacing;
 use crate::automaton::dfa::NEVER;
 
 /// One alternative of an array.
@@ -19,8 +20,7 @@ pub(crate) struct Array {
     /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
     /// be, the least bytes of the entries that must follow, with a comma each; [`NEVER`] if there are none.
     pub(crate) table: Vec<u32>,
-    /// Spaces that must follow each comma.
-    pub(crate) gap: u32,
+    pub(crate) spacing: Spacing,
 }
 
 /// How many entries have to count.
@@ -136,18 +136,18 @@ impl Array {
                 _ => self.cost_beyond(count, met, costs),
             };
             return match bytes {
-                0 => 1,
+                0 => capped(self.closing(first, false)),
                 NEVER => NEVER,
                 bytes => {
                     let missing = u64::from(self.min.saturating_sub(count));
                     let apart = u64::from(self.distinct.unwrap_or(0)) * (missing + 16);
-                    capped(u64::from(bytes) + 1 + apart - if first { self.comma() } else { 0 })
+                    capped(u64::from(bytes) + self.closing(first, true) + apart - if first { self.comma() } else { 0 })
                 }
             };
         }
         let missing = self.min.saturating_sub(count);
         if missing == 0 {
-            return 1;
+            return capped(self.closing(first, false));
         }
         let mut bytes = 0u64;
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
@@ -166,12 +166,22 @@ impl Array {
                 }
             }
         }
-        capped(bytes + 1 - if first { self.comma() } else { 0 })
+        capped(bytes + self.closing(first, true) - if first { self.comma() } else { 0 })
     }
 
-    /// Bytes of a comma and of the spaces that must follow it.
+    /// Bytes of the closing bracket, and with `entries` of what comes with them where none is there yet.
+    fn closing(&self, first: bool, entries: bool) -> u64 {
+        let inside = u64::from(self.spacing.inside);
+        match (first, entries) {
+            (true, false) => 1,
+            (true, true) => 1 + 2 * inside,
+            (false, _) => 1 + inside,
+        }
+    }
+
+    /// Bytes of a comma and of the white space that must follow it.
     fn comma(&self) -> u64 {
-        1 + u64::from(self.gap)
+        1 + u64::from(self.spacing.comma)
     }
 
     /// Least bytes of the entries beyond the prefix that must follow when there are `count`, with a comma each.

@@ -112,7 +112,7 @@ impl Builder<'_> {
         let Some(rest) = prefix.pop() else { return Ok(()) };
         let distinct = (branch.unique && max > 1).then_some(0);
         let counters = counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
-        let array = Array { prefix, rest, min, max, distinct, counters, table: Vec::new(), gap: self.gap };
+        let array = Array { prefix, rest, min, max, distinct, counters, table: Vec::new(), spacing: self.spacing };
         if array.counters.iter().any(|counter| counter.top() > 60_000) || array.table_size() > 100_000 {
             return Err(too_big(
                 self.pointer(terms),
@@ -272,7 +272,7 @@ impl Builder<'_> {
             next_required: Vec::new(),
             required: Vec::new(),
             required_from: Vec::new(),
-            gap: self.gap,
+            spacing: self.spacing,
         });
         Ok(())
     }

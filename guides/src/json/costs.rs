@@ -64,7 +64,7 @@ impl JsonMachine {
             KeyReader::Named { low, high, depth } => {
                 let costs = key.costs[low as usize..high as usize].iter().map(|&(cost, index)| {
                     let spelling = &object.properties[index as usize].spelling;
-                    shape::add(cost, spelling.len() as u32 - depth + 1 + self.gap)
+                    shape::add(cost, spelling.len() as u32 - depth + 1 + self.spacing.colon)
                 });
                 costs.min().unwrap_or(NEVER)
             }
@@ -72,16 +72,11 @@ impl JsonMachine {
                 None => NEVER,
                 Some(additional) => {
                     let rest = additional_cost(additional, object, &level.seen, state, text, &key.costs);
-                    rest.map_or(NEVER, |rest| shape::add(rest, self.gap))
+                    rest.map_or(NEVER, |rest| shape::add(rest, self.spacing.colon))
                 }
             },
         };
         shape::add(rest, Self::exit_cost(level, key.item.schema))
-    }
-
-    /// Spaces that must still come after a comma or a colon.
-    pub(super) fn spaces_left(&self, blanks: u8) -> u32 {
-        self.gap.saturating_sub(u32::from(blanks))
     }
 
     pub(super) fn cost_plain(&self, state: &JsonState) -> u32 {
@@ -92,19 +87,28 @@ impl JsonMachine {
             });
             costs.min().unwrap_or(NEVER)
         };
+        let (lines, left) = (self.spacing.has_lines(), self.spacing.left(level, &state.at));
         match &state.at {
-            At::Value { pending, blanks } => shape::add(self.pending_cost(level, pending), self.spaces_left(*blanks)),
-            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.gap),
-            At::Open { items, .. } => close(items, true),
+            At::Value { pending, .. } => shape::add(self.pending_cost(level, pending), left),
+            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.spacing.colon),
+            At::Open { items, blanks: 1.. } if lines && level.kind == LevelKind::Array => {
+                let choices = self.array_choices(level, items);
+                choices.map_or(NEVER, |choices| shape::add(self.pending_cost(level, &choices), left))
+            }
+            At::After { items, blanks: 1.. } if lines => {
+                let exits = items.iter().map(|item| Self::exit_cost(level, item.schema)).min();
+                shape::add(exits.unwrap_or(NEVER), 1 + left)
+            }
+            At::Open { items, blanks } if *blanks == 0 || !lines => close(items, true),
             At::After { items, .. } => close(items, false),
-            At::Comma { items, blanks } => {
+            At::Comma { items, .. } | At::Open { items, .. } => {
                 let others = written(level);
                 let costs = items.iter().map(|item| {
                     let object = self.object(item.shape);
                     let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
                     shape::add(cost, Self::exit_cost(level, item.schema))
                 });
-                shape::add(costs.min().unwrap_or(NEVER), self.spaces_left(*blanks))
+                shape::add(costs.min().unwrap_or(NEVER), left)
             }
             At::Key { keys, text } => keys.iter().map(|key| self.key_cost(level, key, text)).min().unwrap_or(NEVER),
             At::Scalar { pending, machines } => machines

@@ -8,6 +8,7 @@ use super::masks::Below;
 use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
+use super::spacing::Spacing;
 use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar,
 };
@@ -34,8 +35,7 @@ pub(crate) struct JsonMachine {
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     most_blanks: u8,
-    /// Spaces that must follow each comma and each colon; none stand elsewhere if there are any.
-    pub(super) gap: u32,
+    pub(super) spacing: Spacing,
     /// Whether named properties come in any order.
     any_order: bool,
 }
@@ -50,11 +50,11 @@ impl JsonMachine {
             arrays,
             root,
             most_blanks: match options.whitespace {
-                Whitespace::Compact => 0,
-                Whitespace::Optional | Whitespace::Spaces => 1,
+                Whitespace::Compact | Whitespace::Spaces | Whitespace::Pretty => 0,
+                Whitespace::Optional => 1,
                 Whitespace::Any => MOST_BLANKS,
             },
-            gap: options.whitespace.gap(),
+            spacing: Spacing::of(options.whitespace),
             any_order: options.order == Order::Any,
         }
     }
@@ -156,7 +156,8 @@ impl JsonMachine {
         let next = self.after_added(item);
         let object = self.object(item.shape);
         let closes = object.always_closes(level.count + 1);
-        let close = if closes { shape::capped(object.bytes_required(&next.progress()) + 1) } else { NEVER };
+        let close =
+            if closes { shape::capped(object.bytes_required(&next.progress()) + object.closing()) } else { NEVER };
         let cost = |(class, key): (u32, &KeyClass)| {
             if closes {
                 let cost = shape::add(self.cost_of(key.schema), close);
@@ -267,7 +268,7 @@ impl JsonMachine {
     // Values ---------------------------------------------------------------------------------------------------------
 
     /// The schemas of the next entry of an array, and how it goes on.
-    fn array_choices(&self, level: &Level, items: &Few<Item>) -> Option<Few<Choice>> {
+    pub(super) fn array_choices(&self, level: &Level, items: &Few<Item>) -> Option<Few<Choice>> {
         let mut choices = Vec::with_capacity(1);
         for item in items.iter() {
             let array = self.array(item.shape);
@@ -367,18 +368,23 @@ impl JsonMachine {
         Some(JsonState { level, at: At::Open { items, blanks: 0 } })
     }
 
-    /// Closes the innermost container in those alternatives that allow it.
-    fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
-        let parent = level.parent.as_ref()?;
-        let closes = |item: &&Item| match level.kind {
+    /// Whether the innermost container may be closed as it is.
+    fn may_close(&self, level: &Level, item: &Item) -> bool {
+        match level.kind {
             LevelKind::Object => {
                 let (object, progress) = (self.object(item.shape), item.progress());
                 let unmet = object.demanded & !progress.met != 0;
                 level.count >= object.min && !unmet && !object.requires_more(&progress)
             }
             _ => self.array(item.shape).may_close(level.count, &item.met),
-        };
-        let accepted: Vec<SchemaId> = items.iter().filter(closes).map(|item| item.schema).collect();
+        }
+    }
+
+    /// Closes the innermost container in those alternatives that allow it.
+    fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
+        let parent = level.parent.as_ref()?;
+        let closes = items.iter().filter(|item| self.may_close(level, item));
+        let accepted: Vec<SchemaId> = closes.map(|item| item.schema).collect();
         let distinct = match level.own_distinct() {
             Some(own) => own.outer(),
             None => level.distinct.clone(),
@@ -519,7 +525,8 @@ impl JsonMachine {
 
     /// Adds to a key of masks what the counts of a container mean for the alternatives.
     fn print_level<'a>(&self, level: &Level, items: impl ExactSizeIterator<Item = &'a Item>, print: &mut Fingerprint) {
-        print.add((level.kind, level.parent.as_ref().map(|parent| parent.fingerprint)));
+        let parent = level.parent.as_ref().map(|parent| parent.fingerprint);
+        print.add((level.kind, self.spacing.indentation(level), parent));
         // With several alternatives the cheapest one can change with the count, however far the bounds are.
         let far = if items.len() == 1 { FAR } else { u32::MAX };
         for item in items {
@@ -590,27 +597,62 @@ pub(super) fn adding(level: &Level, class: u32) -> Others<'_> {
 }
 
 impl JsonMachine {
+    /// After one more byte of the white space that must stand here.
+    fn spaced(&self, level: &Level, at: &At) -> Option<At> {
+        let mut at = at.clone();
+        match &mut at {
+            // A line after an opening bracket is for an entry, one after an entry for the closing bracket.
+            At::Open { items, blanks: 0 } if level.kind == LevelKind::Object => {
+                *items = items.filter_map(|item| {
+                    let (object, others) = (self.object(item.shape), written(level));
+                    let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
+                    (cost != NEVER).then(|| item.clone())
+                })?;
+            }
+            At::Open { items, blanks: 0 } => {
+                self.array_choices(level, items)?;
+            }
+            At::After { items, blanks: 0 } => {
+                *items = items.filter_map(|item| self.may_close(level, item).then(|| item.clone()))?;
+            }
+            _ => {}
+        }
+        *at.blanks()? += 1;
+        Some(at)
+    }
+
     /// A step as far as the containers and the value go.
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let here = |at: At| Some(JsonState { level: level.clone(), at });
+        let lines = self.spacing.has_lines();
+        if self.spacing.is_fixed()
+            && let Some(next) = self.spacing.next(level, &state.at)
+        {
+            if byte == next {
+                return here(self.spaced(level, &state.at)?);
+            }
+            if self.spacing.left(level, &state.at) > 0 {
+                return None;
+            }
+        }
         let blank = byte == b' ' || self.most_blanks > 1 && matches!(byte, b'\n' | b'\t' | b'\r');
         // Numbers may end at white space; strings and keys have spaces of their own.
         if blank && !matches!(state.at, At::Scalar { .. } | At::Key { .. } | At::End) {
             let mut at = state.at.clone();
-            if self.gap > 0 && !matches!(at, At::Value { .. } | At::Comma { .. }) {
-                return None;
-            }
             let blanks = at.blanks()?;
             *blanks = (*blanks < self.most_blanks).then_some(*blanks + 1)?;
             return here(at);
         }
         match &state.at {
-            At::Value { blanks, .. } | At::Comma { blanks, .. } if self.spaces_left(*blanks) > 0 => None,
             At::Value { pending, .. } => self.step_value(level, pending, byte),
             At::Scalar { pending, machines } => self.step_scalar(state, pending, machines, byte),
-            At::Open { items, .. } => match (level.kind, byte) {
-                (LevelKind::Object, b'}') | (LevelKind::Array, b']') => self.pop(level, items),
+            At::Open { items, blanks } => match (level.kind, byte) {
+                // Where each entry has its own line, the white space tells whether there is one.
+                (LevelKind::Object, b'}') | (LevelKind::Array, b']') => {
+                    (*blanks == 0 || !lines).then(|| self.pop(level, items))?
+                }
+                _ if lines && *blanks == 0 => None,
                 (LevelKind::Object, b'"') => here(self.keys(level, items)?),
                 (LevelKind::Array, _) => self.step_value(level, &self.array_choices(level, items)?, byte),
                 _ => None,
@@ -620,6 +662,7 @@ impl JsonMachine {
             At::Key { keys, text } => self.step_key(state, keys, text, byte),
             At::Colon { pending, .. } if byte == b':' => here(At::Value { pending: pending.clone(), blanks: 0 }),
             At::Colon { .. } => None,
+            At::After { blanks, .. } if lines && (*blanks == 0) == matches!(byte, b'}' | b']') => None,
             At::After { items, .. } => self.step_after(level, items, byte),
             At::End => None,
         }

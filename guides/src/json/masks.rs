@@ -381,7 +381,7 @@ impl JsonMachine {
         let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
         let value = value.unwrap_or(NEVER);
-        shape::add(shape::add(value, reach + detour + 2 + self.gap), Self::exit_cost(level, key.item.schema))
+        shape::add(shape::add(value, reach + detour + 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
     }
 
     /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.

@@ -26,6 +26,7 @@ mod references;
 mod schema;
 mod shape;
 mod share;
+mod spacing;
 pub(crate) mod state;
 pub(crate) mod strings;
 mod text;

@@ -1,6 +1,7 @@
 //! One alternative of an object, and what its entries cost.
 
 use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
+use super::spacing::Spacing;
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::dfa::NEVER;
 use std::sync::Arc;
@@ -26,8 +27,7 @@ pub(crate) struct Object {
     pub(crate) next_required: Vec<u32>,
     /// The required properties, a bit for each.
     pub(crate) required: Vec<u64>,
-    /// Spaces that must follow each comma and each colon.
-    pub(crate) gap: u32,
+    pub(crate) spacing: Spacing,
     /// For each index the required properties from there on: how many, and their bytes with a comma each.
     pub(crate) required_from: Vec<(u32, u64)>,
 }
@@ -137,8 +137,8 @@ impl Object {
 
 impl Property {
     /// Bytes of the entry: key, colon, the spaces that follow it, value.
-    pub(crate) fn cost(&self, gap: u32, costs: &impl Fn(SchemaId) -> u32) -> u32 {
-        add(costs(self.schema), self.spelling.len() as u32 + 2 + gap)
+    pub(crate) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+        add(costs(self.schema), self.spelling.len() as u32 + 2 + spacing.colon)
     }
 
     /// All the ways in which its value can be.
@@ -196,12 +196,12 @@ impl Additional {
     }
 
     /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, the spaces that follow it, value.
-    pub(crate) fn cost(&self, used: u64, gap: u32, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+    pub(crate) fn cost(&self, used: u64, spacing: Spacing, costs: &impl Fn(SchemaId) -> u32) -> u32 {
         self.classes
             .iter()
             .map(|class| match class.key_cost {
                 NEVER => NEVER,
-                _ => add(costs(class.schema), self.key_length(used, class) + 3 + gap),
+                _ => add(costs(class.schema), self.key_length(used, class) + 3 + spacing.colon),
             })
             .min()
             .unwrap_or(NEVER)
@@ -231,7 +231,7 @@ impl Object {
             let (number, bytes) = self.required_from[i + 1];
             self.required_from[i] = if property.required {
                 self.required[i / 64] |= 1 << (i % 64);
-                let cost = u64::from(property.cost(self.gap, costs));
+                let cost = u64::from(property.cost(self.spacing, costs));
                 (number + 1, bytes.saturating_add(cost + self.comma()))
             } else {
                 (number, bytes)
@@ -239,9 +239,14 @@ impl Object {
         }
     }
 
-    /// Bytes of a comma and of the spaces that must follow it.
+    /// Bytes of the closing brace after an entry.
+    pub(crate) fn closing(&self) -> u64 {
+        1 + u64::from(self.spacing.inside)
+    }
+
+    /// Bytes of a comma and of the white space that must follow it.
     fn comma(&self) -> u64 {
-        1 + u64::from(self.gap)
+        1 + u64::from(self.spacing.comma)
     }
 
     /// Whether a required property is still to come.
@@ -275,7 +280,7 @@ impl Object {
     pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> u32 {
         let index = index as usize;
         let own = self.required_from[index].1 - self.required_from[index + 1].1;
-        capped(required.saturating_sub(own) + 1)
+        capped(required.saturating_sub(own) + self.closing())
     }
 
     /// The bytes of the required properties that are still to come, with a comma each.
@@ -295,7 +300,9 @@ impl Object {
     ) -> u32 {
         match self.cost_of_entries(progress, count, others, 0, costs) {
             None => NEVER,
-            Some((entries, bytes)) => capped(bytes + 1 - if first && entries > 0 { self.comma() } else { 0 }),
+            Some((0, _)) if first => 1,
+            Some((_, bytes)) if first => capped(bytes + u64::from(self.spacing.inside) + self.closing() - self.comma()),
+            Some((_, bytes)) => capped(bytes + self.closing()),
         }
     }
 
@@ -308,7 +315,7 @@ impl Object {
         costs: &impl Fn(SchemaId) -> u32,
     ) -> u32 {
         let entries = self.cost_of_entries(progress, count, others, 1, costs);
-        entries.map_or(NEVER, |(_, bytes)| capped(bytes + 1 - self.comma()))
+        entries.map_or(NEVER, |(_, bytes)| capped(bytes + self.closing() - self.comma()))
     }
 
     /// The required properties that are still to come: how many, and their bytes with a comma each.
@@ -346,7 +353,8 @@ impl Object {
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<(u32, u64)> {
         let (required, mut bytes) = self.required_left(progress);
-        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(self.gap, costs) == NEVER) {
+        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs) == NEVER)
+        {
             return None;
         }
         let (extra, extra_bytes) = self.cost_of_demands(progress, others, costs)?;
@@ -385,7 +393,13 @@ impl Object {
                 let (bytes, entries) = if property.required {
                     (costs(way.schema).saturating_sub(costs(property.schema)), 0)
                 } else {
-                    (add(costs(way.schema), property.spelling.len() as u32 + 3 + 2 * self.gap), 1)
+                    (
+                        add(
+                            costs(way.schema),
+                            property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32,
+                        ),
+                        1,
+                    )
                 };
                 offer(&mut best, &before, way.counts & unmet, bytes, entries);
             }
@@ -400,7 +414,10 @@ impl Object {
             for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
                 let before = best.clone();
                 for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
-                    let bytes = add(costs(way.schema), additional.key_length(used, class) + 4 + 2 * self.gap);
+                    let bytes = add(
+                        costs(way.schema),
+                        additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
+                    );
                     offer(&mut best, &before, way.counts & unmet, bytes, 1);
                 }
             }
@@ -419,7 +436,7 @@ impl Object {
         let mut optional: Vec<u32> = self
             .left(progress)
             .filter(|property| !property.required)
-            .map(|property| property.cost(self.gap, costs))
+            .map(|property| property.cost(self.spacing, costs))
             .filter(|&cost| cost != NEVER)
             .collect();
         optional.sort_unstable();
@@ -427,7 +444,7 @@ impl Object {
             None => None,
             Some(additional) => {
                 let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
-                let cost = additional.cost(used, self.gap, costs);
+                let cost = additional.cost(used, self.spacing, costs);
                 // Named keys may be among the countable ones.
                 let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
                 let named = if additional.is_endless() { 0 } else { self.named_among(additional) };

@@ -117,6 +117,7 @@ impl Choices {
             ("optional", Whitespace::Optional),
             ("compact", Whitespace::Compact),
             ("spaces", Whitespace::Spaces),
+            ("pretty", Whitespace::Pretty),
             ("any", Whitespace::Any),
         ];
         self.options.whitespace = one_of(field, &known)?;

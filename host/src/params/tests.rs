@@ -328,7 +328,7 @@ fn how_json_is_written_is_a_choice_of_the_request() {
         (
             json!({"schema": true, "whitespace": "none"}),
             "whitespace",
-            r#"must be "optional" or "compact" or "spaces" or "any", not the string "none""#,
+            r#"must be "optional" or "compact" or "spaces" or "pretty" or "any", not the string "none""#,
         ),
         (json!({"schema": true, "whitespace": true}), "whitespace", r#"must be "optional""#),
         (json!({"regex": "a", "whitespace": "any"}), "whitespace", "no schema is given"),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Outcome;
+use crate::engines::Whitespace;
 
 /// Which cases of a file are taken.
 #[derive(Args, Clone, Debug)]
@@ -69,21 +70,43 @@ fn lines(path: &Path) -> Outcome<impl Iterator<Item = std::io::Result<String>> +
     Ok(BufReader::new(reader).lines())
 }
 
-/// A JSON text with its own white space replaced: none, or one space after each `,` and `:`.
-pub(crate) fn respace(text: &str, spaces: bool) -> String {
+/// A JSON text with its own white space replaced: none, one space after each `,` and `:`, or lines as Python's `indent=2` writes them
+/// (indented as far as sixteen levels).
+pub(crate) fn respace(text: &str, whitespace: Whitespace) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let (mut inside, mut escaped) = (false, false);
+    let (mut depth, mut opened) = (0usize, false);
+    let lines = whitespace == Whitespace::Pretty;
+    let line = |out: &mut String, depth: usize| {
+        if lines {
+            out.push('\n');
+            (0..depth.min(16)).for_each(|_| out.push_str("  "));
+        }
+    };
     for c in text.chars() {
         if inside {
             out.push(c);
             inside = escaped || c != '"';
             escaped = !escaped && c == '\\';
-        } else if !c.is_ascii_whitespace() {
-            out.push(c);
-            inside = c == '"';
-            if spaces && matches!(c, ',' | ':') {
-                out.push(' ');
-            }
+            continue;
+        }
+        if c.is_ascii_whitespace() {
+            continue;
+        }
+        let closes = matches!(c, '}' | ']');
+        depth -= usize::from(closes && depth > 0);
+        if opened != closes {
+            // An entry after an opening bracket, or a closing bracket after an entry.
+            line(&mut out, depth);
+        }
+        out.push(c);
+        inside = c == '"';
+        opened = matches!(c, '{' | '[');
+        depth += usize::from(opened);
+        match c {
+            ',' if lines => line(&mut out, depth),
+            ',' | ':' if whitespace != Whitespace::Compact => out.push(' '),
+            _ => {}
         }
     }
     out
@@ -91,13 +114,15 @@ pub(crate) fn respace(text: &str, spaces: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::respace;
+    use super::{Whitespace, respace};
 
     #[test]
     fn white_space_changes_outside_strings_only() {
-        let text = r#"{ "a, b" :1,"c\" :":[ 2,3 ]}"#;
-        assert_eq!(respace(text, false), r#"{"a, b":1,"c\" :":[2,3]}"#);
-        assert_eq!(respace(text, true), r#"{"a, b": 1, "c\" :": [2, 3]}"#);
-        assert_eq!(respace(r#""\\","#, true), r#""\\", "#);
+        let text = r#"{ "a, b" :1,"c\" :":[ 2,3 ], "d" : { }}"#;
+        assert_eq!(respace(text, Whitespace::Compact), r#"{"a, b":1,"c\" :":[2,3],"d":{}}"#);
+        assert_eq!(respace(text, Whitespace::Spaces), r#"{"a, b": 1, "c\" :": [2, 3], "d": {}}"#);
+        let lines = "{\n  \"a, b\": 1,\n  \"c\\\" :\": [\n    2,\n    3\n  ],\n  \"d\": {}\n}";
+        assert_eq!(respace(text, Whitespace::Pretty), lines);
+        assert_eq!(respace(r#""\\","#, Whitespace::Optional), r#""\\", "#);
     }
 }

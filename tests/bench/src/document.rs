@@ -13,7 +13,8 @@ pub(crate) enum Verdict {
     Valid,
     /// Why it is no JSON, or where it breaks the schema.
     Invalid(String),
-    /// It is JSON with unique keys; more is not known, since the validator cannot read the schema.
+    /// It is JSON with unique keys; more is not known, since the validator cannot read the schema, or finds fault with a document of
+    /// which it reads some numbers as others.
     Unjudged,
 }
 
@@ -46,11 +47,37 @@ pub(crate) fn judge(validator: Option<&Validator>, text: &[u8]) -> Verdict {
     let Some(validator) = validator else { return Verdict::Unjudged };
     match validator.validate(&value) {
         Ok(()) => Verdict::Valid,
+        Err(_) if !numbers_are_exact(text) => Verdict::Unjudged,
         Err(error) => {
             let said: String = error.to_string().chars().take(300).collect();
             Verdict::Invalid(format!("at {}: {said}", error.instance_path()))
         }
     }
+}
+
+/// Digits of a number that the validator, which reads numbers as IEEE doubles, takes for no other one.
+const EXACT_DIGITS: usize = 15;
+
+/// Whether no number of a JSON text has more digits than doubles keep.
+fn numbers_are_exact(text: &[u8]) -> bool {
+    let (mut inside, mut escaped, mut digits) = (false, false, 0);
+    for &byte in text {
+        if inside {
+            inside = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        inside = byte == b'"';
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' => {}
+            _ => digits = 0,
+        }
+        if digits > EXACT_DIGITS {
+            return false;
+        }
+    }
+    true
 }
 
 /// Reads JSON and fails on an object with a key that comes twice.
@@ -125,6 +152,15 @@ mod tests {
         for invalid in [r#"{"a":1,"a":1}"#, r#"[{"b":1,"b":2}]"#, r#"{"a":"1"}"#, r#"{"a":1"#, r#"{"a":1}}"#, "01"] {
             assert!(matches!(judged(invalid), Verdict::Invalid(_)), "{invalid}");
         }
+    }
+
+    #[test]
+    fn a_number_that_the_validator_reads_as_another_is_no_fault_of_the_document() {
+        let validator = validator(&json!({"properties": {"a": {"multipleOf": 7}, "b": {"type": "string"}}}));
+        let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
+        assert_eq!(judged(r#"{"a":20749389045927212545}"#), Verdict::Unjudged);
+        assert!(matches!(judged(r#"{"a":20}"#), Verdict::Invalid(_)));
+        assert!(matches!(judged(r#"{"b":7,"20749389045927212545":"\"20749389045927212545"}"#), Verdict::Invalid(_)));
     }
 
     #[test]

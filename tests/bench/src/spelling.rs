@@ -3,6 +3,7 @@
 use jig_guides::GuideState;
 
 use crate::cases::respace;
+use crate::engines::Whitespace;
 
 /// Exponents beyond this are left as they are.
 const LARGEST_EXPONENT: i64 = 1000;
@@ -15,7 +16,7 @@ pub(crate) fn accepts(start: &GuideState, text: &str) -> bool {
         let mut state = start.clone();
         text.bytes().all(|byte| state.advance(u32::from(byte)).is_ok()) && state.may_end()
     };
-    let given = respace(text, false);
+    let given = respace(text, Whitespace::Compact);
     follows(&given) || follows(&with_plain_numbers(&given))
 }
 

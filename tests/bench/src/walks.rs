@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     println!(
         "{} walks over {} schemas in {:.0} s: {} dead ends, {} invalid documents, {} not judged (the validator cannot \
-         read the schema)",
+         read the schema, or not the numbers of the document)",
         count.walks,
         count.schemas,
         begun.elapsed().as_secs_f64(),

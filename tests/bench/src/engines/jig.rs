@@ -32,6 +32,7 @@ impl From<Whitespace> for jig_guides::Whitespace {
             Whitespace::Optional => Self::Optional,
             Whitespace::Compact => Self::Compact,
             Whitespace::Spaces => Self::Spaces,
+            Whitespace::Pretty => Self::Pretty,
         }
     }
 }

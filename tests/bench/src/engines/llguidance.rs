@@ -34,7 +34,7 @@ impl Engine for Llguidance {
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
         let refusal = |error: String| Refusal { unsatisfiable: error.contains("Unsatisfiable schema"), reason: error };
         let mut schema: serde_json::Value = serde_json::from_str(schema).map_err(|error| refusal(error.to_string()))?;
-        if self.whitespace != Whitespace::Optional && schema.is_object() {
+        if matches!(self.whitespace, Whitespace::Compact | Whitespace::Spaces) && schema.is_object() {
             let gap = if self.whitespace == Whitespace::Spaces { " " } else { "" };
             JsonCompileOptions {
                 item_separator: format!(",{gap}"),

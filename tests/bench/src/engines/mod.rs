@@ -31,6 +31,8 @@ pub(crate) enum Whitespace {
     Compact,
     /// One space after `,` and `:`, in masks (but those of outlines-core) and in instances
     Spaces,
+    /// Lines indented by two spaces, in masks of Jig alone and in instances
+    Pretty,
 }
 
 /// In what order Jig lets the members of an object come. Other engines have one order each.

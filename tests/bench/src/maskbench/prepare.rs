@@ -35,7 +35,6 @@ pub(super) fn write(
 ) -> Outcome<usize> {
     let mut out = BufWriter::new(File::create(path)?);
     writeln!(out, "{}", serde_json::to_string(splitter.tokens())?)?;
-    let spaces = whitespace != Whitespace::Compact;
     let mut count = 0;
     for case in cases {
         let case = case?;
@@ -43,7 +42,7 @@ pub(super) fn write(
             .tests
             .iter()
             .map(|test| {
-                let tokens = splitter.split(&respace(test.data.get(), spaces))?;
+                let tokens = splitter.split(&respace(test.data.get(), whitespace))?;
                 Ok(PreparedTest { valid: test.valid, tokens })
             })
             .collect();

@@ -21,6 +21,8 @@ pub(crate) struct Distinct {
     text: Option<Arc<Byte>>,
     /// The indices of the entries that it may still become equal to.
     near: Option<Arc<[u32]>>,
+    /// What the string that is being written may become, as long as its characters stand for themselves.
+    awaited: Option<Awaited>,
     /// Whether these are still those before the last byte of the text.
     unsettled: bool,
 }
@@ -29,17 +31,34 @@ pub(crate) struct Distinct {
 #[derive(Debug)]
 struct Byte {
     byte: u8,
-    /// How many bytes are before it.
-    place: u32,
-    /// Whether the text is a quote and characters after it that stand for themselves.
-    plain: bool,
     before: Option<Arc<Byte>>,
+}
+
+/// The strings that stand at one place of the entries: values, or keys.
+#[derive(Debug, Clone)]
+struct Awaited {
+    /// Bytes after the opening quote.
+    read: usize,
+    /// Those that begin with what was read, each with the index of its entry, in the order of the entries.
+    strings: Arc<[(u32, Box<str>)]>,
+}
+
+impl Awaited {
+    /// Those that go on with a byte, or end where it is the closing quote.
+    fn after(&self, byte: u8) -> Arc<[(u32, Box<str>)]> {
+        let wanted = if byte == b'"' { None } else { Some(byte) };
+        let agrees = |string: &(u32, Box<str>)| string.1.as_bytes().get(self.read).copied() == wanted;
+        if self.strings.iter().all(agrees) {
+            return self.strings.clone();
+        }
+        self.strings.iter().filter(|string| agrees(string)).cloned().collect()
+    }
 }
 
 impl Distinct {
     /// An array without entries, within others.
     pub(crate) fn new(depth: u32, outer: Option<Arc<Distinct>>) -> Distinct {
-        Distinct { outer, depth, entries: Arc::default(), text: None, near: None, unsettled: false }
+        Distinct { outer, depth, entries: Arc::default(), text: None, near: None, awaited: None, unsettled: false }
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -57,11 +76,7 @@ impl Distinct {
         if !own {
             return Distinct { outer, ..self.clone() };
         }
-        let (place, plain) = self.text.as_deref().map_or((0, byte == b'"'), |last| {
-            let within = !matches!(byte, b'"' | b'\\');
-            (last.place + 1, last.plain && within)
-        });
-        let text = Some(Arc::new(Byte { byte, place, plain, before: self.text.clone() }));
+        let text = Some(Arc::new(Byte { byte, before: self.text.clone() }));
         Distinct { outer, text, unsettled: self.near.is_some(), ..self.clone() }
     }
 
@@ -81,18 +96,20 @@ impl Distinct {
         };
         let mut next = Distinct { outer, ..self.clone() };
         if let (true, Some(near), Some(last)) = (self.unsettled, &self.near, &self.text) {
-            next.near = match last.place.checked_sub(1) {
+            match &self.awaited {
                 // In the midst of a string the last byte decides.
-                Some(place) if last.plain => {
-                    let agrees = |&&entry: &&u32| match &self.entries[entry as usize] {
-                        Value::String(value) => value.as_bytes().get(place as usize) == Some(&last.byte),
-                        _ => false,
-                    };
-                    let near: Vec<u32> = near.iter().filter(agrees).copied().collect();
-                    (!near.is_empty()).then(|| near.into())
+                Some(awaited) if last.byte != b'\\' => {
+                    let strings = awaited.after(last.byte);
+                    if strings.len() < awaited.strings.len() {
+                        let mut near: Vec<u32> = strings.iter().map(|(entry, _)| *entry).collect();
+                        near.dedup();
+                        next.near = (!near.is_empty()).then(|| near.into());
+                    }
+                    let goes_on = last.byte != b'"' && !strings.is_empty();
+                    next.awaited = goes_on.then(|| Awaited { read: awaited.read + 1, strings });
                 }
-                _ => self.near_among(near.iter().copied()),
-            };
+                _ => (next.near, next.awaited) = self.near_among(near),
+            }
         }
         next.unsettled = false;
         Some(next)
@@ -101,7 +118,7 @@ impl Distinct {
     /// As if nothing that is being written could become equal to an entry.
     pub(crate) fn apart(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.apart()));
-        Distinct { outer, near: None, unsettled: false, ..self.clone() }
+        Distinct { outer, near: None, awaited: None, unsettled: false, ..self.clone() }
     }
 
     /// Without the last byte, which was none of the entry's, before that is [settled](Self::settled).
@@ -111,11 +128,19 @@ impl Distinct {
         Distinct { outer, text, unsettled: false, ..self.clone() }
     }
 
-    /// Those of the entries that what is being written may still become equal to.
-    fn near_among(&self, entries: impl Iterator<Item = u32>) -> Option<Arc<[u32]>> {
+    /// Those of the entries that what is being written may still become equal to, and what the string that begins with the last byte,
+    /// if one does, may become.
+    fn near_among(&self, entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>) {
         let text = self.text();
-        let near: Vec<u32> = entries.filter(|&entry| could_be(&text, &self.entries[entry as usize])).collect();
-        (!near.is_empty()).then(|| near.into())
+        let (mut near, mut strings) = (Vec::new(), Vec::new());
+        for &entry in entries {
+            let mut begin = |string: &str| strings.push((entry, Box::from(string)));
+            if meet(&text, &mut 0, &self.entries[entry as usize], &mut begin) != Meeting::Differs {
+                near.push(entry);
+            }
+        }
+        let awaited = (!strings.is_empty()).then(|| Awaited { read: 0, strings: strings.into() });
+        ((!near.is_empty()).then(|| near.into()), awaited)
     }
 
     /// Whether a whole entry would be equal to another, of those that what is being written may still become equal to.
@@ -145,7 +170,7 @@ impl Distinct {
             Arc::make_mut(&mut entries).push(value);
         }
         let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
-        (Distinct { entries, text: None, near, unsettled: false, ..self.clone() }, repeated)
+        (Distinct { entries, text: None, near, awaited: None, unsettled: false, ..self.clone() }, repeated)
     }
 
     fn text(&self) -> Vec<u8> {
@@ -203,29 +228,29 @@ enum Meeting {
     Equal,
 }
 
-/// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`. May say yes in vain.
-fn could_be(text: &[u8], value: &Value) -> bool {
-    let mut at = 0;
-    meet(text, &mut at, value) != Meeting::Differs
-}
-
 fn skip_space(text: &[u8], at: &mut usize) {
     while matches!(text.get(*at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
         *at += 1;
     }
 }
 
-fn meet(text: &[u8], at: &mut usize, value: &Value) -> Meeting {
+/// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`: it may be called open in vain. Where the text
+/// ends with the opening quote of a string, `begin` is called with what that string may become.
+fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str)) -> Meeting {
     skip_space(text, at);
     let Some(&first) = text.get(*at) else { return Meeting::Open };
     match (first, value) {
         (b'"', Value::String(value)) => match read_string(text, at) {
             (read, Ending::Quote) if read == value.as_bytes() => Meeting::Equal,
+            (read, Ending::Open) if read.is_empty() => {
+                begin(value);
+                Meeting::Open
+            }
             (read, ending) if ending.may_go_on_to(&read, value) => Meeting::Open,
             _ => Meeting::Differs,
         },
-        (b'[', Value::Array(items)) => meet_array(text, at, items),
-        (b'{', Value::Object(members)) => meet_object(text, at, members),
+        (b'[', Value::Array(items)) => meet_array(text, at, items, begin),
+        (b'{', Value::Object(members)) => meet_object(text, at, members, begin),
         (b'-' | b'0'..=b'9', Value::Number(value)) => meet_number(text, at, value),
         (b't' | b'f' | b'n', Value::Bool(_) | Value::Null) => {
             let word: &[u8] = match value {
@@ -246,7 +271,7 @@ fn meet(text: &[u8], at: &mut usize, value: &Value) -> Meeting {
     }
 }
 
-fn meet_array(text: &[u8], at: &mut usize, items: &[Value]) -> Meeting {
+fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str)) -> Meeting {
     *at += 1;
     let mut index = 0;
     loop {
@@ -260,7 +285,7 @@ fn meet_array(text: &[u8], at: &mut usize, items: &[Value]) -> Meeting {
             Some(b',') => *at += 1,
             Some(_) => {
                 let Some(item) = items.get(index) else { return Meeting::Differs };
-                match meet(text, at, item) {
+                match meet(text, at, item, begin) {
                     Meeting::Equal => index += 1,
                     other => return other,
                 }
@@ -269,7 +294,7 @@ fn meet_array(text: &[u8], at: &mut usize, items: &[Value]) -> Meeting {
     }
 }
 
-fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> Meeting {
+fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members, begin: &mut impl FnMut(&str)) -> Meeting {
     *at += 1;
     let mut met = 0;
     loop {
@@ -283,6 +308,10 @@ fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> M
             Some(b',') => *at += 1,
             Some(_) => {
                 let (key, ending) = read_string(text, at);
+                if key.is_empty() && matches!(ending, Ending::Open) {
+                    members.iter().for_each(|(key, _)| begin(key));
+                    return if members.is_empty() { Meeting::Differs } else { Meeting::Open };
+                }
                 if !matches!(ending, Ending::Quote) {
                     let any = members.iter().any(|(other, _)| ending.may_go_on_to(&key, other));
                     return if any { Meeting::Open } else { Meeting::Differs };
@@ -295,7 +324,7 @@ fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members) -> M
                 }
                 // The colon.
                 *at += 1;
-                match meet(text, at, value) {
+                match meet(text, at, value, begin) {
                     Meeting::Equal => met += 1,
                     other => return other,
                 }
@@ -409,6 +438,56 @@ fn escaped(text: &[u8]) -> Option<(char, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn could_be(text: &[u8], value: &Value) -> bool {
+        meet(text, &mut 0, value, &mut |_| {}) != Meeting::Differs
+    }
+
+    /// An array that has these entries, and a text of the next one.
+    fn array(entries: &[&str], text: &str) -> Distinct {
+        let write = |distinct: Distinct, text: &str| {
+            text.bytes().fold(distinct, |distinct, byte| {
+                let next = distinct.with(byte, true);
+                next.settled().unwrap_or(next)
+            })
+        };
+        let all = entries.iter().fold(Distinct::new(1, None), |distinct, entry| write(distinct, entry).closed().0);
+        write(all, text)
+    }
+
+    #[test]
+    fn the_entries_that_are_near_are_those_that_the_whole_text_can_become() {
+        let entries = [
+            r#"{"ab":"xyz","c":[1]}"#,
+            r#"{"ab":"xy\n","c":[1]}"#,
+            r#"{"c":[2],"ab":"xy"}"#,
+            r#""ab""#,
+            r#"{"a":"xyz"}"#,
+        ];
+        let texts = [
+            r#"{"ab": "xyz", "c": [1]}"#,
+            r#"{"ab":"xy\n","c":[1]}"#,
+            r#"{"c" : [2], "ab":"xy"}"#,
+            r#"{"c":[1],"ab":"xy\u000a"}"#,
+            r#"{"a":"xyz"}"#,
+            r#""ab""#,
+            r#""abc""#,
+            r#"{"\u0061b":"x"}"#,
+            r#"{"d":"x"}"#,
+        ];
+        for text in texts {
+            for end in 1..=text.len() {
+                let distinct = array(&entries, &text[..end]);
+                let near = distinct.near.as_deref().unwrap_or_default();
+                let wanted: Vec<u32> = (0..)
+                    .zip(entries)
+                    .filter(|(_, entry)| could_be(text[..end].as_bytes(), &value(entry)))
+                    .map(|(index, _)| index)
+                    .collect();
+                assert_eq!(near, wanted, "{}", &text[..end]);
+            }
+        }
+    }
 
     fn value(text: &str) -> Value {
         text::parse(text, 9).expect("JSON")

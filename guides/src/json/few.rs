@@ -1,5 +1,6 @@
 //! A short list that is nearly always of length one.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// At least one item; cheap to clone.
@@ -7,6 +8,27 @@ use std::sync::Arc;
 pub(crate) enum Few<T> {
     One(T),
     Many(Arc<[T]>),
+}
+
+impl<T: PartialEq> PartialEq for Few<T> {
+    fn eq(&self, other: &Few<T>) -> bool {
+        match (self, other) {
+            (Few::One(a), Few::One(b)) => a == b,
+            (Few::Many(a), Few::Many(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        }
+    }
+}
+
+impl<T: Eq> Eq for Few<T> {}
+
+impl<T: Hash> Hash for Few<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Few::One(item) => std::slice::from_ref(item).hash(state),
+            Few::Many(items) => items.hash(state),
+        }
+    }
 }
 
 impl<T: Clone> Few<T> {

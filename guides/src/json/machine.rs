@@ -4,6 +4,7 @@ use super::analysis::Analysis;
 use super::array::Array;
 use super::distinct::Distinct;
 use super::few::Few;
+use super::known_keys::KnownKeys;
 use super::masks::Below;
 use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
@@ -32,6 +33,7 @@ pub(crate) struct JsonMachine {
     objects: Vec<Object>,
     arrays: Vec<Array>,
     root: SchemaId,
+    known_keys: KnownKeys,
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     most_blanks: u8,
@@ -49,6 +51,7 @@ impl JsonMachine {
             objects,
             arrays,
             root,
+            known_keys: KnownKeys::default(),
             most_blanks: match options.whitespace {
                 Whitespace::Compact | Whitespace::Spaces | Whitespace::Pretty => 0,
                 Whitespace::Optional => 1,
@@ -61,7 +64,7 @@ impl JsonMachine {
 
     /// Memory in bytes, roughly.
     pub(crate) fn size(&self) -> usize {
-        self.bytes
+        self.bytes + self.known_keys.bytes()
     }
 
     pub(super) fn schema(&self, id: SchemaId) -> &Schema {
@@ -179,6 +182,17 @@ impl JsonMachine {
 
     /// The keys that can come next, after the opening quote.
     fn keys(&self, level: &Level, items: &Few<Item>) -> Option<At> {
+        let depends = |item: &Item| !self.object(item.shape).always_closes(level.count + 1);
+        let keys = if items.iter().any(depends) {
+            let written = (items.clone(), level.count, level.seen.clone());
+            self.known_keys.get(written, || self.find_keys(level, items))?
+        } else {
+            self.find_keys(level, items)?
+        };
+        Some(At::Key { keys, text: Arc::from([]) })
+    }
+
+    fn find_keys(&self, level: &Level, items: &Few<Item>) -> Option<Few<Key>> {
         let mut keys = Vec::new();
         for item in items.iter() {
             let object = self.object(item.shape);
@@ -197,7 +211,7 @@ impl JsonMachine {
                 }
             }
         }
-        Some(At::Key { keys: Few::from_vec(keys)?, text: Arc::from([]) })
+        Few::from_vec(keys)
     }
 
     fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {

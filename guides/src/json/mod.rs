@@ -15,6 +15,7 @@ mod few;
 mod formats;
 mod frame;
 mod keys;
+mod known_keys;
 pub(crate) mod languages;
 pub(crate) mod machine;
 mod masks;

@@ -17,7 +17,8 @@ pub(crate) struct Distinct {
     /// Of the array's level.
     depth: u32,
     entries: Arc<Vec<Value>>,
-    /// The text of the entry that is being written.
+    /// The text of the entry that is being written: what was read as a whole, and the bytes after it.
+    read: Arc<[u8]>,
     text: Option<Arc<Byte>>,
     /// The indices of the entries that it may still become equal to.
     near: Option<Arc<[u32]>>,
@@ -58,7 +59,16 @@ impl Awaited {
 impl Distinct {
     /// An array without entries, within others.
     pub(crate) fn new(depth: u32, outer: Option<Arc<Distinct>>) -> Distinct {
-        Distinct { outer, depth, entries: Arc::default(), text: None, near: None, awaited: None, unsettled: false }
+        Distinct {
+            outer,
+            depth,
+            entries: Arc::default(),
+            read: Arc::default(),
+            text: None,
+            near: None,
+            awaited: None,
+            unsettled: false,
+        }
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -108,7 +118,11 @@ impl Distinct {
                     let goes_on = last.byte != b'"' && !strings.is_empty();
                     next.awaited = goes_on.then(|| Awaited { read: awaited.read + 1, strings });
                 }
-                _ => (next.near, next.awaited) = self.near_among(near),
+                _ => {
+                    let text = self.text();
+                    (next.near, next.awaited) = self.near_among(&text, near);
+                    (next.read, next.text) = (text.into(), None);
+                }
             }
         }
         next.unsettled = false;
@@ -130,12 +144,11 @@ impl Distinct {
 
     /// Those of the entries that what is being written may still become equal to, and what the string that begins with the last byte,
     /// if one does, may become.
-    fn near_among(&self, entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>) {
-        let text = self.text();
+    fn near_among(&self, text: &[u8], entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>) {
         let (mut near, mut strings) = (Vec::new(), Vec::new());
         for &entry in entries {
             let mut begin = |string: &str| strings.push((entry, Box::from(string)));
-            if meet(&text, &mut 0, &self.entries[entry as usize], &mut begin) != Meeting::Differs {
+            if meet(text, &mut 0, &self.entries[entry as usize], &mut begin) != Meeting::Differs {
                 near.push(entry);
             }
         }
@@ -170,13 +183,14 @@ impl Distinct {
             Arc::make_mut(&mut entries).push(value);
         }
         let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
-        (Distinct { entries, text: None, near, awaited: None, unsettled: false, ..self.clone() }, repeated)
+        let read = Arc::default();
+        (Distinct { entries, read, text: None, near, awaited: None, unsettled: false, ..self.clone() }, repeated)
     }
 
     fn text(&self) -> Vec<u8> {
-        let mut text: Vec<u8> =
-            std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte).collect();
-        text.reverse();
+        let mut text = self.read.to_vec();
+        text.extend(std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte));
+        text[self.read.len()..].reverse();
         text
     }
 }

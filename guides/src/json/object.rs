@@ -386,9 +386,10 @@ impl Object {
         // For each set of demands the least bytes that meet them, and with how many entries.
         let mut best: Vec<Option<(u64, u32)>> = vec![None; usize::from(unmet) + 1];
         best[0] = Some((0, 0));
+        let mut before = best.clone();
         for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
             let property = &self.properties[index as usize];
-            let before = best.clone();
+            before.copy_from_slice(&best);
             for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
                 let (bytes, entries) = if property.required {
                     (costs(way.schema).saturating_sub(costs(property.schema)), 0)
@@ -412,7 +413,7 @@ impl Object {
             }
             // Each entry takes a key of the class.
             for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
-                let before = best.clone();
+                before.copy_from_slice(&best);
                 for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
                     let bytes = add(
                         costs(way.schema),

@@ -495,7 +495,7 @@ mod tests {
                 let near = distinct.near.as_deref().unwrap_or_default();
                 let wanted: Vec<u32> = (0..)
                     .zip(entries)
-                    .filter(|(_, entry)| could_be(text[..end].as_bytes(), &value(entry)))
+                    .filter(|(_, entry)| could_be(&text.as_bytes()[..end], &value(entry)))
                     .map(|(index, _)| index)
                     .collect();
                 assert_eq!(near, wanted, "{}", &text[..end]);

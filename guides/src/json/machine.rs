@@ -6,7 +6,7 @@ use super::distinct::Distinct;
 use super::few::Few;
 use super::known_keys::KnownKeys;
 use super::masks::Below;
-use super::object::{Additional, KeyClass, Object, Others, Progress};
+use super::object::{Additional, KeyClass, KnownDemands, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::spacing::Spacing;
@@ -127,8 +127,14 @@ impl JsonMachine {
 
     /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`NEVER`] where it
     /// cannot be the next entry.
-    fn cost_of_named(&self, level: &Level, object: &Object, item: &Item, index: u32, required: Option<u64>) -> u32 {
-        let progress = item.progress();
+    fn cost_of_named(
+        &self,
+        level: &Level,
+        object: &Object,
+        progress: Progress<'_>,
+        index: u32,
+        required: Option<u64>,
+    ) -> u32 {
         let property = &object.properties[index as usize];
         if !object.is_next(&progress, index) {
             return NEVER;
@@ -149,7 +155,9 @@ impl JsonMachine {
     /// The costs of all named keys ([`Key::costs`]).
     fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(u32, u32)> {
         let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
-        let cost = |&index: &u32| (self.cost_of_named(level, object, item, index, required), index);
+        let known = KnownDemands::default();
+        let progress = Progress { known: Some(&known), ..item.progress() };
+        let cost = |&index: &u32| (self.cost_of_named(level, object, progress, index, required), index);
         object.sorted.iter().map(cost).collect()
     }
 

@@ -4,6 +4,7 @@ use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
 use super::spacing::Spacing;
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::dfa::NEVER;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One alternative of an object: its entries, in the order in which they are written.
@@ -83,6 +84,42 @@ pub(crate) struct Progress<'a> {
     pub(crate) latest: Option<u32>,
     /// The demands that are met.
     pub(crate) met: u8,
+    /// What meets the others where `latest` is not written.
+    pub(crate) known: Option<&'a KnownDemands>,
+}
+
+/// The cheapest entries that meet the demands of an object that are not met, by those that are. As long as a property is not among them,
+/// nothing changes once it is written: so the costs of many keys take one search.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDemands(RefCell<Vec<(u8, Option<Meeting>)>>);
+
+/// Entries that meet demands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Meeting {
+    /// The bytes that they add, with a comma each.
+    bytes: u64,
+    /// How many there are beside the required ones.
+    entries: u32,
+    /// The indices of those that are named, the first of them.
+    named: [u32; MOST_COUNTERS],
+    count: usize,
+}
+
+impl Meeting {
+    /// With one more entry, a named one if `named`.
+    fn with(mut self, bytes: u32, entries: u32, named: Option<u32>) -> Meeting {
+        self.bytes += u64::from(bytes);
+        self.entries += entries;
+        if let (Some(index), Some(place)) = (named, self.named.get_mut(self.count)) {
+            *place = index;
+            self.count += 1;
+        }
+        self
+    }
+
+    fn has(&self, index: u32) -> bool {
+        self.named[..self.count].contains(&index)
+    }
 }
 
 /// The additional keys that were written.
@@ -357,7 +394,7 @@ impl Object {
         {
             return None;
         }
-        let (extra, extra_bytes) = self.cost_of_demands(progress, others, costs)?;
+        let Meeting { entries: extra, bytes: extra_bytes, .. } = self.met_best(progress, others, costs)?;
         bytes += extra_bytes;
         let wanted = self.min.saturating_sub(count).max(least);
         let more = wanted.saturating_sub(required + extra);
@@ -371,21 +408,41 @@ impl Object {
         Some((required + extra + more, bytes))
     }
 
-    /// The cheapest entries that meet the demands that are not met: how many beside the required ones, and the bytes that
-    /// they add, with a comma each.
-    fn cost_of_demands(
+    /// The cheapest entries that meet the demands that are not met.
+    fn met_best(
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
         costs: &impl Fn(SchemaId) -> u32,
-    ) -> Option<(u32, u64)> {
-        let unmet = self.demanded & !progress.met;
-        if unmet == 0 {
-            return Some((0, 0));
+    ) -> Option<Meeting> {
+        if self.demanded & !progress.met == 0 {
+            return Some(Meeting::default());
         }
-        // For each set of demands the least bytes that meet them, and with how many entries.
-        let mut best: Vec<Option<(u64, u32)>> = vec![None; usize::from(unmet) + 1];
-        best[0] = Some((0, 0));
+        let (Some(known), Some(latest)) = (progress.known, progress.latest) else {
+            return self.find_best(progress, others, costs);
+        };
+        let mut known = known.0.borrow_mut();
+        let best = match known.iter().find(|(met, _)| *met == progress.met) {
+            Some((_, best)) => *best,
+            None => {
+                let best = self.find_best(&Progress { latest: None, ..*progress }, others, costs);
+                known.push((progress.met, best));
+                best
+            }
+        };
+        best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.find_best(progress, others, costs)))
+    }
+
+    fn find_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        let unmet = self.demanded & !progress.met;
+        // For each set of demands what meets them.
+        let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
+        best[0] = Some(Meeting::default());
         let mut before = best.clone();
         for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
             let property = &self.properties[index as usize];
@@ -402,10 +459,10 @@ impl Object {
                         1,
                     )
                 };
-                offer(&mut best, &before, way.counts & unmet, bytes, entries);
+                offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, entries, Some(index)));
             }
         }
-        let Some(additional) = &self.additional else { return best[usize::from(unmet)].map(|(b, n)| (n, b)) };
+        let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
         let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
         for (index, class) in (0..).zip(&additional.classes) {
             if class.key_cost == NEVER || class.meets.is_empty() {
@@ -419,11 +476,11 @@ impl Object {
                         costs(way.schema),
                         additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
                     );
-                    offer(&mut best, &before, way.counts & unmet, bytes, 1);
+                    offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
                 }
             }
         }
-        best[usize::from(unmet)].map(|(bytes, entries)| (entries, bytes))
+        best[usize::from(unmet)]
     }
 
     /// The cheapest `more` entries that are not required.
@@ -499,12 +556,14 @@ impl Object {
 }
 
 /// Takes an entry that meets the demands `counts` into account.
-fn offer(best: &mut [Option<(u64, u32)>], before: &[Option<(u64, u32)>], counts: u8, bytes: u32, entries: u32) {
+fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
     for (set, found) in before.iter().enumerate() {
-        if let &Some((spent, number)) = found {
+        if let &Some(found) = found {
             let after = &mut best[set | usize::from(counts)];
-            let offered = (spent + u64::from(bytes), number + entries);
-            *after = Some(after.map_or(offered, |after| after.min(offered)));
+            let offered = with(found);
+            if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
+                *after = Some(offered);
+            }
         }
     }
 }

@@ -105,7 +105,7 @@ impl Item {
     }
 
     pub(crate) fn progress(&self) -> Progress<'_> {
-        Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set() }
+        Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set(), known: None }
     }
 }
 

@@ -81,6 +81,10 @@ impl TokenSet {
         self.words[token as usize / 32] |= 1 << (token % 32);
     }
 
+    pub(crate) fn contains(&self, token: u32) -> bool {
+        self.words[token as usize / 32] >> (token % 32) & 1 == 1
+    }
+
     pub(crate) fn remove(&mut self, token: u32) {
         self.words[token as usize / 32] &= !(1 << (token % 32));
     }
@@ -94,6 +98,18 @@ impl TokenSet {
     pub(crate) fn union(&mut self, other: &[u32]) {
         for (word, other) in self.words.iter_mut().zip(other) {
             *word |= other;
+        }
+    }
+
+    pub(crate) fn subtract(&mut self, other: &[u32]) {
+        for (word, other) in self.words.iter_mut().zip(other) {
+            *word &= !other;
+        }
+    }
+
+    pub(crate) fn intersect(&mut self, other: &[u32]) {
+        for (word, other) in self.words.iter_mut().zip(other) {
+            *word &= other;
         }
     }
 

@@ -59,7 +59,9 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes: ClassesCache::new(CLASSES_BYTES) })
+        let classes = ClassesCache::new(CLASSES_BYTES);
+        classes.prepare(&trie, tokens.len().div_ceil(32));
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes })
     }
 
     /// Number of token ids, special ones included.

@@ -1,16 +1,25 @@
 //! Sets of bytes.
 
 /// A set of bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
     pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
 
     pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.add_all(bytes.iter().copied());
+    }
+
+    pub(crate) fn add_all(&mut self, bytes: impl Iterator<Item = u8>) {
         for byte in bytes {
             self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
         }
+    }
+
+    /// In ascending order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..=255).filter(move |&byte| self.contains(byte))
     }
 
     /// Adds the byte at `depth` of each text.

@@ -267,6 +267,12 @@ impl Dfa {
         Ok((dfa, kept))
     }
 
+    /// One byte for each class among some bytes.
+    pub(crate) fn kinds_among(&self, bytes: std::ops::RangeInclusive<u8>) -> Vec<u8> {
+        let mut seen = [false; 256];
+        bytes.filter(|&byte| !std::mem::replace(&mut seen[self.classes[byte as usize] as usize], true)).collect()
+    }
+
     /// One byte for each pair of classes of the two automata.
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = foldhash::HashSet::default();
@@ -314,6 +320,32 @@ impl Dfa {
             }
         }
         longest[self.start as usize]
+    }
+
+    /// Whether more texts of at most so many bytes are accepted than any output has entries.
+    pub(crate) fn has_many(&self, bytes: u32) -> bool {
+        const MANY: u64 = 1 << 32;
+        const MOST_BYTES: u32 = 32;
+        let mut sizes = vec![0u64; self.width];
+        self.classes.iter().for_each(|&class| sizes[usize::from(class)] += 1);
+        // How many texts of one length lead to each state.
+        let mut texts = vec![0u64; self.len()];
+        texts[self.start as usize] = 1;
+        let mut total = 0u64;
+        for _ in 0..=bytes.min(MOST_BYTES) {
+            let mut longer = vec![0u64; self.len()];
+            for (state, &texts) in texts.iter().enumerate().skip(1).filter(|(_, texts)| **texts > 0) {
+                total = total.saturating_add(if self.accepting[state] { texts } else { 0 });
+                for (&next, &size) in self.table[state * self.width..].iter().zip(&sizes) {
+                    longer[next as usize] = longer[next as usize].saturating_add(texts.saturating_mul(size));
+                }
+            }
+            if total >= MANY {
+                return true;
+            }
+            texts = longer;
+        }
+        false
     }
 
     /// For each state how many texts are accepted from it, counted up to `most`.
@@ -384,6 +416,46 @@ impl Dfa {
     /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
     pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
         self.costs_to(|state| self.accepting[state], weight)
+    }
+
+    /// For each state the least number of characters that begin on a way to acceptance, of UTF-8 texts, and the least total weight of the
+    /// bytes of a way with so many.
+    pub(crate) fn shortest(&self, weight: impl Fn(u8) -> u32) -> (Vec<u32>, Vec<u32>) {
+        let begins = |byte: u8| byte & 0xC0 != 0x80;
+        let characters = self.costs(|byte| u32::from(begins(byte)));
+        // The least weight of a byte of each class.
+        let (class_of, bytes) = self.classes_with(begins);
+        let mut weights = vec![u32::MAX; bytes.len()];
+        for byte in 0..=255u8 {
+            let least = &mut weights[usize::from(class_of[usize::from(byte)])];
+            *least = weight(byte).min(*least);
+        }
+        let mut order: Vec<u32> = (1..self.len() as u32).collect();
+        order.sort_unstable_by_key(|&state| characters[state as usize]);
+        let mut costs = vec![NEVER; self.len()];
+        for state in &order {
+            if self.accepts_at(*state) {
+                costs[*state as usize] = 0;
+            }
+        }
+        // Within a character no way is longer than three bytes, so that so many rounds settle all states with as many characters.
+        for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
+            for _ in 0..4 {
+                for &state in level {
+                    for (&byte, &weight) in bytes.iter().zip(&weights) {
+                        let next = self.next(state, byte) as usize;
+                        let fewest = next != 0
+                            && characters[next] != NEVER
+                            && characters[next] + u32::from(begins(byte)) == characters[state as usize];
+                        if fewest && costs[next] != NEVER {
+                            let cost = costs[next] + weight;
+                            costs[state as usize] = costs[state as usize].min(cost);
+                        }
+                    }
+                }
+            }
+        }
+        (characters, costs)
     }
 
     /// For each state the least total weight of bytes that leads to one of the given states.

@@ -602,27 +602,23 @@ impl Builder<'_> {
         if min > max {
             return Ok(any_strings(self.any_characters.clone(), 1, 0));
         }
-        // The greatest length is counted where that is exact, else built into the automaton.
-        let open = self.characters(patterns, &excluded, (min, u32::MAX), terms)?;
-        if max == u32::MAX || open.plain {
-            return Ok(any_strings(open, 0, max));
-        }
-        let closed = self.characters(patterns, &excluded, (min, max), terms)?;
-        Ok(any_strings(closed, 0, u32::MAX))
+        // The greatest length is counted; the least one is built into the automaton, as a count does not tell whether a text can still
+        // become so long.
+        Ok(any_strings(self.characters(patterns, &excluded, min, terms)?, 0, max))
     }
 
     fn characters(
         &mut self,
         patterns: &BTreeSet<(u32, bool)>,
         excluded: &BTreeSet<String>,
-        (min, max): (u32, u32),
+        min: u32,
         terms: &[Term],
     ) -> Result<Arc<Characters>, CompileError> {
         let languages: Vec<(&Language, bool)> =
             patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
-        let key: StringKey = (ids, excluded.clone(), min, max);
-        let make = || string_dfa(&self.any, &languages, excluded, (min, max), self.limits.states);
+        let key: StringKey = (ids, excluded.clone(), min);
+        let make = || string_dfa(&self.any, &languages, excluded, min, self.limits.states);
         let made = self.languages.strings(&key, &self.any, make);
         let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
         self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
@@ -820,13 +816,13 @@ impl Builder<'_> {
     }
 }
 
-/// The strings of some languages and not of others, without some, and with bounds on their length; and the states of all
+/// The strings of some languages and not of others, without some, and with at least `min` characters; and the states of all
 /// automata on the way.
 fn string_dfa(
     any: &Dfa,
     languages: &[(&Language, bool)],
     excluded: &BTreeSet<String>,
-    (min, max): (u32, u32),
+    min: u32,
     limit: usize,
 ) -> Result<(Dfa, usize), TooManyStates> {
     let mut states = 0;
@@ -848,8 +844,8 @@ fn string_dfa(
         dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
         states += dfa.len();
     }
-    if (min, max) != (0, u32::MAX) {
-        dfa = with_length(&dfa, min, max, limit)?;
+    if min != 0 {
+        dfa = with_length(&dfa, min, u32::MAX, limit)?;
         states += dfa.len();
     }
     Ok((dfa, states))

@@ -11,7 +11,7 @@ use crate::automaton::Automaton;
 use crate::mask::TokenSet;
 use crate::trie::Trie;
 use foldhash::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Below this number of tokens a list takes less than a set.
 pub(super) const FEW_TOKENS: usize = 4096;
@@ -52,6 +52,9 @@ pub(crate) struct Room {
     pub(crate) bytes: u32,
 }
 
+/// A bound on the number of characters that no token meets.
+const FAR: u32 = u32::MAX - 1;
+
 /// What a set of classes is for: the automaton, its state, the node of the trie, the spelling, and how many characters
 /// there is room for.
 type ClassesKey = (u64, u32, u32, Escapes, u32);
@@ -61,6 +64,8 @@ type ClassesKey = (u64, u32, u32, Escapes, u32);
 pub(crate) struct ClassesCache {
     known: Mutex<Known>,
     limit: usize,
+    /// Of the whole trie, for the usual escapes and for the needed ones. Every guide wants them, so they stay.
+    roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +77,14 @@ struct Known {
 
 impl ClassesCache {
     pub(crate) fn new(limit: usize) -> ClassesCache {
-        ClassesCache { known: Mutex::default(), limit }
+        ClassesCache { known: Mutex::default(), limit, roots: Default::default() }
+    }
+
+    /// Works out what every guide wants, so that no mask has to wait for it.
+    pub(crate) fn prepare(&self, trie: &Trie, words: usize) {
+        for escapes in [Escapes::Usual, Escapes::Needed] {
+            self.frame(escapes, 0, trie, words);
+        }
     }
 
     /// The classes of the tokens below `node`, for a string in a state between characters; `None` in the midst of one.
@@ -89,8 +101,11 @@ impl ClassesCache {
             return None;
         }
         let longest = trie.depth() + strings.characters.most_needed();
-        let room = if reach == Reach::Universal || strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
-        let room = if room >= longest { u32::MAX } else { room };
+        let room = match strings.max {
+            u32::MAX => u32::MAX,
+            _ if reach == Reach::Universal => u32::MAX,
+            max => Some(max - at.count).filter(|&room| room < longest).unwrap_or(FAR),
+        };
         let key = (strings.characters.id(), at.state, node, strings.escapes, room);
         if let Some(found) = self.known().classes.get(&key) {
             return Some(found.clone());
@@ -104,10 +119,14 @@ impl ClassesCache {
     }
 
     fn frame(&self, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Option<Arc<Frame>> {
+        let make = || Some(Arc::new(Frame::new(Characters::any().ok()?, escapes, node, trie, words)));
+        if node == 0 {
+            return self.roots[usize::from(escapes == Escapes::Needed)].get_or_init(make).clone();
+        }
         if let Some(found) = self.known().frames.get(&(node, escapes)) {
             return Some(found.clone());
         }
-        let frame = Arc::new(Frame::new(Characters::any().ok()?, escapes, node, trie, words));
+        let frame = make()?;
         let mut known = self.known();
         self.make_room(&mut known, frame.size());
         known.frames.insert((node, escapes), frame.clone());
@@ -127,7 +146,7 @@ impl ClassesCache {
 }
 
 impl StringClasses {
-    /// For strings in `state` that have room for so many characters (`u32::MAX`: the number does not matter).
+    /// For strings in `state` that have room for so many characters (`u32::MAX`: without a bound).
     fn new(
         strings: &Strings,
         state: u32,
@@ -143,10 +162,11 @@ impl StringClasses {
         let quotes = Quotes::new(&strings, &start, &frame);
         let (inside, reach) = match strings.characters.reach(state) {
             Reach::Universal => (Inside::Frame, frame.most_tail()),
-            Reach::Open if room == u32::MAX => (Inside::Frame, strings.characters.most_needed() + frame.most_tail()),
+            Reach::Open if room >= FAR => (Inside::Frame, strings.most_cost() + frame.most_tail()),
+            _ if let Some((set, reach)) = frame.allowed(&strings, state) => (Inside::Set(set.words().into()), reach),
             _ => {
                 let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };
-                if room == u32::MAX {
+                if room >= FAR {
                     sorted.sort_unbounded(node, state);
                 } else {
                     sorted.sort(node, &start);
@@ -378,7 +398,7 @@ impl Sorted<'_> {
                     if after == 0 {
                         continue;
                     }
-                    self.add(child, || strings.characters.cost(after));
+                    self.add(child, || strings.cost_between(after).saturating_sub(1));
                     if child_end > child + 1 {
                         above.push((after, child_end));
                         next = child + 1;

@@ -3,6 +3,7 @@
 //! Of a token it matters whether it stays inside the string (and how many characters it begins), and, if it closes the string,
 //! what stands before the quote and what follows it. A string with a pattern differs only in which of these it allows.
 
+use super::alphabet::{Allowed, Alphabets};
 use super::classes::{FEW_TOKENS, Room};
 use super::strings::{Characters, Decoder, Escapes, StringState, Strings};
 use crate::mask::TokenSet;
@@ -25,6 +26,8 @@ pub(super) struct Frame {
     pub(super) closing: Vec<Vec<Closing>>,
     /// Tokens that close the string and nothing more.
     pub(super) bare: Vec<Closing>,
+    /// Those that do not close it, where they are many.
+    alphabets: Option<Alphabets>,
 }
 
 /// Tokens that do not close the string and end between characters, by the characters that they begin.
@@ -62,7 +65,8 @@ impl Frame {
         let mut sorting =
             Sorting { strings, trie, inside: Vec::new(), partial: Vec::new(), closing: Vec::new(), path: Vec::new() };
         sorting.sort(node, &start);
-        let Sorting { inside, partial, mut closing, .. } = sorting;
+        let Sorting { strings, inside, partial, mut closing, .. } = sorting;
+        let many = inside.iter().map(Vec::len).sum::<usize>() >= FEW_TOKENS;
         closing.sort_unstable();
         let mut frame = Frame {
             inside: Inside::new(&inside, words),
@@ -73,6 +77,7 @@ impl Frame {
             suffixes: Trie::new(&[]),
             closing: Vec::new(),
             bare: Vec::new(),
+            alphabets: many.then(|| Alphabets::new(&strings, node, trie, words)),
         };
         let mut prefixes: Vec<Option<Vec<u8>>> = closing.iter().map(|(_, prefix, ..)| Some(prefix.clone())).collect();
         prefixes.sort_unstable();
@@ -103,7 +108,28 @@ impl Frame {
         };
         let closing = self.closing.iter().map(|tokens| tokens.len() * 12 + 24).sum::<usize>();
         let tries = (self.prefixes.len() + self.suffixes.len()) * 20;
-        inside + self.partial.len() * 12 + tries + closing + self.bare.len() * 12 + 200
+        let alphabets = self.alphabets.as_ref().map_or(0, Alphabets::size);
+        inside + self.partial.len() * 12 + tries + closing + self.bare.len() * 12 + alphabets + 200
+    }
+
+    /// The tokens that do not close a string in `state`, where they are found by the characters that they are made of.
+    pub(super) fn allowed(&self, strings: &Strings, state: u32) -> Option<Allowed> {
+        self.alphabets.as_ref()?.allowed(strings, state, self)
+    }
+
+    /// Removes from tokens that end between characters those with more than `most` of them.
+    pub(super) fn keep_short(&self, most: u32, set: &mut TokenSet) {
+        match &self.inside {
+            Inside::Sets(sets) => {
+                if let Some(words) = sets.get(most as usize) {
+                    set.intersect(words);
+                }
+            }
+            Inside::List { tokens, ends } => {
+                let end = ends.get(most as usize).map_or(tokens.len(), |&end| end as usize);
+                tokens[end..].iter().for_each(|&token| set.remove(token));
+            }
+        }
     }
 
     /// Most bytes that complete the character in whose midst a token ends.

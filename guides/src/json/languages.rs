@@ -34,7 +34,7 @@ impl Deref for Language {
 }
 
 /// What a set of strings was made from: languages that they are in or not, strings left out, and bounds on the length.
-pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32, u32);
+pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 
 /// The automata. When they take more than their limit all are forgotten: what is in use is soon made again.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! JSON Schema to automata: text, conditions ([`schema`], [`node`]), alternatives ([`analysis`], [`shape`]), and the
 //! pushdown automaton that reads output against them ([`machine`]).
 
+mod alphabet;
 mod analysis;
 mod apart;
 mod array;

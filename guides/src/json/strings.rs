@@ -5,10 +5,11 @@
 //! commonly write so (see [`Escapes`]).
 
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
 use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A set of strings by their characters, with what is known of its states.
 #[derive(Debug)]
@@ -16,14 +17,40 @@ pub(crate) struct Characters {
     pub(crate) dfa: Dfa,
     /// Least bytes of JSON to an accepting state, the closing quote not counted.
     costs: Vec<u32>,
+    /// The same with as few characters as possible: worked out where their number is bounded.
+    shortest: OnceLock<Shortest>,
     reaches: Vec<Reach>,
-    /// Whether every character takes one byte of JSON, so that costs count characters too.
-    pub(crate) plain: bool,
     /// Greatest cost of a state.
     most_needed: u32,
+    /// Costs in the midst of `\u` escapes.
+    hex_costs: Mutex<HashMap<HexKey, u32>>,
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
+}
+
+/// What the cost in the midst of an escape depends on where the number of characters does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct HexKey {
+    state: u32,
+    digits: u8,
+    value: u16,
+    high: u16,
+    escapes: Escapes,
+    bounded: bool,
+}
+
+/// So many costs of escapes are remembered for an automaton.
+const MOST_HEX_COSTS: usize = 1024;
+
+/// The ways to acceptance with the fewest characters, for each state.
+#[derive(Debug)]
+struct Shortest {
+    /// How many begin.
+    characters: Vec<u32>,
+    /// Least bytes of JSON with so many, the closing quote not counted.
+    costs: Vec<u32>,
+    most_cost: u32,
 }
 
 /// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
@@ -32,7 +59,7 @@ pub(crate) struct Strings {
     pub(crate) characters: Arc<Characters>,
     /// Greater than zero only where all characters are allowed.
     pub(crate) min: u32,
-    /// Less than `u32::MAX` only there too, and where the set is plain.
+    /// The greatest number of characters, `u32::MAX` for any.
     pub(crate) max: u32,
     pub(crate) escapes: Escapes,
 }
@@ -130,11 +157,11 @@ impl Characters {
     pub(crate) fn new(dfa: Dfa, any: &Dfa) -> Characters {
         let costs = dfa.costs(spelled_length);
         let reaches = reaches(&dfa, any);
-        let plain = dfa.find_byte_without(|byte| byte < 0x80 && spelled_length(byte) == 1).is_none();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
-        Characters { dfa, costs, reaches, plain, most_needed, endless, id: COUNT.fetch_add(1, Ordering::Relaxed) }
+        let (shortest, id) = (OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Characters { dfa, costs, shortest, reaches, most_needed, hex_costs: Mutex::default(), endless, id }
     }
 
     /// Whether there are strings of any length.
@@ -146,9 +173,26 @@ impl Characters {
         self.id
     }
 
-    /// Greatest cost of a state.
+    /// Greatest cost of a state where the number of characters is not bounded; no state needs as many characters.
     pub(crate) fn most_needed(&self) -> u32 {
         self.most_needed
+    }
+
+    fn hex_costs(&self) -> MutexGuard<'_, HashMap<HexKey, u32>> {
+        self.hex_costs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shortest(&self) -> &Shortest {
+        self.shortest.get_or_init(|| {
+            let (characters, costs) = self.dfa.shortest(spelled_length);
+            let most_cost = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
+            Shortest { characters, costs, most_cost }
+        })
+    }
+
+    /// The least number of characters that begin before an accepting state.
+    pub(crate) fn needed(&self, state: u32) -> u32 {
+        self.shortest().characters[state as usize]
     }
 
     /// All strings: made once, as every schema wants them.
@@ -180,31 +224,6 @@ impl Characters {
     pub(crate) fn push(&self, state: u32, c: char) -> u32 {
         let mut buffer = [0; 4];
         c.encode_utf8(&mut buffer).bytes().fold(state, |state, byte| self.dfa.next(state, byte))
-    }
-
-    /// The least cost after one character with a code in the range.
-    fn best(&self, state: u32, low: u32, high: u32) -> u32 {
-        let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return NEVER };
-        if low > high {
-            return NEVER;
-        }
-        if self.is_universal(state) {
-            return 0;
-        }
-        Utf8Sequences::new(low, high).map(|sequence| self.best_along(state, sequence.as_slice())).min().unwrap_or(NEVER)
-    }
-
-    fn best_along(&self, state: u32, ranges: &[Utf8Range]) -> u32 {
-        let Some((range, rest)) = ranges.split_first() else { return self.cost(state) };
-        let (mut best, mut before) = (NEVER, 0);
-        for byte in range.start..=range.end {
-            let next = self.dfa.next(state, byte);
-            if next != 0 && next != before {
-                best = best.min(self.best_along(next, rest));
-            }
-            before = next;
-        }
-        best
     }
 }
 
@@ -285,7 +304,14 @@ impl Strings {
 
     /// Whether there are more strings than any output has entries.
     pub(crate) fn is_endless(&self) -> bool {
-        self.characters.is_endless() && (self.max == u32::MAX || self.max > self.min && self.max >= MANY_CHARACTERS)
+        let characters = &*self.characters;
+        let start = characters.dfa.start();
+        match self.max {
+            u32::MAX => characters.is_endless(),
+            max if characters.is_universal(start) => max > self.min && max >= MANY_CHARACTERS,
+            // As many bytes are no more characters.
+            max => characters.is_endless() && characters.dfa.has_many(max),
+        }
     }
 
     /// Whether, once a character that was begun is complete, more strings can follow than any output has entries.
@@ -298,8 +324,7 @@ impl Strings {
     /// Whether no string is in the set.
     pub(crate) fn is_empty(&self) -> bool {
         let dfa = &self.characters.dfa;
-        let shortest = if self.characters.plain { self.characters.cost(dfa.start()) } else { 0 };
-        dfa.is_empty() || self.min > self.max || (shortest > self.max)
+        dfa.is_empty() || self.min > self.max || !self.fits(dfa.start(), 0)
     }
 
     /// Whether the string with these characters is in the set.
@@ -368,55 +393,122 @@ impl Strings {
 
     /// The state, if the string can end within the bound on its length.
     fn within(&self, at: StringState) -> Option<StringState> {
-        if at.state == 0 {
-            return None;
+        (at.state != 0 && self.fits(at.state, at.count)).then_some(at)
+    }
+
+    /// Whether enough characters are left after so many.
+    fn fits(&self, state: u32, count: u32) -> bool {
+        self.max == u32::MAX || self.characters.needed(state).saturating_add(count) <= self.max
+    }
+
+    /// The cost of the rest after so many characters, the closing quote not counted.
+    pub(crate) fn rest(&self, state: u32, count: u32) -> u32 {
+        match self.max {
+            u32::MAX => self.characters.cost(state),
+            _ if state == 0 || !self.fits(state, count) => NEVER,
+            _ => self.characters.shortest().costs[state as usize],
         }
-        let needed = if self.characters.plain { self.characters.cost(at.state) } else { 0 };
-        (self.max == u32::MAX || at.count + needed <= self.max).then_some(at)
+    }
+
+    /// The cost in a state between characters, without regard to their number.
+    pub(crate) fn cost_between(&self, state: u32) -> u32 {
+        let bounded = self.max != u32::MAX;
+        let cost = if bounded { self.characters.shortest().costs[state as usize] } else { self.characters.cost(state) };
+        cost.saturating_add(1)
+    }
+
+    /// Greatest cost of a state, the closing quote not counted.
+    pub(crate) fn most_cost(&self) -> u32 {
+        if self.max == u32::MAX { self.characters.most_needed } else { self.characters.shortest().most_cost }
     }
 
     /// The least number of bytes to the end, the closing quote included; [`NEVER`] if there is no way.
     pub(crate) fn cost(&self, at: &StringState) -> u32 {
         let characters = &*self.characters;
-        let state = at.state;
+        let StringState { state, count, .. } = *at;
         let rest = match at.decoder {
             Decoder::Closed => return 0,
             Decoder::Before if self.is_empty() => NEVER,
-            Decoder::Before => characters.cost(state).saturating_add(1),
-            Decoder::Body => characters.cost(state),
+            Decoder::Before => self.rest(state, count).saturating_add(1),
+            Decoder::Body => self.rest(state, count),
             Decoder::Escape => {
-                let short = (0x22..=b't').filter_map(short_escape).map(|c| characters.cost(characters.push(state, c)));
-                let long = self.cost_of_hex(state, 0, 0, 0);
+                let short = (0x22..=b't').filter_map(short_escape);
+                let short = short.map(|c| self.rest(characters.push(state, c), count));
+                let long = self.cost_of_hex(at, 0, 0, 0);
                 short.min().unwrap_or(NEVER).min(long).saturating_add(1)
             }
-            Decoder::Hex { digits, value, high } => self.cost_of_hex(state, digits, value, high),
-            Decoder::Low { high } => self.cost_of_hex(state, 0, 0, high).saturating_add(2),
-            Decoder::LowU { high } => self.cost_of_hex(state, 0, 0, high).saturating_add(1),
+            Decoder::Hex { digits, value, high } => self.cost_of_hex(at, digits, value, high),
+            Decoder::Low { high } => self.cost_of_hex(at, 0, 0, high).saturating_add(2),
+            Decoder::LowU { high } => self.cost_of_hex(at, 0, 0, high).saturating_add(1),
         };
         if rest == NEVER { NEVER } else { rest + self.min.saturating_sub(at.count) + 1 }
     }
 
     /// The cost of the characters after `\u` and some digits.
-    fn cost_of_hex(&self, state: u32, digits: u8, value: u16, high: u16) -> u32 {
+    fn cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> u32 {
+        let bounded = self.max != u32::MAX;
+        if bounded && at.count.saturating_add(self.characters.most_needed) > self.max {
+            return self.find_cost_of_hex(at, digits, value, high);
+        }
+        // However the escape goes on, enough characters are left: the cost is the same wherever it stands.
+        let key = HexKey { state: at.state, digits, value, high, escapes: self.escapes, bounded };
+        if let Some(&cost) = self.characters.hex_costs().get(&key) {
+            return cost;
+        }
+        let cost = self.find_cost_of_hex(at, digits, value, high);
+        let mut known = self.characters.hex_costs();
+        if known.len() >= MOST_HEX_COSTS {
+            known.clear();
+        }
+        known.insert(key, cost);
+        cost
+    }
+
+    fn find_cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> u32 {
         let open = 4 * (4 - u32::from(digits));
         let low = u32::from(value) << open;
         let top = low + ((1 << open) - 1);
-        let characters = &*self.characters;
         let clip = |a: u32, b: u32| (low.max(a), top.min(b));
         let best = if high != 0 {
             let (a, b) = clip(0xDC00, 0xDFFF);
-            if a > b { NEVER } else { characters.best(state, pair(high, a), pair(high, b)) }
+            if a > b { NEVER } else { self.best(at, pair(high, a), pair(high, b)) }
         } else {
             let plane = self.escapes.ranges().iter().map(|&(a, b)| clip(a, b)).filter(|(a, b)| a <= b);
-            let plane = plane.map(|(a, b)| characters.best(state, a, b)).min().unwrap_or(NEVER);
+            let plane = plane.map(|(a, b)| self.best(at, a, b)).min().unwrap_or(NEVER);
             let (a, b) = clip(0xD800, 0xDBFF);
             if a > b || self.escapes == Escapes::Needed {
                 plane
             } else {
-                plane.min(characters.best(state, pair(a as u16, 0xDC00), pair(b as u16, 0xDFFF)).saturating_add(6))
+                plane.min(self.best(at, pair(a as u16, 0xDC00), pair(b as u16, 0xDFFF)).saturating_add(6))
             }
         };
         best.saturating_add(u32::from(4 - digits))
+    }
+
+    /// The least cost after a character with a code in the range, which is counted already.
+    fn best(&self, at: &StringState, low: u32, high: u32) -> u32 {
+        let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return NEVER };
+        if low > high {
+            return NEVER;
+        }
+        if self.characters.is_universal(at.state) {
+            return 0;
+        }
+        let sequences = Utf8Sequences::new(low, high);
+        sequences.map(|sequence| self.best_along(at.state, at.count, sequence.as_slice())).min().unwrap_or(NEVER)
+    }
+
+    fn best_along(&self, state: u32, count: u32, ranges: &[Utf8Range]) -> u32 {
+        let Some((range, rest)) = ranges.split_first() else { return self.rest(state, count) };
+        let (mut best, mut before) = (NEVER, 0);
+        for byte in range.start..=range.end {
+            let next = self.characters.dfa.next(state, byte);
+            if next != 0 && next != before {
+                best = best.min(self.best_along(next, count, rest));
+            }
+            before = next;
+        }
+        best
     }
 
     /// Whether the rest of the string may be anything, as far as characters go.

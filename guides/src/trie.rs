@@ -1,5 +1,6 @@
 //! The tokens of a vocabulary as a trie, laid out in preorder so that a walk is a scan that can skip subtrees.
 
+use crate::automaton::bytes::ByteSet;
 use std::ops::Range;
 
 /// Node 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
@@ -10,8 +11,10 @@ pub(crate) struct Trie {
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
     depth: u32,
-    /// The child of the root along each byte, 0 where there is none: they lie far apart.
-    first: Box<[u32; 256]>,
+    /// Where the children of each node begin in the two lists that follow, in which they lie side by side: nodes lie far apart.
+    first_child: Vec<u32>,
+    child_bytes: Vec<u8>,
+    child_nodes: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +35,14 @@ impl Trie {
         sorted.sort_unstable();
         let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
         let depth = sorted.iter().map(|(bytes, _)| bytes.len() as u32).max().unwrap_or(0);
-        let mut trie =
-            Trie { nodes: vec![root], tokens: Vec::with_capacity(sorted.len()), depth, first: Box::new([0; 256]) };
+        let mut trie = Trie {
+            nodes: vec![root],
+            tokens: Vec::with_capacity(sorted.len()),
+            depth,
+            first_child: Vec::new(),
+            child_bytes: Vec::new(),
+            child_nodes: Vec::new(),
+        };
         // The nodes on the path to the token before, whose subtrees are still open.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
@@ -54,11 +63,25 @@ impl Trie {
         for node in path {
             trie.nodes[node].end = trie.nodes.len() as u32;
         }
-        let first: Vec<u32> = trie.children(0).collect();
-        for child in first {
-            trie.first[trie.byte(child) as usize] = child;
-        }
+        trie.list_children();
         trie
+    }
+
+    fn list_children(&mut self) {
+        let len = self.nodes.len();
+        self.first_child.reserve_exact(len + 1);
+        self.child_bytes.reserve_exact(len - 1);
+        self.child_nodes.reserve_exact(len - 1);
+        for node in 0..len {
+            self.first_child.push(self.child_nodes.len() as u32);
+            let mut child = node + 1;
+            while child < self.nodes[node].end as usize {
+                self.child_bytes.push(self.nodes[child].byte);
+                self.child_nodes.push(child as u32);
+                child = self.nodes[child].end as usize;
+            }
+        }
+        self.first_child.push(self.child_nodes.len() as u32);
     }
 
     /// Number of nodes, the root included.
@@ -92,45 +115,28 @@ impl Trie {
         self.depth
     }
 
-    /// The children of `node`, in order of their bytes.
-    pub(crate) fn children(&self, node: u32) -> Children<'_> {
-        Children { trie: self, rest: node + 1..self.end(node) }
+    /// Where the children of `node` stand in the lists of children.
+    fn child_range(&self, node: u32) -> Range<usize> {
+        self.first_child[node as usize] as usize..self.first_child[node as usize + 1] as usize
     }
 
-    /// The children of `node` along the bytes for which `wanted` holds, in order of their bytes.
-    pub(crate) fn children_along<'a>(
-        &'a self,
-        node: u32,
-        wanted: impl Fn(u8) -> bool + Copy + 'a,
-    ) -> impl Iterator<Item = u32> + 'a {
-        let root: &[u32] = if node == 0 { &*self.first } else { &[] };
-        let first = (0..=255u8).zip(root).filter(move |(byte, child)| **child != 0 && wanted(*byte));
-        let rest = if node == 0 { 0..0 } else { node + 1..self.end(node) };
-        let rest = Children { trie: self, rest }.filter(move |&child| wanted(self.byte(child)));
-        first.map(|(_, &child)| child).chain(rest)
+    /// The children of `node`, in order of their bytes.
+    pub(crate) fn children(&self, node: u32) -> impl Iterator<Item = u32> {
+        self.child_nodes[self.child_range(node)].iter().copied()
+    }
+
+    /// The children of `node` along the bytes of a set, in order of their bytes.
+    pub(crate) fn children_along(&self, node: u32, wanted: ByteSet) -> impl Iterator<Item = u32> {
+        let range = self.child_range(node);
+        let children = self.child_bytes[range.clone()].iter().zip(&self.child_nodes[range]);
+        children.filter(move |(byte, _)| wanted.contains(**byte)).map(|(_, &child)| child)
     }
 
     /// The child of `node` along `byte`.
     pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
-        self.children(node).find(|&child| self.byte(child) == byte)
-    }
-}
-
-pub(crate) struct Children<'a> {
-    trie: &'a Trie,
-    rest: Range<u32>,
-}
-
-impl Iterator for Children<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let child = self.rest.start;
-        if child >= self.rest.end {
-            return None;
-        }
-        self.rest.start = self.trie.end(child);
-        Some(child)
+        let range = self.child_range(node);
+        let place = self.child_bytes[range.clone()].binary_search(&byte).ok()?;
+        Some(self.child_nodes[range.start + place])
     }
 }
 

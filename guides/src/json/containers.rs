@@ -3,6 +3,7 @@
 use super::analysis::{Builder, Gathered};
 use super::array::{Array, Counter};
 use super::branch::{Branch, Keys, ScopeId, Term};
+use super::demands::Remembered;
 use super::few::Few;
 use super::keys::{KeySets, NONE};
 use super::node::{Graph, Node, NodeId, Properties, TRUE};
@@ -272,6 +273,7 @@ impl Builder<'_> {
             next_required: Vec::new(),
             required: Vec::new(),
             required_from: Vec::new(),
+            remembered: Remembered::default(),
             spacing: self.spacing,
         });
         Ok(())

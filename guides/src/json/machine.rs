@@ -2,11 +2,12 @@
 
 use super::analysis::Analysis;
 use super::array::Array;
+use super::demands::KnownDemands;
 use super::distinct::Distinct;
 use super::few::Few;
 use super::known_keys::KnownKeys;
 use super::masks::Below;
-use super::object::{Additional, KeyClass, KnownDemands, Object, Others, Progress};
+use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
 use super::shape::{self, Schema, SchemaId, ShapeId, Way};
 use super::spacing::Spacing;
@@ -44,7 +45,8 @@ pub(crate) struct JsonMachine {
 
 impl JsonMachine {
     pub(crate) fn new(analysis: Analysis, options: &Options) -> JsonMachine {
-        let Analysis { schemas, objects, arrays, root } = analysis;
+        let Analysis { schemas, mut objects, arrays, root } = analysis;
+        objects.iter_mut().for_each(|object| object.remembered.begin());
         JsonMachine {
             bytes: size(&schemas, &objects, &arrays),
             schemas,

@@ -60,10 +60,11 @@ impl JsonMachine {
                     return each.max().unwrap_or(0);
                 }
                 At::Key { keys, text } if keys.iter().any(is_in_key) => {
+                    let mut removed = Removed::default();
                     let each = keys.iter().map(|key| {
                         let at = At::Key { keys: Few::One(key.clone()), text: text.clone() };
                         let state = JsonState { level: state.level.clone(), at };
-                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, set)
+                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, (&mut removed, set))
                             .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
                     });
                     return each.max().unwrap_or(0);
@@ -104,7 +105,7 @@ impl JsonMachine {
         let trie = vocabulary.trie();
         let mut reach = 0;
         let possible = self.next_bytes(state);
-        for child in trie.children_along(node, move |byte| possible.contains(byte)) {
+        for child in trie.children_along(node, possible) {
             let byte = trie.byte(child);
             let remove = |tokens: &[u32], set: &mut TokenSet| tokens.iter().for_each(|&token| set.remove(token));
             let Some(next) = self.step_recorded(state, byte) else {
@@ -144,7 +145,7 @@ impl JsonMachine {
         let trie = vocabulary.trie();
         let mut reach = 0;
         let possible = self.next_bytes(state);
-        for node in trie.children_along(below.node, move |byte| possible.contains(byte)) {
+        for node in trie.children_along(below.node, possible) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
             reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
         }
@@ -314,7 +315,7 @@ impl JsonMachine {
         (key, text): (&Key, &Arc<[u8]>),
         below: Below,
         bytes: u32,
-        set: &mut TokenSet,
+        (removed, set): (&mut Removed, &mut TokenSet),
     ) -> Option<u32> {
         let KeyReader::Additional(at) = key.reader else { return None };
         if !state.is_clear() {
@@ -350,9 +351,15 @@ impl JsonMachine {
             reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, own));
         }
         if !used.is_empty() {
-            let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
-            let removal = Removal { additional, object, level, text, used: &used, escaped };
-            removal.remove(vocabulary, below.node, &at, &[], own);
+            let find = || {
+                let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
+                let removal = Removal { additional, object, level, text, used: &used, escaped };
+                let mut removed = Vec::new();
+                removal.find(vocabulary, below.node, &at, &[], &mut removed);
+                removed
+            };
+            let tokens = if universal { removed.tokens(additional, &at, &used, find) } else { &find() };
+            tokens.iter().for_each(|&token| own.remove(token));
         }
         reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, own));
         if let Some(own) = apart {
@@ -414,6 +421,32 @@ fn is_in_key(key: &Key) -> bool {
     matches!(key.reader, KeyReader::Additional(StringState { decoder: Decoder::Body, .. }))
 }
 
+/// What was removed in the alternatives before: as a rule they agree on the keys that are used.
+#[derive(Default)]
+struct Removed(Vec<(u64, StringState, Vec<Box<[u8]>>, Vec<u32>)>);
+
+impl Removed {
+    /// The tokens that cannot come in a state of the keys' automaton in which every character may, where these keys are used.
+    fn tokens(
+        &mut self,
+        additional: &Additional,
+        at: &StringState,
+        used: &[&[u8]],
+        find: impl FnOnce() -> Vec<u32>,
+    ) -> &[u32] {
+        let id = additional.keys.characters.id();
+        let agrees = |(other, state, keys, _): &(u64, StringState, Vec<Box<[u8]>>, Vec<u32>)| {
+            *other == id && state == at && keys.len() == used.len() && keys.iter().zip(used).all(|(a, b)| **a == **b)
+        };
+        let place = self.0.iter().position(agrees).unwrap_or_else(|| {
+            let keys = used.iter().map(|&key| Box::from(key)).collect();
+            self.0.push((id, *at, keys, find()));
+            self.0.len() - 1
+        });
+        &self.0[place].3
+    }
+}
+
 /// The keys that cannot come again.
 struct Removal<'a> {
     additional: &'a Additional,
@@ -446,17 +479,17 @@ impl Removal<'_> {
         bytes
     }
 
-    /// Removes the tokens below a node that close a key at one of those that are used, or after which all that the key could
+    /// Finds the tokens below a node that close a key at one of those that are used, or after which all that the key could
     /// become are used. `read` are the characters between the key so far and the node.
-    fn remove(&self, vocabulary: &Vocabulary, node: u32, state: &StringState, read: &[u8], set: &mut TokenSet) {
+    fn find(&self, vocabulary: &Vocabulary, node: u32, state: &StringState, read: &[u8], found: &mut Vec<u32>) {
         let trie = vocabulary.trie();
         let keys = &self.additional.keys;
         let wanted = self.wanted(state, read);
-        for child in trie.children_along(node, move |byte| wanted.contains(byte)) {
+        for child in trie.children_along(node, wanted) {
             let Some(next) = keys.step(state, trie.byte(child)) else { continue };
             if next.decoder == Decoder::Closed {
                 if self.used.binary_search(&read).is_ok() {
-                    trie.below(child).iter().for_each(|&token| set.remove(token));
+                    found.extend_from_slice(trie.below(child));
                 }
                 continue;
             }
@@ -470,11 +503,11 @@ impl Removal<'_> {
                 let classes = 0..self.additional.classes.len();
                 let Removal { additional, object, level, .. } = self;
                 if !any_possible(additional, object, &level.seen, &next, &text, classes) {
-                    trie.below(child).iter().for_each(|&token| set.remove(token));
+                    found.extend_from_slice(trie.below(child));
                     continue;
                 }
             }
-            self.remove(vocabulary, child, &next, &read, set);
+            self.find(vocabulary, child, &next, &read, found);
         }
     }
 }

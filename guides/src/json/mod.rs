@@ -10,6 +10,7 @@ pub(crate) mod classes;
 mod containers;
 mod costs;
 mod decimal;
+mod demands;
 mod distinct;
 pub(crate) mod documents;
 mod few;

@@ -1,10 +1,10 @@
 //! One alternative of an object, and what its entries cost.
 
-use super::shape::{MOST_COUNTERS, SchemaId, Way, add, capped};
+use super::demands::{KnownDemands, Meeting, Remembered};
+use super::shape::{SchemaId, Way, add, capped};
 use super::spacing::Spacing;
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::dfa::NEVER;
-use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One alternative of an object: its entries, in the order in which they are written.
@@ -31,6 +31,8 @@ pub(crate) struct Object {
     pub(crate) spacing: Spacing,
     /// For each index the required properties from there on: how many, and their bytes with a comma each.
     pub(crate) required_from: Vec<(u32, u64)>,
+    /// What meets the demands best, where it was found before.
+    pub(crate) remembered: Remembered,
 }
 
 #[derive(Debug)]
@@ -86,40 +88,6 @@ pub(crate) struct Progress<'a> {
     pub(crate) met: u8,
     /// What meets the others where `latest` is not written.
     pub(crate) known: Option<&'a KnownDemands>,
-}
-
-/// The cheapest entries that meet the demands of an object that are not met, by those that are. As long as a property is not among them,
-/// nothing changes once it is written: so the costs of many keys take one search.
-#[derive(Debug, Default)]
-pub(crate) struct KnownDemands(RefCell<Vec<(u8, Option<Meeting>)>>);
-
-/// Entries that meet demands.
-#[derive(Debug, Clone, Copy, Default)]
-struct Meeting {
-    /// The bytes that they add, with a comma each.
-    bytes: u64,
-    /// How many there are beside the required ones.
-    entries: u32,
-    /// The indices of those that are named, the first of them.
-    named: [u32; MOST_COUNTERS],
-    count: usize,
-}
-
-impl Meeting {
-    /// With one more entry, a named one if `named`.
-    fn with(mut self, bytes: u32, entries: u32, named: Option<u32>) -> Meeting {
-        self.bytes += u64::from(bytes);
-        self.entries += entries;
-        if let (Some(index), Some(place)) = (named, self.named.get_mut(self.count)) {
-            *place = index;
-            self.count += 1;
-        }
-        self
-    }
-
-    fn has(&self, index: u32) -> bool {
-        self.named[..self.count].contains(&index)
-    }
 }
 
 /// The additional keys that were written.
@@ -193,7 +161,7 @@ impl KeyClass {
 
 impl Additional {
     /// The class of a key, or of what stands for one ([`key_of_class`]).
-    fn class(&self, key: &[u8]) -> Option<u32> {
+    pub(super) fn class(&self, key: &[u8]) -> Option<u32> {
         if let &[0xFF, a, b, c, d] = key {
             return Some(u32::from_be_bytes([a, b, c, d]));
         }
@@ -217,7 +185,7 @@ impl Additional {
     }
 
     /// Length of key within which there are more keys than `used`.
-    fn key_length(&self, used: u64, class: &KeyClass) -> u32 {
+    pub(super) fn key_length(&self, used: u64, class: &KeyClass) -> u32 {
         if !self.is_endless() {
             // Few keys: count on the longest of them.
             let dfa = &self.keys.characters.dfa;
@@ -282,7 +250,7 @@ impl Object {
     }
 
     /// Bytes of a comma and of the white space that must follow it.
-    fn comma(&self) -> u64 {
+    pub(super) fn comma(&self) -> u64 {
         1 + u64::from(self.spacing.comma)
     }
 
@@ -408,81 +376,6 @@ impl Object {
         Some((required + extra + more, bytes))
     }
 
-    /// The cheapest entries that meet the demands that are not met.
-    fn met_best(
-        &self,
-        progress: &Progress<'_>,
-        others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> Option<Meeting> {
-        if self.demanded & !progress.met == 0 {
-            return Some(Meeting::default());
-        }
-        let (Some(known), Some(latest)) = (progress.known, progress.latest) else {
-            return self.find_best(progress, others, costs);
-        };
-        let mut known = known.0.borrow_mut();
-        let best = match known.iter().find(|(met, _)| *met == progress.met) {
-            Some((_, best)) => *best,
-            None => {
-                let best = self.find_best(&Progress { latest: None, ..*progress }, others, costs);
-                known.push((progress.met, best));
-                best
-            }
-        };
-        best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.find_best(progress, others, costs)))
-    }
-
-    fn find_best(
-        &self,
-        progress: &Progress<'_>,
-        others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> Option<Meeting> {
-        let unmet = self.demanded & !progress.met;
-        // For each set of demands what meets them.
-        let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
-        best[0] = Some(Meeting::default());
-        let mut before = best.clone();
-        for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
-            let property = &self.properties[index as usize];
-            before.copy_from_slice(&best);
-            for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
-                let (bytes, entries) = if property.required {
-                    (costs(way.schema).saturating_sub(costs(property.schema)), 0)
-                } else {
-                    (
-                        add(
-                            costs(way.schema),
-                            property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32,
-                        ),
-                        1,
-                    )
-                };
-                offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, entries, Some(index)));
-            }
-        }
-        let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
-        let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
-        for (index, class) in (0..).zip(&additional.classes) {
-            if class.key_cost == NEVER || class.meets.is_empty() {
-                continue;
-            }
-            // Each entry takes a key of the class.
-            for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
-                before.copy_from_slice(&best);
-                for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
-                    let bytes = add(
-                        costs(way.schema),
-                        additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
-                    );
-                    offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
-                }
-            }
-        }
-        best[usize::from(unmet)]
-    }
-
     /// The cheapest `more` entries that are not required.
     fn cost_of_more(
         &self,
@@ -536,34 +429,8 @@ impl Object {
         Some(sum)
     }
 
-    /// How many keys of a class there are beside those that were written or are named; no more than [`MOST_COUNTERS`] are counted.
-    fn keys_left(&self, additional: &Additional, class: u32, others: Others<'_>) -> u32 {
-        let supply = additional.classes.get(class as usize).map_or(0, |class| class.supply);
-        let most = MOST_COUNTERS as u32;
-        if supply as usize >= others.keys.len() + self.properties.len() + 1 + MOST_COUNTERS {
-            return most;
-        }
-        let named = additional.classes.get(class as usize).map_or(0, |class| class.named as usize);
-        let written = others.keys.iter().filter(|key| additional.class(key) == Some(class));
-        let used = named + written.count() + usize::from(others.next == Some(class));
-        supply.saturating_sub(used as u32).min(most)
-    }
-
     /// How many of the named properties have keys that could be additional ones.
     fn named_among(&self, additional: &Additional) -> u32 {
         self.properties.iter().filter(|property| additional.keys.contains(&property.name)).count() as u32
-    }
-}
-
-/// Takes an entry that meets the demands `counts` into account.
-fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
-    for (set, found) in before.iter().enumerate() {
-        if let &Some(found) = found {
-            let after = &mut best[set | usize::from(counts)];
-            let offered = with(found);
-            if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
-                *after = Some(offered);
-            }
-        }
     }
 }

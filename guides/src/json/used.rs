@@ -5,6 +5,7 @@ use super::object::{Additional, Object};
 use super::shape;
 use super::state::Seen;
 use super::strings::{Decoder, StringState};
+use crate::automaton::bytes::ByteSet;
 use crate::automaton::dfa::NEVER;
 use std::sync::Arc;
 
@@ -128,14 +129,28 @@ impl Used<'_> {
         if cost(state) == 0 && !is_used(object, seen, text) {
             return Some(0);
         }
-        let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
-        if used.is_empty() {
+        let (mut count, mut begun) = (0, ByteSet::default());
+        for key in used_with_prefix(object, seen, text) {
+            begun.add(key.get(text.len()..=text.len()).unwrap_or_default());
+            count += 1;
+        }
+        if count == 0 {
             return Some(cost(state));
         }
         // One character more, of which there are enough.
-        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && used.len() < FEW_KEYS {
+        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < FEW_KEYS {
             return Some(1);
         }
+        // Nothing is cheaper than a character with which no key goes on, if it is on a shortest way.
+        let least = cost(state).max(1);
+        let is_least = |byte: u8| {
+            let next = dfa.next(state, byte);
+            next != 0 && cost(next).checked_add(super::strings::spelled_length(byte)) == Some(least)
+        };
+        if (0x20..=255u8).any(|byte| !begun.contains(byte) && is_least(byte)) {
+            return Some(least);
+        }
+        let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
         used.sort_unstable();
         used.dedup();
         // In order of their cost, the completions until one is not used.

@@ -1,0 +1,211 @@
+//! The demands of an object that its entries must meet between them, and the cheapest entries that do.
+
+use super::object::{Additional, Object, Others, Progress};
+use super::shape::{MOST_COUNTERS, SchemaId, add};
+use crate::automaton::dfa::NEVER;
+use foldhash::HashMap;
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
+
+/// The cheapest entries that meet the demands of an object that are not met, by those that are. As long as a property is not among them,
+/// nothing changes once it is written: so the costs of many keys take one search.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDemands(RefCell<Vec<(u8, Option<Meeting>)>>);
+
+/// Entries that meet demands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Meeting {
+    /// The bytes that they add, with a comma each.
+    pub(super) bytes: u64,
+    /// How many there are beside the required ones.
+    pub(super) entries: u32,
+    /// The indices of those that are named, the first of them.
+    named: [u32; MOST_COUNTERS],
+    count: usize,
+}
+
+impl Meeting {
+    /// With one more entry, a named one if `named`.
+    fn with(mut self, bytes: u32, entries: u32, named: Option<u32>) -> Meeting {
+        self.bytes += u64::from(bytes);
+        self.entries += entries;
+        if let (Some(index), Some(place)) = (named, self.named.get_mut(self.count)) {
+            *place = index;
+            self.count += 1;
+        }
+        self
+    }
+
+    fn has(&self, index: u32) -> bool {
+        self.named[..self.count].contains(&index)
+    }
+}
+
+/// So many sets of entries are remembered for an object.
+const MOST_REMEMBERED: usize = 1024;
+
+/// With more properties that can meet demands nothing is remembered.
+const MOST_MEETING: usize = 128;
+
+/// What meets the demands of an object best, by what is left to meet them: one mask asks for it after each of the values that a token
+/// can end, and again in each alternative. Only once all costs are known.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Option<Mutex<HashMap<Left, Option<Meeting>>>>);
+
+/// What the best entries depend on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Left {
+    unmet: u8,
+    /// The properties that can meet demands and were not written, a bit for each in their order.
+    properties: u128,
+    /// How many keys there are of each class that can meet demands, three bits for each.
+    supplies: u64,
+    /// The additional keys that were written.
+    others: u32,
+}
+
+impl Remembered {
+    /// From now on costs do not change.
+    pub(crate) fn begin(&mut self) {
+        self.0 = Some(Mutex::default());
+    }
+}
+
+impl Object {
+    /// The cheapest entries that meet the demands that are not met.
+    pub(super) fn met_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        if self.demanded & !progress.met == 0 {
+            return Some(Meeting::default());
+        }
+        let (Some(known), Some(latest)) = (progress.known, progress.latest) else {
+            return self.recall_best(progress, others, costs);
+        };
+        let mut known = known.0.borrow_mut();
+        let best = match known.iter().find(|(met, _)| *met == progress.met) {
+            Some((_, best)) => *best,
+            None => {
+                let best = self.recall_best(&Progress { latest: None, ..*progress }, others, costs);
+                known.push((progress.met, best));
+                best
+            }
+        };
+        best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.recall_best(progress, others, costs)))
+    }
+
+    /// As [`Object::find_best`], remembered where that is possible.
+    fn recall_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        let (Some(remembered), true) = (&self.remembered.0, self.meeting.len() <= MOST_MEETING) else {
+            return self.find_best(progress, others, costs);
+        };
+        let classes = self
+            .additional
+            .iter()
+            .flat_map(|additional| (0..).zip(&additional.classes).map(move |class| (additional, class)));
+        let mut classes = classes.filter(|(_, (_, class))| !class.meets.is_empty());
+        // No more than MOST_COUNTERS are counted of each.
+        let supplies = classes.try_fold(1u64, |supplies, (additional, (index, _))| {
+            supplies.checked_mul(8).map(|supplies| supplies + u64::from(self.keys_left(additional, index, others)))
+        });
+        let Some(supplies) = supplies else { return self.find_best(progress, others, costs) };
+        let left = self.meeting.iter().map(|&index| u128::from(progress.is_left(index)));
+        let properties = left.fold(0, |bits, left| bits << 1 | left);
+        let key = Left { unmet: self.demanded & !progress.met, properties, supplies, others: others.count() };
+        let lock = || remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(best) = lock().get(&key) {
+            return *best;
+        }
+        let best = self.find_best(progress, others, costs);
+        let mut remembered = lock();
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(key, best);
+        best
+    }
+
+    fn find_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        let unmet = self.demanded & !progress.met;
+        // For each set of demands what meets them.
+        let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
+        best[0] = Some(Meeting::default());
+        let mut before = best.clone();
+        for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
+            let property = &self.properties[index as usize];
+            before.copy_from_slice(&best);
+            for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                let (bytes, entries) = if property.required {
+                    (costs(way.schema).saturating_sub(costs(property.schema)), 0)
+                } else {
+                    (
+                        add(
+                            costs(way.schema),
+                            property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32,
+                        ),
+                        1,
+                    )
+                };
+                offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, entries, Some(index)));
+            }
+        }
+        let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
+        let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
+        for (index, class) in (0..).zip(&additional.classes) {
+            if class.key_cost == NEVER || class.meets.is_empty() {
+                continue;
+            }
+            // Each entry takes a key of the class.
+            for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
+                before.copy_from_slice(&best);
+                for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                    let bytes = add(
+                        costs(way.schema),
+                        additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
+                    );
+                    offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
+                }
+            }
+        }
+        best[usize::from(unmet)]
+    }
+
+    /// How many keys of a class there are beside those that were written or are named; no more than [`MOST_COUNTERS`] are counted.
+    fn keys_left(&self, additional: &Additional, class: u32, others: Others<'_>) -> u32 {
+        let supply = additional.classes.get(class as usize).map_or(0, |class| class.supply);
+        let most = MOST_COUNTERS as u32;
+        if supply as usize >= others.keys.len() + self.properties.len() + 1 + MOST_COUNTERS {
+            return most;
+        }
+        let named = additional.classes.get(class as usize).map_or(0, |class| class.named as usize);
+        let written = others.keys.iter().filter(|key| additional.class(key) == Some(class));
+        let used = named + written.count() + usize::from(others.next == Some(class));
+        supply.saturating_sub(used as u32).min(most)
+    }
+}
+
+/// Takes an entry that meets the demands `counts` into account.
+fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
+    for (set, found) in before.iter().enumerate() {
+        if let &Some(found) = found {
+            let after = &mut best[set | usize::from(counts)];
+            let offered = with(found);
+            if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
+                *after = Some(offered);
+            }
+        }
+    }
+}

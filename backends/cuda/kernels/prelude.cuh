@@ -171,3 +171,78 @@ struct Prefill {
   u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window;
   float scale;
 };
+
+// What sample.cu and logprobs.cu take: the rows to draw from, and room for what was drawn.
+struct Row {
+  u64 least_weight;
+  // The row of logits.
+  u32 row;
+  // Where its mask begins among the masks; NONE for no mask.
+  u32 mask;
+  u32 first_edit, edits;
+  // The row of the copies, if there are edits.
+  u32 copy;
+  u32 top_k;
+  float temperature, uniform, top_p, repetition, presence, frequency;
+  // Where its most likely tokens begin in `tops`, NONE where no log-probabilities are wanted; and how many.
+  u32 first_top, tops;
+};
+
+struct Edit {
+  u32 token;
+  // 0: bits are a bias; 1: penalties, bits count the token in the output; 2: banned
+  u32 kind, bits;
+};
+
+struct Drawn {
+  u32 token;
+  // 0: drawn; 1: nothing may be drawn; 2: `token` has a logit that is no number.
+  u32 status;
+  // For log-probabilities, by the raw logits: that of the token, the largest one, and the sum of exp(logit - largest) * 2^40.
+  float logit, largest;
+  double sum;
+};
+
+struct Top {
+  u32 token;
+  float logit;
+};
+
+struct Draw {
+  const float* logits;
+  const Row* rows;
+  const u32* masks;
+  const Edit* edits;
+  float* copies;
+  Drawn* drawn;
+  Top* tops;
+  u32 vocabulary, stride;
+};
+
+__device__ __forceinline__ float finite(float x) { return x == -__uint_as_float(0x7f800000u) ? -LARGEST : x; }
+
+// exp(x) * 2^40 for x from -28 to 0, else 0; the steps are those of the reference sampler, so the bits are the same.
+__device__ __forceinline__ float scaled_of(float x) {
+  // Not a number fails it too.
+  if (!(x >= -28.0f)) return 0.0f;
+  x = fminf(x, 0.0f);
+  const float rounded = __fadd_rn(__fmul_rn(x, 1.44269504088896340736f), 12582912.0f);
+  const float n = __fsub_rn(rounded, 12582912.0f);
+  const float r = __fsub_rn(__fsub_rn(x, __fmul_rn(n, 355.0f / 512.0f)), __fmul_rn(n, -2.1219444e-4f));
+  const float coefficients[6] = {1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f};
+  float p = 1.0f / 720.0f;
+#pragma unroll
+  for (int i = 0; i < 6; i++) p = __fadd_rn(__fmul_rn(p, r), coefficients[i]);
+  const u32 exponent = __float_as_uint(rounded) - 0x4b400000u + 127u;
+  return __fmul_rn(__fmul_rn(p, __uint_as_float(exponent << 23)), 1099511627776.0f);
+}
+
+// A number whose order, as an integer, is that of the floats.
+__device__ __forceinline__ u32 order_of(float x) {
+  const u32 bits = __float_as_uint(x);
+  return bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
+}
+
+__device__ __forceinline__ float from_order(u32 order) {
+  return __uint_as_float(order ^ (order >> 31 ? 0x80000000u : 0xffffffffu));
+}

@@ -1,14 +1,14 @@
 // Drawing tokens: from rows of logits to one token each, bit for bit as the plugin API's reference sampler draws them.
 //
 // That is possible because weights are integers, so that no sum depends on its order, and because the exponential is made of single
-// multiplications and additions (`weight`), none of them fused. Nothing is sorted: the thresholds of top-k and top-p are found digit by
+// multiplications and additions (`scaled_of`), none of them fused. Nothing is sorted: the thresholds of top-k and top-p are found digit by
 // digit, with a histogram of counts and one of weights for each eight bits of the logits' order, and only where they are asked for.
 //
 // A block has a row. Each of its warps has a run of words of the mask, 32 tokens a word, one for each lane; words without an allowed
 // token cost nothing. The sums of the warps say in which warp's run the drawn token is, and that warp looks for it.
 //
 // What changes single tokens (bias, penalties, bans) comes as a list in the order of tokens, made by the host, and is applied to a
-// copy of the row.
+// copy of the row. The structures and the exponential stand in prelude.cuh: logprobs.cu reads what this has drawn.
 
 #define THREADS 1024
 #define WARPS (THREADS / WARP)
@@ -16,71 +16,10 @@
 // Stands in the place of a banned token's logit: a NaN that no arithmetic gives.
 #define BANNED 0x7fc04a49u
 
-struct Row {
-  u64 least_weight;
-  // The row of logits.
-  u32 row;
-  // Where its mask begins among the masks; NONE for no mask.
-  u32 mask;
-  u32 first_edit, edits;
-  // The row of the copies, if there are edits.
-  u32 copy;
-  u32 top_k;
-  float temperature, uniform, top_p, repetition, presence, frequency;
-};
-
-struct Edit {
-  u32 token;
-  // 0: bits are a bias; 1: penalties, bits count the token in the output; 2: banned
-  u32 kind, bits;
-};
-
-struct Drawn {
-  u32 token;
-  // 0: drawn; 1: nothing may be drawn; 2: `token` has a logit that is no number, and `bits` are its.
-  u32 status, bits;
-};
-
-struct Draw {
-  const float* logits;
-  const Row* rows;
-  const u32* masks;
-  const Edit* edits;
-  float* copies;
-  Drawn* drawn;
-  u32 vocabulary, stride;
-};
-
-__device__ __forceinline__ float finite(float x) { return x == -__uint_as_float(0x7f800000u) ? -LARGEST : x; }
-
 __device__ __forceinline__ float bounded(float x) { return fminf(fmaxf(x, -LARGEST), LARGEST); }
 
-// exp(x) * 2^40 for x from -28 to 0, else 0; the steps are those of the reference.
-__device__ __forceinline__ u64 weight_of(float x) {
-  // Not a number fails it too.
-  if (!(x >= -28.0f)) return 0;
-  x = fminf(x, 0.0f);
-  const float rounded = __fadd_rn(__fmul_rn(x, 1.44269504088896340736f), 12582912.0f);
-  const float n = __fsub_rn(rounded, 12582912.0f);
-  const float r = __fsub_rn(__fsub_rn(x, __fmul_rn(n, 355.0f / 512.0f)), __fmul_rn(n, -2.1219444e-4f));
-  const float coefficients[6] = {1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f};
-  float p = 1.0f / 720.0f;
-#pragma unroll
-  for (int i = 0; i < 6; i++) p = __fadd_rn(__fmul_rn(p, r), coefficients[i]);
-  const u32 exponent = __float_as_uint(rounded) - 0x4b400000u + 127u;
-  const float result = __fmul_rn(p, __uint_as_float(exponent << 23));
-  return (u64)(long long)__fmul_rn(result, 1099511627776.0f);
-}
-
-// A number whose order, as an integer, is that of the floats.
-__device__ __forceinline__ u32 order_of(float x) {
-  const u32 bits = __float_as_uint(x);
-  return bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
-}
-
-__device__ __forceinline__ float from_order(u32 order) {
-  return __uint_as_float(order ^ (order >> 31 ? 0x80000000u : 0xffffffffu));
-}
+// The weight as an integer, rounded down: what the reference draws with.
+__device__ __forceinline__ u64 weight_of(float x) { return (u64)(long long)scaled_of(x); }
 
 __device__ __forceinline__ u64 warp_sum_u64(u64 x) {
 #pragma unroll
@@ -298,7 +237,6 @@ KERNEL(draw, THREADS, Draw) {
     if (threadIdx.x == 0) {
       drawn->token = wrong;
       drawn->status = wrong != NONE ? 2 : 1;
-      drawn->bits = wrong != NONE ? __float_as_uint(candidates.values[wrong]) : 0;
     }
     return;
   }
@@ -319,7 +257,6 @@ KERNEL(draw, THREADS, Draw) {
       for (u32 i = 0; i < WARPS; i++) first = min(first, warp_first[i]);
       drawn->token = first;
       drawn->status = 0;
-      drawn->bits = 0;
     }
     return;
   }
@@ -348,7 +285,6 @@ KERNEL(draw, THREADS, Draw) {
       if (lane_of() == 0) {
         drawn->token = word * WARP + __ffs((int)past) - 1;
         drawn->status = 0;
-        drawn->bits = 0;
       }
       return;
     }

@@ -59,7 +59,7 @@ arguments! {
         scale: f32,
     }
     Draw {
-        logits: u64, rows: u64, masks: u64, edits: u64, copies: u64, drawn: u64,
+        logits: u64, rows: u64, masks: u64, edits: u64, copies: u64, drawn: u64, tops: u64,
         vocabulary: u32, stride: u32,
     }
 }

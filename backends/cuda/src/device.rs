@@ -10,7 +10,7 @@ use crate::arguments::{
     Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv,
     function_code,
 };
-use crate::drawing::{Drawing, Outcome};
+use crate::drawing::Drawing;
 use crate::kernels::{self, Kernel};
 use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
 use crate::recordings::{Action, Recordings};
@@ -289,12 +289,15 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// Draws as many rows as one launch can, and says what came of each.
-    fn draw(&self, logits: &Buffer, rows: &[SampleRow<'_>]) -> Result<Vec<Outcome>> {
+    /// Draws rows that one launch can draw: nothing for one that the reference has to draw from.
+    fn draw(&self, logits: &Buffer, rows: &[SampleRow<'_>]) -> Result<Vec<Option<Sampled>>> {
         let drawing = &mut self.state().drawing;
         let launch = drawing.ask(&self.runtime, logits.address(), logits.stride, logits.width, rows)?;
         self.launch(kernels::DRAW[0], [launch.rows, 1, 1], 0, &launch.arguments)?;
-        Ok(drawing.answers(launch.rows)?.collect())
+        if launch.logprobs {
+            self.launch(kernels::LOGPROBS[0], [launch.rows, 1, 1], 0, &launch.arguments)?;
+        }
+        drawing.answers(&launch, rows)
     }
 }
 
@@ -641,10 +644,10 @@ impl Device for CudaDevice {
         while !rest.is_empty() {
             let (now, later) = rest.split_at(Drawing::fit(rest, vocab_size));
             rest = later;
-            for (row, outcome) in now.iter().zip(self.draw(logits, now)?) {
-                drawn.push(match outcome {
-                    Outcome::Token(token) if row.params.logprobs.is_none() => Sampled { token, ..Sampled::default() },
-                    _ => sampler::sample(&self.read_row(logits, row.row as usize)?, row, &mut scratch)?,
+            for (row, sampled) in now.iter().zip(self.draw(logits, now)?) {
+                drawn.push(match sampled {
+                    Some(sampled) => sampled,
+                    None => sampler::sample(&self.read_row(logits, row.row as usize)?, row, &mut scratch)?,
                 });
             }
         }

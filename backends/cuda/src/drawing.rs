@@ -1,22 +1,27 @@
 //! Drawing tokens on the device: rows, masks and edits as `kernels/sample.cu` reads them.
 //!
-//! Masks go up only for rows that have one, with the rows and the edits in one copy; a token and a status for each row come back.
-//! Where that doesn't say all (log-probabilities, an error's text), the row of logits is copied as well and the plugin API's
-//! reference sampler draws from it: it draws the same token.
+//! Masks go up only for rows that have one, with the rows and the edits in one copy. What comes back, in one copy too, is a token for each
+//! row and, where log-probabilities are wanted, the few numbers that they are made of (`kernels/logprobs.cu`). Only where that can't say
+//! all (an error's text, log-probabilities of hundreds of tokens), the row of logits is copied as well and the plugin API's reference
+//! sampler draws from it: it draws the same token.
 
 use std::sync::Arc;
 
-use jig_plugin_api::sampler::WEIGHT_ONE;
-use jig_plugin_api::{Error, Result, SampleRow};
+use jig_plugin_api::sampler::{WEIGHT_ONE, log_normalizer, logprob};
+use jig_plugin_api::{Error, Result, SampleRow, Sampled};
 
 use crate::arguments::Draw;
 use crate::memory::{bytes_of, bytes_of_mut};
 use crate::runtime::{Allocation, Runtime};
 use crate::step::NONE;
 
-/// Words of `Row`, `Edit` and `Drawn` in `kernels/sample.cu`.
+/// Words of `Edit`, `Drawn` and `Top` in `kernels/prelude.cuh`.
 const EDIT_WORDS: usize = 3;
-const DRAWN_WORDS: usize = 3;
+const DRAWN_WORDS: usize = 6;
+const TOP_WORDS: usize = 2;
+
+/// The most log-probabilities of a row that the kernel is asked for: what comes back stays small. Requests may ask for 20.
+const MOST_TOPS: u32 = 64;
 
 /// The kinds of edits.
 const BIAS: u32 = 0;
@@ -26,15 +31,6 @@ const BANNED: u32 = 2;
 /// How many rows of copies are kept at most, in bytes: rows with edits past that are drawn in another launch.
 const COPY_BYTES: usize = 64 << 20;
 
-/// What the kernel said of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// A token.
-    Token(u32),
-    /// It could not draw.
-    Failed,
-}
-
 /// Memory for drawing, which grows.
 #[derive(Debug, Default)]
 pub(crate) struct Drawing {
@@ -42,6 +38,7 @@ pub(crate) struct Drawing {
     drawn: Option<Allocation>,
     copies: Option<Allocation>,
     words: Vec<u32>,
+    edits: Vec<Edit>,
     answers: Vec<u32>,
 }
 
@@ -49,6 +46,10 @@ pub(crate) struct Drawing {
 pub(crate) struct Launch {
     pub(crate) arguments: Draw,
     pub(crate) rows: usize,
+    /// Whether log-probabilities are wanted.
+    pub(crate) logprobs: bool,
+    /// The most likely tokens that are wanted, over all rows.
+    tops: usize,
 }
 
 impl Drawing {
@@ -71,14 +72,13 @@ impl Drawing {
         vocabulary: usize,
         rows: &[SampleRow<'_>],
     ) -> Result<Launch> {
-        let mut edits = Vec::new();
-        let mut copies = 0;
-        let mut mask_words = 0;
-        let words = &mut self.words;
+        let Self { words, edits, .. } = self;
+        let (mut copies, mut mask_words, mut tops, mut logprobs) = (0, 0, 0, false);
         words.clear();
+        edits.clear();
         for row in rows {
             let first_edit = edits.len();
-            edits_of(row, vocabulary, &mut edits)?;
+            edits_of(row, vocabulary, edits)?;
             let count = edits.len() - first_edit;
             let params = row.params;
             let least =
@@ -87,6 +87,7 @@ impl Drawing {
             let least = least.max(1);
             let mask = if row.mask.is_empty() { NONE } else { mask_words as u32 };
             mask_words += row.mask.len();
+            let wanted = params.logprobs.filter(|wanted| *wanted <= MOST_TOPS);
             words.extend([
                 least as u32,
                 (least >> 32) as u32,
@@ -102,7 +103,11 @@ impl Drawing {
                 params.repetition_penalty.to_bits(),
                 params.presence_penalty.to_bits(),
                 params.frequency_penalty.to_bits(),
+                wanted.map_or(NONE, |_| tops as u32),
+                wanted.unwrap_or(0),
             ]);
+            logprobs |= wanted.is_some();
+            tops += wanted.map_or(0, |wanted| wanted as usize);
             copies += usize::from(count > 0);
         }
         let edits_at = words.len();
@@ -114,33 +119,64 @@ impl Drawing {
         asked.write(0, bytes_of(words))?;
         let address = asked.address();
         let copies = grown(&mut self.copies, runtime, copies * vocabulary * size_of::<f32>())?.address();
-        let drawn = grown(&mut self.drawn, runtime, rows.len() * DRAWN_WORDS * size_of::<u32>())?.address();
-        let at = |words: usize| address + (words * size_of::<u32>()) as u64;
+        let at = |address: u64, words: usize| address + (words * size_of::<u32>()) as u64;
+        let tops_at = rows.len() * DRAWN_WORDS;
+        let answers = tops_at + tops * TOP_WORDS;
+        let drawn = grown(&mut self.drawn, runtime, answers * size_of::<u32>())?.address();
         let arguments = Draw {
             logits,
             rows: address,
-            masks: at(masks_at),
-            edits: at(edits_at),
+            masks: at(address, masks_at),
+            edits: at(address, edits_at),
             copies,
             drawn,
+            tops: at(drawn, tops_at),
             vocabulary: vocabulary as u32,
             stride: stride as u32,
         };
-        Ok(Launch { arguments, rows: rows.len() })
+        Ok(Launch { arguments, rows: rows.len(), logprobs, tops })
     }
 
-    /// Waits for the launch, and reads what it drew.
-    pub(crate) fn answers(&mut self, rows: usize) -> Result<impl Iterator<Item = Outcome>> {
+    /// Waits for the launch, and reads what it drew for each of its rows; nothing for one that the reference has to draw.
+    pub(crate) fn answers(&mut self, launch: &Launch, rows: &[SampleRow<'_>]) -> Result<Vec<Option<Sampled>>> {
         self.answers.clear();
-        self.answers.resize(rows * DRAWN_WORDS, 0);
-        let drawn = self.drawn.as_ref().ok_or_else(|| Error::internal("nothing was asked to be drawn"))?;
-        drawn.read(0, bytes_of_mut(&mut self.answers))?;
-        let outcome = |answer: &[u32; DRAWN_WORDS]| match *answer {
-            [token, 0, _] => Outcome::Token(token),
-            _ => Outcome::Failed,
+        self.answers.resize(launch.rows * DRAWN_WORDS + launch.tops * TOP_WORDS, 0);
+        let memory = self.drawn.as_ref().ok_or_else(|| Error::internal("nothing was asked to be drawn"))?;
+        memory.read(0, bytes_of_mut(&mut self.answers))?;
+        let (drawn, tops) = self.answers.split_at(launch.rows * DRAWN_WORDS);
+        let mut rest = tops.as_chunks().0;
+        let answer = |(row, drawn): (&SampleRow<'_>, &[u32; DRAWN_WORDS])| {
+            let wanted = row.params.logprobs;
+            let room = wanted.filter(|wanted| *wanted <= MOST_TOPS).unwrap_or(0) as usize;
+            let (tops, others) = rest.split_at(room.min(rest.len()));
+            rest = others;
+            sampled(drawn, wanted, tops, launch.arguments.vocabulary)
         };
-        Ok(self.answers.as_chunks().0.iter().map(outcome))
+        Ok(rows.iter().zip(drawn.as_chunks().0).map(answer).collect())
     }
+}
+
+/// What a row's numbers say.
+fn sampled(
+    drawn: &[u32; DRAWN_WORDS],
+    wanted: Option<u32>,
+    tops: &[[u32; TOP_WORDS]],
+    vocabulary: u32,
+) -> Option<Sampled> {
+    let [token, status, logit, largest, sum_low, sum_high] = *drawn;
+    if status != 0 {
+        return None;
+    }
+    let Some(wanted) = wanted else { return Some(Sampled { token, ..Sampled::default() }) };
+    if wanted > MOST_TOPS {
+        return None;
+    }
+    let sum = f64::from_bits(u64::from(sum_high) << 32 | u64::from(sum_low));
+    let normalizer = log_normalizer(f32::from_bits(largest), sum);
+    let logprob = |bits: u32| logprob(f32::from_bits(bits), normalizer);
+    // There may be fewer tokens than were asked for.
+    let tops = tops.iter().take(vocabulary as usize).map(|[token, logit]| (*token, logprob(*logit)));
+    Some(Sampled { token, logprob: logprob(logit), top_logprobs: tops.collect() })
 }
 
 /// Memory of at least so many bytes.

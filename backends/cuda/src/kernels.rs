@@ -95,6 +95,9 @@ pub const PREFILL_MMA_DIMS: [usize; 2] = [64, 128];
 /// Draws tokens.
 pub const DRAW: [Kernel; 1] = [Kernel { name: "draw", threads: 1024 }];
 
+/// Adds log-probabilities to what [`DRAW`] has drawn.
+pub const LOGPROBS: [Kernel; 1] = [Kernel { name: "logprobs", threads: 1024 }];
+
 /// What stands in front of each source.
 pub const PRELUDE: &str = include_str!("../kernels/prelude.cuh");
 
@@ -105,7 +108,7 @@ macro_rules! source {
 }
 
 /// All sources.
-pub const SOURCES: [Source; 7] = [
+pub const SOURCES: [Source; 8] = [
     source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
     source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], FINISH),
     source!("cache.cu", STORE_KV, COPY_PAGE),
@@ -113,6 +116,7 @@ pub const SOURCES: [Source; 7] = [
     source!("prefill.cu", PREFILL),
     source!("prefill_mma.cu", PREFILL_MMA[0], PREFILL_MMA[1]),
     source!("sample.cu", DRAW),
+    source!("logprobs.cu", LOGPROBS),
 ];
 
 impl Source {

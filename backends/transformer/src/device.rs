@@ -3,7 +3,8 @@
 //! A device holds weights, activations and the KV cache in its own memory behind opaque handles, and
 //! computes a small set of fused operations on them. Operations are **enqueued**: they return at once and run in
 //! the order in which they were enqueued. Only three calls wait: [`Device::sample`], [`Device::read_row`] and
-//! [`Device::synchronize`]. What crosses back to the host is a drawn token or a row of logits, nothing else.
+//! [`Device::synchronize`]. What crosses back to the host is a drawn token, with the log-probabilities that are asked
+//! for, or a row of logits; nothing else.
 //!
 //! A step is
 //!

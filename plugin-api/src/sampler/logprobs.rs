@@ -3,14 +3,26 @@
 use super::{MaxFinite, WEIGHT_ONE, not_a_number, weight};
 use crate::{Result, Sampled};
 
+/// `ln(sum(exp(x)))` of a row of logits: from the largest one, minus infinity taken as the least finite number, and the sum of
+/// `exp(x - largest)` times [`WEIGHT_ONE`]. For a backend that sums on its device.
+#[must_use]
+pub fn log_normalizer(largest: f32, sum: f64) -> f64 {
+    f64::from(largest) + (sum / WEIGHT_ONE as f64).ln()
+}
+
+/// The log-probability of a token with this logit, in a row with this [`log_normalizer`].
+#[must_use]
+pub fn logprob(logit: f32, normalizer: f64) -> f32 {
+    (f64::from(logit) - normalizer) as f32
+}
+
 /// The answer for a drawn token, with the log-probabilities that were asked for.
 pub(super) fn report(logits: &[f32], token: u32, wanted: Option<u32>) -> Result<Sampled> {
     let Some(wanted) = wanted else {
         return Ok(Sampled { token, ..Sampled::default() });
     };
     let normalizer = log_sum_exp(logits)?;
-    let logprob =
-        |token: u32| logits.get(token as usize).map_or(f32::NEG_INFINITY, |&x| (f64::from(x) - normalizer) as f32);
+    let logprob = |token: u32| logits.get(token as usize).map_or(f32::NEG_INFINITY, |&x| logprob(x, normalizer));
     let top = most_likely(logits, wanted as usize);
     Ok(Sampled {
         token,
@@ -34,7 +46,7 @@ fn log_sum_exp(logits: &[f32]) -> Result<f64> {
         }
         sum += scaled.iter().map(|&scaled| f64::from(scaled)).sum::<f64>();
     }
-    Ok(f64::from(max) + (sum / WEIGHT_ONE as f64).ln())
+    Ok(log_normalizer(max, sum))
 }
 
 /// Neither NaN nor plus infinity.

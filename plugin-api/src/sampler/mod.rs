@@ -45,6 +45,7 @@ mod validate;
 mod weight;
 
 pub use self::bad_words::ban_bad_words;
+pub use self::logprobs::{log_normalizer, logprob};
 pub use self::validate::validate;
 pub use self::weight::{WEIGHT_ONE, weight};
 

@@ -34,7 +34,7 @@ const unsigned WARP_LANES = 32;
 const size_t STACK = 128 << 10;
 
 // The calls that threads meet at.
-enum class Meeting { BLOCK, WARP, XOR, UP, FROM, BALLOT };
+enum class Meeting { BLOCK, COUNT, WARP, XOR, UP, FROM, BALLOT };
 
 struct Fiber {
   Index thread;
@@ -62,6 +62,8 @@ struct Machine {
   std::vector<Barrier> warps;
   std::vector<float> shared;
   Barrier block_barrier;
+  // What is counted at it, for two generations as well.
+  unsigned counts[2];
   Index block, block_size;
   unsigned running;
   Fiber* current;
@@ -90,7 +92,7 @@ inline void leave() {
 // Arrives at a barrier of `expected` threads and waits for the others. Returns the generation.
 inline uint64_t arrive(Barrier& barrier, unsigned expected, Meeting meeting) {
   Fiber* self = machine().current;
-  if (barrier.arrived > 0 && barrier.meeting != meeting) fail("threads of a warp wait for each other in different calls");
+  if (barrier.arrived > 0 && barrier.meeting != meeting) fail("threads wait for each other in different calls");
   barrier.meeting = meeting;
   const uint64_t generation = barrier.generation;
   if (++barrier.arrived >= expected) {
@@ -224,6 +226,14 @@ inline float* aligned(float* at) { return (float*)(((uintptr_t)at + 15) & ~(uint
 inline void __syncthreads() {
   emulator::Machine& m = emulator::machine();
   emulator::arrive(m.block_barrier, m.running, emulator::Meeting::BLOCK);
+}
+inline int __syncthreads_count(int yes) {
+  emulator::Machine& m = emulator::machine();
+  unsigned& count = m.counts[m.block_barrier.generation & 1];
+  if (m.block_barrier.arrived == 0) count = 0;
+  count += yes != 0;
+  const uint64_t generation = emulator::arrive(m.block_barrier, m.running, emulator::Meeting::COUNT);
+  return (int)emulator::machine().counts[generation & 1];
 }
 inline void __syncwarp() { emulator::exchange(0xffffffffu, 0u, 0, emulator::Meeting::WARP); }
 

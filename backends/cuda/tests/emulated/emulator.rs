@@ -99,6 +99,7 @@ pub(crate) struct Emulator {
     recording: Mutex<Option<Vec<Operation>>>,
     recorded: Mutex<Vec<Vec<Operation>>>,
     replays: Mutex<usize>,
+    reads: Mutex<usize>,
 }
 
 #[derive(Clone)]
@@ -120,12 +121,18 @@ impl Emulator {
             recording: Mutex::default(),
             recorded: Mutex::default(),
             replays: Mutex::default(),
+            reads: Mutex::default(),
         })
     }
 
     /// How many recordings were replayed.
     pub(crate) fn replays(&self) -> usize {
         *self.replays.lock().unwrap()
+    }
+
+    /// How many times something was read.
+    pub(crate) fn reads(&self) -> usize {
+        *self.reads.lock().unwrap()
     }
 
     /// Bytes that are allocated.
@@ -221,6 +228,7 @@ impl Runtime for Emulator {
 
     unsafe fn read(&self, from: u64, bytes: &mut [u8]) -> Result<()> {
         self.not_recording("memory is read")?;
+        *self.reads.lock().unwrap() += 1;
         // SAFETY: the caller promises the bytes.
         unsafe { std::ptr::copy_nonoverlapping(from as *const u8, bytes.as_mut_ptr(), bytes.len()) };
         Ok(())

@@ -38,6 +38,12 @@ fn threads_meet_at_barriers_and_exchange_within_their_warps() {
     let up = |t: u32| (t % 32).saturating_sub(1);
     let right: Vec<u32> = (0..64).map(|t| 63 - t + (t ^ 1) + 6000 + 100_000 * up(t)).collect();
     assert_eq!(out.expect("runs"), right);
+    // Counts that follow each other at once.
+    let counted = "int some = 0; for (u32 i = 0; i < 64; i++) some = 2 * some % 251 + __syncthreads_count(t > i);
+                   a.out[t] = some;";
+    let Some(out) = run_kernel(counted) else { return };
+    let right = (0..64).fold(0, |some, i| 2 * some % 251 + (63 - i));
+    assert_eq!(out.expect("runs"), [right; 64]);
 }
 
 #[test]
@@ -45,6 +51,7 @@ fn what_a_gpu_leaves_undefined_is_an_error() {
     let wrong = [
         ("if (t < 5) __syncwarp();", "never come"),
         ("if (t % 32 == 3) return; a.out[t] = __shfl_sync(ALL_LANES, t, 0);", "never come"),
+        ("if (t < 16) __syncthreads(); else a.out[t] = __syncthreads_count(1);", "different calls"),
         ("if (t < 16) __syncwarp(); else a.out[t] = __shfl_sync(ALL_LANES, t, 0);", "different calls"),
         ("a.out[t] = __shfl_sync(0xffffu, t, 0);", "some lanes"),
         ("a.out[t] = load_once((char*)a.out + 4).x;", "16"),

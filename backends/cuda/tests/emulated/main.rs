@@ -1,6 +1,7 @@
 //! The backend without a GPU: its kernels are compiled for the CPU, and everything above the driver is as it is on a GPU.
 
 mod emulator;
+mod logprobs;
 mod machine;
 mod models;
 mod operations;

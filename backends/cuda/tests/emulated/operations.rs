@@ -44,7 +44,7 @@ fn keys_and_values_in_16_bits_cost_their_rounding_and_no_more() {
 }
 
 /// Rows of logits with what is hard about them: equal ones, infinite ones, words without an allowed token.
-fn rows_of_logits(vocabulary: usize) -> Vec<Vec<f32>> {
+pub(crate) fn rows_of_logits(vocabulary: usize) -> Vec<Vec<f32>> {
     let mut state = 7u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

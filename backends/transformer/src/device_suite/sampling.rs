@@ -9,13 +9,19 @@ use crate::device::{Device, MatrixPart, MatrixSource};
 use crate::weights::{DType, Tensor};
 
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
-    suite.case("sample: the tokens of the reference sampler".to_owned(), |device, _| sample(device));
+    for vocabulary in [1000, 5003] {
+        let name = format!("sample: the tokens of the reference sampler, of {vocabulary}");
+        suite.case(name, |device, _| sample(device, vocabulary));
+    }
     suite.case("record: a step computes its own batch, replayed or not".to_owned(), record);
 }
 
-fn sample<D: Device>(device: &D) -> Found {
-    let (rows, vocabulary) = (5, 1000);
-    let values: Vec<f32> = numbers(rows * vocabulary, 40).iter().map(|x| x * 8.0).collect();
+fn sample<D: Device>(device: &D, vocabulary: usize) -> Found {
+    let rows = 5;
+    let mut values: Vec<f32> = numbers(rows * vocabulary, 40).iter().map(|x| x * 8.0).collect();
+    // Thousands of equal ones, and none but those.
+    values[..vocabulary].iter_mut().for_each(|x| *x = (*x / 16.0).round());
+    values[vocabulary..][..vocabulary].fill(1.5);
     let logits = filled(device, vocabulary, &values)?;
     let some = mask::pack(vocabulary, (0..vocabulary as u32).step_by(3));
     let base = SamplingParams::default();
@@ -24,7 +30,8 @@ fn sample<D: Device>(device: &D) -> Found {
         base.clone(),
         SamplingParams { temperature: 0.7, top_k: 40, top_p: 0.9, min_p: 0.01, ..base.clone() },
         SamplingParams { repetition_penalty: 1.3, presence_penalty: 0.5, frequency_penalty: 0.25, ..base.clone() },
-        SamplingParams { logit_bias: vec![(3, 9.0), (999, -5.0)], logprobs: Some(4), ..base },
+        SamplingParams { logit_bias: vec![(3, 9.0), (999, -5.0)], logprobs: Some(4), ..base.clone() },
+        SamplingParams { top_k: 3, logprobs: Some(20), ..base },
     ];
     let uniforms = numbers(60, 41);
     let (prompt, output) = ([1, 2, 3, 4], [3, 3, 9]);
@@ -48,7 +55,11 @@ fn sample<D: Device>(device: &D) -> Found {
         if drawn.token != right.token {
             return Ok(Some(format!("draw {index}: token {}, not {}", drawn.token, right.token)));
         }
-        if (drawn.logprob - right.logprob).abs() > 1e-4 || drawn.top_logprobs.len() != right.top_logprobs.len() {
+        let close =
+            |(found, right): (&(u32, f32), &(u32, f32))| found.0 == right.0 && (found.1 - right.1).abs() <= 1e-4;
+        let tops = drawn.top_logprobs.len() == right.top_logprobs.len()
+            && drawn.top_logprobs.iter().zip(&right.top_logprobs).all(close);
+        if (drawn.logprob - right.logprob).abs() > 1e-4 || !tops {
             return Ok(Some(format!("draw {index}: log-probabilities {drawn:?}, not {right:?}")));
         }
     }

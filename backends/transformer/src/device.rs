@@ -18,9 +18,10 @@
 //! `f32` or wider. The result of a row must not depend on which other rows are in the batch: hosts rely on it for
 //! seeds that reproduce.
 
-use jig_plugin_api::{Result, SampleRow, Sampled};
+use jig_plugin_api::{Error, Result, SampleRow, Sampled};
 
 use crate::batch::{Batch, StepShape};
+use crate::shard::Shard;
 use crate::weights::{DType, Tensor};
 
 /// Hardware that computes a decoder. See the [module](self) for the rules.
@@ -48,6 +49,11 @@ pub trait Device: Send + Sync + 'static {
 
     /// Bytes of weights held.
     fn weight_bytes(&self) -> u64;
+
+    /// The part of a model that it holds: all of it, unless it is one of several that compute a model together.
+    fn shard(&self) -> Shard {
+        Shard::whole()
+    }
 
     // Loading. These may block.
 
@@ -123,6 +129,19 @@ pub trait Device: Send + Sync + 'static {
     /// # Errors
     /// See [`Device::embed`].
     fn add(&self, rows: usize, x: &Self::Buffer, delta: &Self::Buffer) -> Result<()>;
+
+    /// `x[r] = ` the sum of `x[r]` over all ranks of the device's [`Device::shard`], with the same bits on each: an
+    /// all-reduce. All ranks are driven by the same calls in the same order. Alone there is nothing to do.
+    ///
+    /// # Errors
+    /// See [`Device::embed`]; and failures of other ranks.
+    fn add_ranks(&self, rows: usize, x: &Self::Buffer) -> Result<()> {
+        let _ = (rows, x);
+        let whole = self.shard().is_whole();
+        whole
+            .then_some(())
+            .ok_or_else(|| Error::internal(format!("{} can't add up what its ranks computed", self.id())))
+    }
 
     /// `x[r] += delta[r]; out[r] = norm(x[r])`. `out` may not be `x`.
     ///

@@ -14,6 +14,7 @@
 //! | [`names`] | the names of tensors in checkpoints |
 //! | [`rope`] | rotary embedding and its scalings |
 //! | [`weights`] | memory-mapped safetensors |
+//! | [`shard`] | the part of a model that one of several devices holds |
 //! | [`batch`] | the rows of a step |
 //! | [`device`] | [`Device`]: the line to the hardware |
 //! | [`model`] | [`Transformer`]: sequences, pages, and the plugin API's `Model` |
@@ -34,6 +35,7 @@ pub mod names;
 mod network;
 mod pages;
 pub mod rope;
+pub mod shard;
 pub mod weights;
 
 pub use batch::{Batch, NO_SLOT, Span, StepShape};
@@ -41,4 +43,5 @@ pub use config::{Config, architectures};
 pub use description::Decoder;
 pub use device::Device;
 pub use model::Transformer;
+pub use shard::Shard;
 pub use weights::{DType, Tensor, Weights};

@@ -16,6 +16,7 @@ use crate::description::Decoder;
 use crate::device::Device;
 use crate::network::{Activations, Network};
 use crate::pages::{PagePool, Sequence};
+use crate::shard::Partition;
 use crate::weights::{DType, Weights};
 
 /// Bytes that the buffer of logits may take; more rows are computed in several goes, when they are asked for.
@@ -52,14 +53,16 @@ impl<D: Device> Transformer<D> {
     /// Whatever is wrong with the directory, with a message that names file and field or tensor; `OutOfMemory` where
     /// the device can't hold it.
     pub fn load(device: D, spec: &ModelSpec, host: &Arc<dyn HostServices>) -> Result<Self> {
-        let Config { decoder, names } = Config::read(&spec.directory)?;
+        let Config { decoder: whole, names } = Config::read(&spec.directory)?;
+        let partition = Partition::new(&whole, device.shard())?;
+        let decoder = partition.decoder(&whole);
         let dtype = match spec.dtype.as_str() {
             "auto" => None,
             name => Some(name.parse::<DType>()?),
         };
         let max_model_len = max_model_len(spec, &decoder)?;
         let weights = Weights::open(&spec.directory)?;
-        let network = Network::load(&device, &decoder, names, &weights, dtype, max_model_len, host.as_ref())?;
+        let network = Network::load(&device, &whole, &partition, names, &weights, dtype, max_model_len, host.as_ref())?;
         let max_batch_tokens = (spec.max_batch_tokens as usize).max(1);
         let logit_rows = (LOGIT_BYTES / (4 * decoder.vocab_size)).clamp(1, (spec.max_sequences as usize).max(1));
         let activations = Activations::new(&device, &decoder, max_batch_tokens, logit_rows.min(max_batch_tokens))?;
@@ -91,7 +94,7 @@ impl<D: Device> Transformer<D> {
         })
     }
 
-    /// What is computed.
+    /// What is computed: of a model that several devices share, this one's part.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }

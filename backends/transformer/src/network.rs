@@ -1,4 +1,9 @@
 //! [`Network`]: a decoder's weights on a device, and its forward pass.
+//!
+//! Where several devices share a model ([`crate::shard`]), each has a network of its own, with its part of each block's inside. What comes
+//! out of a block then is a summand, and the ranks' summands are added up before the residual stream takes it in, twice in a
+//! layer: after the projection that follows attention, and after the last one of the MLP ([`Device::add_ranks`], an all-reduce). Nothing
+//! else knows of it. A device that records steps records the sums with them.
 
 use jig_plugin_api::{Error, HostServices, Result};
 
@@ -7,7 +12,8 @@ use crate::description::{Decoder, NormPlace, Position};
 use crate::device::{Device, Epilogue, HeadNorms, MatrixPart, MatrixSource, Norm, NormKind};
 use crate::names::Names;
 use crate::rope::Rope;
-use crate::weights::{DType, Tensor, Weights};
+use crate::shard::{Partition, Role};
+use crate::weights::{DType, Weights};
 
 /// The weights of a decoder on a device.
 pub(crate) struct Network<D: Device> {
@@ -72,42 +78,49 @@ impl<D: Device> Activations<D> {
 }
 
 impl<D: Device> Network<D> {
-    /// Uploads the weights of `decoder`. `max_positions` is the longest sequence.
+    /// Uploads the device's part of the weights of `decoder`, the whole one. `max_positions` is the longest sequence.
+    #[allow(clippy::too_many_arguments, reason = "a network is made of so many things")]
     pub(crate) fn load(
         device: &D,
         decoder: &Decoder,
+        partition: &Partition,
         names: &Names,
         weights: &Weights,
         dtype: Option<DType>,
         max_positions: usize,
         host: &dyn HostServices,
     ) -> Result<Self> {
-        let loader = Loader { device, decoder, names, weights, dtype, prefix: prefix(names, weights), host };
+        let loader = Loader { device, decoder, partition, names, weights, dtype, prefix: prefix(names, weights), host };
         let Decoder { vocab_size, hidden_size, embedding_size, .. } = *decoder;
         let narrow = embedding_size != hidden_size;
         let (positions, rotation) = match &decoder.position {
             Position::Learned { offset } => {
                 let name = format!("{}{}", loader.prefix, names.positions);
-                let table = loader.matrix(&[(name, decoder.max_positions + offset, false)], hidden_size)?;
+                let table =
+                    loader.matrix(&[(Role::Positions, name, decoder.max_positions + offset, false)], hidden_size)?;
                 (Some((table, *offset as u32)), None)
             }
             Position::Rotary(rope) => (None, Some(device.vector(&rotation_table(rope, max_positions)?)?)),
         };
         let named = |name: &str| format!("{}{name}", loader.prefix);
         let network = Self {
-            embedding: loader.matrix(&[(loader.embedding(), vocab_size, false)], embedding_size)?,
+            embedding: loader.matrix(&[(Role::Embedding, loader.embedding(), vocab_size, false)], embedding_size)?,
             positions,
             rotation,
             project_in: narrow
-                .then(|| loader.matrix(&[(named(names.project_in), hidden_size, false)], embedding_size))
+                .then(|| {
+                    loader.matrix(&[(Role::Projection, named(names.project_in), hidden_size, false)], embedding_size)
+                })
                 .transpose()?,
             layers: (0..decoder.windows.len()).map(|index| loader.layer(index)).collect::<Result<_>>()?,
             final_norm: decoder.final_norm.then(|| loader.norm(&named(names.final_norm), hidden_size)).transpose()?,
             project_out: narrow
-                .then(|| loader.matrix(&[(named(names.project_out), embedding_size, false)], hidden_size))
+                .then(|| {
+                    loader.matrix(&[(Role::Projection, named(names.project_out), embedding_size, false)], hidden_size)
+                })
                 .transpose()?,
             logits: (!decoder.tied_embeddings)
-                .then(|| loader.matrix(&[(names.logits.to_owned(), vocab_size, false)], embedding_size))
+                .then(|| loader.matrix(&[(Role::Logits, names.logits.to_owned(), vocab_size, false)], embedding_size))
                 .transpose()?,
         };
         let mut ignored = names.ignored.to_vec();
@@ -154,10 +167,12 @@ impl<D: Device> Network<D> {
             let window = decoder.windows.get(index).copied().flatten();
             device.attend(index, &decoder.attention, window, &a.qkv, cache, &a.heads)?;
             device.linear(rows, &a.heads, &layer.output, Epilogue::None, &a.delta)?;
+            device.add_ranks(rows, &a.delta)?;
             let between = if before { &layer.mlp_norm } else { &layer.attention_norm };
             device.add_norm(rows, &a.residual, &a.delta, between, &a.normed)?;
             device.linear(rows, &a.normed, &layer.up, epilogue, &a.mlp)?;
             device.linear(rows, &a.mlp, &layer.down, Epilogue::None, &a.delta)?;
+            device.add_ranks(rows, &a.delta)?;
             match self.layers.get(index + 1) {
                 _ if !before => device.add_norm(rows, &a.normed, &a.delta, &layer.mlp_norm, &a.residual)?,
                 Some(next) => device.add_norm(rows, &a.residual, &a.delta, &next.attention_norm, &a.normed)?,
@@ -222,6 +237,7 @@ fn prefix(names: &Names, weights: &Weights) -> &'static str {
 struct Loader<'a, D: Device> {
     device: &'a D,
     decoder: &'a Decoder,
+    partition: &'a Partition,
     names: &'a Names,
     weights: &'a Weights,
     dtype: Option<DType>,
@@ -240,15 +256,16 @@ impl<D: Device> Loader<'_, D> {
         if self.decoder.tied_embeddings && only_other(self.weights) { other.to_owned() } else { own }
     }
 
-    /// A matrix of stacked parts: name, outputs, and whether there is a bias.
-    fn matrix(&self, parts: &[(String, usize, bool)], inputs: usize) -> Result<D::Matrix> {
-        let take = |(name, outputs, bias): &(String, usize, bool)| -> Result<(&Tensor, Option<&Tensor>)> {
+    /// The device's part of a matrix of stacked ones: role, name, outputs, and whether there is a bias.
+    fn matrix(&self, parts: &[(Role, String, usize, bool)], inputs: usize) -> Result<D::Matrix> {
+        let take = |(role, name, outputs, bias): &(Role, String, usize, bool)| -> Result<_> {
             let weight = self.weights.take(&format!("{name}.weight"), &[*outputs, inputs])?;
             let bias = bias.then(|| self.weights.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
-            Ok((weight, bias))
+            let bias = bias.map(|bias| self.partition.bias(*role, bias)).transpose()?.flatten();
+            Ok((self.partition.weight(*role, weight)?, bias))
         };
         let tensors = parts.iter().map(take).collect::<Result<Vec<_>>>()?;
-        let parts: Vec<_> = tensors.into_iter().map(|(weight, bias)| MatrixPart { weight, bias }).collect();
+        let parts: Vec<_> = tensors.iter().map(|(weight, bias)| MatrixPart { weight, bias: bias.as_ref() }).collect();
         let stored = parts.first().map_or(DType::F32, |part| part.weight.dtype());
         let matrix = self.device.matrix(&MatrixSource { parts: &parts, dtype: self.dtype.unwrap_or(stored) })?;
         self.host.progress("weights", self.device.weight_bytes(), self.weights.bytes());
@@ -257,7 +274,10 @@ impl<D: Device> Loader<'_, D> {
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm<D::Vector>> {
         let vector = |wanted: bool, end: &str| -> Result<Option<D::Vector>> {
-            let load = || self.device.vector(&self.weights.take(&format!("{name}.{end}"), &[width])?.to_f32());
+            let load = || {
+                let values = self.weights.take(&format!("{name}.{end}"), &[width])?;
+                self.device.vector(&self.partition.weight(Role::Norm, values)?.to_f32())
+            };
             wanted.then(load).transpose()
         };
         let Decoder { norm: kind, norm_epsilon: epsilon, norm_affine: affine, .. } = *self.decoder;
@@ -271,11 +291,13 @@ impl<D: Device> Loader<'_, D> {
         let attention = &decoder.attention;
         let (hidden, dim) = (decoder.hidden_size, attention.head_dim);
         let (q, kv) = (attention.heads * dim, attention.kv_heads * dim);
-        let qkv = [(names.query, q), (names.key, kv), (names.value, kv)];
-        let qkv = qkv.map(|(name, outputs)| (named(name), outputs, decoder.qkv_bias));
+        let qkv = [(Role::Query, names.query, q), (Role::Key, names.key, kv), (Role::Value, names.value, kv)];
+        let qkv = qkv.map(|(role, name, outputs)| (role, named(name), outputs, decoder.qkv_bias));
         let mlp = &decoder.mlp;
-        let up = (named(names.up), mlp.width, mlp.bias);
-        let up = if mlp.gated { vec![(named(names.gate), mlp.width, mlp.bias), up] } else { vec![up] };
+        let up = (Role::Up, named(names.up), mlp.width, mlp.bias);
+        let up = if mlp.gated { vec![(Role::Gate, named(names.gate), mlp.width, mlp.bias), up] } else { vec![up] };
+        let output = (Role::AttentionOutput, named(names.output), hidden, decoder.output_bias);
+        let down = (Role::Down, named(names.down), hidden, mlp.bias);
         let head_norms = || -> Result<HeadNorms<D::Vector>> {
             let norm = |name: &str| self.norm(&named(name), dim);
             Ok(HeadNorms { query: norm(names.query_norm)?, key: norm(names.key_norm)? })
@@ -284,10 +306,10 @@ impl<D: Device> Loader<'_, D> {
             attention_norm: self.norm(&named(names.attention_norm), hidden)?,
             qkv: self.matrix(&qkv, hidden)?,
             head_norms: decoder.head_norm.then(head_norms).transpose()?,
-            output: self.matrix(&[(named(names.output), hidden, decoder.output_bias)], q)?,
+            output: self.matrix(&[output], q)?,
             mlp_norm: self.norm(&named(names.mlp_norm), hidden)?,
             up: self.matrix(&up, hidden)?,
-            down: self.matrix(&[(named(names.down), hidden, mlp.bias)], mlp.width)?,
+            down: self.matrix(&[down], mlp.width)?,
         })
     }
 }

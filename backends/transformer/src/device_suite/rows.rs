@@ -21,6 +21,16 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
         }
     }
     suite.case("gather".to_owned(), gather);
+    suite.case("add_ranks, alone".to_owned(), add_ranks);
+}
+
+/// What a device that has the whole model computed is the sum already.
+fn add_ranks<D: Device>(device: &D, tolerance: super::Tolerance) -> Found {
+    let values = numbers(3 * 20, 9);
+    let x = filled(device, 20, &values)?;
+    device.add_ranks(3, &x)?;
+    let right: Vec<_> = values.chunks(20).map(reference::wide).collect();
+    Ok(compare(tolerance, &read(device, &x, 3)?, &right))
 }
 
 fn embed<D: Device>(device: &D, tolerance: super::Tolerance, dtype: DType) -> Found {

@@ -139,6 +139,34 @@ impl Tensor {
         all.get(self.range.clone()).unwrap_or_default()
     }
 
+    /// Some of its rows (of a vector, its elements), where they are. `None` if it has fewer.
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>) -> Option<Self> {
+        let (count, rest) = self.shape.split_first()?;
+        let row = rest.iter().product::<usize>() * self.dtype.size();
+        let range = self.range.start + rows.start * row..self.range.start + rows.end * row;
+        let shape = [&[rows.len()], rest].concat();
+        let inside = rows.start <= rows.end && rows.end <= *count;
+        inside.then(|| Self { dtype: self.dtype, shape, storage: self.storage.clone(), range })
+    }
+
+    /// Some columns of a matrix, in memory of their own unless they are all. `None` if it has fewer.
+    #[must_use]
+    pub fn columns(&self, columns: Range<usize>) -> Option<Self> {
+        let [rows, width] = *self.shape else { return None };
+        if columns == (0..width) {
+            return Some(self.clone());
+        }
+        let size = self.dtype.size();
+        let of_row = columns.start * size..columns.end * size;
+        let mut bytes = Vec::with_capacity(rows * of_row.len());
+        for row in self.bytes().chunks_exact((width * size).max(1)) {
+            bytes.extend_from_slice(row.get(of_row.clone())?);
+        }
+        let (shape, range) = (vec![rows, columns.len()], 0..bytes.len());
+        Some(Self { dtype: self.dtype, shape, storage: Storage::Memory(bytes.into()), range })
+    }
+
     /// The file it is in, for messages.
     #[must_use]
     pub fn file(&self) -> &Path {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jig_backend_cuda::device::{CudaDevice, Settings};
 use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
+use jig_transformer::device::KvShape;
 use jig_transformer::device_suite::{self, Tolerance};
 use jig_transformer::{DType, Device};
 
@@ -131,5 +132,17 @@ fn rows_from_which_nothing_can_be_drawn_say_why() {
         assert!(error.code == ErrorCode::InvalidArgument && error.message.contains("no token"), "{error}");
         // What is not a number and not allowed disturbs nobody.
         assert!(device.sample(&buffer, 4, &[row(&some, params)]).is_ok());
+    }
+}
+
+#[test]
+fn heads_that_the_kernels_do_not_take_are_refused_with_both_sizes() {
+    // Nothing is launched, so that no compiler is needed.
+    let (device, shape) = (device(None), |head_dim| KvShape { layers: 1, kv_heads: 1, head_dim });
+    assert!(device.kv_cache(&shape(256), 1).is_ok());
+    for head_dim in [257, 512] {
+        let error = device.kv_cache(&shape(head_dim), 1).expect_err("longer heads");
+        let said = format!("heads of {head_dim} elements; the CUDA backend computes at most 256");
+        assert!(error.code == ErrorCode::Unsupported && error.message == said, "{error}");
     }
 }

@@ -2,7 +2,8 @@
 
 use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
-use jig_transformer::device::MatrixSource;
+use jig_transformer::device::{MatrixPart, MatrixSource};
+use jig_transformer::weights::f8;
 use jig_transformer::{DType, Tensor};
 
 use crate::matmul::{self, Weights};
@@ -35,6 +36,8 @@ impl Matrix {
         };
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
+        // What has 8 bits is kept in 16, its scales put in.
+        let dtype = if source.dtype == DType::F8 { DType::BF16 } else { source.dtype };
         let mut parts = Vec::with_capacity(source.parts.len());
         for part in source.parts {
             let (outputs, width) = shape(part.weight)?;
@@ -42,10 +45,13 @@ impl Matrix {
             if width != inputs || bias.as_ref().is_some_and(|bias| bias.len() != outputs) {
                 return Err(Error::internal("the parts of a matrix do not fit together"));
             }
-            let elements = copy(part.weight, source.dtype, threads)?;
+            if part.scale.is_some_and(|scale| scale.len() != outputs) {
+                return Err(Error::internal("a matrix has another number of scales than outputs"));
+            }
+            let elements = copy(part, dtype, threads)?;
             parts.push(Part { outputs, bias, elements });
         }
-        Ok(Self { dtype: source.dtype, inputs, parts })
+        Ok(Self { dtype, inputs, parts })
     }
 
     /// The outputs of all parts.
@@ -72,7 +78,7 @@ impl Matrix {
             // SAFETY: nobody writes to weights once they are copied.
             DType::F32 => Weights::F32(unsafe { part.elements.as_floats() }),
             DType::F16 => Weights::F16(halves()),
-            DType::BF16 => Weights::BF16(halves()),
+            DType::BF16 | DType::F8 => Weights::BF16(halves()),
         }
     }
 
@@ -96,10 +102,11 @@ impl Matrix {
     }
 }
 
-/// A tensor's elements in a type.
-fn copy(tensor: &Tensor, dtype: DType, threads: &Threads) -> Result<Memory> {
+/// A tensor's elements in a type, each output's multiplied by its scale.
+fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory> {
     /// Elements of a piece of work.
     const PIECE: usize = 1 << 18;
+    let (tensor, inputs) = (part.weight, part.weight.shape().last().copied().unwrap_or(1).max(1));
     let bytes = tensor.len().checked_mul(dtype.size()).ok_or_else(|| Error::out_of_memory("a matrix is too large"))?;
     let (memory, stored) = (Memory::new(bytes)?, tensor.dtype());
     threads.each(tensor.len().div_ceil(PIECE), usize::MAX, |piece| {
@@ -112,16 +119,17 @@ fn copy(tensor: &Tensor, dtype: DType, threads: &Threads) -> Result<Memory> {
             let at = memory.pointer().add(elements.start * dtype.size());
             std::slice::from_raw_parts_mut(at, elements.len() * dtype.size())
         };
-        if stored == dtype && cfg!(target_endian = "little") {
+        if stored == dtype && part.scale.is_none() && cfg!(target_endian = "little") {
             to.copy_from_slice(from);
             return;
         }
         for (index, to) in to.chunks_exact_mut(dtype.size()).enumerate() {
-            let value = element(stored, from, index);
+            let scale = part.scale.and_then(|scale| scale.get((elements.start + index) / inputs));
+            let value = element(stored, from, index) * scale.copied().unwrap_or(1.0);
             match dtype {
                 DType::F32 => to.copy_from_slice(&value.to_ne_bytes()),
                 DType::F16 => to.copy_from_slice(&f16::from_f32(value).to_ne_bytes()),
-                DType::BF16 => to.copy_from_slice(&bf16::from_f32(value).to_ne_bytes()),
+                DType::BF16 | DType::F8 => to.copy_from_slice(&bf16::from_f32(value).to_ne_bytes()),
             }
         }
     });
@@ -135,13 +143,12 @@ fn element(dtype: DType, bytes: &[u8], index: usize) -> f32 {
         DType::F32 => f32::from_le_bytes(bytes.as_chunks::<4>().0.get(index).copied().unwrap_or_default()),
         DType::F16 => f16::from_le_bytes(two()).to_f32(),
         DType::BF16 => bf16::from_le_bytes(two()).to_f32(),
+        DType::F8 => f8::widen(bytes.get(index).copied().unwrap_or_default()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jig_transformer::device::MatrixPart;
-
     use super::*;
 
     #[test]
@@ -151,7 +158,7 @@ mod tests {
         for stored in [DType::F32, DType::F16, DType::BF16] {
             for dtype in [DType::F32, DType::F16, DType::BF16] {
                 let weight = Tensor::from_values(stored, &[70, 5], &values);
-                let parts = [MatrixPart { weight: &weight, bias: None }];
+                let parts = [MatrixPart { weight: &weight, bias: None, scale: None }];
                 let matrix = Matrix::new(&MatrixSource { parts: &parts, dtype }, &threads).expect("copied");
                 let mut row = [0.0; 5];
                 matrix.read_row(69, &mut row);

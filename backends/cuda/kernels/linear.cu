@@ -11,6 +11,8 @@
 struct Linear {
   const float* x;
   const void* weight;
+  // For each output, null for none. What is written is function(sum * scale + bias).
+  const float* scale;
   const float* bias;
   float* out;
   // Of all parts together. A gate has two halves: its functions' and its factors'.
@@ -49,12 +51,12 @@ __device__ __forceinline__ void linear(const Linear& a) {
 
   const u32 step = WARP * E::COUNT;
   for (u32 start = lane_of() * E::COUNT; start < a.stride; start += UNROLL * step) {
-    uint4 loaded[UNROLL][OUTPUTS];
+    typename E::Loaded loaded[UNROLL][OUTPUTS];
 #pragma unroll
     for (int n = 0; n < UNROLL; n++) {
       const u32 at = start + n * step;
 #pragma unroll
-      for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = load_once(weight[o] + (at < a.stride ? at : start));
+      for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = E::load(weight[o] + (at < a.stride ? at : start));
     }
 #pragma unroll
     for (int n = 0; n < UNROLL; n++) {
@@ -85,6 +87,7 @@ __device__ __forceinline__ void linear(const Linear& a) {
       const float all = warp_sum(sum[o][r]);
       if (lane_of() == r) mine[o] = all;
     }
+    if (a.scale) mine[o] *= a.scale[output[o]];
     if (a.bias) mine[o] += a.bias[output[o]];
   }
   if (lane_of() >= ROWS || lane_of() >= a.rows) return;
@@ -112,14 +115,48 @@ LINEAR(f32, F32)
 LINEAR(f16, F16)
 LINEAR(bf16, BF16)
 
+// Loads of 8 bytes: twice as many of them in flight, as far as there are registers.
+KERNEL(linear_f8_1, 256, Linear) { linear<F8, 1, 2, 8>(a); }
+KERNEL(linear_f8_2, 256, Linear) { linear<F8, 2, 2, 8>(a); }
+KERNEL(linear_f8_4, 256, Linear) { linear<F8, 4, 4, 4>(a); }
+KERNEL(linear_f8_8, 256, Linear) { linear<F8, 8, 4, 2>(a); }
+KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 4, 1>(a); }
+
+struct Widen {
+  const unsigned char* weight;
+  u16* out;
+  // Numbers, a multiple of 8.
+  u64 count;
+};
+
+// What F8 spreads, as bf16, which is exact: for products of more rows.
+KERNEL(widen_f8, 256, Widen) {
+  const u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * F8::COUNT;
+  if (at >= a.count) return;
+  float values[F8::COUNT];
+  F8::spread(F8::load(a.weight + at), values);
+  uint4 packed;
+  packed.x = BF16::pack(values[0], values[1]);
+  packed.y = BF16::pack(values[2], values[3]);
+  packed.z = BF16::pack(values[4], values[5]);
+  packed.w = BF16::pack(values[6], values[7]);
+  *(uint4*)(a.out + at) = packed;
+}
+
 struct Finish {
   const float* product;
+  const float* scale;
   const float* bias;
   float* out;
   u32 outputs, product_stride, out_stride, function, gate;
 };
 
-// What follows a product that something else has computed: out = activate(product + bias), gated or not. `out` may be `product` where
+__device__ __forceinline__ float finished(const Finish& a, const float* product, u32 i) {
+  const float x = a.scale ? product[i] * a.scale[i] : product[i];
+  return a.bias ? x + a.bias[i] : x;
+}
+
+// What follows a product that something else has computed: out = activate(product * scale + bias), gated or not. `out` may be `product` where
 // there is no gate.
 KERNEL(finish, 256, Finish) {
   const float* product = a.product + (u64)blockIdx.y * a.product_stride;
@@ -127,7 +164,7 @@ KERNEL(finish, 256, Finish) {
   const u32 results = a.gate ? a.outputs / 2 : a.outputs;
   const u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= results) return;
-  float x = activate(a.function, product[i] + (a.bias ? a.bias[i] : 0.0f));
-  if (a.gate) x *= product[i + results] + (a.bias ? a.bias[i + results] : 0.0f);
+  float x = activate(a.function, finished(a, product, i));
+  if (a.gate) x *= finished(a, product, i + results);
   out[i] = x;
 }

@@ -33,11 +33,12 @@ arguments! {
     Gather { x: u64, rows: u64, out: u64, width: u32, x_stride: u32, out_stride: u32 }
     Narrow { x: u64, out: u64, stride: u32 }
     Linear {
-        x: u64, weight: u64, bias: u64, out: u64,
+        x: u64, weight: u64, scale: u64, bias: u64, out: u64,
         outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32,
     }
+    Widen { weight: u64, out: u64, count: u64 }
     Finish {
-        product: u64, bias: u64, out: u64,
+        product: u64, scale: u64, bias: u64, out: u64,
         outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32,
     }
     /// A norm over heads; a kind of 0 is none.

@@ -7,7 +7,7 @@ use jig_transformer::device::{AttentionShape, Epilogue, HeadNorms, KvShape, Matr
 use jig_transformer::{Batch, DType, Device, StepShape};
 
 use crate::arguments::{
-    Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv,
+    Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv, Widen,
     function_code,
 };
 use crate::drawing::Drawing;
@@ -21,6 +21,9 @@ use crate::step::{Lists, StepData};
 const FEW_ROWS: usize = 16;
 /// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
 const PRODUCT_ROWS: usize = 2048;
+/// Weights of 8 bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
+const WIDE_OUTPUTS: usize = 64;
+const WIDE_BYTES: usize = 64 << 20;
 /// The most parts that a context is cut into.
 const SPLITS: u32 = 32;
 /// The tokens of a tile of `decode.cu`.
@@ -77,6 +80,8 @@ struct State {
 struct Scratch {
     /// Rows in 16 bits.
     narrowed: Option<Allocation>,
+    /// Weights in 16 bits that are kept in 8.
+    widened: Option<Allocation>,
     /// Products before their gates.
     products: Option<Allocation>,
     /// Parts of decoding rows.
@@ -85,6 +90,8 @@ struct Scratch {
     rows: usize,
     inputs: usize,
     gates: usize,
+    /// Bytes that are widened at once.
+    wide: usize,
 }
 
 impl CudaDevice {
@@ -140,10 +147,11 @@ impl CudaDevice {
 
     /// Gets the scratch memory for all matrices and buffers that there are.
     fn reserve(&self) -> Result<()> {
-        let Scratch { rows, inputs, gates, .. } = self.state().scratch;
+        let Scratch { rows, inputs, gates, wide, .. } = self.state().scratch;
         let rows = rows.min(PRODUCT_ROWS);
         self.scratch(|scratch| &mut scratch.narrowed, 2 * rows * inputs)?;
         self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
+        self.scratch(|scratch| &mut scratch.widened, wide)?;
         Ok(())
     }
 
@@ -194,6 +202,7 @@ impl CudaDevice {
         let arguments = Linear {
             x: x.address(),
             weight: weight.elements.address(),
+            scale: weight.scale(),
             bias: weight.bias(),
             out: out.address(),
             outputs: weight.outputs() as u32,
@@ -203,7 +212,9 @@ impl CudaDevice {
             function,
             gate,
         };
-        let kernel = kernels::of(&kernels::LINEAR[size], weight.dtype);
+        let in_8_bits = weight.scale.is_some();
+        let kernel =
+            if in_8_bits { kernels::LINEAR_F8[size] } else { kernels::of(&kernels::LINEAR[size], weight.dtype) };
         let outputs_of_block = kernel.threads as usize / 32 * kernels::LINEAR_ROWS[size].1;
         self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
     }
@@ -224,7 +235,7 @@ impl CudaDevice {
             let narrow = match weight.dtype {
                 DType::F32 => None,
                 DType::F16 => Some(kernels::NARROW[0]),
-                DType::BF16 => Some(kernels::NARROW[1]),
+                DType::BF16 | DType::F8 => Some(kernels::NARROW[1]),
             };
             if let Some(kernel) = narrow {
                 let arguments = Narrow { x: rows_of_x, out: narrowed, stride: x.stride as u32 };
@@ -242,13 +253,13 @@ impl CudaDevice {
                 weight: weight.elements.address(),
                 out: product,
             };
-            // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
-            unsafe { self.runtime.product(&arguments) }?;
-            if epilogue == Epilogue::None && weight.bias.is_none() {
+            self.product(&arguments, weight)?;
+            if epilogue == Epilogue::None && weight.bias.is_none() && weight.scale.is_none() {
                 continue;
             }
             let arguments = Finish {
                 product,
+                scale: weight.scale(),
                 bias: weight.bias(),
                 out: rows_of_out,
                 outputs: outputs as u32,
@@ -259,6 +270,30 @@ impl CudaDevice {
             };
             let kernel = kernels::FINISH[0];
             self.launch(kernel, [out.width.div_ceil(kernel.threads as usize), rows, 1], 0, &arguments)?;
+        }
+        Ok(())
+    }
+
+    /// A product with a whole matrix, whose weights are widened before if they are kept in 8 bits: some outputs at a time.
+    ///
+    /// The caller has checked the shapes.
+    fn product(&self, product: &Product, weight: &Matrix) -> Result<()> {
+        if weight.scale.is_none() {
+            // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
+            return unsafe { self.runtime.product(product) };
+        }
+        let at_once = wide_outputs(weight);
+        let widened = self.scratch(|scratch| &mut scratch.widened, 2 * at_once * weight.stride)?;
+        for first in (0..product.outputs).step_by(at_once) {
+            let outputs = at_once.min(product.outputs - first);
+            let count = outputs * weight.stride;
+            let from = weight.elements.address() + (first * weight.stride) as u64;
+            let kernel = kernels::WIDEN[0];
+            let blocks = count.div_ceil(ALIGNMENT * kernel.threads as usize);
+            self.launch(kernel, [blocks, 1, 1], 0, &Widen { weight: from, out: widened, count: count as u64 })?;
+            let out = product.out + (first * size_of::<f32>()) as u64;
+            // SAFETY: as above; the outputs are some of those.
+            unsafe { self.runtime.product(&Product { outputs, weight: widened, out, ..*product }) }?;
         }
         Ok(())
     }
@@ -299,6 +334,12 @@ impl CudaDevice {
         }
         drawing.answers(&launch, rows)
     }
+}
+
+/// How many outputs of a matrix in 8 bits are widened at a time.
+fn wide_outputs(weight: &Matrix) -> usize {
+    let most = WIDE_BYTES / (2 * weight.stride).max(1);
+    (most / WIDE_OUTPUTS * WIDE_OUTPUTS).clamp(WIDE_OUTPUTS, weight.outputs().next_multiple_of(WIDE_OUTPUTS))
 }
 
 /// Which of the kernels on tensor cores takes a cache, if one does.
@@ -363,6 +404,9 @@ impl Device for CudaDevice {
         state.weight_type.get_or_insert(matrix.dtype);
         if matrix.dtype != DType::F32 {
             state.scratch.inputs = state.scratch.inputs.max(matrix.stride);
+        }
+        if matrix.scale.is_some() {
+            state.scratch.wide = state.scratch.wide.max(2 * wide_outputs(&matrix) * matrix.stride);
         }
         if let [a, b] = *matrix.parts
             && a == b

@@ -41,7 +41,8 @@ pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
     match dtype {
         DType::F32 => kernels[0],
         DType::F16 => kernels[1],
-        DType::BF16 => kernels[2],
+        // What has 8 bits is computed in this type.
+        DType::BF16 | DType::F8 => kernels[2],
     }
 }
 
@@ -64,6 +65,16 @@ pub const LINEAR: [Typed; 5] = [
     typed!("linear", "_8", 256),
     typed!("linear", "_16", 256),
 ];
+/// The same with weights of 8 bits.
+pub const LINEAR_F8: [Kernel; 5] = [
+    Kernel { name: "linear_f8_1", threads: 256 },
+    Kernel { name: "linear_f8_2", threads: 256 },
+    Kernel { name: "linear_f8_4", threads: 256 },
+    Kernel { name: "linear_f8_8", threads: 256 },
+    Kernel { name: "linear_f8_16", threads: 256 },
+];
+/// From 8 bits to bf16.
+pub const WIDEN: [Kernel; 1] = [Kernel { name: "widen_f8", threads: 256 }];
 /// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
 pub const LINEAR_ROWS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 4), (8, 4), (16, 4)];
 /// Bias and function of a product.
@@ -110,7 +121,7 @@ macro_rules! source {
 /// All sources.
 pub const SOURCES: [Source; 8] = [
     source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
-    source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], FINISH),
+    source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], LINEAR_F8, WIDEN, FINISH),
     source!("cache.cu", STORE_KV, COPY_PAGE),
     source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
     source!("prefill.cu", PREFILL),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
-use jig_transformer::device::{KvShape, MatrixSource};
+use jig_transformer::device::{KvShape, MatrixPart, MatrixSource};
+use jig_transformer::weights::f8;
 use jig_transformer::{DType, Tensor};
 
 use crate::runtime::{Allocation, Runtime};
@@ -83,9 +84,13 @@ pub(crate) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
 }
 
+/// What the kernels for weights of 8 bits divide them by (`F8` in `kernels/prelude.cuh`); the scales make up for it.
+const F8_DIVISOR: f32 = 256.0;
+
 /// Weights of one or more tensors, stacked: `[outputs][stride]`, and a bias where any of them has one.
 #[derive(Debug)]
 pub struct Matrix {
+    /// The type in which they are multiplied: bf16 where they are kept in 8 bits.
     pub(crate) dtype: DType,
     pub(crate) inputs: usize,
     pub(crate) stride: usize,
@@ -93,6 +98,8 @@ pub struct Matrix {
     pub(crate) parts: Vec<usize>,
     pub(crate) elements: Allocation,
     pub(crate) bias: Option<Vector>,
+    /// Of each output; there where weights are kept in 8 bits.
+    pub(crate) scale: Option<Vector>,
 }
 
 impl Matrix {
@@ -103,13 +110,16 @@ impl Matrix {
         };
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
-        let (mut parts, mut bias) = (Vec::new(), Vec::new());
+        let (mut parts, mut bias, mut scale) = (Vec::new(), Vec::new(), Vec::new());
         for part in source.parts {
             let (outputs, width) = shape(part.weight)?;
-            if width != inputs || part.bias.is_some_and(|bias| bias.len() != outputs) {
+            let unscaled = part.scale.is_some_and(|scale| scale.len() != outputs)
+                || (source.dtype == DType::F8 && (part.scale.is_none() || part.weight.dtype() != DType::F8));
+            if width != inputs || unscaled || part.bias.is_some_and(|bias| bias.len() != outputs) {
                 return Err(Error::internal("the parts of a matrix do not fit together"));
             }
             bias.extend(part.bias.map_or_else(|| vec![0.0; outputs], Tensor::to_f32));
+            scale.extend(part.scale.into_iter().flatten().map(|scale| scale * F8_DIVISOR));
             parts.push(outputs);
         }
         let stride = inputs.next_multiple_of(ALIGNMENT);
@@ -118,12 +128,15 @@ impl Matrix {
         let elements = Allocation::new(runtime, bytes)?;
         let mut offset = 0;
         for part in source.parts {
-            copy(part.weight, source.dtype, inputs, stride, &elements, offset)?;
+            copy(part, source.dtype, inputs, stride, &elements, offset)?;
             offset += part.weight.len() / inputs.max(1) * row_bytes;
         }
         let has_bias = source.parts.iter().any(|part| part.bias.is_some());
         let bias = has_bias.then(|| Vector::new(runtime, &bias)).transpose()?;
-        Ok(Self { dtype: source.dtype, inputs, stride, parts, elements, bias })
+        // In any other type, the scales are in the weights.
+        let scale = (source.dtype == DType::F8).then(|| Vector::new(runtime, &scale)).transpose()?;
+        let dtype = if source.dtype == DType::F8 { DType::BF16 } else { source.dtype };
+        Ok(Self { dtype, inputs, stride, parts, elements, bias, scale })
     }
 
     pub(crate) fn outputs(&self) -> usize {
@@ -137,19 +150,33 @@ impl Matrix {
     pub(crate) fn bias(&self) -> u64 {
         self.bias.as_ref().map_or(0, |bias| bias.0.address())
     }
+
+    pub(crate) fn scale(&self) -> u64 {
+        self.scale.as_ref().map_or(0, |scale| scale.0.address())
+    }
 }
 
 /// Copies a tensor: as it is where the device keeps it as the file does, else a few rows at a time.
-fn copy(tensor: &Tensor, dtype: DType, inputs: usize, stride: usize, to: &Allocation, offset: usize) -> Result<()> {
-    if tensor.dtype() == dtype && inputs == stride {
+fn copy(
+    part: &MatrixPart<'_>,
+    dtype: DType,
+    inputs: usize,
+    stride: usize,
+    to: &Allocation,
+    offset: usize,
+) -> Result<()> {
+    let tensor = part.weight;
+    let unchanged = tensor.dtype() == dtype && (part.scale.is_none() || dtype == DType::F8);
+    if unchanged && inputs == stride {
         return to.write(offset, tensor.bytes());
     }
     let (from_row, to_row) = (inputs * tensor.dtype().size(), stride * dtype.size());
     let rows = (PIECE / to_row.max(1)).max(1);
     for (index, piece) in tensor.bytes().chunks((rows * from_row).max(1)).enumerate() {
         let mut converted = Vec::with_capacity(piece.len().div_ceil(from_row.max(1)) * to_row);
-        for row in piece.chunks_exact(from_row) {
-            converted.extend_from_slice(&convert(row, tensor.dtype(), dtype));
+        for (row, elements) in (index * rows..).zip(piece.chunks_exact(from_row)) {
+            let scale = part.scale.and_then(|scale| scale.get(row)).copied().unwrap_or(1.0);
+            converted.extend_from_slice(&convert(elements, tensor.dtype(), dtype, scale));
             converted.resize(converted.len().next_multiple_of(to_row), 0);
         }
         to.write(offset + index * rows * to_row, &converted)?;
@@ -157,20 +184,23 @@ fn copy(tensor: &Tensor, dtype: DType, inputs: usize, stride: usize, to: &Alloca
     Ok(())
 }
 
-/// Elements in another type.
-fn convert(bytes: &[u8], from: DType, to: DType) -> Cow<'_, [u8]> {
-    if from == to {
+/// Elements in another type, multiplied by their scale.
+fn convert(bytes: &[u8], from: DType, to: DType, scale: f32) -> Cow<'_, [u8]> {
+    if from == to && (scale == 1.0 || to == DType::F8) {
         return Cow::Borrowed(bytes);
     }
-    let values: Vec<f32> = match from {
+    let mut values: Vec<f32> = match from {
         DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
     };
+    values.iter_mut().for_each(|value| *value *= scale);
     Cow::Owned(match to {
         DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
         DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
         DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
+        DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
     })
 }
 

@@ -261,6 +261,9 @@ pub struct MatrixPart<'a> {
     pub weight: &'a Tensor,
     /// `[outputs]`.
     pub bias: Option<&'a Tensor>,
+    /// What each output's product is multiplied by before its bias is added; as many as outputs. Weights of [`DType::F8`] have
+    /// them; a device may put them into weights that it keeps in another type.
+    pub scale: Option<&'a [f32]>,
 }
 
 /// What follows a matrix product.

@@ -5,7 +5,7 @@
 //! layer: after the projection that follows attention, and after the last one of the MLP ([`Device::add_ranks`], an all-reduce). Nothing
 //! else knows of it. A device that records steps records the sums with them.
 
-use jig_plugin_api::{Error, HostServices, Result};
+use jig_plugin_api::{Error, ErrorCode, HostServices, Result};
 
 use crate::batch::{Batch, StepShape};
 use crate::description::{Decoder, NormPlace, Position};
@@ -13,7 +13,7 @@ use crate::device::{Device, Epilogue, HeadNorms, MatrixPart, MatrixSource, Norm,
 use crate::names::Names;
 use crate::rope::Rope;
 use crate::shard::{Partition, Role};
-use crate::weights::{DType, Weights};
+use crate::weights::{DType, Tensor, Weights, f8};
 
 /// The weights of a decoder on a device.
 pub(crate) struct Network<D: Device> {
@@ -124,6 +124,8 @@ impl<D: Device> Network<D> {
                 .transpose()?,
         };
         let mut ignored = names.ignored.to_vec();
+        // Of activations in 8 bits, which they are not here.
+        ignored.push(".input_scale");
         let copy = format!("{}.weight", names.logits);
         if decoder.tied_embeddings {
             ignored.push(&copy);
@@ -262,14 +264,39 @@ impl<D: Device> Loader<'_, D> {
             let weight = self.weights.take(&format!("{name}.weight"), &[*outputs, inputs])?;
             let bias = bias.then(|| self.weights.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
             let bias = bias.map(|bias| self.partition.bias(*role, bias)).transpose()?.flatten();
-            Ok((self.partition.weight(*role, weight)?, bias))
+            let scale = (weight.dtype() == DType::F8).then(|| self.scale(*role, name, weight, *outputs)).transpose()?;
+            Ok((self.partition.weight(*role, weight)?, bias, scale))
         };
         let tensors = parts.iter().map(take).collect::<Result<Vec<_>>>()?;
-        let parts: Vec<_> = tensors.iter().map(|(weight, bias)| MatrixPart { weight, bias: bias.as_ref() }).collect();
-        let stored = parts.first().map_or(DType::F32, |part| part.weight.dtype());
+        let parts: Vec<_> = tensors
+            .iter()
+            .map(|(weight, bias, scale)| MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_deref() })
+            .collect();
+        // Where some of the stacked ones have 8 bits and others don't, all are kept as those.
+        let mut stored = parts.iter().map(|part| part.weight.dtype());
+        let stored = stored.clone().find(|dtype| *dtype != DType::F8).or(stored.next()).unwrap_or(DType::F32);
         let matrix = self.device.matrix(&MatrixSource { parts: &parts, dtype: self.dtype.unwrap_or(stored) })?;
         self.host.progress("weights", self.device.weight_bytes(), self.weights.bytes());
         Ok(matrix)
+    }
+
+    /// The device's part of the scales of a weight in 8 bits: one for each output, or one for all.
+    fn scale(&self, role: Role, name: &str, weight: &Tensor, outputs: usize) -> Result<Vec<f32>> {
+        let file = weight.file().display();
+        if matches!(role, Role::Embedding | Role::Positions) {
+            return Err(Error::unsupported(format!("{file}: `{name}` has 8 bits; only projections may")));
+        }
+        if weight.bytes().iter().any(|bits| f8::is_nan(*bits)) {
+            return Err(Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}.weight` holds what is no number")));
+        }
+        let named = format!("{name}.weight_scale");
+        let known = |shape: &&[usize]| matches!(**shape, [] | [1] | [1, 1]) || **shape == [outputs];
+        let shape = self.weights.shape(&named).filter(known).map_or_else(|| vec![outputs, 1], <[usize]>::to_vec);
+        let mut values = self.weights.take(&named, &shape)?.to_f32();
+        if let [all] = values[..] {
+            values = vec![all; outputs];
+        }
+        self.partition.scale(role, &values)
     }
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm<D::Vector>> {

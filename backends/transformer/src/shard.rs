@@ -198,6 +198,19 @@ impl Partition {
         Ok(Some(part))
     }
 
+    /// The rank's part of numbers that there are for each output.
+    ///
+    /// # Errors
+    /// As [`Partition::weight`].
+    pub fn scale(&self, role: Role, values: &[f32]) -> Result<Vec<f32>> {
+        let part = match self.split(role) {
+            Split::Whole | Split::Inputs(_) => Some(values),
+            Split::Outputs(outputs) => values.get(outputs),
+        };
+        let missing = || Error::internal(format!("{} scales are too few for {role:?}", values.len()));
+        part.map(<[f32]>::to_vec).ok_or_else(missing)
+    }
+
     fn misshapen(&self, role: Role, tensor: &Tensor) -> Error {
         let Shard { rank, of } = self.shard;
         Error::internal(format!("{tensor:?} has no part for rank {rank} of {of} as {role:?}"))
@@ -279,6 +292,8 @@ mod tests {
         assert_eq!(last.weight(Role::Logits, &tall).unwrap().to_f32(), values);
         assert!(last.bias(Role::Down, &bias).unwrap().is_none());
         assert_eq!(parts[0].bias(Role::Down, &bias).unwrap().unwrap().to_f32(), values[..6]);
+        assert_eq!(last.scale(Role::Key, &values[..6]).unwrap(), [3.0, 4.0, 5.0]);
+        assert_eq!(last.scale(Role::Down, &values[..6]).unwrap(), values[..6]);
         assert!(last.weight(Role::Query, &wide).unwrap_err().message.contains("rank 1 of 2 as Query"));
         // The whole is cut by the same rule, and is what there was, where it was.
         let whole = &partitions(&decoder(2, 2, 4), 1)[0];

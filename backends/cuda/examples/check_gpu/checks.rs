@@ -1,12 +1,13 @@
 //! What has to hold on a GPU.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jig_plugin_api::conformance::{self, Outcome};
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, Result, SampleRow, SamplingParams};
 use jig_transformer::device_suite::{self, Tolerance};
-use jig_transformer::golden::{Golden, difference};
+use jig_transformer::golden::{Golden, difference, quantized};
 
 /// The largest difference that counts as equal, as a share of the largest logit of a row: where keys and values are kept in `f32`,
 /// and where they are rounded to 16 bits.
@@ -20,10 +21,11 @@ pub(crate) struct Check {
 }
 
 /// All of them.
-pub(crate) const ALL: [Check; 4] = [
+pub(crate) const ALL: [Check; 5] = [
     Check { name: "operations, keys and values in f32", run: || operations("f32", 2e-5) },
     Check { name: "operations, keys and values in bf16", run: || operations("bf16", 2e-2) },
     Check { name: "golden models", run: golden_models },
+    Check { name: "models in 8 bits", run: quantized_models },
     Check { name: "conformance kit", run: promises },
 ];
 
@@ -87,6 +89,40 @@ fn worst(golden: &Golden, model: &mut dyn Model) -> Result<(f32, usize)> {
         drawn = model.sample(&[row])?[0].token;
     }
     Ok((worst, others))
+}
+
+/// Models whose projections have 8 bits, beside the same numbers in `f32`.
+fn quantized_models() -> Vec<String> {
+    let mut failed = Vec::new();
+    for name in ["llama2", "qwen3", "opt", "mistral"] {
+        let golden = Golden::named(name);
+        let worst = || -> std::result::Result<f32, Box<dyn std::error::Error>> {
+            let directory = tempfile::tempdir()?;
+            let [of_8_bits, plain] = quantized(&golden, directory.path());
+            let (found, right) = (row_by_row(&golden, of_8_bits)?, row_by_row(&golden, plain)?);
+            Ok(found.iter().zip(&right).map(|(found, right)| difference(found, right)).fold(0.0, f32::max))
+        };
+        match worst() {
+            Ok(worst) if worst <= ROUNDED_TOLERANCE => {}
+            Ok(worst) => failed.push(format!("{name}: logits differ by {worst}")),
+            Err(error) => failed.push(format!("{name}: {error}")),
+        }
+    }
+    failed
+}
+
+/// Logits of the prompt of a golden model by another one's weights: a few rows at once, and then many.
+fn row_by_row(golden: &Golden, directory: PathBuf) -> Result<Vec<Vec<f32>>> {
+    let mut model = load(&Golden { directory, ..golden.clone() }, option("kv-cache-dtype", "f32"))?;
+    let sequence = model.open()?;
+    let mut found = Vec::new();
+    for tokens in [&golden.prompt[..3], &golden.prompt.repeat(2)] {
+        model.forward(&[Chunk { sequence, tokens, logits: LogitsWanted::All }])?;
+        for row in 0..tokens.len() as u32 {
+            found.push(model.logits(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn promises() -> Vec<String> {

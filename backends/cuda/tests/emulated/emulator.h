@@ -24,6 +24,9 @@
 struct uint4 {
   unsigned x, y, z, w;
 };
+struct uint2 {
+  unsigned x, y;
+};
 struct Index {
   unsigned x, y, z;
 };
@@ -287,6 +290,13 @@ inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
 inline uint4 load_once(const void* at) {
   if ((uintptr_t)at % 16 != 0) emulator::fail("a load of 16 bytes from an address that is no multiple of 16");
   uint4 value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+inline uint2 load_once_8(const void* at) {
+  if ((uintptr_t)at % 8 != 0) emulator::fail("a load of 8 bytes from an address that is no multiple of 8");
+  uint2 value;
   memcpy(&value, at, sizeof value);
   return value;
 }

@@ -9,7 +9,7 @@ use jig_plugin_api::{
     Backend, BackendInfo, Chunk, DeviceInfo, Error, ErrorCode, HostServices, LogitsWanted, Model, ModelSpec, Result,
     SampleRow, SamplingParams, SequenceId,
 };
-use jig_transformer::golden::{Golden, difference};
+use jig_transformer::golden::{Golden, difference, quantized};
 use jig_transformer::{DType, Transformer};
 
 use crate::available;
@@ -216,4 +216,37 @@ fn keys_and_values_are_kept_in_the_type_that_is_asked_for() {
     let right = golden.prompt_logits.last().expect("logits");
     let difference = difference(&narrow.logits(0).expect("a row"), right);
     assert!(difference > 1e-6 && difference < ROUNDED_TOLERANCE, "{difference}");
+}
+
+#[test]
+fn weights_in_8_bits_stay_so_and_give_what_their_numbers_give() {
+    if !available() {
+        return;
+    }
+    for name in ["llama2", "qwen3", "opt", "mistral"] {
+        let golden = Golden::named(name);
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = |directory: &std::path::Path| {
+            let backend = Emulated::new(Settings { kv_type: Some(DType::F32), ..Settings::default() });
+            let mut model = load(&backend, &Golden { directory: directory.to_owned(), ..golden.clone() });
+            let sequence = model.open().expect("a sequence");
+            let mut found = Vec::new();
+            // Rows by the kernels for few, and by products of widened weights.
+            for piece in [&golden.prompt[..3], &golden.prompt[3..], &golden.prompt.repeat(2)] {
+                model.forward(&[chunk(sequence, piece, LogitsWanted::All)]).expect("a piece");
+                found.extend((0..piece.len()).map(|row| model.logits(row as u32).expect("a row")));
+            }
+            (found, model.memory().weight_bytes)
+        };
+        let [of_8_bits, plain] = quantized(&golden, directory.path());
+        let ((found, bytes), (right, plain_bytes)) = (run(&of_8_bits), run(&plain));
+        assert!(bytes < plain_bytes * 2 / 3, "{name}: {bytes} of {plain_bytes} bytes");
+        for (row, (found, right)) in found.iter().zip(&right).enumerate() {
+            // Products of many rows are of activations in 16 bits; and where only some of stacked matrices have 8 bits, those of a model in
+            // bf16 are rounded to that with their scales.
+            let tolerance = if row < 3 && name != "mistral" { TOLERANCE } else { ROUNDED_TOLERANCE };
+            let difference = difference(found, right);
+            assert!(difference <= tolerance, "{name}, row {row}: {difference}");
+        }
+    }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use jig_backend_cuda::device::{CudaDevice, Settings};
 use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
-use jig_transformer::device::KvShape;
+use jig_transformer::device::{Epilogue, KvShape, MatrixPart, MatrixSource};
 use jig_transformer::device_suite::{self, Tolerance};
-use jig_transformer::{DType, Device};
+use jig_transformer::{DType, Device, Tensor};
 
 use crate::available;
 use crate::emulator::Emulator;
@@ -144,5 +144,30 @@ fn heads_that_the_kernels_do_not_take_are_refused_with_both_sizes() {
         let error = device.kv_cache(&shape(head_dim), 1).expect_err("longer heads");
         let said = format!("heads of {head_dim} elements; the CUDA backend computes at most 256");
         assert!(error.code == ErrorCode::Unsupported && error.message == said, "{error}");
+    }
+}
+
+#[test]
+fn a_matrix_in_8_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() {
+    if !available() {
+        return;
+    }
+    // 64 outputs are widened at least, and of so long ones not more.
+    let (inputs, outputs, rows) = (530_000, 66, 17);
+    let values: Vec<f32> = (0..inputs * outputs).map(|i| ((i * 7 + i / inputs) % 13) as f32 - 6.0).collect();
+    let weight = Tensor::from_values(DType::F8, &[outputs, inputs], &values);
+    let scale: Vec<f32> = (0..outputs).map(|output| 1.0 + output as f32).collect();
+    let device = device(None);
+    let part = MatrixPart { weight: &weight, bias: None, scale: Some(&scale) };
+    let matrix = device.matrix(&MatrixSource { parts: &[part], dtype: DType::F8 }).expect("a matrix");
+    let (x, out) = (device.buffer(rows, inputs).expect("rows"), device.buffer(rows, outputs).expect("rows"));
+    let row: Vec<f32> = (0..inputs).map(|i| if i % 1000 == 3 { 0.5 } else { 0.0 }).collect();
+    device.write_rows(&x, &row.repeat(rows)).expect("written");
+    let right: Vec<f32> = (0..outputs)
+        .map(|output| values[output * inputs..].iter().zip(&row).map(|(w, x)| w * x).sum::<f32>() * scale[output])
+        .collect();
+    for rows in [1, rows] {
+        device.linear(rows, &x, &matrix, Epilogue::None, &out).expect("a product");
+        assert_eq!(device.read_row(&out, rows - 1).expect("a row"), right);
     }
 }

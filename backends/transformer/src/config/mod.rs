@@ -5,6 +5,7 @@
 
 mod families;
 mod fields;
+mod quantization;
 mod rope;
 
 use std::fs;
@@ -22,8 +23,7 @@ use fields::Fields;
 const MAX_BYTES: u64 = 4 << 20;
 
 /// Fields that change what the model computes whatever its family, with what we would have to do about them.
-const REFUSED: [(&str, &str); 3] = [
-    ("quantization_config", "quantized weights are not supported; use the unquantized model"),
+const REFUSED: [(&str, &str); 2] = [
     ("compression_config", "compressed weights are not supported; use the uncompressed model"),
     ("adapter_config", "adapters are not supported; merge them into the model first"),
 ];
@@ -76,6 +76,7 @@ impl Config {
                 return Err(fields.unsupported(name, remedy));
             }
         }
+        quantization::check(&fields)?;
         let decoder = (family.describe)(family, &fields)?;
         Ok(Self { decoder, names: family.names })
     }

@@ -85,6 +85,39 @@ fn what_would_change_the_numbers_and_is_not_supported_is_refused_by_name() {
 }
 
 #[test]
+fn weights_in_fp8_are_read_and_other_quantizations_are_refused_by_name() {
+    let group =
+        |weights: Value| json!({"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": {}}});
+    let compressed = |format: &str, strategy: &str, bits: u32| {
+        let weights = json!({"num_bits": bits, "type": "float", "strategy": strategy, "symmetric": true});
+        json!({"quant_method": "compressed-tensors", "format": format, "config_groups": group(weights), "ignore": ["lm_head"]})
+    };
+    for config in [
+        json!({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": []}),
+        json!({"quant_method": "fp8", "activation_scheme": "static"}),
+        compressed("float-quantized", "channel", 8),
+        compressed("float-quantized", "tensor", 8),
+    ] {
+        parse(&with(llama(), "quantization_config", config)).expect("supported");
+    }
+    for (config, named) in [
+        (json!({"quant_method": "awq"}), "quant_method"),
+        (json!({}), "quant_method"),
+        (json!({"quant_method": "fp8", "weight_block_size": [128, 128]}), "weight_block_size"),
+        (compressed("pack-quantized", "channel", 8), "format"),
+        (compressed("float-quantized", "group", 8), "config_groups"),
+        (compressed("float-quantized", "channel", 4), "config_groups"),
+        (
+            with(compressed("float-quantized", "channel", 8), "kv_cache_scheme", json!({"num_bits": 8})),
+            "kv_cache_scheme",
+        ),
+    ] {
+        let message = message(&with(llama(), "quantization_config", config));
+        assert!(message.contains(&format!("quantization_config.{named}")), "{message}");
+    }
+}
+
+#[test]
 fn an_unsupported_architecture_is_named_with_those_that_are_supported() {
     let message = message(&with(llama(), "architectures", json!(["MambaForCausalLM"])));
     assert!(message.contains("MambaForCausalLM") && message.contains("Qwen3ForCausalLM"), "{message}");

@@ -36,8 +36,9 @@ fn add_ranks<D: Device>(device: &D, tolerance: super::Tolerance) -> Found {
 fn embed<D: Device>(device: &D, tolerance: super::Tolerance, dtype: DType) -> Found {
     let (ids, width) = (70, 24);
     let table = |seed| Tensor::from_values(DType::BF16, &[ids, width], &numbers(ids * width, seed));
-    let upload =
-        |tensor: &Tensor| device.matrix(&MatrixSource { parts: &[MatrixPart { weight: tensor, bias: None }], dtype });
+    let upload = |tensor: &Tensor| {
+        device.matrix(&MatrixSource { parts: &[MatrixPart { weight: tensor, bias: None, scale: None }], dtype })
+    };
     let (tokens, positions) = (table(1), table(2));
     let (token_table, position_table) = (upload(&tokens)?, upload(&positions)?);
     let batch = plain_batch(&[69, 0, 5, 5, 64, 63], &[0, 67, 3, 2, 1, 9]);

@@ -71,8 +71,10 @@ fn record<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let (ids, width) = (50, 16);
     let values = numbers(ids * width, 42);
     let table = Tensor::from_values(DType::BF16, &[ids, width], &values);
-    let table =
-        device.matrix(&MatrixSource { parts: &[MatrixPart { weight: &table, bias: None }], dtype: DType::BF16 })?;
+    let table = device.matrix(&MatrixSource {
+        parts: &[MatrixPart { weight: &table, bias: None, scale: None }],
+        dtype: DType::BF16,
+    })?;
     let out = device.buffer(4, width)?;
     for first in [0u32, 7, 31] {
         let tokens: Vec<u32> = (first..first + 4).collect();

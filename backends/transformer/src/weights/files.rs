@@ -112,9 +112,12 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::F32 => DType::F32,
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
+            Dtype::F8_E4M3 => DType::F8,
             other => {
-                let problem =
-                    format!("{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16", path.display());
+                let problem = format!(
+                    "{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16, F8_E4M3",
+                    path.display()
+                );
                 return Err(Error::unsupported(problem));
             }
         };

@@ -1,5 +1,6 @@
 //! The weights of a model directory: memory-mapped safetensors, one file or several.
 
+pub mod f8;
 mod files;
 mod tensor;
 
@@ -27,6 +28,12 @@ impl Weights {
     pub fn open(directory: &Path) -> Result<Self> {
         let tensors = files::open(directory)?;
         Ok(Self { directory: directory.to_owned(), tensors, taken: RefCell::default() })
+    }
+
+    /// The shape of the tensor of this name, if there is one.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(Tensor::shape)
     }
 
     /// Whether there is a tensor of this name.
@@ -82,7 +89,7 @@ impl Weights {
     /// The element type that most elements have.
     #[must_use]
     pub fn dtype(&self) -> DType {
-        let mut counts = [(0, DType::F32), (0, DType::F16), (0, DType::BF16)];
+        let mut counts = [(0, DType::F32), (0, DType::F16), (0, DType::BF16), (0, DType::F8)];
         for tensor in self.tensors.values() {
             for (count, dtype) in &mut counts {
                 *count += if *dtype == tensor.dtype() { tensor.len() } else { 0 };

@@ -10,6 +10,8 @@ use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use memmap2::Mmap;
 
+use super::f8;
+
 /// The type of a weight's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
@@ -19,6 +21,9 @@ pub enum DType {
     F16,
     /// The upper half of a binary32.
     BF16,
+    /// Eight bits ([`super::f8`]), of weights that have scales. Nothing is computed in it: devices that keep weights so
+    /// multiply them as [`DType::BF16`], which has all of its numbers.
+    F8,
 }
 
 impl DType {
@@ -28,6 +33,7 @@ impl DType {
         match self {
             DType::F32 => 4,
             DType::F16 | DType::BF16 => 2,
+            DType::F8 => 1,
         }
     }
 }
@@ -38,6 +44,7 @@ impl fmt::Display for DType {
             DType::F32 => "f32",
             DType::F16 => "f16",
             DType::BF16 => "bf16",
+            DType::F8 => "f8",
         })
     }
 }
@@ -101,6 +108,7 @@ impl Tensor {
             DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
             DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
             DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
+            DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
         };
         Self { dtype, shape: shape.to_vec(), range: 0..bytes.len(), storage: Storage::Memory(bytes.into()) }
     }
@@ -184,6 +192,7 @@ impl Tensor {
             DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
             DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
             DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+            DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
         }
     }
 }

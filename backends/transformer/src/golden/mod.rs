@@ -4,10 +4,14 @@
 //! # Panics
 //! All of it panics where the files are not there or not as they were made: it is for tests.
 
+mod quantized;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
+pub use quantized::quantized;
 
 /// A model and what the reference computed.
 #[derive(Clone, Debug)]

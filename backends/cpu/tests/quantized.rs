@@ -1,0 +1,68 @@
+//! Models whose projections have 8 bits, beside the same numbers in `f32`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jig_plugin_api::host::Silent;
+use jig_plugin_api::{Chunk, ErrorCode, LogitsWanted, Model, ModelSpec, Result};
+use jig_transformer::golden::{Golden, difference, quantized};
+
+fn load(directory: &Path, dtype: &str) -> Result<Box<dyn Model>> {
+    let mut spec = ModelSpec::new(directory);
+    (spec.max_sequences, spec.kv_cache_bytes, spec.dtype) = (4, Some(1 << 20), dtype.to_owned());
+    jig_backend_cpu::backend().load(&spec, Arc::new(Silent))
+}
+
+fn logits(directory: &Path, dtype: &str, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let mut model = load(directory, dtype).expect("a model");
+    let sequence = model.open().expect("a sequence");
+    model.forward(&[Chunk { sequence, tokens, logits: LogitsWanted::All }]).expect("a step");
+    (0..tokens.len()).map(|row| model.logits(row as u32).expect("a row")).collect()
+}
+
+#[test]
+fn weights_in_8_bits_are_multiplied_by_their_scales() {
+    for name in ["llama2", "qwen3", "opt", "mistral"] {
+        let golden = Golden::named(name);
+        let directory = tempfile::tempdir().expect("a directory");
+        let [of_8_bits, plain] = quantized(&golden, directory.path());
+        let right = logits(&plain, "f32", &golden.prompt);
+        assert!(logits(&of_8_bits, "f32", &golden.prompt) == right, "{name}: exact in f32");
+        // In 16 bits, weights times scales are rounded.
+        for (found, right) in logits(&of_8_bits, "auto", &golden.prompt).iter().zip(&right) {
+            let difference = difference(found, right);
+            assert!(difference < 4e-2, "{name}: {difference}");
+        }
+        // It is about the model that it was made of: tiny ones make much of a rounding.
+        for (found, right) in right.iter().zip(&golden.prompt_logits) {
+            let difference = difference(found, right);
+            assert!(difference < 0.5, "{name}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_in_8_bits_without_its_scale_or_that_is_no_number_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [of_8_bits, _] = quantized(&Golden::named("llama2"), directory.path());
+    let file = of_8_bits.join("model.safetensors");
+    let bytes = std::fs::read(&file).expect("the model");
+    let refused = |bytes: &[u8], says: &[&str]| {
+        std::fs::write(&file, bytes).expect("written");
+        let error = load(&of_8_bits, "auto").err().expect("a damaged model");
+        assert!(error.code == ErrorCode::InvalidFile && says.iter().all(|it| error.message.contains(it)), "{error}");
+    };
+    let at = |text: &str| bytes.windows(text.len()).position(|it| it == text.as_bytes()).expect("in the header");
+    let mut renamed = bytes.clone();
+    renamed[at("layers.1.self_attn.q_proj.weight_scale") + 9] = b'7';
+    refused(&renamed, &["`model.layers.1.self_attn.q_proj.weight_scale`", "missing"]);
+
+    // The header is `{"name":{"dtype":...,"data_offsets":[from,to]}`; tensors follow it.
+    let header: serde_json::Value =
+        serde_json::from_slice(&bytes[8..8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize])
+            .expect("JSON");
+    let first = header["model.layers.0.mlp.up_proj.weight"]["data_offsets"][0].as_u64().expect("an offset") as usize;
+    let mut damaged = bytes.clone();
+    damaged[8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + first] = 0xff;
+    refused(&damaged, &["model.layers.0.mlp.up_proj.weight", "no number"]);
+}

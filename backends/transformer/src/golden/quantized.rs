@@ -1,0 +1,76 @@
+//! [`quantized`]: models whose projections have 8 bits, and what they are.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use half::bf16;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Value, json};
+
+use super::Golden;
+use crate::weights::f8;
+
+/// A tensor as it is written: name, type, shape and bytes.
+type Written = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// Writes a model twice into a directory, and gives both: once with its projections in 8 bits, and once with the same numbers in `f32`.
+///
+/// As in checkpoints, most have a scale for each output, the last ones of the MLPs one for all, and the first projection to keys is
+/// not quantized.
+#[must_use]
+pub fn quantized(golden: &Golden, directory: &Path) -> [PathBuf; 2] {
+    let file = fs::read(golden.directory.join("model.safetensors")).expect("a model in one file");
+    let mut written: [Vec<Written>; 2] = Default::default();
+    for (name, view) in SafeTensors::deserialize(&file).expect("safetensors").iter() {
+        let projection =
+            name.contains("layers.") && view.shape().len() == 2 && !name.contains("layers.0.self_attn.k_proj");
+        if !projection {
+            let tensor = (name.to_owned(), view.dtype(), view.shape().to_vec(), view.data().to_vec());
+            written.iter_mut().for_each(|tensors| tensors.push(tensor.clone()));
+            continue;
+        }
+        let values = floats(&view);
+        let width = view.shape()[1];
+        let largest = |values: &[f32]| values.iter().fold(1e-6f32, |largest, x| largest.max(x.abs()));
+        let for_all = name.contains("down_proj") || name.contains("fc2");
+        let scale: Vec<f32> =
+            values.chunks(if for_all { values.len() } else { width }).map(|part| largest(part) / f8::LARGEST).collect();
+        let of = |index: usize| if for_all { scale[0] } else { scale[index / width] };
+        let bits: Vec<u8> = values.iter().enumerate().map(|(index, x)| f8::narrow(x / of(index))).collect();
+        let same = bits.iter().enumerate().flat_map(|(index, bits)| (f8::widen(*bits) * of(index)).to_le_bytes());
+        written[1].push((name.to_owned(), Dtype::F32, view.shape().to_vec(), same.collect()));
+        written[0].push((name.to_owned(), Dtype::F8_E4M3, view.shape().to_vec(), bits));
+        let shape = if for_all { vec![] } else { vec![scale.len(), 1] };
+        let scale = scale.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+        written[0].push((format!("{name}_scale"), Dtype::F32, shape, scale));
+        let beside = name.replace(".weight", ".input_scale");
+        written[0].push((beside, Dtype::F32, vec![1], 1f32.to_le_bytes().to_vec()));
+    }
+    let config: Value =
+        serde_json::from_slice(&fs::read(golden.directory.join("config.json")).expect("config.json")).expect("JSON");
+    let mut of_8_bits = config.clone();
+    of_8_bits["quantization_config"] = json!({"quant_method": "fp8", "activation_scheme": "static"});
+    let save = |name: &str, config: &Value, tensors: &[Written]| {
+        let directory = directory.join(name);
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("config.json"), config.to_string()).expect("written");
+        let views: HashMap<_, _> = tensors
+            .iter()
+            .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).expect("a tensor")))
+            .collect();
+        safetensors::serialize_to_file(views, None, &directory.join("model.safetensors")).expect("written");
+        directory
+    };
+    [save("f8", &of_8_bits, &written[0]), save("plain", &config, &written[1])]
+}
+
+fn floats(view: &TensorView<'_>) -> Vec<f32> {
+    let bytes = view.data();
+    match view.dtype() {
+        Dtype::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        other => panic!("a model in {other:?}"),
+    }
+}

@@ -5,6 +5,7 @@
 //! alone is allowed, which is known without a walk through the automaton; what remains are the tokens in which another character
 //! occurs, and those are few.
 
+use super::classes::FAR;
 use super::frame::Frame;
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::bytes::ByteSet;
@@ -18,8 +19,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// In states that allow fewer tokens, by their first bytes, a walk along them is fast.
 const MANY_TOKENS: usize = 4096;
 
-/// A walk is as fast if more than one in so many tokens has to be looked at.
-const SHARE_OF_OTHERS: usize = 4;
+/// A walk is as fast if more of the tokens, in percent, have to be looked at one by one.
+const MOST_OTHERS: usize = 60;
+
+/// Where fewer characters lead nowhere, many tokens are longer.
+const SHORT_DISTANCE: u32 = 8;
 
 /// A chain of states is followed no further; few tokens have more characters.
 const LONGEST_CHAIN: usize = 40;
@@ -99,7 +103,7 @@ impl Plan<'_> {
     fn pays(&self) -> bool {
         let others = self.others.iter().map(|indices| indices.len()).sum::<usize>();
         let beginning = self.beginning.iter().map(|range| range.len()).sum::<usize>();
-        self.alive >= MANY_TOKENS && others + beginning <= self.alive / SHARE_OF_OTHERS
+        self.alive >= MANY_TOKENS && (others + beginning) * 100 <= self.alive * MOST_OTHERS
     }
 }
 
@@ -198,8 +202,35 @@ impl Alphabets {
     /// The tokens along which a string stays open, from a state between characters; `None` where a walk finds them as fast.
     /// Characters are counted up to the bound of `strings`.
     pub(super) fn allowed(&self, strings: &Strings, state: u32, frame: &Frame) -> Option<Allowed> {
+        if let Some(shorter) = strings.characters.distance(state).checked_sub(1)
+            && shorter >= SHORT_DISTANCE
+            && strings.max >= FAR
+        {
+            return Some(self.short_or_looked_at(shorter, strings, state, frame));
+        }
         let plan = self.plan(strings, state).filter(Plan::pays)?;
         Some(self.find(&plan, strings, state, frame))
+    }
+
+    /// Most characters that a token begins.
+    pub(super) fn most_characters(&self) -> u32 {
+        self.by_length.first().map_or(0, |&index| self.lengths[index as usize])
+    }
+
+    /// All tokens with at most so many characters, of the longer ones those along which the string stays open.
+    fn short_or_looked_at(&self, shorter: u32, strings: &Strings, state: u32, frame: &Frame) -> Allowed {
+        let mut set = TokenSet::new(self.complete.len());
+        set.union(&self.complete);
+        frame.keep_short(shorter, &mut set);
+        let longer = self.longer.get(shorter as usize).copied().unwrap_or(0);
+        let start = StringState { state, count: 0, decoder: Decoder::Body };
+        for &index in self.by_length[..longer].iter().chain(&self.partial) {
+            let mut bytes = self.text_of(index).iter();
+            if bytes.try_fold(start, |at, &byte| strings.step(&at, byte)).is_some() {
+                set.insert(self.tokens[index as usize]);
+            }
+        }
+        (set, strings.most_cost() + frame.most_tail())
     }
 
     fn plan(&self, strings: &Strings, state: u32) -> Option<Plan<'_>> {
@@ -481,18 +512,23 @@ mod tests {
                     if strings.characters.reach(state) == Reach::Within {
                         continue;
                     }
-                    let Some(plan) = alphabets.plan(&strings, state) else { continue };
-                    let (set, reach) = alphabets.find(&plan, &strings, state, &frame);
-                    compared += 1;
-                    let start = StringState { state, count: 0, decoder: Decoder::Body };
-                    let mut most = 0;
-                    for (id, word) in (0u32..).zip(&words) {
-                        let end = word.iter().try_fold(start, |at, &byte| strings.step(&at, byte));
-                        most = most.max(end.map_or(0, |end| strings.cost(&end) - 1));
-                        let found = set.words()[id as usize / 32] >> (id % 32) & 1 == 1;
-                        assert_eq!(found, end.is_some(), "{pattern} {max} {state} {:?}", String::from_utf8_lossy(word));
+                    let found =
+                        alphabets.plan(&strings, state).map(|plan| alphabets.find(&plan, &strings, state, &frame));
+                    let distance = strings.characters.distance(state);
+                    let short = (max >= FAR && (2..u32::MAX).contains(&distance))
+                        .then(|| alphabets.short_or_looked_at(distance - 1, &strings, state, &frame));
+                    for (set, reach) in found.into_iter().chain(short) {
+                        compared += 1;
+                        let start = StringState { state, count: 0, decoder: Decoder::Body };
+                        let mut most = 0;
+                        for (id, word) in (0u32..).zip(&words) {
+                            let end = word.iter().try_fold(start, |at, &byte| strings.step(&at, byte));
+                            most = most.max(end.map_or(0, |end| strings.cost(&end) - 1));
+                            let text = String::from_utf8_lossy(word);
+                            assert_eq!(set.contains(id), end.is_some(), "{pattern} {max} {state} {text:?}");
+                        }
+                        assert!(reach >= most, "{pattern} {max} {state}: {reach} {most}");
                     }
-                    assert!(reach >= most, "{pattern} {max} {state}: {reach} {most}");
                 }
             }
         }

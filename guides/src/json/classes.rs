@@ -53,7 +53,7 @@ pub(crate) struct Room {
 }
 
 /// A bound on the number of characters that no token meets.
-const FAR: u32 = u32::MAX - 1;
+pub(super) const FAR: u32 = u32::MAX - 1;
 
 /// What a set of classes is for: the automaton, its state, the node of the trie, the spelling, and how many characters
 /// there is room for.
@@ -162,6 +162,14 @@ impl StringClasses {
         let quotes = Quotes::new(&strings, &start, &frame);
         let (inside, reach) = match strings.characters.reach(state) {
             Reach::Universal => (Inside::Frame, frame.most_tail()),
+            // Where no token is long enough to lead nowhere, all of them are allowed.
+            Reach::Open | Reach::Bounded
+                if room >= FAR
+                    && frame.most_characters().map_or(u32::MAX, |most| most + 1)
+                        <= strings.characters.distance(state) =>
+            {
+                (Inside::Frame, strings.most_cost() + frame.most_tail())
+            }
             Reach::Open if room >= FAR => (Inside::Frame, strings.most_cost() + frame.most_tail()),
             _ if let Some((set, reach)) = frame.allowed(&strings, state) => (Inside::Set(set.words().into()), reach),
             _ => {

@@ -117,6 +117,11 @@ impl Frame {
         self.alphabets.as_ref()?.allowed(strings, state, self)
     }
 
+    /// Most characters that a token begins, where those are known.
+    pub(super) fn most_characters(&self) -> Option<u32> {
+        self.alphabets.as_ref().map(Alphabets::most_characters)
+    }
+
     /// Removes from tokens that end between characters those with more than `most` of them.
     pub(super) fn keep_short(&self, most: u32, set: &mut TokenSet) {
         match &self.inside {

@@ -8,6 +8,7 @@ use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
 use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -20,6 +21,8 @@ pub(crate) struct Characters {
     /// The same with as few characters as possible: worked out where their number is bounded.
     shortest: OnceLock<Shortest>,
     reaches: Vec<Reach>,
+    /// For each state between characters the fewest characters that lead nowhere, `u32::MAX` where none do.
+    distances: Vec<u32>,
     /// Greatest cost of a state.
     most_needed: u32,
     /// Costs in the midst of `\u` escapes.
@@ -156,12 +159,12 @@ fn any_hir(min: u32, max: Option<u32>) -> Hir {
 impl Characters {
     pub(crate) fn new(dfa: Dfa, any: &Dfa) -> Characters {
         let costs = dfa.costs(spelled_length);
-        let reaches = reaches(&dfa, any);
+        let (reaches, distances) = reaches(&dfa, any);
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, id) = (OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Characters { dfa, costs, shortest, reaches, most_needed, hex_costs: Mutex::default(), endless, id }
+        Characters { dfa, costs, shortest, reaches, distances, most_needed, hex_costs: Mutex::default(), endless, id }
     }
 
     /// Whether there are strings of any length.
@@ -216,6 +219,11 @@ impl Characters {
         self.reaches[state as usize]
     }
 
+    /// Fewer characters than that, whatever they are, can be followed by others that make the whole accepted.
+    pub(crate) fn distance(&self, state: u32) -> u32 {
+        self.distances[state as usize]
+    }
+
     pub(crate) fn cost(&self, state: u32) -> u32 {
         self.costs[state as usize]
     }
@@ -241,12 +249,13 @@ pub(crate) enum Reach {
     Universal,
 }
 
-/// What can follow in each state, `any` being the automaton of all strings.
-fn reaches(dfa: &Dfa, any: &Dfa) -> Vec<Reach> {
+/// What can follow in each state, `any` being the automaton of all strings, and the fewest characters that lead nowhere.
+fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
     // The number of each pair of states plus one; 0 for those not met.
     let mut numbers = vec![0u32; dfa.len() * any.len()];
     let mut pairs = vec![(dfa.start(), any.start())];
-    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    // What leads to each pair, and whether it begins a character.
+    let mut before: Vec<Vec<(usize, bool)>> = vec![Vec::new()];
     let place = |(state, all): (u32, u32)| state as usize * any.len() + all as usize;
     numbers[place(pairs[0])] = 1;
     let mut done = 0;
@@ -264,7 +273,7 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> Vec<Reach> {
                 before.push(Vec::new());
                 *number = pairs.len() as u32;
             }
-            before[*number as usize - 1].push(done);
+            before[*number as usize - 1].push((done, byte & 0xC0 != 0x80));
         }
         done += 1;
     }
@@ -272,7 +281,7 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> Vec<Reach> {
     let leading_to = |mut found: Vec<bool>| {
         let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| found[pair]).collect();
         while let Some(pair) = open.pop() {
-            for &from in &before[pair] {
+            for &(from, _) in &before[pair] {
                 if !std::mem::replace(&mut found[from], true) {
                     open.push(from);
                 }
@@ -282,18 +291,35 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> Vec<Reach> {
     };
     let rejected =
         leading_to(pairs.iter().map(|&(state, all)| any.accepts_at(all) && !dfa.accepts_at(state)).collect());
-    let dead = leading_to(pairs.iter().map(|&(state, _)| state == 0).collect());
-    let mut reaches = vec![Reach::Within; dfa.len()];
-    for ((&(state, all), &rejected), &dead) in pairs.iter().zip(&rejected).zip(&dead) {
+    // The fewest characters to a dead state, the nearest first.
+    let mut nearest = vec![u32::MAX; pairs.len()];
+    let dead = (0..pairs.len()).filter(|&pair| pairs[pair].0 == 0);
+    let mut open: VecDeque<(usize, u32)> = dead.map(|pair| (pair, 0)).collect();
+    while let Some((pair, distance)) = open.pop_front() {
+        if nearest[pair] <= distance {
+            continue;
+        }
+        nearest[pair] = distance;
+        for &(from, begins) in &before[pair] {
+            if begins {
+                open.push_back((from, distance + 1));
+            } else {
+                open.push_front((from, distance));
+            }
+        }
+    }
+    let (mut reaches, mut distances) = (vec![Reach::Within; dfa.len()], vec![0; dfa.len()]);
+    for ((&(state, all), &rejected), &distance) in pairs.iter().zip(&rejected).zip(&nearest) {
         if any.accepts_at(all) {
-            reaches[state as usize] = match (rejected, dead) {
+            distances[state as usize] = distance;
+            reaches[state as usize] = match (rejected, distance) {
                 (false, _) => Reach::Universal,
-                (true, false) => Reach::Open,
-                (true, true) => Reach::Bounded,
+                (true, u32::MAX) => Reach::Open,
+                (true, _) => Reach::Bounded,
             };
         }
     }
-    reaches
+    (reaches, distances)
 }
 
 impl Strings {

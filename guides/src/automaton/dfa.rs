@@ -143,20 +143,27 @@ impl Dfa {
                 }
             };
         }
-        explore(
-            classes,
-            pairs.len(),
-            Some((self.start, other.start)),
-            limit,
-            |&(a, b), class| {
-                let next = (
-                    self.table[a as usize * self.width + pairs[class].0 as usize],
-                    other.table[b as usize * other.width + pairs[class].1 as usize],
-                );
-                (next != (0, 0)).then_some(next)
-            },
-            |&(a, b)| keep(self.accepts_at(a), other.accepts_at(b)),
-        )
+        // What dies on one side where the other alone does not count is dead.
+        let (left, right) = (keep(true, false) || keep(false, false), keep(false, true) || keep(false, false));
+        let step = |&(a, b): &(u32, u32), class: usize| {
+            let next = (
+                self.table[a as usize * self.width + pairs[class].0 as usize],
+                other.table[b as usize * other.width + pairs[class].1 as usize],
+            );
+            let dead = next == (0, 0) || next.0 == 0 && !right || next.1 == 0 && !left;
+            (!dead).then_some(next)
+        };
+        let accepts = |&(a, b): &(u32, u32)| keep(self.accepts_at(a), other.accepts_at(b));
+        let start = Some((self.start, other.start));
+        // A table of all pairs is faster than a map, as long as it is small.
+        match self.len() * other.len() {
+            size if size <= MOST_PAIRS => {
+                let width = other.len();
+                let numbers = Pairs { numbers: vec![0; size], width };
+                explore_with(numbers, (classes, pairs.len()), start, limit, step, accepts)
+            }
+            _ => explore(classes, pairs.len(), start, limit, step, accepts),
+        }
     }
 
     /// What both accept.
@@ -510,15 +517,52 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
     width: usize,
     start: Option<S>,
     limit: usize,
+    step: impl FnMut(&S, usize) -> Option<S>,
+    accepts: impl Fn(&S) -> bool,
+) -> Result<Dfa, TooManyStates> {
+    explore_with(HashMap::new(), (classes, width), start, limit, step, accepts)
+}
+
+/// The numbers of states, 0 for those not met.
+trait Numbers<S> {
+    fn number(&mut self, state: &S) -> &mut u32;
+}
+
+impl<S: Clone + Eq + std::hash::Hash> Numbers<S> for HashMap<S, u32> {
+    fn number(&mut self, state: &S) -> &mut u32 {
+        self.entry(state.clone()).or_default()
+    }
+}
+
+/// The greatest number of pairs of states for which there is a table.
+const MOST_PAIRS: usize = 1 << 18;
+
+/// Pairs of states of two automata.
+struct Pairs {
+    numbers: Vec<u32>,
+    width: usize,
+}
+
+impl Numbers<(u32, u32)> for Pairs {
+    fn number(&mut self, &(a, b): &(u32, u32)) -> &mut u32 {
+        &mut self.numbers[a as usize * self.width + b as usize]
+    }
+}
+
+/// As [`explore`], with the classes of bytes and how many there are.
+fn explore_with<S: Clone>(
+    mut numbers: impl Numbers<S>,
+    (classes, width): (Box<[u8; 256]>, usize),
+    start: Option<S>,
+    limit: usize,
     mut step: impl FnMut(&S, usize) -> Option<S>,
     accepts: impl Fn(&S) -> bool,
 ) -> Result<Dfa, TooManyStates> {
-    let mut numbers: HashMap<S, u32> = HashMap::new();
     let mut states: Vec<S> = Vec::new();
     let mut table: Vec<u32> = vec![0; width];
     let mut accepting = vec![false];
     if let Some(start) = start {
-        numbers.insert(start.clone(), 1);
+        *numbers.number(&start) = 1;
         states.push(start);
     }
     let mut done = 0;
@@ -528,17 +572,17 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
         for class in 0..width {
             let next = match step(&state, class) {
                 None => 0,
-                Some(next) => match numbers.get(&next) {
-                    Some(&number) => number,
-                    None => {
+                Some(next) => {
+                    let number = numbers.number(&next);
+                    if *number == 0 {
                         if states.len() >= limit {
                             return Err(TooManyStates);
                         }
-                        states.push(next.clone());
-                        numbers.insert(next, states.len() as u32);
-                        states.len() as u32
+                        states.push(next);
+                        *number = states.len() as u32;
                     }
-                },
+                    *number
+                }
             };
             table.push(next);
         }
@@ -547,9 +591,25 @@ fn explore<S: Clone + Eq + std::hash::Hash>(
     Ok(trim(Dfa { classes, width, table, accepting, start: 1 }).0)
 }
 
-/// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
-fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
+/// From which states acceptance can be reached.
+fn living(dfa: &Dfa) -> Vec<bool> {
+    /// States lie in the order in which they were met, so that a few passes from the last to the first settle nearly all automata.
+    const PASSES: usize = 4;
     let (count, width) = (dfa.len(), dfa.width);
+    let mut alive = dfa.accepting.clone();
+    for _ in 0..PASSES {
+        let mut changed = false;
+        for state in (1..count).rev().filter(|&state| !dfa.accepting[state]) {
+            let row = &dfa.table[state * width..(state + 1) * width];
+            if !alive[state] && row.iter().any(|&next| alive[next as usize]) {
+                alive[state] = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            return alive;
+        }
+    }
     // Who leads to each state, all in one list: those to `state` from `first[state]` on.
     let mut first = vec![0u32; count + 1];
     for &next in &dfa.table[width..] {
@@ -567,7 +627,6 @@ fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
             *place += 1;
         }
     }
-    let mut alive = dfa.accepting.clone();
     let mut open: Vec<u32> = (1..count as u32).filter(|&state| alive[state as usize]).collect();
     while let Some(state) = open.pop() {
         // By now each place is where the next one began.
@@ -576,6 +635,18 @@ fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
                 open.push(from);
             }
         }
+    }
+    alive
+}
+
+/// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
+fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
+    let (count, width) = (dfa.len(), dfa.width);
+    let alive = living(&dfa);
+    if alive[1..].iter().all(|&alive| alive) {
+        let same = (0..count as u32).collect();
+        dfa.start = if count > 1 { dfa.start } else { 0 };
+        return (dfa, same);
     }
     let mut renumbered = vec![0u32; count];
     let mut kept = 1;

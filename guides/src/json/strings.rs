@@ -254,8 +254,8 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
     // The number of each pair of states plus one; 0 for those not met.
     let mut numbers = vec![0u32; dfa.len() * any.len()];
     let mut pairs = vec![(dfa.start(), any.start())];
-    // What leads to each pair, and whether it begins a character.
-    let mut before: Vec<Vec<(usize, bool)>> = vec![Vec::new()];
+    // Which pair leads to which, and whether it does so by the beginning of a character.
+    let mut edges: Vec<(u32, u32, bool)> = Vec::new();
     let place = |(state, all): (u32, u32)| state as usize * any.len() + all as usize;
     numbers[place(pairs[0])] = 1;
     let mut done = 0;
@@ -270,18 +270,23 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
             let number = &mut numbers[place(next)];
             if *number == 0 {
                 pairs.push(next);
-                before.push(Vec::new());
                 *number = pairs.len() as u32;
             }
-            before[*number as usize - 1].push((done, byte & 0xC0 != 0x80));
+            edges.push((*number - 1, done as u32, byte & 0xC0 != 0x80));
         }
         done += 1;
     }
+    edges.sort_unstable();
+    edges.dedup();
+    let before = |pair: usize| {
+        let from = edges.partition_point(|edge| edge.0 < pair as u32);
+        edges[from..].iter().take_while(move |edge| edge.0 == pair as u32).map(|edge| (edge.1 as usize, edge.2))
+    };
     // The pairs from which some characters lead to one of these.
     let leading_to = |mut found: Vec<bool>| {
         let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| found[pair]).collect();
         while let Some(pair) = open.pop() {
-            for &(from, _) in &before[pair] {
+            for (from, _) in before(pair) {
                 if !std::mem::replace(&mut found[from], true) {
                     open.push(from);
                 }
@@ -300,7 +305,7 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
             continue;
         }
         nearest[pair] = distance;
-        for &(from, begins) in &before[pair] {
+        for (from, begins) in before(pair) {
             if begins {
                 open.push_back((from, distance + 1));
             } else {

@@ -63,6 +63,13 @@ impl Decimal {
         Some(if text.is_empty() { "0".to_owned() } else { format!("{sign}{text}") })
     }
 
+    /// The digits without the zeros around them, and the place of the first one: 0 just before the point, 1 before that. Zero
+    /// has none, at place 0.
+    pub(crate) fn significant(&self) -> (&[u8], i64) {
+        let place = if self.is_zero() { 0 } else { self.exponent + self.digits.len() as i64 - 1 };
+        (&self.digits, place)
+    }
+
     /// The digits before the point, without leading zeros.
     pub(crate) fn whole(&self) -> Vec<u8> {
         let length = (self.digits.len() as i64 + self.exponent).max(0) as usize;
@@ -160,5 +167,7 @@ mod tests {
         assert_eq!((d("120.05").whole(), d("120.05").fraction()), (vec![1, 2, 0], vec![0, 5]));
         assert_eq!((d("0.05").whole(), d("0.05").fraction()), (vec![], vec![0, 5]));
         assert_eq!((d("3e2").whole(), d("3e2").fraction()), (vec![3, 0, 0], vec![]));
+        let places = ["120.05", "0.05", "3e2", "0", "7"].map(|text| d(text).significant().1);
+        assert_eq!(places, [2, -2, 2, 0, 0]);
     }
 }

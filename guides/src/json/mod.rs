@@ -7,6 +7,7 @@ mod apart;
 mod array;
 mod branch;
 pub(crate) mod classes;
+mod compared;
 mod containers;
 mod costs;
 mod decimal;

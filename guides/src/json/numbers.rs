@@ -1,10 +1,11 @@
 //! Sets of numbers as automata over their spelling.
 //!
-//! Sets are combined as sets of values: every automaton here accepts either all plain spellings of a value (digits with
-//! an optional fraction, no exponent) or none, so intersection and complement mean what they mean for the values. Only the
-//! last step chooses spellings: integers without a fraction where nothing but integers is allowed, no `-0`, and
-//! exponents where every number is allowed.
+//! Sets are combined as sets of values: every automaton here accepts either all spellings of a value that are written
+//! ([`Spellings`]) or none, so intersection and complement mean what they mean for the values. Only the last step chooses
+//! among them: integers without a fraction where nothing but integers is allowed. Where anything is asked of a number there is
+//! no `-0`.
 
+use super::compared::{compared, unsigned_zero};
 use super::decimal::Decimal;
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use std::cmp::Ordering;
@@ -37,18 +38,52 @@ impl NumberAtom {
         })
     }
 
-    fn dfa(&self, limit: usize) -> Result<Dfa, TooManyStates> {
+    /// Those of the spellings for which it holds; all of its own where it is known in plain ones only.
+    fn dfa(&self, spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
         match self {
             NumberAtom::Integer => multiples(1, 0, limit),
-            NumberAtom::Minimum(bound) => compared(bound, Ordering::is_ge, limit),
-            NumberAtom::ExclusiveMinimum(bound) => compared(bound, Ordering::is_gt, limit),
-            NumberAtom::Maximum(bound) => compared(bound, Ordering::is_le, limit),
-            NumberAtom::ExclusiveMaximum(bound) => compared(bound, Ordering::is_lt, limit),
-            NumberAtom::Equal(bound) => compared(bound, Ordering::is_eq, limit),
+            NumberAtom::Minimum(bound) => compared(bound, Ordering::is_ge, spellings, limit),
+            NumberAtom::ExclusiveMinimum(bound) => compared(bound, Ordering::is_gt, spellings, limit),
+            NumberAtom::Maximum(bound) => compared(bound, Ordering::is_le, spellings, limit),
+            NumberAtom::ExclusiveMaximum(bound) => compared(bound, Ordering::is_lt, spellings, limit),
+            NumberAtom::Equal(bound) => compared(bound, Ordering::is_eq, spellings, limit),
             NumberAtom::MultipleOf(divisor) => {
                 let (m, scale) = divisor.scaled().ok_or(TooManyStates)?;
                 multiples(m, scale, limit)
             }
+        }
+    }
+
+    /// The bound with which the value is compared, if that is what is asked.
+    fn bound(&self) -> Option<&Decimal> {
+        match self {
+            NumberAtom::Minimum(bound) | NumberAtom::ExclusiveMinimum(bound) => Some(bound),
+            NumberAtom::Maximum(bound) | NumberAtom::ExclusiveMaximum(bound) | NumberAtom::Equal(bound) => Some(bound),
+            NumberAtom::Integer | NumberAtom::MultipleOf(_) => None,
+        }
+    }
+}
+
+/// How numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spellings {
+    /// Digits and an optional fraction.
+    Plain,
+    /// An exponent too where just one digit that is not zero stands before the point, as programs write it, or after zero.
+    /// With any number of digits there, which value an exponent makes of them would take a state for each of these numbers.
+    Scientific,
+    /// An exponent after any digits.
+    Any,
+}
+
+impl Spellings {
+    /// The most spellings in which it can be told whether all of these hold.
+    fn of(atoms: &[(NumberAtom, bool)]) -> Spellings {
+        let bounds: Option<Vec<&Decimal>> = atoms.iter().map(|(atom, _)| atom.bound()).collect();
+        match bounds {
+            None => Spellings::Plain,
+            Some(bounds) if bounds.iter().all(|bound| bound.is_zero()) => Spellings::Any,
+            Some(_) => Spellings::Scientific,
         }
     }
 }
@@ -99,25 +134,35 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
         [(NumberAtom::Integer, true)] => return plain(true, limit),
         _ => {}
     }
-    let mut values = plain(false, limit)?;
+    let spellings = Spellings::of(atoms);
+    let all = match spellings {
+        Spellings::Plain => plain(false, limit)?,
+        _ => unsigned_zero(spellings, limit)?,
+    };
+    let mut values = all.clone();
     for (atom, holds) in atoms {
-        let dfa = atom.dfa(limit)?;
+        let dfa = atom.dfa(spellings, limit)?;
         values = if *holds { values.intersection(&dfa, limit)? } else { values.difference(&dfa, limit)? };
     }
-    if values.difference(&multiples(1, 0, limit)?, limit)?.is_empty() {
-        return values.intersection(&plain(true, limit)?, limit);
+    let written_plainly = match spellings {
+        Spellings::Plain => &values,
+        _ => &values.intersection(&plain(false, limit)?, limit)?,
+    };
+    if written_plainly.difference(&multiples(1, 0, limit)?, limit)?.is_empty() {
+        return written_plainly.intersection(&plain(true, limit)?, limit);
     }
-    if plain(false, limit)?.difference(&values, limit)?.is_empty() {
+    if all.difference(&values, limit)?.is_empty() {
         return language(&[], limit);
     }
-    let negative_zero = compared(&Decimal::parse("0").ok_or(TooManyStates)?, Ordering::is_eq, limit)?
-        .intersection(&signed(limit)?, limit)?;
-    values.difference(&negative_zero, limit)
+    match spellings {
+        Spellings::Plain => values.intersection(&unsigned_zero(spellings, limit)?, limit),
+        _ => Ok(values),
+    }
 }
 
 /// How far into a number a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Spelled {
+pub(super) enum Spelled {
     Start,
     Sign,
     Zero,
@@ -132,9 +177,9 @@ enum Spelled {
 }
 
 /// Classes of bytes: the digits 0 to 9, then `-`, `.`, `e`, `+`, and all others.
-const WIDTH: usize = 15;
+pub(super) const WIDTH: usize = 15;
 
-fn class_of(byte: u8) -> u8 {
+pub(super) fn class_of(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => byte - b'0',
         b'-' => 10,
@@ -147,7 +192,7 @@ fn class_of(byte: u8) -> u8 {
 
 impl Spelled {
     /// The grammar of RFC 8259, section 6, with exponents of at most two digits.
-    fn step(self, class: usize) -> Option<Spelled> {
+    pub(super) fn step(self, class: usize) -> Option<Spelled> {
         use Spelled::*;
         Some(match (self, class) {
             (Start, 10) => Sign,
@@ -163,7 +208,7 @@ impl Spelled {
         })
     }
 
-    fn is_complete(self) -> bool {
+    pub(super) fn is_complete(self) -> bool {
         {
             use Spelled::*;
             matches!(self, Zero | Whole | Fraction | Exponent | ExponentEnd)
@@ -194,78 +239,6 @@ fn plain(integers: bool, limit: usize) -> Result<Dfa, TooManyStates> {
         |from, to, _| !(integers && from == Spelled::Sign && to == Spelled::Zero),
         limit,
     )
-}
-
-/// The plain spellings with a minus sign.
-fn signed(limit: usize) -> Result<Dfa, TooManyStates> {
-    spelled(|&to| to != Spelled::E, |from, to, _| from != Spelled::Start || to == Spelled::Sign, limit)
-}
-
-/// A plain spelling that is being compared with a bound, digit by digit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Comparison {
-    spelled: Spelled,
-    negative: bool,
-    /// Digits that were read of the part that is being read, as far as they matter.
-    read: usize,
-    /// How the digits so far compare with the bound's, both taken without sign.
-    order: Ordering,
-}
-
-/// The plain spellings of the values that compare as wanted with `bound`.
-fn compared(bound: &Decimal, wanted: fn(Ordering) -> bool, limit: usize) -> Result<Dfa, TooManyStates> {
-    let (whole, fraction) = (bound.whole(), bound.fraction());
-    // The order of the whole part once no more of its digits come.
-    let settled = |state: &Comparison| match state.spelled {
-        Spelled::Zero => 0.cmp(&whole.len()),
-        Spelled::Whole => state.read.cmp(&whole.len()).then(state.order),
-        _ => state.order,
-    };
-    let magnitude = |state: &Comparison| {
-        let order = settled(state);
-        match state.spelled {
-            Spelled::Fraction => order.then(if state.read < fraction.len() { Ordering::Less } else { Ordering::Equal }),
-            _ => order.then(if fraction.is_empty() { Ordering::Equal } else { Ordering::Less }),
-        }
-    };
-    let order = |state: &Comparison| match (state.negative, bound.negative) {
-        (false, false) => magnitude(state),
-        (false, true) => Ordering::Greater,
-        (true, true) => magnitude(state).reverse(),
-        (true, false) if bound.is_zero() => magnitude(state).reverse(),
-        (true, false) => Ordering::Less,
-    };
-    let step = |state: &Comparison, class: usize| {
-        let spelled = state.spelled.step(class).filter(|&to| to != Spelled::E)?;
-        let mut next = Comparison { spelled, ..*state };
-        let digit = class as u8;
-        match spelled {
-            Spelled::Sign => next.negative = true,
-            Spelled::Whole => {
-                if let Some(other) = whole.get(state.read) {
-                    next.order = state.order.then(digit.cmp(other));
-                }
-                next.read = (state.read + 1).min(whole.len() + 1);
-            }
-            Spelled::Point => {
-                next.order = settled(state);
-                next.read = 0;
-            }
-            Spelled::Fraction => {
-                let other = fraction.get(state.read).copied().unwrap_or(0);
-                next.order = state.order.then(digit.cmp(&other));
-                next.read = (state.read + 1).min(fraction.len());
-            }
-            _ => {}
-        }
-        // Digits that can no longer matter need not be counted.
-        if spelled == Spelled::Fraction && next.order != Ordering::Equal {
-            next.read = 0;
-        }
-        Some(next)
-    };
-    let start = Comparison { spelled: Spelled::Start, negative: false, read: 0, order: Ordering::Equal };
-    Dfa::build(class_of, WIDTH, start, limit, step, |state| state.spelled.is_complete() && wanted(order(state)))
 }
 
 /// The plain spellings of the multiples of `m * 10^-scale`.
@@ -333,12 +306,57 @@ mod tests {
             .flat_map(|b| [Minimum(d(b)), ExclusiveMinimum(d(b)), Maximum(d(b)), ExclusiveMaximum(d(b)), Equal(d(b))]);
         let multiples = ["1", "2", "0.5", "0.25", "7", "1e1", "0.001"].map(|m| MultipleOf(d(m)));
         for atom in atoms.chain(multiples).chain([Integer]) {
-            let dfa = atom.dfa(9999).expect("small");
+            let dfa = atom.dfa(Spellings::Plain, 9999).expect("small");
             for text in &values {
                 let expected = atom.holds(&d(text)).expect("short");
                 assert_eq!(dfa.accepts(text.as_bytes()), expected, "{atom:?} {text}");
             }
         }
+    }
+
+    #[test]
+    fn beside_bounds_an_exponent_means_what_it_means() {
+        let bounds = ["0", "1", "-1", "10", "-10.5", "0.25", "99.99", "1e-6", "-0.001", "2.5e10", "1e99", "1e200"];
+        let mantissas = ["0", "1", "9", "2.5", "2.49", "2.500", "1.0", "1.05", "0.0", "9.999"];
+        let exponents =
+            ["e0", "E+1", "e-1", "e2", "e-3", "e-6", "e-7", "e9", "e10", "e+11", "e98", "e99", "e-99", "E07"];
+        let values: Vec<String> = mantissas
+            .iter()
+            .flat_map(|m| ["", "-"].map(|sign| format!("{sign}{m}")))
+            .flat_map(|m| exponents.map(|exponent| format!("{m}{exponent}")))
+            .collect();
+        for bound in bounds.map(d) {
+            let atoms = [Minimum, ExclusiveMinimum, Maximum, ExclusiveMaximum, Equal].map(|atom| atom(bound.clone()));
+            for atom in atoms {
+                for spellings in [Spellings::Scientific, Spellings::Any] {
+                    if spellings == Spellings::Any && !bound.is_zero() {
+                        continue;
+                    }
+                    let dfa = atom.dfa(spellings, 9999).expect("small");
+                    for text in values.iter().filter(|text| text.len() < 30) {
+                        let expected = atom.holds(&d(text)).expect("short");
+                        assert_eq!(dfa.accepts(text.as_bytes()), expected, "{atom:?} {text}");
+                    }
+                    let wide = dfa.accepts(b"12.5e3") || dfa.accepts(b"-12.5e3");
+                    assert_eq!(wide, spellings == Spellings::Any && !matches!(atom, Equal(_)), "{atom:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn exponents_are_written_beside_bounds_but_not_beside_multiples() {
+        let positive = language(&[(ExclusiveMinimum(d("0")), true)], 99).expect("small");
+        assert!(positive.accepts(b"1e-6") && positive.accepts(b"120e-7") && !positive.accepts(b"0e5"));
+        assert!(!positive.accepts(b"-1e3"));
+        let range = language(&[(Minimum(d("-1")), true), (Maximum(d("2.5e3")), true)], 9999).expect("small");
+        for (text, expected) in [("2.5e3", true), ("2.51e3", false), ("-1e0", true), ("-0e0", false), ("25e2", false)] {
+            assert_eq!(range.accepts(text.as_bytes()), expected, "{text}");
+        }
+        let one = language(&[(Minimum(d("5")), true), (Maximum(d("5")), true)], 999).expect("small");
+        assert!(one.accepts(b"5") && !one.accepts(b"5.0") && !one.accepts(b"5e0"));
+        let halves = language(&[(MultipleOf(d("0.5")), true), (Minimum(d("0")), true)], 999).expect("small");
+        assert!(halves.accepts(b"1.5") && !halves.accepts(b"5e-1"));
     }
 
     #[test]

@@ -41,5 +41,6 @@ pub use compiler::{Compiler, Formats, Limits, Options, Order, Source, Whitespace
 pub use error::{CompileError, Place, Refused, VocabularyError};
 pub use guide::{Guide, GuideState};
 pub use json::documents::Documents;
+pub use json::drafts::draft_has_keyword;
 pub use mask::Mask;
 pub use vocabulary::Vocabulary;

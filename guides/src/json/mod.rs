@@ -14,6 +14,7 @@ mod decimal;
 mod demands;
 mod distinct;
 pub(crate) mod documents;
+pub(crate) mod drafts;
 mod few;
 mod formats;
 mod frame;

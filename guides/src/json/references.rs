@@ -4,6 +4,7 @@
 //! are its own. `$dynamicRef` depends on which resources were entered on the way; of those only the first that has a dynamic
 //! anchor of each name counts, so that a way is told by these few, its [`Scope`].
 
+use super::drafts::Draft;
 use super::text::Value;
 use crate::compiler::too_big;
 use crate::error::{CompileError, Place};
@@ -38,8 +39,7 @@ struct Entry {
     pointer: String,
     /// `None` where the id is no URI: only references within the resource can be followed then.
     base: Option<Iri<String>>,
-    /// Whether it says it is of a draft in which `$ref` hides its siblings (7 and before).
-    old: bool,
+    draft: Draft,
     anchors: HashMap<String, Anchor>,
 }
 
@@ -73,7 +73,7 @@ impl References {
             resources: vec![Entry {
                 pointer: String::new(),
                 base: first,
-                old: is_old(root, false),
+                draft: Draft::of(root, Draft::Of2020),
                 anchors: HashMap::new(),
             }],
             roots: HashMap::from([(String::new(), 0)]),
@@ -89,8 +89,8 @@ impl References {
     /// which draft it is, it is of the same one as the resource that refers to it.
     pub(super) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
         let resource = self.resources.len() as Resource;
-        let (base, old) = (Iri::parse(uri.to_owned()).ok(), is_old(document, self.is_old(from)));
-        self.resources.push(Entry { pointer: place.to_owned(), base, old, anchors: HashMap::new() });
+        let (base, draft) = (Iri::parse(uri.to_owned()).ok(), Draft::of(document, self.draft(from)));
+        self.resources.push(Entry { pointer: place.to_owned(), base, draft, anchors: HashMap::new() });
         self.roots.insert(place.to_owned(), resource);
         self.uris.insert(uri.to_owned(), Some(resource));
         self.enter_document(document, resource);
@@ -111,8 +111,8 @@ impl References {
             Some(Value::String(text)) => Some(text.as_str()),
             _ => None,
         };
-        let outer_old = self.resources[outer as usize].old;
-        let old = is_old(schema, outer_old);
+        let draft = Draft::of(schema, self.resources[outer as usize].draft);
+        let old = draft <= Draft::Seven;
         if old && !whole && schema.get("$ref").is_some() {
             return outer;
         }
@@ -123,7 +123,7 @@ impl References {
             let base = base.and_then(|base| resolve(base, id.split('#').next().unwrap_or_default()));
             if !whole {
                 resource = self.resources.len() as Resource;
-                self.resources.push(Entry { pointer: pointer.to_owned(), base, old, anchors: HashMap::new() });
+                self.resources.push(Entry { pointer: pointer.to_owned(), base, draft, anchors: HashMap::new() });
                 self.roots.insert(pointer.to_owned(), resource);
             } else if base.is_some() {
                 self.resources[outer as usize].base = base;
@@ -179,9 +179,9 @@ impl References {
         self.roots.get(pointer).copied()
     }
 
-    /// Whether a resource is of a draft in which `$ref` hides its siblings.
-    pub(super) fn is_old(&self, resource: Resource) -> bool {
-        self.resources[resource as usize].old
+    /// The draft that a resource is of.
+    pub(super) fn draft(&self, resource: Resource) -> Draft {
+        self.resources[resource as usize].draft
     }
 
     /// The scope beyond `scope` once a resource is entered.
@@ -269,15 +269,6 @@ fn resolve(base: &Iri<String>, reference: &str) -> Option<Iri<String>> {
 pub(super) fn normal_uri(uri: &str) -> Option<String> {
     let uri = uri.split('#').next().unwrap_or_default();
     Some(Iri::parse(uri.to_owned()).ok()?.normalize().into_string())
-}
-
-fn is_old(schema: &Value, otherwise: bool) -> bool {
-    match schema.get("$schema") {
-        Some(Value::String(uri)) => {
-            ["draft-03", "draft-04", "draft-06", "draft-07"].iter().any(|draft| uri.contains(draft))
-        }
-        _ => otherwise,
-    }
 }
 
 /// Writes a key as a part of a JSON pointer (RFC 6901).

@@ -2,6 +2,7 @@
 
 use super::decimal::Decimal;
 use super::documents::{Documents, place_of};
+use super::drafts::Draft;
 use super::formats;
 use super::languages::{Language, Languages};
 use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
@@ -179,9 +180,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the schema that is being read is of a draft in which `$ref` hides its siblings.
-    fn old(&self) -> bool {
-        self.references.is_old(self.resource)
+    /// The draft that the schema that is being read is of.
+    fn draft(&self) -> Draft {
+        self.references.draft(self.resource)
+    }
+
+    /// What a keyword of a schema says; nothing where the draft does not have it.
+    fn given<'v>(&self, schema: &'v Value, keyword: &str) -> Option<&'v Value> {
+        schema.get(keyword).filter(|_| !self.draft().lacks(keyword))
     }
 
     /// The node of the schema at `pointer`, which is read later.
@@ -252,11 +258,12 @@ impl Reader<'_> {
 
     fn conditions(&mut self, schema: &Value, members: &[(String, Value)], pointer: &str) -> Result<Node, CompileError> {
         let mut all = Vec::new();
-        if let (true, Some(reference)) = (self.old(), schema.get("$ref")) {
+        // Up to draft 7 a reference hides what stands beside it.
+        if let (true, Some(reference)) = (self.draft() <= Draft::Seven, schema.get("$ref")) {
             return Ok(Node::All(vec![self.reference("$ref", reference, pointer)?]));
         }
         for (keyword, value) in members.iter() {
-            if !self.validates && VALIDATION.contains(&keyword.as_str()) {
+            if !self.validates && VALIDATION.contains(&keyword.as_str()) || self.draft().lacks(keyword) {
                 continue;
             }
             let at = format!("{pointer}/{}", escape(keyword));
@@ -269,9 +276,8 @@ impl Reader<'_> {
 
     /// The conditions of a schema, with what is asked of the entries that none of them looks at.
     fn with_unevaluated(&mut self, inner: Node, schema: &Value, pointer: &str) -> Result<Node, CompileError> {
-        let old = self.old();
         let mut rest = |name: &str| {
-            let value = schema.get(name).filter(|_| !old);
+            let value = self.given(schema, name);
             value.map(|value| self.schema(value, &format!("{pointer}/{name}"))).transpose()
         };
         let (properties, items) = (rest("unevaluatedProperties")?, rest("unevaluatedItems")?);
@@ -292,8 +298,6 @@ impl Reader<'_> {
     ) -> Result<Option<NodeId>, CompileError> {
         let node = match keyword {
             "$ref" => return self.reference(keyword, value, pointer).map(Some),
-            // Draft 7 and before know nothing of these two.
-            "$dynamicRef" | "$recursiveRef" if self.old() => return Ok(None),
             "$dynamicRef" | "$recursiveRef" => return self.reference(keyword, value, pointer).map(Some),
             "type" => return self.kinds(value, at).map(Some),
             "enum" => match value {
@@ -366,7 +370,7 @@ impl Reader<'_> {
             "maxProperties" => Node::PropertyCount { min: 0, max: self.count(value, at)? },
             "dependentRequired" | "dependentSchemas" | "dependencies" => return self.dependencies(value, at).map(Some),
             "items" | "prefixItems" => {
-                if keyword == "items" && schema.get("prefixItems").is_some() {
+                if keyword == "items" && self.given(schema, "prefixItems").is_some() {
                     return Ok(None);
                 }
                 self.items(schema, pointer)?
@@ -381,8 +385,7 @@ impl Reader<'_> {
             },
             "contains" => {
                 let node = self.schema(value, at)?;
-                // The drafts before 2019-09 have no counts.
-                let bound = |reader: &Self, name: &str, none: u32| match schema.get(name).filter(|_| !reader.old()) {
+                let bound = |reader: &Self, name: &str, none: u32| match reader.given(schema, name) {
                     Some(value) => reader.count(value, &format!("{pointer}/{name}")),
                     None => Ok(none),
                 };
@@ -589,7 +592,7 @@ impl Reader<'_> {
     }
 
     fn items(&mut self, schema: &Value, pointer: &str) -> Result<Node, CompileError> {
-        let (prefix, rest) = match (schema.get("prefixItems"), schema.get("items")) {
+        let (prefix, rest) = match (self.given(schema, "prefixItems"), schema.get("items")) {
             (Some(prefix), rest) => (Some((prefix, "prefixItems")), rest.map(|rest| (rest, "items"))),
             (None, Some(prefix @ Value::Array(_))) => {
                 let rest = schema.get("additionalItems").map(|rest| (rest, "additionalItems"));

@@ -20,6 +20,8 @@ pub(super) struct Keywords {
     pub(super) unknown_formats: Places,
     /// Keywords beside a `$ref`, where the draft says that they do not count.
     pub(super) beside_reference: Places,
+    /// Keywords that the schema's draft does not have.
+    pub(super) later: Places,
 }
 
 /// Keywords that constrain, or that hold schemas to be referred to.
@@ -76,12 +78,12 @@ impl Keywords {
         let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
         let alone = ["draft-03", "draft-04", "draft-06", "draft-07"].iter().any(|draft| named.contains(draft));
         let mut keywords = Keywords::default();
-        keywords.read(schema, "", alone);
+        keywords.read(schema, "", named, alone);
         keywords
     }
 
-    /// `alone`: a `$ref` makes its siblings void.
-    fn read(&mut self, schema: &Value, pointer: &str, alone: bool) {
+    /// `named`: the draft; `alone`: a `$ref` makes its siblings void.
+    fn read(&mut self, schema: &Value, pointer: &str, named: &str, alone: bool) {
         let Value::Object(schema) = schema else { return };
         let reference = alone && schema.contains_key("$ref");
         for (name, value) in schema {
@@ -91,6 +93,8 @@ impl Keywords {
                 &mut self.unknown
             } else if reference && name != "$ref" {
                 &mut self.beside_reference
+            } else if !jig_guides::draft_has_keyword(named, name) {
+                &mut self.later
             } else {
                 &mut self.enforced
             };
@@ -100,7 +104,7 @@ impl Keywords {
             }
         }
         for (name, inner) in children(schema) {
-            self.read(inner, &format!("{pointer}/{name}"), alone);
+            self.read(inner, &format!("{pointer}/{name}"), named, alone);
         }
     }
 }
@@ -152,6 +156,16 @@ mod tests {
         assert_eq!(names(&keywords.annotations), ["title"]);
         assert_eq!(names(&keywords.unknown), ["x-order"]);
         assert_eq!(keywords.unknown_formats["colour"], ["/properties/a~1b"]);
+    }
+
+    #[test]
+    fn a_keyword_that_came_with_a_later_draft_constrains_nothing() {
+        let schema = |draft: &str| json!({"$schema": draft, "if": {"type": "string"}, "then": {"maxLength": 3}});
+        let old = Keywords::of(&schema("http://json-schema.org/draft-04/schema#"));
+        assert_eq!(names(&old.later), ["if", "then"]);
+        let new = Keywords::of(&schema("http://json-schema.org/draft-07/schema#"));
+        assert_eq!(new.enforced["if"], [""]);
+        assert!(new.later.is_empty());
     }
 
     #[test]

@@ -120,6 +120,7 @@ fn print_keywords(keywords: &Keywords) {
         ("constrain nothing, since no draft defines them:", &keywords.unknown),
         ("formats that constrain nothing, since no draft defines them:", &keywords.unknown_formats),
         ("constrain nothing, since they stand beside a $ref in this draft:", &keywords.beside_reference),
+        ("constrain nothing, since this draft does not have them:", &keywords.later),
     ];
     for (head, group) in groups {
         if !group.is_empty() {

@@ -1,10 +1,12 @@
 //! Regular expressions to automata.
 
+mod looks;
 pub(crate) mod syntax;
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Dot, Hir, Repetition};
 pub(crate) use syntax::Dialect;
+use syntax::Translated;
 
 /// Why a regex was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +27,38 @@ impl From<TooManyStates> for RegexError {
 
 /// The automaton of the texts that the regex matches from first to last character.
 pub(crate) fn whole(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
-    Ok(Dfa::from_hir(&parse(regex, dialect)?, limits)?)
+    compiled(regex, dialect, false, limits)
 }
 
 /// The automaton of the texts in which the regex matches somewhere.
 pub(crate) fn anywhere(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
-    let any = Hir::repetition(regex_syntax::hir::Repetition {
-        min: 0,
-        max: None,
-        greedy: true,
-        sub: Box::new(Hir::dot(regex_syntax::hir::Dot::AnyChar)),
-    });
-    Ok(Dfa::from_hir(&Hir::concat(vec![any.clone(), parse(regex, dialect)?, any]), limits)?)
+    compiled(regex, dialect, true, limits)
 }
 
-fn parse(regex: &str, dialect: Dialect) -> Result<Hir, RegexError> {
-    let translated = syntax::translate(regex, dialect)?;
+fn compiled(regex: &str, dialect: Dialect, around: bool, limits: DfaLimits) -> Result<Dfa, RegexError> {
+    match syntax::translate(regex, dialect)? {
+        Translated::Plain(regex) => {
+            let parts = [around.then(any), Some(parsed(&regex)?), around.then(any)];
+            Ok(Dfa::from_hir(&Hir::concat(parts.into_iter().flatten().collect()), limits)?)
+        }
+        Translated::Marked(regex) => looks::compile(&regex, around, limits),
+    }
+}
+
+/// Any text.
+fn any() -> Hir {
+    let sub = Box::new(Hir::dot(Dot::AnyChar));
+    Hir::repetition(Repetition { min: 0, max: None, greedy: true, sub })
+}
+
+/// Reads what [`syntax`] wrote.
+fn parsed(translated: &str) -> Result<Hir, RegexError> {
     regex_syntax::ParserBuilder::new()
         .nest_limit(200)
+        // Marks are no UTF-8.
+        .utf8(false)
         .build()
-        .parse(&translated)
+        .parse(translated)
         .map_err(|error| RegexError::Syntax(0, describe(&error)))
 }
 

@@ -1,7 +1,7 @@
 //! Reads the regexes that people write, in Python's `re` or in ECMA-262, and writes them in the one syntax that
 //! `regex-syntax` has. Groups capture nothing here, greed makes no difference, and what is not regular is refused.
 
-use super::RegexError;
+use super::{RegexError, looks};
 use std::fmt::Write;
 
 /// Whose rules hold where the two differ.
@@ -16,20 +16,35 @@ pub(crate) enum Dialect {
 /// Nesting of groups beyond this is refused.
 const DEEPEST: usize = 180;
 
-pub(crate) fn translate(regex: &str, dialect: Dialect) -> Result<String, RegexError> {
-    let mut reader = Reader {
-        chars: regex.chars().collect(),
-        at: 0,
-        dialect,
-        out: String::with_capacity(regex.len() * 2),
-        flags: Flags::default(),
-        depth: 0,
-    };
-    reader.alternatives()?;
-    match reader.peek() {
-        None => Ok(reader.out),
-        Some(_) => Err(reader.syntax("')' without '('")),
+/// A regex in the syntax of `regex-syntax`.
+pub(super) enum Translated {
+    Plain(String),
+    Marked(Marked),
+}
+
+/// A regex in which all assertions are marks ([`looks`]).
+pub(super) struct Marked {
+    pub(super) regex: String,
+    /// The look-aheads in the order of their ends, so that those inside another one come before it.
+    pub(super) looks: Vec<Look>,
+}
+
+/// What must follow a place, or must not.
+pub(super) struct Look {
+    pub(super) negative: bool,
+    pub(super) regex: String,
+}
+
+pub(super) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
+    let mut reader = Reader::new(regex, dialect);
+    reader.read()?;
+    if !reader.needs_marks {
+        return Ok(Translated::Plain(reader.out));
     }
+    // What can be told of the place of an assertion without marks cannot where there are some.
+    let mut reader = Reader { marks: true, ..Reader::new(regex, dialect) };
+    reader.read()?;
+    Ok(Translated::Marked(Marked { regex: reader.out, looks: reader.looks }))
 }
 
 #[derive(Clone, Copy, Default)]
@@ -55,9 +70,46 @@ struct Reader {
     out: String,
     flags: Flags,
     depth: usize,
+    /// Whether assertions are written as marks.
+    marks: bool,
+    /// Whether they have to be.
+    needs_marks: bool,
+    looks: Vec<Look>,
 }
 
 impl Reader {
+    fn new(regex: &str, dialect: Dialect) -> Reader {
+        Reader {
+            chars: regex.chars().collect(),
+            at: 0,
+            dialect,
+            out: String::with_capacity(regex.len() * 2),
+            flags: Flags::default(),
+            depth: 0,
+            marks: false,
+            needs_marks: false,
+            looks: Vec::new(),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), RegexError> {
+        self.alternatives()?;
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.syntax("')' without '('")),
+        }
+    }
+
+    /// Writes an assertion, as its mark where there are marks.
+    fn assertion(&mut self, plain: &str, mark: u8) {
+        if self.marks {
+            // Writing to a String cannot fail.
+            let _ = write!(self.out, r"(?-u:\x{mark:02X})");
+        } else {
+            self.out.push_str(plain);
+        }
+    }
+
     fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
@@ -120,12 +172,12 @@ impl Reader {
                 }
                 '^' => {
                     self.at += 1;
-                    self.out.push_str(r"\A");
+                    self.assertion(r"\A", looks::BEGIN);
                     repeatable = false;
                 }
                 '$' => {
                     self.at += 1;
-                    self.out.push_str(r"\z");
+                    self.assertion(r"\z", looks::END);
                     repeatable = false;
                 }
                 '.' => {
@@ -156,16 +208,16 @@ impl Reader {
 
     /// Reads a group; whether it can be repeated.
     fn group(&mut self) -> Result<bool, RegexError> {
-        const LOOK: &str = "what a text must or must not be followed by is not supported; rewrite the regex without it";
+        const LOOK: &str = "what must or must not stand before is not supported; rewrite the regex without it";
         let start = self.at;
         let outer = self.flags;
         if self.depth >= DEEPEST {
             return Err(self.unsupported("group", "nested too deeply; the limit is 180"));
         }
         self.at += 1;
-        if self.looking_at("?=") || self.looking_at("?!") {
-            self.at = start;
-            return Err(self.unsupported("look-ahead", LOOK));
+        if self.take("?=") || self.take("?!") {
+            let negative = self.chars[self.at - 1] == '!';
+            return self.look(start, negative).map(|()| false);
         }
         if self.looking_at("?<=") || self.looking_at("?<!") {
             self.at = start;
@@ -205,6 +257,28 @@ impl Reader {
         self.out.push(')');
         self.flags = outer;
         Ok(true)
+    }
+
+    /// Reads the rest of a look-ahead.
+    fn look(&mut self, start: usize, negative: bool) -> Result<(), RegexError> {
+        self.needs_marks = true;
+        let around = std::mem::take(&mut self.out);
+        let flags = self.flags;
+        self.out.push_str(if flags.ignore_case { "(?i:" } else { "(?-i:" });
+        self.depth += 1;
+        self.alternatives()?;
+        self.depth -= 1;
+        self.close(start)?;
+        self.out.push(')');
+        self.flags = flags;
+        let regex = std::mem::replace(&mut self.out, around);
+        let Some(&mark) = looks::LOOKS.get(self.looks.len()) else {
+            self.at = start;
+            return Err(self.unsupported("look-ahead", "more than nine in one regex"));
+        };
+        self.looks.push(Look { negative, regex });
+        self.assertion("", mark);
+        Ok(())
     }
 
     fn close(&mut self, start: usize) -> Result<(), RegexError> {
@@ -309,18 +383,23 @@ impl Reader {
         match self.chars.get(self.at + 1) {
             Some('b') => {
                 self.at += 2;
-                self.out.push_str(r"(?-u:\b)");
+                self.assertion(r"(?-u:\b)", looks::BOUNDARY);
                 Ok(false)
             }
-            Some('B') => Err(self.unsupported("\\B", "not supported; rewrite the regex without it")),
+            Some('B') => {
+                self.at += 2;
+                self.needs_marks = true;
+                self.assertion("", looks::NO_BOUNDARY);
+                Ok(false)
+            }
             Some('A') if self.dialect == Dialect::Python => {
                 self.at += 2;
-                self.out.push_str(r"\A");
+                self.assertion(r"\A", looks::BEGIN);
                 Ok(false)
             }
             Some('Z' | 'z') if self.dialect == Dialect::Python => {
                 self.at += 2;
-                self.out.push_str(r"\z");
+                self.assertion(r"\z", looks::END);
                 Ok(false)
             }
             Some('1'..='9') => {
@@ -593,7 +672,6 @@ mod tests {
     #[test]
     fn what_is_not_regular_is_refused_with_its_position() {
         for (regex, at, construct) in [
-            (r"a(?=b)", 1, "look-ahead"),
             (r"(?<!a)b", 0, "look-behind"),
             (r"(a)\1", 3, "backreference"),
             (r"(?P<x>a)(?P=x)", 8, "backreference"),

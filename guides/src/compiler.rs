@@ -92,6 +92,13 @@ pub struct Limits {
     pub source_bytes: usize,
     /// Nesting of the JSON text of a schema.
     pub depth: usize,
+    /// Characters of a string in JSON that neither a pattern nor a format nor the values that it is not describe, where the
+    /// schema does not ask for fewer; `None` for any number. Text that a schema spells out (`const`, `enum`) and keys may be longer.
+    /// A schema that asks for longer strings is refused.
+    pub string_length: Option<u32>,
+    /// Items of an array in JSON, where the schema does not ask for fewer; `None` for any number. A schema that asks for more is
+    /// refused.
+    pub array_length: Option<u32>,
     /// Bytes of remembered masks for one guide; beyond, they are forgotten and made again.
     pub mask_bytes: usize,
     /// Bytes of guides that the compiler remembers.
@@ -106,6 +113,8 @@ impl Default for Limits {
             bytes: 8 << 20,
             source_bytes: 4 << 20,
             depth: 256,
+            string_length: None,
+            array_length: None,
             mask_bytes: 32 << 20,
             cache_bytes: 128 << 20,
         }

@@ -119,6 +119,36 @@ fn schemas() -> Vec<Value> {
 }
 
 #[test]
+fn caps_bound_the_strings_and_arrays_that_a_schema_leaves_free() {
+    let capped = |schema: Value| {
+        let mut limits = Limits::default();
+        (limits.string_length, limits.array_length) = (Some(3), Some(2));
+        let compiler = Compiler::new(compiler().vocabulary().clone(), limits);
+        compiler.compile(&Source::JsonSchema(schema.to_string()), &Options::default())
+    };
+    let accepted = |schema: Value, answer: &str| whole(&capped(schema.clone()).expect("a guide"), answer);
+    for (schema, yes, no) in [
+        (json!(true), r#"["éab","b"]"#, r#"["abcd"]"#),
+        (json!({"type": "string", "maxLength": 2}), r#""ab""#, r#""abc""#),
+        (json!({"type": "string", "maxLength": 9}), r#""abc""#, r#""abcd""#),
+        (json!({"items": {"type": "integer"}}), "[1,2]", "[1,2,3]"),
+        (json!({"type": "object"}), r#"{"a long key":[]}"#, r#"{"a":[0,0,0]}"#),
+        (json!({"enum": ["spelled out"]}), r#""spelled out""#, r#""abc""#),
+        (json!({"type": "string", "format": "date"}), r#""2024-02-29""#, r#""abc""#),
+        (json!({"type": "string", "pattern": "^a*$"}), r#""aaaaa""#, r#""b""#),
+    ] {
+        assert!(accepted(schema.clone(), yes) && !accepted(schema.clone(), no), "{schema}");
+    }
+    for (schema, at, option) in [
+        (json!({"properties": {"a": {"type": "string", "minLength": 4}}}), "/properties/a", "--max-string-length"),
+        (json!({"items": {"type": "array", "minItems": 3}}), "/items", "--max-array-length"),
+    ] {
+        let error = capped(schema.clone()).expect_err("too long").to_string();
+        assert!(error.contains(at) && error.contains(option), "{schema}: {error}");
+    }
+}
+
+#[test]
 fn every_walk_at_every_budget_ends_in_a_valid_document() {
     let mut random = Random(7);
     for schema in schemas() {

@@ -532,7 +532,8 @@ impl Builder<'_> {
             self.finish_number(&branch, gathered, terms)?;
         }
         if branch.kinds.has(Kinds::STRING) {
-            let strings = self.strings(&branch.patterns, &branch.excluded, branch.length, terms)?;
+            let length = self.string_length(&branch, terms)?;
+            let strings = self.strings(&branch.patterns, &branch.excluded, length, terms)?;
             if !strings.is_empty() {
                 gathered.strings.push(Arc::new(strings));
             }

@@ -82,7 +82,7 @@ impl Builder<'_> {
                 remedy,
             ));
         }
-        let (min, max) = branch.item_count;
+        let (min, max) = self.array_length(branch, terms)?;
         let indexed = branch.item_values.iter().map(|&(index, _)| index as usize + 1);
         let starts = counted.iter().map(|one| one.from as usize);
         let lengths = nodes.iter().map(|(prefix, _)| prefix.len()).chain(indexed).chain(starts);

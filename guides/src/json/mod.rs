@@ -6,6 +6,7 @@ mod analysis;
 mod apart;
 mod array;
 mod branch;
+mod caps;
 pub(crate) mod classes;
 mod compared;
 mod containers;

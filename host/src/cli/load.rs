@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use jig_guides::{Compiler, Limits};
+use jig_guides::Compiler;
 use jig_plugin_api::{Model, ModelSpec};
 
 use super::logs::PluginServices;
@@ -144,7 +144,7 @@ impl LoadArgs {
             seed: self.seed,
         };
         let engine = Engine::start(model, tokenizer.clone(), config);
-        let compiler = Compiler::new(Arc::new(vocabulary), Limits::default()).with_documents(documents);
+        let compiler = Compiler::new(Arc::new(vocabulary), self.schemas.limits()).with_documents(documents);
         let compiler = Arc::new(compiler);
         Ok(Loaded { name: resolved.name, engine, tokenizer, compiler })
     }

@@ -1,9 +1,9 @@
-//! `--schemas`: the documents that the schemas of requests may refer to.
+//! What holds for the schemas of all requests: the documents that they may refer to (`--schemas`), and how much they may ask for.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jig_guides::Documents;
+use jig_guides::{Documents, Limits};
 
 /// Bytes of one document.
 const MAX_BYTES: u64 = 4 << 20;
@@ -16,9 +16,25 @@ pub(super) struct SchemasArgs {
     /// outside of a schema is ever read
     #[arg(long, env = "JIG_SCHEMAS", value_name = "DIR", help_heading = "Schemas")]
     schemas: Option<PathBuf>,
+    /// The most characters of a string in guided JSON, where the schema has no smaller maxLength; strings with a pattern or a
+    /// format, and those that the schema spells out, may be longer [default: no limit]
+    #[arg(long, env = "JIG_MAX_STRING_LENGTH", value_name = "N", help_heading = "Schemas",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_string_length: Option<u32>,
+    /// The most items of an array in guided JSON, where the schema has no smaller maxItems [default: no limit]
+    #[arg(long, env = "JIG_MAX_ARRAY_LENGTH", value_name = "N", help_heading = "Schemas",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_array_length: Option<u32>,
 }
 
 impl SchemasArgs {
+    /// How much a schema may ask for.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        (limits.string_length, limits.array_length) = (self.max_string_length, self.max_array_length);
+        limits
+    }
+
     /// Reads the documents; none without the flag.
     pub(super) fn documents(&self) -> Result<Documents, String> {
         let mut documents = Documents::default();
@@ -70,7 +86,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
             std::fs::write(path, text).expect("a file");
         }
-        SchemasArgs { schemas: Some(directory.path().to_owned()) }.documents()
+        let schemas = Some(directory.path().to_owned());
+        SchemasArgs { schemas, max_string_length: None, max_array_length: None }.documents()
     }
 
     #[test]
@@ -87,5 +104,11 @@ mod tests {
             assert!(error.contains("a.json") && error.contains(reason), "{error}");
         }
         assert!(read(&[]).expect_err("an error").contains("no .json file"));
+    }
+
+    #[test]
+    fn flags_say_how_much_a_schema_may_ask_for() {
+        let args = SchemasArgs { schemas: None, max_string_length: Some(9), max_array_length: None };
+        assert_eq!((args.limits().string_length, args.limits().array_length), (Some(9), None));
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use jig_guides::{CompileError, Compiler, Guide, Limits, Options, Source};
+use jig_guides::{CompileError, Compiler, Guide, Options, Source};
 use serde_json::Value;
 
 use self::keywords::Keywords;
@@ -42,7 +42,7 @@ pub(super) struct CheckSchemaArgs {
 
 pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
     let text = read(&args.file)?;
-    let compiler = Compiler::new(Arc::new(vocabulary(&args.tokenizer)?), Limits::default());
+    let compiler = Compiler::new(Arc::new(vocabulary(&args.tokenizer)?), args.schemas.limits());
     let compiler = compiler.with_documents(args.schemas.documents()?);
     let begun = Instant::now();
     let guide = compiler.compile(&Source::JsonSchema(text.clone()), &Options::default());

@@ -1,6 +1,7 @@
 //! The formats of JSON Schema as regular languages.
 
 mod expressions;
+mod international;
 mod leap;
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
@@ -24,11 +25,17 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
             let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
             Ok(Some(names.difference(&reserved, limits.states)?))
         }
-        "email" => {
-            let local = regex::whole(&local_part(), Dialect::Ecma, limits)?;
-            let domain = regex::whole(&mail_domain(), Dialect::Ecma, limits)?;
+        "email" | "idn-email" => {
+            let beyond = if name == "email" { "" } else { "\u{80}-\u{10FFFF}" };
+            let local = regex::whole(&local_part(beyond), Dialect::Ecma, limits)?;
+            let mut domain = regex::whole(&mail_domain(), Dialect::Ecma, limits)?;
+            if name == "idn-email" {
+                let named = regex::whole(&international::mail_domain(), Dialect::Ecma, limits)?;
+                domain = domain.union(&named, limits.states)?;
+            }
             Ok(Some(address(&local, &domain, limits)?))
         }
+        "idn-hostname" => international::hostnames(limits).map(Some),
         "uri" => whole(&uri(false, "", "")),
         "uri-reference" => whole(&uri(true, "", "")),
         "iri" => whole(&uri(false, UCSCHAR, IPRIVATE)),
@@ -157,10 +164,10 @@ fn hostname() -> String {
     format!("{label}(\\.{label})*")
 }
 
-/// RFC 5321, section 4.1.2: dot-atom or quoted string.
-fn local_part() -> String {
-    let atom = "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+";
-    let quoted = r#""([ !#-\[\]-~]|\\[ -~])*""#;
+/// RFC 5321, section 4.1.2: dot-atom or quoted string; with characters beyond ASCII it is RFC 6531, section 3.3.
+fn local_part(beyond: &str) -> String {
+    let atom = format!("[0-9A-Za-z!#$%&'*+/=?^_`{{|}}~{beyond}-]+");
+    let quoted = format!(r#""([ !#-\[\]-~{beyond}]|\\[ -~])*""#);
     format!("({atom}(\\.{atom})*|{quoted})")
 }
 
@@ -169,7 +176,7 @@ fn mail_domain() -> String {
     format!("({label}(\\.{label})*|\\[{}\\]|\\[IPv6:{}\\])", ipv4(), ipv6())
 }
 
-/// A local part of at most 64 characters (RFC 5321, section 4.5.3.1.1), an at sign, a domain.
+/// A local part of at most 64 octets (RFC 5321, section 4.5.3.1.1), an at sign, a domain.
 fn address(local: &Dfa, domain: &Dfa, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
     #[derive(Clone, PartialEq, Eq, Hash)]
     enum At {
@@ -273,6 +280,20 @@ mod tests {
             "email",
             &["joe.bloggs@example.com", "\"joe bloggs\"@example.com", "te~st@example.com", "a@[127.0.0.1]"],
             &[".a@b", "a..b@c", "a", "a@", &format!("{}@b", "a".repeat(65))],
+        );
+        check(
+            "idn-email",
+            &["실례@실례.테스트", "\"δοκιμή\"@example.com", "user@cafe\u{301}.com", "\u{85}@a", "𝕏@a", "é@bücher.de"],
+            &[
+                "2962",
+                "user＠example.com",
+                "a@-ü",
+                "a@ü-",
+                "a@\u{301}",
+                "a@x\u{200D}y",
+                "a@א",
+                &format!("{}@b", "é".repeat(33)),
+            ],
         );
         check("email", &[&format!("{}@b", "a".repeat(64)), "\"a@b\"@c"], &[&format!("\"{}@\"@b", "a".repeat(62))]);
         check(

@@ -313,7 +313,6 @@ fn what_is_not_enforced_is_refused_with_its_place_and_name() {
     for (schema, pointer, keyword) in [
         (json!({"properties": {"a": {"not": {"uniqueItems": true}}}}), "/properties/a/not/uniqueItems", "not"),
         (json!({"$ref": "https://example.com/schema"}), "", "$ref"),
-        (json!({"format": "idn-email"}), "/format", "format"),
         (json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]}), "", "$ref"),
     ] {
         match error(&schema) {
@@ -324,7 +323,7 @@ fn what_is_not_enforced_is_refused_with_its_place_and_name() {
         }
     }
     assert!(matches!(
-        error(&json!({"pattern": "(?=a)b"})),
+        error(&json!({"pattern": "(?<=a)b"})),
         CompileError::Unsupported { at: jig_guides::Place::Pattern(..), .. }
     ));
 }

@@ -84,7 +84,7 @@ impl Languages {
         Ok(language)
     }
 
-    /// The strings of a format; `None` if it is not enforced or no draft defines it.
+    /// The strings of a format; `None` if no draft defines it.
     pub(crate) fn format(&self, name: &str, limits: DfaLimits) -> Result<Option<Arc<Language>>, RegexError> {
         if let Some(language) = self.known().formats.get(name) {
             return Ok(Some(language.clone()));

@@ -654,11 +654,6 @@ impl Reader<'_> {
         }
         match self.languages.format(name, self.limits()) {
             Ok(Some(language)) => Ok(Some(self.add_pattern((true, name.to_owned()), language))),
-            Ok(None) if formats::is_defined(name) => Err(self.unsupported(
-                at,
-                "format",
-                &format!("{name} is not enforced; leave it out, or say what is meant with pattern"),
-            )),
             Ok(None) => Ok(None),
             Err(_) => Err(too_big(
                 Place::Pointer(at.to_owned()),

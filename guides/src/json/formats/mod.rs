@@ -1,4 +1,8 @@
 //! The formats of JSON Schema as regular languages.
+//!
+//! All that is written is of the format. Where the format is no regular language, or one that takes too many states, less is
+//! written than there is: leap seconds ([`leap`]), regular expressions ([`expressions`]), names beyond ASCII ([`international`]),
+//! and no name of a host has a label in Punycode (`xn--`).
 
 mod expressions;
 mod international;
@@ -7,7 +11,7 @@ mod leap;
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::regex::{self, Dialect, RegexError};
 
-/// The strings of a format; `None` if it is not enforced or no draft defines it.
+/// The strings of a format; `None` if no draft defines it.
 pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);
     match name {
@@ -51,34 +55,6 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
 /// The greatest number of characters of the strings of a format, beside its language.
 pub(crate) fn longest(name: &str) -> Option<u32> {
     matches!(name, "hostname" | "host-name").then_some(253)
-}
-
-/// Whether a draft of JSON Schema defines the format.
-pub(crate) fn is_defined(name: &str) -> bool {
-    [
-        "date",
-        "time",
-        "date-time",
-        "duration",
-        "uuid",
-        "ipv4",
-        "ipv6",
-        "ip-address",
-        "hostname",
-        "host-name",
-        "email",
-        "uri",
-        "uri-reference",
-        "json-pointer",
-        "relative-json-pointer",
-        "idn-email",
-        "idn-hostname",
-        "iri",
-        "iri-reference",
-        "uri-template",
-        "regex",
-    ]
-    .contains(&name)
 }
 
 /// RFC 3987, section 2.2: characters beyond ASCII that may stand for themselves.

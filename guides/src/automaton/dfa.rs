@@ -445,9 +445,10 @@ impl Dfa {
                 costs[*state as usize] = 0;
             }
         }
-        // Within a character no way is longer than three bytes, so that so many rounds settle all states with as many characters.
+        // Within a character no way is longer than three bytes, so that a few rounds settle all states with as many characters.
         for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
-            for _ in 0..4 {
+            let mut changed = true;
+            while std::mem::take(&mut changed) {
                 for &state in level {
                     for (&byte, &weight) in bytes.iter().zip(&weights) {
                         let next = self.next(state, byte) as usize;
@@ -456,6 +457,7 @@ impl Dfa {
                             && characters[next] + u32::from(begins(byte)) == characters[state as usize];
                         if fewest && costs[next] != NEVER {
                             let cost = costs[next] + weight;
+                            changed |= cost < costs[state as usize];
                             costs[state as usize] = costs[state as usize].min(cost);
                         }
                     }

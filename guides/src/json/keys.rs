@@ -64,14 +64,17 @@ impl KeySets {
         )?;
         let member = vec![NONE; dfa.len()];
         let mut sets = KeySets { dfa, member, memberships: Vec::new(), classed: RefCell::default() };
-        let mut known: HashMap<Vec<bool>, u32> = HashMap::default();
+        let mut known: HashMap<Vec<u64>, u32> = HashMap::default();
         for (state, states) in states.iter().enumerate().filter(|(state, _)| sets.dfa.accepts_at(*state as u32)) {
             let states = states.as_deref().unwrap_or_default();
-            let membership: Vec<bool> =
-                automata.iter().zip(states).map(|(dfa, &state)| dfa.accepts_at(state)).collect();
+            let accepts = |(dfa, state): (&&Dfa, &u32)| dfa.accepts_at(*state);
+            let mut bits = vec![0u64; automata.len().div_ceil(64)];
+            for (index, accepted) in automata.iter().zip(states).map(accepts).enumerate() {
+                bits[index / 64] |= u64::from(accepted) << (index % 64);
+            }
             let next = sets.memberships.len() as u32;
-            let number = *known.entry(membership).or_insert_with_key(|membership| {
-                sets.memberships.push(membership.clone());
+            let number = *known.entry(bits).or_insert_with(|| {
+                sets.memberships.push(automata.iter().zip(states).map(accepts).collect());
                 next
             });
             sets.member[state] = number;

@@ -41,12 +41,13 @@ pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 pub(crate) struct Languages {
     known: Mutex<Known>,
     limit: usize,
+    /// There are no more of them than drafts define, so they stay.
+    formats: Mutex<HashMap<String, Arc<Language>>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     patterns: HashMap<String, Arc<Language>>,
-    formats: HashMap<String, Arc<Language>>,
     strings: HashMap<StringKey, (Arc<Characters>, usize)>,
     /// By a fingerprint of the automaton.
     characters: HashMap<u128, Arc<Characters>>,
@@ -57,7 +58,7 @@ struct Known {
 impl Languages {
     /// Automata that take up to `limit` bytes.
     pub(crate) fn new(limit: usize) -> Languages {
-        Languages { known: Mutex::default(), limit }
+        Languages { known: Mutex::default(), limit, formats: Mutex::default() }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -86,13 +87,14 @@ impl Languages {
 
     /// The strings of a format; `None` if no draft defines it.
     pub(crate) fn format(&self, name: &str, limits: DfaLimits) -> Result<Option<Arc<Language>>, RegexError> {
-        if let Some(language) = self.known().formats.get(name) {
+        let formats = || self.formats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(language) = formats().get(name) {
             return Ok(Some(language.clone()));
         }
         let Some(dfa) = formats::language(name, limits)? else { return Ok(None) };
         let language = language(dfa);
-        self.room(language.size()).formats.insert(name.to_owned(), language.clone());
-        Ok(Some(language))
+        // Another thread may have been faster; its automaton has an id that is in use.
+        Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
     }
 
     /// The set of strings that was made from this, or is made now, and the states of all automata on the way to it.

@@ -17,7 +17,7 @@ mod distinct;
 pub(crate) mod documents;
 pub(crate) mod drafts;
 mod few;
-mod formats;
+pub(crate) mod formats;
 mod frame;
 mod keys;
 mod known_keys;

@@ -261,7 +261,7 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
     let mut done = 0;
     let bytes = any.class_bytes(dfa);
     while done < pairs.len() {
-        let (state, all) = pairs[done];
+        let ((state, all), own) = (pairs[done], edges.len());
         for &byte in &bytes {
             let next = (dfa.next(state, byte), any.next(all, byte));
             if next.1 == 0 {
@@ -272,16 +272,25 @@ fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
                 pairs.push(next);
                 *number = pairs.len() as u32;
             }
-            edges.push((*number - 1, done as u32, byte & 0xC0 != 0x80));
+            // Most bytes lead where another one does.
+            let edge = (*number - 1, done as u32, byte & 0xC0 != 0x80);
+            if !edges[own..].contains(&edge) {
+                edges.push(edge);
+            }
         }
         done += 1;
     }
-    edges.sort_unstable();
-    edges.dedup();
-    let before = |pair: usize| {
-        let from = edges.partition_point(|edge| edge.0 < pair as u32);
-        edges[from..].iter().take_while(move |edge| edge.0 == pair as u32).map(|edge| (edge.1 as usize, edge.2))
-    };
+    // By the pair to which they lead: those to `pair` from `first[pair]` on.
+    let mut first = vec![0usize; pairs.len() + 1];
+    edges.iter().for_each(|edge| first[edge.0 as usize + 1] += 1);
+    (0..pairs.len()).for_each(|pair| first[pair + 1] += first[pair]);
+    let (mut places, mut sorted) = (first.clone(), vec![(0u32, false); edges.len()]);
+    for &(to, from, begins) in &edges {
+        sorted[places[to as usize]] = (from, begins);
+        places[to as usize] += 1;
+    }
+    let before =
+        |pair: usize| sorted[first[pair]..first[pair + 1]].iter().map(|&(from, begins)| (from as usize, begins));
     // The pairs from which some characters lead to one of these.
     let leading_to = |mut found: Vec<bool>| {
         let mut open: Vec<usize> = (0..pairs.len()).filter(|&pair| found[pair]).collect();

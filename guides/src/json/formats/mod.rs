@@ -11,6 +11,31 @@ mod leap;
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::regex::{self, Dialect, RegexError};
 
+/// The formats that a draft defines, those that schemas use most first.
+pub(crate) const DEFINED: [&str; 21] = [
+    "date-time",
+    "uri",
+    "email",
+    "date",
+    "uuid",
+    "time",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "uri-reference",
+    "regex",
+    "duration",
+    "json-pointer",
+    "relative-json-pointer",
+    "uri-template",
+    "iri",
+    "iri-reference",
+    "idn-email",
+    "idn-hostname",
+    "host-name",
+    "ip-address",
+];
+
 /// The strings of a format; `None` if no draft defines it.
 pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);

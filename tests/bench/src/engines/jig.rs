@@ -21,6 +21,7 @@ impl Jig {
             Order::Schema => jig_guides::Order::Schema,
         };
         // What all guides share is made when a server starts, not by the first request.
+        compiler.warm_up();
         compiler.compile(&Source::JsonObject, &options)?.start().mask(None);
         Ok(Jig { compiler, options })
     }

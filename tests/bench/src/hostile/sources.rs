@@ -170,10 +170,12 @@ const REFERENCES: [(&str, Make); 11] = [
 ];
 
 /// Regexes with large automata.
-const REGEXES: [(&str, Make); 10] = [
+const REGEXES: [(&str, Make); 12] = [
     ("regex of 2^30 states", || regex("(a|b)*a(a|b){30}")),
     ("regex of nested stars", || regex("((a*)*b*)*c")),
     ("regex of nested counts", || regex("((a{0,100}){0,100}){0,100}")),
+    ("look-ahead in a repetition", || regex("(?:(?=.*a.{9}c)(?=.*b.{9}a).)*")),
+    ("look-ahead of 2^30 states", || regex("(?:(?=[ab]*a[ab]{30}c)[ab])*c")),
     ("regex of 1,000 letters of any script", || regex(r"\w{1000}")),
     ("regex of 10 counts of letters", || regex(r"(\w{1,200} ){10}")),
     ("regex of 10,000 alternatives", || {

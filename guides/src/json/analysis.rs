@@ -8,6 +8,7 @@ use super::decimal::Decimal;
 use super::few::Few;
 use super::keys::KeyAutomata;
 use super::languages::{Language, Languages, StringKey};
+use super::named::KnownNames;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
 use super::object::{MANY_KEYS, Object, Others, Progress};
@@ -56,6 +57,7 @@ pub(crate) fn analyse(
         any,
         any_characters,
         key_sets: HashMap::new(),
+        known_names: KnownNames::default(),
         key_automata: KeyAutomata::default(),
     };
     let root = builder.intern(vec![(graph.root, true)]);
@@ -96,6 +98,7 @@ pub(super) struct Builder<'a> {
     pub(super) any_characters: Arc<Characters>,
     pub(super) key_sets: HashMap<Keys, Arc<Dfa>>,
     pub(super) key_automata: KeyAutomata,
+    pub(super) known_names: KnownNames,
 }
 
 /// A branch that is being worked out.

@@ -10,11 +10,11 @@ use super::node::{Graph, Node, NodeId, Properties, TRUE};
 use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use super::shape::{MOST_COUNTERS, SchemaId, Way};
 use super::strings::{Escapes, Strings, with_length};
-use super::text::{Value, write_string};
+use super::text::Value;
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::compiler::too_big;
 use crate::error::CompileError;
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -197,57 +197,43 @@ impl Builder<'_> {
                 }));
             }
         }
+        // What branches have in common is worked out once, as long as it lies in the graph.
+        let shared = nodes
+            .iter()
+            .all(|node| matches!(node, Cow::Borrowed(_)))
+            .then(|| branch.properties.iter().map(|&(id, _)| id).filter(|&id| properties_of(id).is_some()).collect());
         let nodes: Vec<&Properties> = nodes.iter().map(|node| &**node).collect();
         let demanded = self.demanded(branch, terms)?;
-        let mut names: Vec<&str> = Vec::new();
-        let mut known = HashSet::new();
-        let named = nodes.iter().flat_map(|properties| properties.named.iter().map(|(name, _)| name.as_str()));
         let required = branch.required.iter().map(String::as_str);
-        let valued = branch.values.iter().map(|(name, _)| name.as_str());
-        for name in named.chain(required).chain(valued) {
-            if known.insert(name) {
-                names.push(name);
-            }
-        }
-        self.spend(names.len() * nodes.len().max(1), terms)?;
-        let by_name: Vec<HashMap<&str, NodeId>> = nodes
-            .iter()
-            .map(|properties| properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect())
-            .collect();
-        let required: HashSet<&str> = branch.required.iter().map(String::as_str).collect();
-        let mut values: HashMap<&str, Vec<Term>> = HashMap::new();
+        let more = required.clone().chain(branch.values.iter().map(|(name, _)| name.as_str()));
+        let named = self.named(shared, &nodes, more);
+        self.spend(named.names.len() * nodes.len().max(1), terms)?;
+        let mut is_required = vec![false; named.names.len()];
+        required.filter_map(|name| named.place(name)).for_each(|place| is_required[place] = true);
+        let mut values: Vec<Vec<Term>> = vec![Vec::new(); named.names.len()];
         for (name, term) in &branch.values {
-            values.entry(name).or_default().push(*term);
+            if let Some(place) = named.place(name) {
+                values[place].push(*term);
+            }
         }
         let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
-        let mut properties = Vec::with_capacity(names.len());
-        for name in names {
-            let mut all: Vec<Term> = Vec::new();
-            for (node, by_name) in nodes.iter().zip(&by_name) {
-                let mut beside = true;
-                if let Some(&named) = by_name.get(name) {
-                    all.push((named, true));
-                    beside = false;
+        let mut properties = Vec::with_capacity(named.names.len());
+        for (place, values) in values.into_iter().enumerate() {
+            let name = &named.names[place];
+            let refused = keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes()));
+            let (schema, meets) = if values.is_empty() && !refused && demanded.is_empty() {
+                (self.schema_of_named(&named, place), Vec::new())
+            } else {
+                let mut all = named.asked[place].clone();
+                all.extend(values);
+                if refused {
+                    all.push((TRUE, false));
                 }
-                for &(pattern, inner) in &node.patterns {
-                    if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
-                        all.push((inner, true));
-                        beside = false;
-                    }
-                }
-                if let (true, Some(additional)) = (beside, node.additional) {
-                    all.push((additional, true));
-                }
-            }
-            all.extend(values.get(name).into_iter().flatten());
-            if keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes())) {
-                all.push((TRUE, false));
-            }
-            let spelling = write_string(name).into_bytes().split_off(1).into();
-            let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name.as_bytes()), terms)?;
-            let schema = self.intern(all);
-            let required = required.contains(name);
-            properties.push(Property { name: name.to_owned(), spelling, schema, required, meets });
+                let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name.as_bytes()), terms)?;
+                (self.intern(all), meets)
+            };
+            let (name, spelling) = (name.clone(), named.spellings[place].clone());
+            properties.push(Property { name, spelling, schema, required: is_required[place], meets });
         }
         let mut additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;
         if let Some(additional) = &mut additional {
@@ -255,16 +241,12 @@ impl Builder<'_> {
         }
         let meeting = (0..).zip(&properties).filter(|(_, property): &(u32, &Property)| !property.meets.is_empty());
         let meeting = meeting.map(|(index, _)| index).collect();
-        let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
-        let mut by_name = sorted.clone();
-        sorted.sort_by(|&a, &b| properties[a as usize].spelling.cmp(&properties[b as usize].spelling));
-        by_name.sort_by(|&a, &b| properties[a as usize].name.cmp(&properties[b as usize].name));
         let (min, max) = branch.property_count;
         gathered.objects.push(self.objects.len() as u32);
         self.objects.push(Object {
             properties,
-            sorted,
-            by_name,
+            sorted: named.sorted.clone(),
+            by_name: named.by_name.clone(),
             additional,
             min,
             max,

@@ -118,6 +118,7 @@ impl Distinct {
                     let goes_on = last.byte != b'"' && !strings.is_empty();
                     next.awaited = goes_on.then(|| Awaited { read: awaited.read + 1, strings });
                 }
+                None if self.says_nothing(last) => {}
                 _ => {
                     let text = self.text();
                     (next.near, next.awaited) = self.near_among(&text, near);
@@ -127,6 +128,23 @@ impl Distinct {
         }
         next.unsettled = false;
         Some(next)
+    }
+
+    /// Whether the last byte leaves open what was open before it: what separates values that are complete.
+    fn says_nothing(&self, last: &Byte) -> bool {
+        let byte = |byte: Option<&Byte>, back: usize| match byte {
+            Some(byte) => Some(byte.byte),
+            None => self.read.len().checked_sub(back).map(|at| self.read[at]),
+        };
+        let before = last.before.as_deref();
+        let earlier = match before {
+            Some(before) => byte(before.before.as_deref(), 1),
+            None => byte(None, 2),
+        };
+        // A quote after a backslash closes nothing.
+        matches!(last.byte, b' ' | b':' | b',')
+            && matches!(byte(before, 1), Some(b'"' | b'}' | b']' | b',' | b':'))
+            && earlier != Some(b'\\')
     }
 
     /// As if nothing that is being written could become equal to an entry.

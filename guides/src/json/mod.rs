@@ -24,6 +24,7 @@ mod known_keys;
 pub(crate) mod languages;
 pub(crate) mod machine;
 mod masks;
+mod named;
 mod node;
 mod numbers;
 mod object;

@@ -37,9 +37,9 @@ pub(crate) struct Object {
 
 #[derive(Debug)]
 pub(crate) struct Property {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// The name as JSON without the opening quote.
-    pub(crate) spelling: Box<[u8]>,
+    pub(crate) spelling: Arc<[u8]>,
     pub(crate) schema: SchemaId,
     pub(crate) required: bool,
     /// The ways in which its value meets demands of the object.

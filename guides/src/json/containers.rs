@@ -207,24 +207,25 @@ impl Builder<'_> {
         let required = branch.required.iter().map(String::as_str);
         let more = required.clone().chain(branch.values.iter().map(|(name, _)| name.as_str()));
         let named = self.named(shared, &nodes, more);
-        self.spend(named.names.len() * nodes.len().max(1), terms)?;
-        let mut is_required = vec![false; named.names.len()];
+        self.spend(named.len() * nodes.len().max(1), terms)?;
+        let mut is_required = vec![false; named.len()];
         required.filter_map(|name| named.place(name)).for_each(|place| is_required[place] = true);
-        let mut values: Vec<Vec<Term>> = vec![Vec::new(); named.names.len()];
+        let mut values: Vec<Vec<Term>> = vec![Vec::new(); named.len()];
         for (name, term) in &branch.values {
             if let Some(place) = named.place(name) {
                 values[place].push(*term);
             }
         }
         let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
-        let mut properties = Vec::with_capacity(named.names.len());
+        let mut properties = Vec::with_capacity(named.len());
         for (place, values) in values.into_iter().enumerate() {
-            let name = &named.names[place];
+            let property = named.get(place);
+            let name = &property.name;
             let refused = keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes()));
             let (schema, meets) = if values.is_empty() && !refused && demanded.is_empty() {
-                (self.schema_of_named(&named, place), Vec::new())
+                (self.schema_of_named(property), Vec::new())
             } else {
-                let mut all = named.asked[place].clone();
+                let mut all = property.asked.clone();
                 all.extend(values);
                 if refused {
                     all.push((TRUE, false));
@@ -232,7 +233,7 @@ impl Builder<'_> {
                 let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name.as_bytes()), terms)?;
                 (self.intern(all), meets)
             };
-            let (name, spelling) = (name.clone(), named.spellings[place].clone());
+            let (name, spelling) = (name.clone(), property.spelling.clone());
             properties.push(Property { name, spelling, schema, required: is_required[place], meets });
         }
         let mut additional = self.additional(&nodes, keys.as_ref(), &demanded, terms)?;

@@ -5,78 +5,135 @@ use super::branch::Term;
 use super::node::{Graph, NodeId, Properties};
 use super::shape::SchemaId;
 use super::text::write_string;
-use foldhash::{HashMap, HashMapExt};
-use std::cell::RefCell;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The properties that some conditions name, and others beside them.
+/// Among so few names one is found by looking at all.
+const FEW: usize = 16;
+
+/// A named property, as far as it is the same in all branches.
+#[derive(Debug)]
+pub(super) struct NamedProperty {
+    pub(super) name: Arc<str>,
+    /// As JSON without the opening quote.
+    pub(super) spelling: Arc<[u8]>,
+    /// What the conditions ask of its value.
+    pub(super) asked: Vec<Term>,
+    /// The schema of that, once it was wanted.
+    schema: Cell<Option<SchemaId>>,
+}
+
+/// The properties that some conditions name.
+#[derive(Debug)]
+struct Own {
+    properties: Vec<NamedProperty>,
+    sorted: Vec<u32>,
+    by_name: Vec<u32>,
+    places: HashMap<Arc<str>, u32>,
+}
+
+/// The properties that some conditions name, and after them others.
 #[derive(Debug)]
 pub(super) struct Named {
-    pub(super) names: Vec<Arc<str>>,
-    /// As JSON without the opening quotes.
-    pub(super) spellings: Vec<Arc<[u8]>>,
-    /// What the conditions ask of each value.
-    pub(super) asked: Vec<Vec<Term>>,
-    /// The schema of that, once it was wanted.
-    schemas: RefCell<Vec<Option<SchemaId>>>,
+    own: Rc<Own>,
+    more: Vec<NamedProperty>,
+    /// Where those lie, if they are more than a few.
+    more_places: HashMap<Arc<str>, usize>,
     /// Indices, sorted by the spelling of the names.
     pub(super) sorted: Vec<u32>,
     /// Indices, sorted by the names.
     pub(super) by_name: Vec<u32>,
-    places: HashMap<Arc<str>, u32>,
 }
 
-/// What was worked out, by the nodes that name properties and by the names beside those.
-pub(super) type KnownNames = HashMap<(Vec<NodeId>, Vec<String>), Rc<Named>>;
+/// What was worked out, by the nodes that name properties.
+#[derive(Debug, Default)]
+pub(super) struct KnownNames {
+    own: HashMap<Vec<NodeId>, Rc<Own>>,
+    /// And by the names beside those.
+    all: HashMap<(Vec<NodeId>, Vec<String>), Rc<Named>>,
+}
+
+impl NamedProperty {
+    fn new(graph: &Graph, nodes: &[&Properties], by_name: &[HashMap<&str, NodeId>], name: &str) -> NamedProperty {
+        let mut asked = Vec::new();
+        for (place, node) in nodes.iter().enumerate() {
+            let before = asked.len();
+            asked.extend(by_name.get(place).and_then(|own| own.get(name)).map(|&inner| (inner, true)));
+            for &(pattern, inner) in &node.patterns {
+                if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
+                    asked.push((inner, true));
+                }
+            }
+            if let (true, Some(additional)) = (asked.len() == before, node.additional) {
+                asked.push((additional, true));
+            }
+        }
+        let spelling = write_string(name).as_bytes()[1..].into();
+        NamedProperty { name: name.into(), spelling, asked, schema: Cell::new(None) }
+    }
+}
+
+impl Own {
+    fn new(graph: &Graph, nodes: &[&Properties]) -> Own {
+        let by_name: Vec<HashMap<&str, NodeId>> =
+            nodes.iter().map(|node| node.named.iter().map(|(name, inner)| (name.as_str(), *inner)).collect()).collect();
+        let (mut properties, mut places) = (Vec::new(), HashMap::new());
+        for (name, _) in nodes.iter().flat_map(|node| &node.named) {
+            if !places.contains_key(name.as_str()) {
+                let property = NamedProperty::new(graph, nodes, &by_name, name);
+                places.insert(property.name.clone(), properties.len() as u32);
+                properties.push(property);
+            }
+        }
+        let mut sorted: Vec<u32> = (0..properties.len() as u32).collect();
+        let mut by_name = sorted.clone();
+        let property = |index: u32| -> &NamedProperty { &properties[index as usize] };
+        sorted.sort_by(|&a, &b| property(a).spelling.cmp(&property(b).spelling));
+        by_name.sort_by(|&a, &b| property(a).name.cmp(&property(b).name));
+        Own { properties, sorted, by_name, places }
+    }
+}
 
 impl Named {
-    fn new(graph: &Graph, nodes: &[&Properties], more: &[String]) -> Named {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        let mut places: HashMap<Arc<str>, u32> = HashMap::new();
-        let named = nodes.iter().flat_map(|properties| properties.named.iter().map(|(name, _)| name));
-        for name in named.chain(more) {
-            if !places.contains_key(name.as_str()) {
-                let name: Arc<str> = name.as_str().into();
-                places.insert(name.clone(), names.len() as u32);
-                names.push(name);
-            }
+    fn new(graph: &Graph, nodes: &[&Properties], own: Rc<Own>, more: &[String]) -> Named {
+        let (sorted, by_name) = (own.sorted.clone(), own.by_name.clone());
+        let mut named = Named { own, more: Vec::new(), more_places: HashMap::new(), sorted, by_name };
+        for name in more {
+            // The nodes name none of these.
+            named.more.push(NamedProperty::new(graph, nodes, &[], name));
+            let (last, new) = (named.len() as u32 - 1, named.get(named.len() - 1));
+            let place = named.sorted.partition_point(|&other| named.get(other as usize).spelling < new.spelling);
+            let place_by_name = named.by_name.partition_point(|&other| named.get(other as usize).name < new.name);
+            named.sorted.insert(place, last);
+            named.by_name.insert(place_by_name, last);
         }
-        let mut asked: Vec<Vec<Term>> = vec![Vec::new(); names.len()];
-        for node in nodes {
-            // Whether the node speaks of the name otherwise than by what it asks of all others.
-            let mut spoken = vec![false; names.len()];
-            let mut own: HashMap<&str, NodeId> = HashMap::new();
-            own.extend(node.named.iter().map(|(name, inner)| (name.as_str(), *inner)));
-            for (name, inner) in own {
-                if let Some(&place) = places.get(name) {
-                    asked[place as usize].push((inner, true));
-                    spoken[place as usize] = true;
-                }
-            }
-            for ((name, asked), spoken) in names.iter().zip(&mut asked).zip(&mut spoken) {
-                for &(pattern, inner) in &node.patterns {
-                    if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
-                        asked.push((inner, true));
-                        *spoken = true;
-                    }
-                }
-                if let (false, Some(additional)) = (*spoken, node.additional) {
-                    asked.push((additional, true));
-                }
-            }
+        if more.len() > FEW {
+            let places = named.more.iter().enumerate().map(|(at, property)| (property.name.clone(), at));
+            named.more_places = places.collect();
         }
-        let spellings: Vec<Arc<[u8]>> = names.iter().map(|name| write_string(name).as_bytes()[1..].into()).collect();
-        let mut sorted: Vec<u32> = (0..names.len() as u32).collect();
-        let mut by_name = sorted.clone();
-        sorted.sort_by(|&a, &b| spellings[a as usize].cmp(&spellings[b as usize]));
-        by_name.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
-        let schemas = RefCell::new(vec![None; names.len()]);
-        Named { names, spellings, asked, schemas, sorted, by_name, places }
+        named
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.own.properties.len() + self.more.len()
+    }
+
+    pub(super) fn get(&self, place: usize) -> &NamedProperty {
+        let own = &self.own.properties;
+        own.get(place).unwrap_or_else(|| &self.more[place - own.len()])
     }
 
     pub(super) fn place(&self, name: &str) -> Option<usize> {
-        self.places.get(name).map(|&place| place as usize)
+        match self.own.places.get(name) {
+            Some(&place) => Some(place as usize),
+            None => {
+                let few = || self.more.iter().position(|more| *more.name == *name);
+                let at = if self.more.len() > FEW { self.more_places.get(name).copied() } else { few() };
+                at.map(|at| self.own.properties.len() + at)
+            }
+        }
     }
 }
 
@@ -88,36 +145,37 @@ impl Builder<'_> {
         nodes: &[&Properties],
         more: impl Iterator<Item = &'n str>,
     ) -> Rc<Named> {
-        let graph = self.graph;
-        let Some(ids) = shared else {
-            let more: Vec<String> = more.map(str::to_owned).collect();
-            return Rc::new(Named::new(graph, nodes, &more));
-        };
-        let mut of = |ids: Vec<NodeId>, more: Vec<String>| match self.known_names.get(&(ids.clone(), more.clone())) {
-            Some(known) => known.clone(),
+        let own = match shared.as_ref().and_then(|ids| self.known_names.own.get(ids)) {
+            Some(own) => own.clone(),
             None => {
-                let named = Rc::new(Named::new(graph, nodes, &more));
-                self.known_names.insert((ids, more), named.clone());
-                named
+                let own = Rc::new(Own::new(self.graph, nodes));
+                if let Some(ids) = &shared {
+                    self.known_names.own.insert(ids.clone(), own.clone());
+                }
+                own
             }
         };
-        let own = of(ids.clone(), Vec::new());
-        let mut beside: Vec<String> = Vec::new();
-        for name in more {
-            if own.place(name).is_none() && !beside.iter().any(|other| other == name) {
-                beside.push(name.to_owned());
-            }
+        let mut seen: HashSet<&str> = HashSet::new();
+        let beside = more.filter(|&name| !own.places.contains_key(name) && seen.insert(name));
+        let beside: Vec<String> = beside.map(str::to_owned).collect();
+        let key = shared.map(|ids| (ids, beside.clone()));
+        if let Some(named) = key.as_ref().and_then(|key| self.known_names.all.get(key)) {
+            return named.clone();
         }
-        if beside.is_empty() { own } else { of(ids, beside) }
+        let named = Rc::new(Named::new(self.graph, nodes, own, &beside));
+        if let Some(key) = key {
+            self.known_names.all.insert(key, named.clone());
+        }
+        named
     }
 
     /// The schema of what the conditions ask of a property.
-    pub(super) fn schema_of_named(&mut self, named: &Named, place: usize) -> SchemaId {
-        if let Some(schema) = named.schemas.borrow()[place] {
+    pub(super) fn schema_of_named(&mut self, property: &NamedProperty) -> SchemaId {
+        if let Some(schema) = property.schema.get() {
             return schema;
         }
-        let schema = self.intern(named.asked[place].clone());
-        named.schemas.borrow_mut()[place] = Some(schema);
+        let schema = self.intern(property.asked.clone());
+        property.schema.set(Some(schema));
         schema
     }
 }

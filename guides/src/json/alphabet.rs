@@ -5,7 +5,6 @@
 //! alone is allowed, which is known without a walk through the automaton; what remains are the tokens in which another character
 //! occurs, and those are few.
 
-use super::classes::FAR;
 use super::frame::Frame;
 use super::strings::{Decoder, StringState, Strings};
 use crate::automaton::bytes::ByteSet;
@@ -202,10 +201,8 @@ impl Alphabets {
     /// The tokens along which a string stays open, from a state between characters; `None` where a walk finds them as fast.
     /// Characters are counted up to the bound of `strings`.
     pub(super) fn allowed(&self, strings: &Strings, state: u32, frame: &Frame) -> Option<Allowed> {
-        if let Some(shorter) = strings.characters.distance(state).checked_sub(1)
-            && shorter >= SHORT_DISTANCE
-            && strings.max >= FAR
-        {
+        let shorter = strings.characters.distance(state).saturating_sub(1).min(strings.surely_fitting());
+        if shorter >= SHORT_DISTANCE {
             return Some(self.short_or_looked_at(shorter, strings, state, frame));
         }
         let plan = self.plan(strings, state).filter(Plan::pays)?;
@@ -515,8 +512,10 @@ mod tests {
                     let found =
                         alphabets.plan(&strings, state).map(|plan| alphabets.find(&plan, &strings, state, &frame));
                     let distance = strings.characters.distance(state);
-                    let short = (max >= FAR && (2..u32::MAX).contains(&distance))
-                        .then(|| alphabets.short_or_looked_at(distance - 1, &strings, state, &frame));
+                    let shorter = distance.saturating_sub(1).min(strings.surely_fitting());
+                    let short = (1..6)
+                        .contains(&shorter)
+                        .then(|| alphabets.short_or_looked_at(shorter, &strings, state, &frame));
                     for (set, reach) in found.into_iter().chain(short) {
                         compared += 1;
                         let start = StringState { state, count: 0, decoder: Decoder::Body };

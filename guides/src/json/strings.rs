@@ -53,6 +53,7 @@ struct Shortest {
     characters: Vec<u32>,
     /// Least bytes of JSON with so many, the closing quote not counted.
     costs: Vec<u32>,
+    most_characters: u32,
     most_cost: u32,
 }
 
@@ -188,8 +189,9 @@ impl Characters {
     fn shortest(&self) -> &Shortest {
         self.shortest.get_or_init(|| {
             let (characters, costs) = self.dfa.shortest(spelled_length);
-            let most_cost = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
-            Shortest { characters, costs, most_cost }
+            let most = |of: &[u32]| of.iter().copied().filter(|&one| one != NEVER).max().unwrap_or(0);
+            let (most_characters, most_cost) = (most(&characters), most(&costs));
+            Shortest { characters, costs, most_characters, most_cost }
         })
     }
 
@@ -455,6 +457,14 @@ impl Strings {
         let bounded = self.max != u32::MAX;
         let cost = if bounded { self.characters.shortest().costs[state as usize] } else { self.characters.cost(state) };
         cost.saturating_add(1)
+    }
+
+    /// After so many characters, whatever they are, the string can end within its bound, as far as their number goes.
+    pub(crate) fn surely_fitting(&self) -> u32 {
+        match self.max {
+            u32::MAX => u32::MAX,
+            max => max.saturating_sub(self.characters.shortest().most_characters),
+        }
     }
 
     /// Greatest cost of a state, the closing quote not counted.

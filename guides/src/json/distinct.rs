@@ -6,7 +6,7 @@
 
 use super::decimal::Decimal;
 use super::strings::short_escape;
-use super::text::{self, Value};
+use super::text::{self, Members, Value};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -20,12 +20,21 @@ pub(crate) struct Distinct {
     /// The text of the entry that is being written: what was read as a whole, and the bytes after it.
     read: Arc<[u8]>,
     text: Option<Arc<Byte>>,
+    /// Where the last of its members begins, if it is an object, and how many there are before: those are in all the entries near.
+    reached: Reached,
     /// The indices of the entries that it may still become equal to.
     near: Option<Arc<[u32]>>,
     /// What the string that is being written may become, as long as its characters stand for themselves.
     awaited: Option<Awaited>,
     /// Whether these are still those before the last byte of the text.
     unsettled: bool,
+}
+
+/// How far the members of an object have been compared: the place after the last comma, and how many members lie before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reached {
+    at: usize,
+    members: usize,
 }
 
 /// The last byte of a text, and those before it.
@@ -65,6 +74,7 @@ impl Distinct {
             entries: Arc::default(),
             read: Arc::default(),
             text: None,
+            reached: Reached::default(),
             near: None,
             awaited: None,
             unsettled: false,
@@ -121,7 +131,7 @@ impl Distinct {
                 None if self.says_nothing(last) => {}
                 _ => {
                     let text = self.text();
-                    (next.near, next.awaited) = self.near_among(&text, near);
+                    (next.near, next.awaited, next.reached) = self.near_among(&text, near);
                     (next.read, next.text) = (text.into(), None);
                 }
             }
@@ -162,16 +172,28 @@ impl Distinct {
 
     /// Those of the entries that what is being written may still become equal to, and what the string that begins with the last byte,
     /// if one does, may become.
-    fn near_among(&self, text: &[u8], entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>) {
-        let (mut near, mut strings) = (Vec::new(), Vec::new());
+    fn near_among(&self, text: &[u8], entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>, Reached) {
+        let (mut near, mut strings, mut reached) = (Vec::new(), Vec::new(), self.reached);
         for &entry in entries {
             let mut begin = |string: &str| strings.push((entry, Box::from(string)));
-            if meet(text, &mut 0, &self.entries[entry as usize], &mut begin) != Meeting::Differs {
+            let mut further = self.reached;
+            let meeting = match &self.entries[entry as usize] {
+                Value::Object(members) if further.at > 0 => {
+                    meet_members(text, &mut 0, &mut further, members, &mut begin)
+                }
+                Value::Object(members) if text.first() == Some(&b'{') => {
+                    further.at = 1;
+                    meet_members(text, &mut 0, &mut further, members, &mut begin)
+                }
+                value => meet(text, &mut 0, value, &mut begin),
+            };
+            if meeting != Meeting::Differs {
                 near.push(entry);
+                reached = further;
             }
         }
         let awaited = (!strings.is_empty()).then(|| Awaited { read: 0, strings: strings.into() });
-        ((!near.is_empty()).then(|| near.into()), awaited)
+        ((!near.is_empty()).then(|| near.into()), awaited, reached)
     }
 
     /// Whether a whole entry would be equal to another, of those that what is being written may still become equal to.
@@ -201,8 +223,10 @@ impl Distinct {
             Arc::make_mut(&mut entries).push(value);
         }
         let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
-        let read = Arc::default();
-        (Distinct { entries, read, text: None, near, awaited: None, unsettled: false, ..self.clone() }, repeated)
+        let (read, reached) = (Arc::default(), Reached::default());
+        let next =
+            Distinct { entries, read, text: None, reached, near, awaited: None, unsettled: false, ..self.clone() };
+        (next, repeated)
     }
 
     fn text(&self) -> Vec<u8> {
@@ -326,9 +350,21 @@ fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnM
     }
 }
 
-fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members, begin: &mut impl FnMut(&str)) -> Meeting {
-    *at += 1;
-    let mut met = 0;
+fn meet_object(text: &[u8], at: &mut usize, members: &Members, begin: &mut impl FnMut(&str)) -> Meeting {
+    let mut reached = Reached { at: *at + 1, members: 0 };
+    meet_members(text, at, &mut reached, members, begin)
+}
+
+/// As [`meet`] of an object of which so much is known to agree; moves `reached` to the last comma.
+fn meet_members(
+    text: &[u8],
+    at: &mut usize,
+    reached: &mut Reached,
+    members: &Members,
+    begin: &mut impl FnMut(&str),
+) -> Meeting {
+    *at = reached.at;
+    let mut met = reached.members;
     loop {
         skip_space(text, at);
         match text.get(*at) {
@@ -337,7 +373,10 @@ fn meet_object(text: &[u8], at: &mut usize, members: &super::text::Members, begi
                 *at += 1;
                 return if met == members.len() { Meeting::Equal } else { Meeting::Differs };
             }
-            Some(b',') => *at += 1,
+            Some(b',') => {
+                *at += 1;
+                *reached = Reached { at: *at, members: met };
+            }
             Some(_) => {
                 let (key, ending) = read_string(text, at);
                 if key.is_empty() && matches!(ending, Ending::Open) {

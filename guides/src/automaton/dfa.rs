@@ -445,17 +445,29 @@ impl Dfa {
                 costs[*state as usize] = 0;
             }
         }
-        // Within a character no way is longer than three bytes, so that a few rounds settle all states with as many characters.
+        let continuing: Vec<(u8, u32)> =
+            bytes.iter().copied().zip(weights.iter().copied()).filter(|(byte, _)| !begins(*byte)).collect();
+        let beginning: Vec<(u8, u32)> = bytes.iter().copied().zip(weights).filter(|(byte, _)| begins(*byte)).collect();
         for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
+            // What begins a character leads to states with fewer of them, which are settled.
+            let fewer = characters[level[0] as usize].checked_sub(1);
+            for &state in level {
+                for &(byte, weight) in &beginning {
+                    let next = self.next(state, byte) as usize;
+                    if next != 0 && Some(characters[next]) == fewer && costs[next] != NEVER {
+                        costs[state as usize] = costs[state as usize].min(costs[next] + weight);
+                    }
+                }
+            }
+            // Within a character no way is longer than three bytes, so that a few rounds settle the others.
+            let is_within = |&&state: &&u32| continuing.iter().any(|&(byte, _)| self.next(state, byte) != 0);
+            let within: Vec<u32> = level.iter().filter(is_within).copied().collect();
             let mut changed = true;
             while std::mem::take(&mut changed) {
-                for &state in level {
-                    for (&byte, &weight) in bytes.iter().zip(&weights) {
+                for &state in &within {
+                    for &(byte, weight) in &continuing {
                         let next = self.next(state, byte) as usize;
-                        let fewest = next != 0
-                            && characters[next] != NEVER
-                            && characters[next] + u32::from(begins(byte)) == characters[state as usize];
-                        if fewest && costs[next] != NEVER {
+                        if next != 0 && characters[next] == characters[state as usize] && costs[next] != NEVER {
                             let cost = costs[next] + weight;
                             changed |= cost < costs[state as usize];
                             costs[state as usize] = costs[state as usize].min(cost);

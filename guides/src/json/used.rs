@@ -188,16 +188,20 @@ impl Used<'_> {
     /// As [`Self::key_rest`], in the midst of an escape.
     fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
         let keys = &self.additional.keys;
-        (0..=255u8)
-            .filter_map(|byte| {
-                let next = keys.step(state, byte)?;
-                let after = characters_after(text, state, &next, byte);
-                match next.decoder {
-                    Decoder::Body => self.key_rest(next.state, &after),
-                    _ => self.escape_rest(&next, &after),
-                }
-            })
-            .min()
-            .map(|rest| rest + 1)
+        let mut best: Option<u32> = None;
+        for byte in 0x20..=0x7Fu8 {
+            let Some(next) = keys.step(state, byte) else { continue };
+            let after = characters_after(text, state, &next, byte);
+            let rest = match next.decoder {
+                Decoder::Body => self.key_rest(next.state, &after),
+                _ => self.escape_rest(&next, &after),
+            };
+            best = [best, rest].into_iter().flatten().min();
+            // The key may end here.
+            if best == Some(0) {
+                break;
+            }
+        }
+        best.map(|rest| rest + 1)
     }
 }

@@ -161,7 +161,7 @@ impl Builder<'_> {
             self.pointer(terms),
             "states of an automaton",
             self.limits.states,
-            "use shorter lengths beside pattern or format, smaller counts of repetition, or a smaller multipleOf",
+            "use a smaller minLength beside pattern or format, smaller counts of repetition, or a smaller multipleOf",
         )
     }
 

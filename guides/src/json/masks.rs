@@ -423,7 +423,15 @@ fn is_in_key(key: &Key) -> bool {
 
 /// What was removed in the alternatives before: as a rule they agree on the keys that are used.
 #[derive(Default)]
-struct Removed(Vec<(u64, StringState, Vec<Box<[u8]>>, Vec<u32>)>);
+struct Removed(Vec<RemovedTokens>);
+
+/// The tokens that cannot come in a state of the keys' automaton where some keys are used.
+struct RemovedTokens {
+    automaton: u64,
+    at: StringState,
+    used: Vec<Box<[u8]>>,
+    tokens: Vec<u32>,
+}
 
 impl Removed {
     /// The tokens that cannot come in a state of the keys' automaton in which every character may, where these keys are used.
@@ -434,16 +442,19 @@ impl Removed {
         used: &[&[u8]],
         find: impl FnOnce() -> Vec<u32>,
     ) -> &[u32] {
-        let id = additional.keys.characters.id();
-        let agrees = |(other, state, keys, _): &(u64, StringState, Vec<Box<[u8]>>, Vec<u32>)| {
-            *other == id && state == at && keys.len() == used.len() && keys.iter().zip(used).all(|(a, b)| **a == **b)
+        let automaton = additional.keys.characters.id();
+        let agrees = |other: &RemovedTokens| {
+            other.automaton == automaton
+                && other.at == *at
+                && other.used.len() == used.len()
+                && other.used.iter().zip(used).all(|(a, b)| **a == **b)
         };
         let place = self.0.iter().position(agrees).unwrap_or_else(|| {
-            let keys = used.iter().map(|&key| Box::from(key)).collect();
-            self.0.push((id, *at, keys, find()));
+            let used = used.iter().map(|&key| Box::from(key)).collect();
+            self.0.push(RemovedTokens { automaton, at: *at, used, tokens: find() });
             self.0.len() - 1
         });
-        &self.0[place].3
+        &self.0[place].tokens
     }
 }
 

@@ -1,9 +1,12 @@
 //! A device that wants decode steps padded to powers of two and replays them, as one with recorded graphs does.
 
+mod forwarding;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use forwarding::{Buffer, KvCache, Matrix, Vector, forward_to};
 use jig_backend_cpu::{CpuDevice, Level};
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, HostServices, LogitsWanted, Model, ModelSpec, Result, SampleRow, Sampled};
@@ -15,17 +18,8 @@ struct Padded {
     shapes: Arc<Mutex<HashSet<StepShape>>>,
 }
 
-type Cpu = CpuDevice;
-type Matrix = <Cpu as Device>::Matrix;
-type Vector = <Cpu as Device>::Vector;
-type Buffer = <Cpu as Device>::Buffer;
-type KvCache = <Cpu as Device>::KvCache;
-
 impl Device for Padded {
-    type Matrix = Matrix;
-    type Vector = Vector;
-    type Buffer = Buffer;
-    type KvCache = KvCache;
+    forward_to!(cpu);
 
     fn padded_rows(&self, shape: StepShape) -> usize {
         shape.rows.next_power_of_two()
@@ -35,93 +29,8 @@ impl Device for Padded {
         operations()
     }
 
-    fn id(&self) -> String {
-        self.cpu.id()
-    }
-    fn page_tokens(&self) -> usize {
-        self.cpu.page_tokens()
-    }
-    fn page_bytes(&self, shape: &KvShape) -> u64 {
-        self.cpu.page_bytes(shape)
-    }
-    fn memory_for_cache(&self) -> u64 {
-        self.cpu.memory_for_cache()
-    }
-    fn weight_bytes(&self) -> u64 {
-        self.cpu.weight_bytes()
-    }
     fn matrix(&self, source: &MatrixSource<'_>) -> Result<Matrix> {
         self.cpu.matrix(source)
-    }
-    fn vector(&self, values: &[f32]) -> Result<Vector> {
-        self.cpu.vector(values)
-    }
-    fn buffer(&self, rows: usize, width: usize) -> Result<Buffer> {
-        self.cpu.buffer(rows, width)
-    }
-    fn kv_cache(&self, shape: &KvShape, pages: usize) -> Result<KvCache> {
-        self.cpu.kv_cache(shape, pages)
-    }
-    fn begin(&self, batch: &Batch) -> Result<()> {
-        self.cpu.begin(batch)
-    }
-    fn embed(&self, table: &Matrix, out: &Buffer) -> Result<()> {
-        self.cpu.embed(table, out)
-    }
-    fn add_positions(&self, table: &Matrix, offset: u32, x: &Buffer) -> Result<()> {
-        self.cpu.add_positions(table, offset, x)
-    }
-    fn norm(&self, rows: usize, x: &Buffer, norm: &Norm<Vector>, out: &Buffer) -> Result<()> {
-        self.cpu.norm(rows, x, norm, out)
-    }
-    fn add(&self, rows: usize, x: &Buffer, delta: &Buffer) -> Result<()> {
-        self.cpu.add(rows, x, delta)
-    }
-    fn add_norm(&self, rows: usize, x: &Buffer, delta: &Buffer, norm: &Norm<Vector>, out: &Buffer) -> Result<()> {
-        self.cpu.add_norm(rows, x, delta, norm, out)
-    }
-    fn linear(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
-        self.cpu.linear(rows, x, weight, epilogue, out)
-    }
-    fn store_kv(
-        &self,
-        layer: usize,
-        shape: &AttentionShape,
-        qkv: &Buffer,
-        head_norms: Option<&HeadNorms<Vector>>,
-        rotation: Option<&Vector>,
-        cache: &KvCache,
-    ) -> Result<()> {
-        self.cpu.store_kv(layer, shape, qkv, head_norms, rotation, cache)
-    }
-    fn attend(
-        &self,
-        layer: usize,
-        shape: &AttentionShape,
-        window: Option<u32>,
-        qkv: &Buffer,
-        cache: &KvCache,
-        out: &Buffer,
-    ) -> Result<()> {
-        self.cpu.attend(layer, shape, window, qkv, cache, out)
-    }
-    fn gather(&self, x: &Buffer, first: usize, count: usize, out: &Buffer) -> Result<()> {
-        self.cpu.gather(x, first, count, out)
-    }
-    fn copy_page(&self, cache: &KvCache, from: u32, to: u32) -> Result<()> {
-        self.cpu.copy_page(cache, from, to)
-    }
-    fn sample(&self, logits: &Buffer, vocab_size: usize, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>> {
-        self.cpu.sample(logits, vocab_size, rows)
-    }
-    fn read_row(&self, buffer: &Buffer, row: usize) -> Result<Vec<f32>> {
-        self.cpu.read_row(buffer, row)
-    }
-    fn write_rows(&self, buffer: &Buffer, values: &[f32]) -> Result<()> {
-        self.cpu.write_rows(buffer, values)
-    }
-    fn synchronize(&self) -> Result<()> {
-        self.cpu.synchronize()
     }
 }
 

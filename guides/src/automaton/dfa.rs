@@ -440,11 +440,7 @@ impl Dfa {
         let mut order: Vec<u32> = (1..self.len() as u32).collect();
         order.sort_unstable_by_key(|&state| characters[state as usize]);
         let mut costs = vec![NEVER; self.len()];
-        for state in &order {
-            if self.accepts_at(*state) {
-                costs[*state as usize] = 0;
-            }
-        }
+        order.iter().filter(|&&state| self.accepts_at(state)).for_each(|&state| costs[state as usize] = 0);
         let continuing: Vec<(u8, u32)> =
             bytes.iter().copied().zip(weights.iter().copied()).filter(|(byte, _)| !begins(*byte)).collect();
         let beginning: Vec<(u8, u32)> = bytes.iter().copied().zip(weights).filter(|(byte, _)| begins(*byte)).collect();
@@ -613,7 +609,7 @@ fn living(dfa: &Dfa) -> Vec<bool> {
     let mut alive = dfa.accepting.clone();
     for _ in 0..PASSES {
         let mut changed = false;
-        for state in (1..count).rev().filter(|&state| !dfa.accepting[state]) {
+        for state in (1..count).rev() {
             let row = &dfa.table[state * width..(state + 1) * width];
             if !alive[state] && row.iter().any(|&next| alive[next as usize]) {
                 alive[state] = true;

@@ -222,8 +222,7 @@ impl Alphabets {
         let longer = self.longer.get(shorter as usize).copied().unwrap_or(0);
         let start = StringState { state, count: 0, decoder: Decoder::Body };
         for &index in self.by_length[..longer].iter().chain(&self.partial) {
-            let mut bytes = self.text_of(index).iter();
-            if bytes.try_fold(start, |at, &byte| strings.step(&at, byte)).is_some() {
+            if self.follow(index, strings, start).is_some() {
                 set.insert(self.tokens[index as usize]);
             }
         }
@@ -308,8 +307,7 @@ impl Alphabets {
         }
         let start = StringState { state, count: 0, decoder: Decoder::Body };
         for &index in &self.containing[usize::from(b'\\')] {
-            let mut bytes = self.text_of(index).iter();
-            if let Some(end) = bytes.try_fold(start, |at, &byte| strings.step(&at, byte)) {
+            if let Some(end) = self.follow(index, strings, start) {
                 set.insert(self.tokens[index as usize]);
                 reach = reach.max(strings.cost(&end).saturating_sub(1));
             }
@@ -317,7 +315,12 @@ impl Alphabets {
         (set, reach)
     }
 
-    /// The cost of the string after a token without escapes, the closing quote not counted.
+    /// The state after a token, escapes and all.
+    fn follow(&self, index: u32, strings: &Strings, start: StringState) -> Option<StringState> {
+        self.text_of(index).iter().try_fold(start, |at, &byte| strings.step(&at, byte))
+    }
+
+    /// As [`Self::follow`] of a token without escapes, which is faster: the cost of the string after it, the closing quote not counted.
     fn rest_after(&self, index: u32, strings: &Strings, mut state: u32) -> u32 {
         for &byte in self.text_of(index) {
             if byte == b'\\' {

@@ -170,7 +170,6 @@ impl StringClasses {
             {
                 (Inside::Frame, strings.most_cost() + frame.most_tail())
             }
-            Reach::Open if room >= FAR => (Inside::Frame, strings.most_cost() + frame.most_tail()),
             _ if let Some((set, reach)) = frame.allowed(&strings, state) => (Inside::Set(set.words().into()), reach),
             _ => {
                 let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };

@@ -1,5 +1,7 @@
 //! Models that several devices compute together: each with its part of the weights, and their sums exchanged.
 
+#[path = "../forwarding/mod.rs"]
+mod forwarding;
 mod ranked;
 
 use std::sync::Arc;

@@ -146,9 +146,6 @@ impl LoadArgs {
         let engine = Engine::start(model, tokenizer.clone(), config);
         let compiler = Compiler::new(Arc::new(vocabulary), self.schemas.limits()).with_documents(documents);
         let compiler = Arc::new(compiler);
-        // Whether that succeeds or not: what is not there is made when a request asks for it.
-        let warming = compiler.clone();
-        let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
         Ok(Loaded { name: resolved.name, engine, tokenizer, compiler })
     }
 }

@@ -41,6 +41,9 @@ pub(super) fn run(args: &ServeArgs) -> CommandResult {
     // Before the model: an address in use is known at once, not after minutes of loading.
     let server = runtime.block_on(http::Server::bind(options))?;
     let loaded = args.load.load()?;
+    // Whether that succeeds or not: what is not there is made when a request asks for it.
+    let warming = loaded.compiler.clone();
+    let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
     let state = http::AppState::new(loaded.name, loaded.engine, loaded.tokenizer, loaded.compiler);
     runtime.block_on(server.run(state, shutdown()));
     Ok(())

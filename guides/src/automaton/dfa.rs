@@ -1,6 +1,8 @@
 //! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
 
 use super::Automaton;
+use super::backward::Backward;
+use super::determinize;
 use foldhash::{HashMap, HashMapExt};
 use regex_automata::{
     Anchored, MatchKind,
@@ -43,6 +45,14 @@ pub(crate) type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
 impl Dfa {
     /// The automaton that accepts exactly what `hir` matches from the first to the last byte.
     pub(crate) fn from_hir(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
+        match determinize::automaton(hir, limits)? {
+            Some(dfa) => Ok(dfa),
+            None => Dfa::from_assertions(hir, limits),
+        }
+    }
+
+    /// As [`Dfa::from_hir`], with assertions about what is before and after a place.
+    pub(crate) fn from_assertions(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()
@@ -97,6 +107,21 @@ impl Dfa {
 
     pub(crate) fn accepts_at(&self, state: u32) -> bool {
         self.accepting[state as usize]
+    }
+
+    /// How many classes of bytes there are.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The class of a byte.
+    pub(super) fn class(&self, byte: u8) -> usize {
+        usize::from(self.classes[usize::from(byte)])
+    }
+
+    /// The next state for each class of bytes.
+    pub(super) fn row(&self, state: u32) -> &[u32] {
+        &self.table[state as usize * self.width..][..self.width]
     }
 
     /// Number of states, the dead one included.
@@ -238,17 +263,21 @@ impl Dfa {
         let mut numbers: HashMap<Box<[u32]>, u32> = HashMap::new();
         numbers.insert(lists.as_slice().into(), 1);
         let (mut table, mut accepting) = (vec![0; width], vec![false]);
-        // Neighbouring classes often lead to the same state.
-        let (mut state, mut next, mut last) = (vec![0; count], vec![0; count], (Vec::new(), 0));
+        let (mut state, mut next) = (vec![0; count], vec![0; count]);
         while accepting.len() <= numbers.len() {
             state.copy_from_slice(&lists[(accepting.len() - 1) * count..][..count]);
             accepting.push(accepts(&state));
+            // Neighbouring classes often lead to the same state.
+            let mut last = None;
             for &byte in &bytes {
+                let mut is_other = last.is_none();
                 for ((next, &state), dfa) in next.iter_mut().zip(&state).zip(automata) {
-                    *next = dfa.next(state, byte);
+                    let to = dfa.next(state, byte);
+                    is_other |= to != *next;
+                    *next = to;
                 }
-                if last.0 != next {
-                    let number = match numbers.get(next.as_slice()) {
+                if is_other {
+                    last = Some(match numbers.get(next.as_slice()) {
                         _ if !alive(&next) => 0,
                         Some(&number) => number,
                         None if numbers.len() >= limit => return Err(TooManyStates),
@@ -257,11 +286,9 @@ impl Dfa {
                             numbers.insert(next.as_slice().into(), numbers.len() as u32 + 1);
                             numbers.len() as u32
                         }
-                    };
-                    last.0.clone_from(&next);
-                    last.1 = number;
+                    });
                 }
-                table.push(last.1);
+                table.extend(last);
             }
         }
         let (dfa, renumbered) = trim(Dfa { classes: Box::new(class_of), width, table, accepting, start: 1 });
@@ -355,55 +382,24 @@ impl Dfa {
         false
     }
 
-    /// For each state how many texts are accepted from it, counted up to `most`.
-    pub(crate) fn counts(&self, most: u32) -> Vec<u32> {
-        let mut sizes = vec![0u32; self.width];
-        for byte in 0..256 {
-            sizes[self.classes[byte] as usize] += 1;
-        }
-        // What leads to a cycle accepts infinitely many; the others are counted from their ends.
-        let mut counts: Vec<Option<u32>> = vec![None; self.len()];
-        counts[0] = Some(0);
-        let mut inner = vec![0u32; self.len()];
-        let mut before: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.len()];
-        for (state, inner) in inner.iter_mut().enumerate().skip(1) {
-            for (class, &size) in sizes.iter().enumerate() {
-                let next = self.table[state * self.width + class];
-                if next != 0 {
-                    *inner += 1;
-                    before[next as usize].push((state as u32, size));
-                }
-            }
-        }
-        let mut sums: Vec<u32> = self.accepting.iter().map(|&accepting| u32::from(accepting)).collect();
-        let mut open: Vec<usize> = (1..self.len()).filter(|&state| inner[state] == 0).collect();
-        while let Some(state) = open.pop() {
-            let count = sums[state].min(most);
-            counts[state] = Some(count);
-            for &(from, size) in &before[state] {
-                let from = from as usize;
-                sums[from] = sums[from].saturating_add(count.saturating_mul(size));
-                inner[from] -= 1;
-                if inner[from] == 0 {
-                    open.push(from);
-                }
-            }
-        }
-        counts.into_iter().map(|count| count.unwrap_or(most)).collect()
-    }
-
     /// The automaton of a sorted list of words without repetition.
     pub(crate) fn words(sorted: &[&[u8]], limit: usize) -> Result<Dfa, TooManyStates> {
+        let mut occurs = [false; 256];
+        sorted.iter().copied().flatten().for_each(|&byte| occurs[usize::from(byte)] = true);
+        let bytes: Vec<u8> = (0..=255u8).filter(|&byte| occurs[usize::from(byte)]).collect();
+        // All others are one class, the last one.
+        let width = (bytes.len() + 1).min(256);
+        let class = |byte: u8| bytes.binary_search(&byte).unwrap_or(bytes.len()) as u8;
         // A state is the range of words that begin with what was read, and the number of bytes read.
-        let step = |&(from, to, depth): &(usize, usize, usize), byte: usize| {
-            let (range, byte) = (&sorted[from..to], byte as u8);
+        let step = |&(from, to, depth): &(usize, usize, usize), class: usize| {
+            let (range, &byte) = (&sorted[from..to], bytes.get(class)?);
             let low = range.partition_point(|word| word.get(depth).is_none_or(|&b| b < byte));
             let high = range.partition_point(|word| word.get(depth).is_none_or(|&b| b <= byte));
             (low < high).then_some((from + low, from + high, depth + 1))
         };
         let accepts =
             |&(from, _, depth): &(usize, usize, usize)| sorted.get(from).is_some_and(|word| word.len() == depth);
-        Dfa::build(|byte| byte, 256, (0, sorted.len(), 0), limit, step, accepts)
+        Dfa::build(class, width, (0, sorted.len(), 0), limit, step, accepts)
     }
 
     /// The automaton that accepts only where `keep` says so too, and the old state of each of its states.
@@ -422,7 +418,7 @@ impl Dfa {
 
     /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
     pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
-        self.costs_to(|state| self.accepting[state], weight)
+        Backward::new(self, weight).costs_to(|state| self.accepting[state])
     }
 
     /// For each state the least number of characters that begin on a way to acceptance, of UTF-8 texts, and the least total weight of the
@@ -474,51 +470,6 @@ impl Dfa {
         }
         (characters, costs)
     }
-
-    /// For each state the least total weight of bytes that leads to one of the given states.
-    pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool, weight: impl Fn(u8) -> u32) -> Vec<u32> {
-        let mut weights = vec![u32::MAX; self.width];
-        for byte in 0..=255u8 {
-            let class = self.classes[byte as usize] as usize;
-            weights[class] = weights[class].min(weight(byte));
-        }
-        let mut before: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.len()];
-        for state in 1..self.len() {
-            for (class, &weight) in weights.iter().enumerate() {
-                let next = self.table[state * self.width + class];
-                if next != 0 && weight != u32::MAX {
-                    before[next as usize].push((state as u32, weight));
-                }
-            }
-        }
-        // Dijkstra's algorithm from the accepting states backwards, with a bucket for each (small) distance.
-        let mut costs = vec![NEVER; self.len()];
-        let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
-        for (state, cost) in costs.iter_mut().enumerate().skip(1).filter(|(state, _)| target(*state)) {
-            *cost = 0;
-            buckets[0].push(state as u32);
-        }
-        let mut distance = 0;
-        while distance < buckets.len() {
-            while let Some(state) = buckets[distance].pop() {
-                if costs[state as usize] != distance as u32 {
-                    continue;
-                }
-                for &(from, weight) in &before[state as usize] {
-                    let cost = distance as u32 + weight;
-                    if cost < costs[from as usize] {
-                        costs[from as usize] = cost;
-                        if buckets.len() <= cost as usize {
-                            buckets.resize(cost as usize + 1, Vec::new());
-                        }
-                        buckets[cost as usize].push(from);
-                    }
-                }
-            }
-            distance += 1;
-        }
-        costs
-    }
 }
 
 /// Numbers what is reachable from `start` and drops what cannot reach acceptance.
@@ -560,7 +511,7 @@ impl Numbers<(u32, u32)> for Pairs {
 }
 
 /// As [`explore`], with the classes of bytes and how many there are.
-fn explore_with<S: Clone>(
+fn explore_with<S: Clone + PartialEq>(
     mut numbers: impl Numbers<S>,
     (classes, width): (Box<[u8; 256]>, usize),
     start: Option<S>,
@@ -579,19 +530,24 @@ fn explore_with<S: Clone>(
     while done < states.len() {
         let state = states[done].clone();
         accepting.push(accepts(&state));
+        // Neighbouring classes often lead to the same state.
+        let mut last: Option<(S, u32)> = None;
         for class in 0..width {
-            let next = match step(&state, class) {
-                None => 0,
-                Some(next) => {
+            let next = match (step(&state, class), &last) {
+                (None, _) => 0,
+                (Some(next), Some((known, number))) if next == *known => *number,
+                (Some(next), _) => {
                     let number = numbers.number(&next);
                     if *number == 0 {
                         if states.len() >= limit {
                             return Err(TooManyStates);
                         }
-                        states.push(next);
+                        states.push(next.clone());
                         *number = states.len() as u32;
                     }
-                    *number
+                    let number = *number;
+                    last = Some((next, number));
+                    number
                 }
             };
             table.push(next);

@@ -1,8 +1,11 @@
 //! What a guide is made of underneath: an automaton over bytes.
 
+pub(crate) mod backward;
 pub(crate) mod bytes;
+mod determinize;
 pub(crate) mod dfa;
 pub(crate) mod plan;
+mod utf8;
 pub(crate) mod walk;
 
 use crate::mask::TokenSet;

@@ -6,12 +6,12 @@ use super::array::Array;
 use super::branch::{Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges};
 use super::decimal::Decimal;
 use super::few::Few;
-use super::keys::KeyAutomata;
+use super::keys::{ClassedKeys, KeyAutomata, KeySet, NONE};
 use super::languages::{Language, Languages, StringKey};
 use super::named::KnownNames;
 use super::node::{Graph, Kinds, Node, NodeId, TRUE};
 use super::numbers::{self, NumberAtom};
-use super::object::{MANY_KEYS, Object, Others, Progress};
+use super::object::{Object, Others, Progress};
 use super::shape::{Met, Numbers, Schema, SchemaId, Way, any_strings};
 use super::spacing::Spacing;
 use super::strings::{Characters, Strings, with_length};
@@ -96,7 +96,7 @@ pub(super) struct Builder<'a> {
     pub(super) arrays: Vec<Array>,
     pub(super) any: Dfa,
     pub(super) any_characters: Arc<Characters>,
-    pub(super) key_sets: HashMap<Keys, Arc<Dfa>>,
+    pub(super) key_sets: HashMap<Keys, Arc<KeySet>>,
     pub(super) key_automata: KeyAutomata,
     pub(super) known_names: KnownNames,
 }
@@ -790,16 +790,15 @@ impl Builder<'_> {
                 object.additional = None;
                 continue;
             }
-            additional.class_of = states
-                .iter()
-                .map(|state| state.map_or(u32::MAX, |state| additional.class_of[state as usize]))
-                .collect();
-            additional.counts = dfa.counts(MANY_KEYS).into();
-            for (index, class) in (0..).zip(&mut additional.classes) {
-                let class_of = &additional.class_of;
-                class.costs = dfa.costs_to(|state| class_of[state] == index, super::strings::spelled_length).into();
+            let class_of = states.iter().map(|state| state.map_or(NONE, |state| additional.class_of[state as usize]));
+            let (number, languages) = (additional.classes.len() as u32, self.languages);
+            let kept =
+                ClassedKeys::new(dfa, class_of.collect(), number, false, |dfa| languages.characters(dfa, &self.any));
+            for (class, costs) in additional.classes.iter_mut().zip(kept.costs) {
+                class.costs = costs;
             }
-            additional.keys.characters = self.languages.characters(dfa, &self.any);
+            (additional.class_of, additional.counts) = (kept.class_of, kept.counts);
+            additional.keys.characters = kept.characters;
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {

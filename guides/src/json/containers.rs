@@ -5,7 +5,7 @@ use super::array::{Array, Counter};
 use super::branch::{Branch, Keys, ScopeId, Term};
 use super::demands::Remembered;
 use super::few::Few;
-use super::keys::{KeySets, NONE};
+use super::keys::{KeySet, KeySets, NONE};
 use super::node::{Graph, Node, NodeId, Properties, TRUE};
 use super::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use super::shape::{MOST_COUNTERS, SchemaId, Way};
@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What an object must have beside what is required by name: an entry with one of these keys, of which the term holds.
-type Demanded = (Arc<Dfa>, Term);
+type Demanded = (Arc<KeySet>, Term);
 
 impl Branch {
     /// Whether a condition in the scope `inner` counts for the scope `outer`.
@@ -230,7 +230,7 @@ impl Builder<'_> {
                 if refused {
                     all.push((TRUE, false));
                 }
-                let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name.as_bytes()), terms)?;
+                let meets = self.meeting(&all, &demanded, |keys| keys.accepts(name), terms)?;
                 (self.intern(all), meets)
             };
             let (name, spelling) = (name.clone(), property.spelling.clone());
@@ -271,21 +271,27 @@ impl Builder<'_> {
         let (graph, limit) = (self.graph, self.limits.states);
         let mut demanded = Vec::with_capacity(branch.some.len());
         for &(keys, term) in &branch.some {
-            let dfa = match (self.key_sets.get(&keys), keys) {
-                (Some(dfa), _) => dfa.clone(),
-                (None, Keys::Outside(node)) => Arc::new(self.key_strings(&[(node, false)], terms)?),
-                (None, Keys::Matching(pattern)) => Arc::new((**graph.patterns[pattern as usize]).clone()),
+            let set = match (self.key_sets.get(&keys), keys) {
+                (Some(set), _) => set.clone(),
+                (None, Keys::Outside(node)) => {
+                    let outside = self.key_strings(&[(node, false)], terms)?;
+                    Arc::new(KeySet::new(Some(Arc::new(outside)), Vec::new()))
+                }
+                (None, Keys::Matching(pattern)) => {
+                    let matching = (**graph.patterns[pattern as usize]).clone();
+                    Arc::new(KeySet::new(Some(Arc::new(matching)), Vec::new()))
+                }
                 (None, Keys::Beside(id)) => match &graph.nodes[id as usize] {
                     Node::Properties(properties) => {
                         let beside = keys_beside(&self.any, properties, graph, limit);
                         Arc::new(beside.map_err(|_| self.too_many_states(terms))?)
                     }
-                    _ => Arc::new(self.any.clone()),
+                    _ => Arc::new(KeySet::new(None, Vec::new())),
                 },
             };
-            self.spend(dfa.len() / 4, terms)?;
-            self.key_sets.insert(keys, dfa.clone());
-            demanded.push((dfa, term));
+            self.spend(set.size() / 4, terms)?;
+            self.key_sets.insert(keys, set.clone());
+            demanded.push((set, term));
         }
         Ok(demanded)
     }
@@ -295,12 +301,12 @@ impl Builder<'_> {
         &mut self,
         all: &[Term],
         demanded: &[Demanded],
-        in_keys: impl Fn(&Dfa) -> bool,
+        is_in: impl Fn(&KeySet) -> bool,
         terms: &[Term],
     ) -> Result<Vec<Way>, CompileError> {
         let mut ways: Vec<(Vec<Term>, u8)> = vec![(all.to_vec(), 0)];
         for (bit, (keys, term)) in demanded.iter().enumerate() {
-            if in_keys(keys) {
+            if is_in(keys) {
                 let more = ways.iter().map(|(all, set)| ([all.as_slice(), &[*term]].concat(), set | 1 << bit));
                 let more: Vec<_> = more.collect();
                 ways.extend(more);
@@ -328,11 +334,13 @@ impl Builder<'_> {
             }
             words.sort_unstable();
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            let mut all = Dfa::words(&words, limit)?;
-            for strings in &schema.strings {
-                all = all.union(&with_length(&strings.characters.dfa, strings.min, strings.max, limit)?, limit)?;
-            }
-            Ok(all)
+            let mut sets = schema
+                .strings
+                .iter()
+                .map(|strings| with_length(&strings.characters.dfa, strings.min, strings.max, limit))
+                .chain((!words.is_empty()).then(|| Dfa::words(&words, limit)));
+            let Some(first) = sets.next() else { return Dfa::words(&[], limit) };
+            sets.try_fold(first?, |all, set| all.union(&set?, limit))
         };
         work().map_err(|_| self.too_many_states(terms))
     }
@@ -352,7 +360,7 @@ impl Builder<'_> {
         };
         let (graph, limit) = (self.graph, self.limits.states);
         let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &**graph.patterns[pattern as usize]).collect();
-        let automata: Vec<&Dfa> = automata.into_iter().chain(demanded.iter().map(|(dfa, _)| &**dfa)).collect();
+        let key_sets: Vec<&KeySet> = demanded.iter().map(|(set, _)| &**set).collect();
         // The conditions on the value of a key that matches just these patterns.
         let conditions = |matched: &[bool]| {
             let mut terms: Vec<Term> = Vec::new();
@@ -369,10 +377,14 @@ impl Builder<'_> {
             terms
         };
         let sets = match keys {
-            Some(keys) => Rc::new(KeySets::new(&automata, keys, limit).map_err(|_| self.too_many_states(terms))?),
+            Some(keys) => {
+                let sets = KeySets::new(&automata, &key_sets, keys, limit);
+                Rc::new(sets.map_err(|_| self.too_many_states(terms))?)
+            }
             None => {
                 let any = &self.any;
-                let sets = self.key_automata.sets(&automata, || KeySets::new(&automata, any, limit));
+                let make = || KeySets::new(&automata, &key_sets, any, limit);
+                let sets = self.key_automata.sets(&automata, &key_sets, make);
                 sets.map_err(|_| self.too_many_states(terms))?
             }
         };
@@ -391,9 +403,8 @@ impl Builder<'_> {
             class_of.push(match known.get(&(schema, met.clone())) {
                 Some(&class) => class,
                 None => {
-                    let is_met = |keys: &Dfa| {
-                        demanded.iter().zip(&met).any(|((dfa, _), &met)| met && std::ptr::eq(&**dfa, keys))
-                    };
+                    let is_met =
+                        |keys: &KeySet| key_sets.iter().zip(&met).any(|(&set, &met)| met && std::ptr::eq(set, keys));
                     let meets = self.meeting(&all, demanded, is_met, terms)?;
                     let costs = Arc::default();
                     classes.push(KeyClass { schema, key_cost: NEVER, costs, meets, supply: MANY_KEYS, named: 0 });
@@ -405,7 +416,7 @@ impl Builder<'_> {
         if classes.is_empty() {
             return Ok(None);
         }
-        let all_keys = automata.is_empty() && keys.is_none();
+        let all_keys = automata.is_empty() && key_sets.is_empty() && keys.is_none();
         let (languages, any, any_characters) = (self.languages, &self.any, &self.any_characters);
         let classed = sets.classed(class_of, !demanded.is_empty(), |dfa| {
             if all_keys { any_characters.clone() } else { languages.characters(dfa, any) }
@@ -432,10 +443,14 @@ impl Builder<'_> {
 }
 
 /// The keys that a `Properties` node neither names nor matches with a pattern.
-fn keys_beside(any: &Dfa, properties: &Properties, graph: &Graph, limit: usize) -> Result<Dfa, TooManyStates> {
-    let mut names: Vec<&[u8]> = properties.named.iter().map(|(name, _)| name.as_bytes()).collect();
-    names.sort_unstable();
-    let beside = any.difference(&Dfa::words(&names, limit)?, limit)?;
-    let mut patterns = properties.patterns.iter().map(|&(pattern, _)| &graph.patterns[pattern as usize]);
-    patterns.try_fold(beside, |beside, pattern| beside.difference(pattern, limit))
+fn keys_beside(any: &Dfa, properties: &Properties, graph: &Graph, limit: usize) -> Result<KeySet, TooManyStates> {
+    let mut patterns = properties.patterns.iter().map(|&(pattern, _)| &**graph.patterns[pattern as usize]);
+    let beside = match patterns.next() {
+        None => None,
+        Some(first) => {
+            let beside = any.difference(first, limit)?;
+            Some(Arc::new(patterns.try_fold(beside, |beside, pattern| beside.difference(pattern, limit))?))
+        }
+    };
+    Ok(KeySet::new(beside, properties.named.iter().map(|(name, _)| name.clone()).collect()))
 }

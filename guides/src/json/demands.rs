@@ -44,19 +44,26 @@ impl Meeting {
 /// So many sets of entries are remembered for an object.
 const MOST_REMEMBERED: usize = 1024;
 
-/// With more properties that can meet demands nothing is remembered.
-const MOST_MEETING: usize = 128;
-
 /// What meets the demands of an object best, by what is left to meet them: one mask asks for it after each of the values that a token
-/// can end, and again in each alternative. Only once all costs are known.
+/// can end, and again in each alternative. Only once all costs are known, and where the first 128 properties are those that can meet
+/// demands.
 #[derive(Debug, Default)]
-pub(crate) struct Remembered(Option<Mutex<HashMap<Left, Option<Meeting>>>>);
+pub(crate) struct Remembered(Option<Known>);
+
+#[derive(Debug)]
+struct Known {
+    /// The properties that can meet demands, a bit for each.
+    meeting: u128,
+    /// How many keys of each class there are as long as none was written, see [`Left`]; `None` if that is too much to remember.
+    supplies: Option<u64>,
+    best: Mutex<HashMap<Left, Option<Meeting>>>,
+}
 
 /// What the best entries depend on.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Left {
     unmet: u8,
-    /// The properties that can meet demands and were not written, a bit for each in their order.
+    /// The properties that can meet demands and may still come, a bit for each.
     properties: u128,
     /// How many keys there are of each class that can meet demands, three bits for each.
     supplies: u64,
@@ -64,14 +71,14 @@ struct Left {
     others: u32,
 }
 
-impl Remembered {
-    /// From now on costs do not change.
-    pub(crate) fn begin(&mut self) {
-        self.0 = Some(Mutex::default());
-    }
-}
-
 impl Object {
+    /// From now on costs do not change.
+    pub(crate) fn remember_demands(&mut self) {
+        let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
+        let supplies = self.supplies(Others::default());
+        self.remembered = Remembered(meeting.map(|meeting| Known { meeting, supplies, best: Mutex::default() }));
+    }
+
     /// The cheapest entries that meet the demands that are not met.
     pub(super) fn met_best(
         &self,
@@ -104,23 +111,13 @@ impl Object {
         others: Others<'_>,
         costs: &impl Fn(SchemaId) -> u32,
     ) -> Option<Meeting> {
-        let (Some(remembered), true) = (&self.remembered.0, self.meeting.len() <= MOST_MEETING) else {
-            return self.find_best(progress, others, costs);
-        };
-        let classes = self
-            .additional
-            .iter()
-            .flat_map(|additional| (0..).zip(&additional.classes).map(move |class| (additional, class)));
-        let mut classes = classes.filter(|(_, (_, class))| !class.meets.is_empty());
-        // No more than MOST_COUNTERS are counted of each.
-        let supplies = classes.try_fold(1u64, |supplies, (additional, (index, _))| {
-            supplies.checked_mul(8).map(|supplies| supplies + u64::from(self.keys_left(additional, index, others)))
-        });
+        let Some(known) = &self.remembered.0 else { return self.find_best(progress, others, costs) };
+        let none_written = others.count() == 0;
+        let supplies = if none_written { known.supplies } else { self.supplies(others) };
         let Some(supplies) = supplies else { return self.find_best(progress, others, costs) };
-        let left = self.meeting.iter().map(|&index| u128::from(progress.is_left(index)));
-        let properties = left.fold(0, |bits, left| bits << 1 | left);
-        let key = Left { unmet: self.demanded & !progress.met, properties, supplies, others: others.count() };
-        let lock = || remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let (unmet, properties) = (self.demanded & !progress.met, progress.left() & known.meeting);
+        let key = Left { unmet, properties, supplies, others: others.count() };
+        let lock = || known.best.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(best) = lock().get(&key) {
             return *best;
         }
@@ -131,6 +128,17 @@ impl Object {
         }
         remembered.insert(key, best);
         best
+    }
+
+    /// How many keys there are of each class that can meet demands, three bits for each; no more than [`MOST_COUNTERS`] are counted.
+    fn supplies(&self, others: Others<'_>) -> Option<u64> {
+        let mut supplies = 1u64;
+        if let Some(additional) = &self.additional {
+            for (index, _) in (0..).zip(&additional.classes).filter(|(_, class)| !class.meets.is_empty()) {
+                supplies = supplies.checked_mul(8)? + u64::from(self.keys_left(additional, index, others));
+            }
+        }
+        Some(supplies)
     }
 
     fn find_best(

@@ -2,11 +2,40 @@
 
 use super::object::MANY_KEYS;
 use super::strings::{Characters, spelled_length};
-use crate::automaton::dfa::{Dfa, TooManyStates};
+use crate::automaton::backward::Backward;
+use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use foldhash::HashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// A set of keys.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    /// What they are of; `None` for all keys.
+    among: Option<Arc<Dfa>>,
+    /// Keys that are not in it, sorted.
+    without: Vec<String>,
+}
+
+impl KeySet {
+    /// The keys of an automaton, or all keys, without some.
+    pub(super) fn new(among: Option<Arc<Dfa>>, mut without: Vec<String>) -> KeySet {
+        without.sort_unstable();
+        without.dedup();
+        KeySet { among, without }
+    }
+
+    pub(super) fn accepts(&self, key: &str) -> bool {
+        let is_among = self.among.as_ref().is_none_or(|dfa| dfa.accepts(key.as_bytes()));
+        is_among && self.without.binary_search_by(|name| name.as_str().cmp(key)).is_err()
+    }
+
+    /// About how many states an automaton of it has.
+    pub(super) fn size(&self) -> usize {
+        self.among.as_ref().map_or(0, |dfa| dfa.len()) + self.without.iter().map(|name| name.len()).sum::<usize>()
+    }
+}
 
 /// Which of some sets a key is in, told side by side.
 #[derive(Debug)]
@@ -40,13 +69,18 @@ pub(super) struct ClassedKeys {
 /// What was built for the objects of a schema.
 #[derive(Debug, Default)]
 pub(super) struct KeyAutomata {
-    sets: HashMap<Vec<*const Dfa>, Rc<KeySets>>,
+    sets: HashMap<Vec<*const ()>, Rc<KeySets>>,
 }
 
 impl KeySets {
-    /// The keys of `all` by which of the automata accept them.
-    pub(super) fn new(automata: &[&Dfa], all: &Dfa, limit: usize) -> Result<KeySets, TooManyStates> {
-        if automata.is_empty() {
+    /// The keys of `all` by which of the automata accept them, and which of the sets they are in.
+    pub(super) fn new(
+        automata: &[&Dfa],
+        demanded: &[&KeySet],
+        all: &Dfa,
+        limit: usize,
+    ) -> Result<KeySets, TooManyStates> {
+        if automata.is_empty() && demanded.is_empty() {
             let member = (0..all.len() as u32).map(|state| if all.accepts_at(state) { 0 } else { NONE }).collect();
             return Ok(KeySets {
                 dfa: all.clone(),
@@ -55,29 +89,42 @@ impl KeySets {
                 classed: RefCell::default(),
             });
         }
-        let with_all: Vec<&Dfa> = automata.iter().copied().chain([all]).collect();
+        // All keys that some set is without are told apart by one automaton, whatever the number of sets.
+        let mut names: Vec<&[u8]> = demanded.iter().flat_map(|set| &set.without).map(|name| name.as_bytes()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let named = Dfa::words(&names, limit)?;
+        let name_at: HashMap<u32, &[u8]> = names
+            .iter()
+            .map(|&name| (name.iter().fold(named.start(), |state, &byte| named.next(state, byte)), name))
+            .collect();
+        let among = demanded.iter().filter_map(|set| set.among.as_deref());
+        let side_by_side: Vec<&Dfa> = automata.iter().copied().chain(among).chain([&named, all]).collect();
         let (dfa, states) = Dfa::side_by_side(
-            &with_all,
+            &side_by_side,
             limit,
             |states| states.last() != Some(&0),
             |states| states.last().is_some_and(|&state| all.accepts_at(state)),
         )?;
-        let member = vec![NONE; dfa.len()];
-        let mut sets = KeySets { dfa, member, memberships: Vec::new(), classed: RefCell::default() };
-        let mut known: HashMap<Vec<u64>, u32> = HashMap::default();
+        let mut sets =
+            KeySets { member: vec![NONE; dfa.len()], dfa, memberships: Vec::new(), classed: RefCell::default() };
+        let mut known: HashMap<Vec<bool>, u32> = HashMap::default();
         for (state, states) in states.iter().enumerate().filter(|(state, _)| sets.dfa.accepts_at(*state as u32)) {
             let states = states.as_deref().unwrap_or_default();
-            let accepts = |(dfa, state): (&&Dfa, &u32)| dfa.accepts_at(*state);
-            let mut bits = vec![0u64; automata.len().div_ceil(64)];
-            for (index, accepted) in automata.iter().zip(states).map(accepts).enumerate() {
-                bits[index / 64] |= u64::from(accepted) << (index % 64);
-            }
+            let mut accepted = side_by_side.iter().zip(states).map(|(dfa, &state)| dfa.accepts_at(state));
+            let mut membership: Vec<bool> = accepted.by_ref().take(automata.len()).collect();
+            let name = states.get(states.len().wrapping_sub(2)).and_then(|state| name_at.get(state));
+            membership.extend(demanded.iter().map(|set| {
+                let is_among = set.among.is_none() || accepted.next().unwrap_or(false);
+                is_among
+                    && name
+                        .is_none_or(|&name| set.without.binary_search_by(|other| other.as_bytes().cmp(name)).is_err())
+            }));
             let next = sets.memberships.len() as u32;
-            let number = *known.entry(bits).or_insert_with(|| {
-                sets.memberships.push(automata.iter().zip(states).map(accepts).collect());
+            sets.member[state] = *known.entry(membership).or_insert_with_key(|membership| {
+                sets.memberships.push(membership.clone());
                 next
             });
-            sets.member[state] = number;
         }
         Ok(sets)
     }
@@ -111,23 +158,36 @@ impl KeySets {
         } else {
             (self.dfa.clone(), (0..self.dfa.len()).map(class_of).collect())
         };
-        let class_of: Arc<[u32]> = class_of;
         let number = classes.iter().filter(|&&class| class != NONE).max().map_or(0, |&last| last + 1);
-        let costs = (0..number).map(|class| dfa.costs_to(|state| class_of[state] == class, spelled_length).into());
-        let supplies = (0..number).map(|class| {
-            if !counted {
-                return MANY_KEYS;
-            }
-            let (own, _) = dfa.restricted(|state| class_of[state] == class);
-            own.counts(MANY_KEYS).get(own.start() as usize).copied().unwrap_or(0)
-        });
-        ClassedKeys {
-            costs: costs.collect(),
-            supplies: supplies.collect(),
-            counts: dfa.counts(MANY_KEYS).into(),
-            characters: characters(dfa),
-            class_of,
+        ClassedKeys::new(dfa, class_of, number, counted, characters)
+    }
+}
+
+impl ClassedKeys {
+    /// The keys of an automaton that are of so many classes; `counted` says whether there must be enough of a class.
+    pub(super) fn new(
+        dfa: Dfa,
+        class_of: Arc<[u32]>,
+        number: u32,
+        counted: bool,
+        characters: impl FnOnce(Dfa) -> Arc<Characters>,
+    ) -> ClassedKeys {
+        let backward = Backward::new(&dfa, spelled_length);
+        let (mut costs, mut supplies) = (Vec::new(), Vec::new());
+        let mut least = vec![NEVER; dfa.len()];
+        for class in 0..number {
+            let is_own = |state: usize| class_of[state] == class;
+            let own = backward.costs_to(is_own);
+            supplies.push(if counted {
+                backward.counts_to(is_own, &own, MANY_KEYS)[dfa.start() as usize]
+            } else {
+                MANY_KEYS
+            });
+            least.iter_mut().zip(&own).for_each(|(least, &own)| *least = own.min(*least));
+            costs.push(own.into());
         }
+        let counts = backward.counts_to(|state| dfa.accepts_at(state as u32), &least, MANY_KEYS).into();
+        ClassedKeys { characters: characters(dfa), class_of, counts, costs, supplies }
     }
 }
 
@@ -136,9 +196,12 @@ impl KeyAutomata {
     pub(super) fn sets<E>(
         &mut self,
         automata: &[&Dfa],
+        demanded: &[&KeySet],
         make: impl FnOnce() -> Result<KeySets, E>,
     ) -> Result<Rc<KeySets>, E> {
-        let key: Vec<*const Dfa> = automata.iter().map(|&dfa| dfa as *const Dfa).collect();
+        let place = |automaton: &&Dfa| std::ptr::from_ref::<Dfa>(automaton).cast::<()>();
+        let of_set = |set: &&KeySet| std::ptr::from_ref::<KeySet>(set).cast::<()>();
+        let key: Vec<*const ()> = automata.iter().map(place).chain(demanded.iter().map(of_set)).collect();
         if let Some(sets) = self.sets.get(&key) {
             return Ok(sets.clone());
         }

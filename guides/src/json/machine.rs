@@ -46,7 +46,7 @@ pub(crate) struct JsonMachine {
 impl JsonMachine {
     pub(crate) fn new(analysis: Analysis, options: &Options) -> JsonMachine {
         let Analysis { schemas, mut objects, arrays, root } = analysis;
-        objects.iter_mut().for_each(|object| object.remembered.begin());
+        objects.iter_mut().for_each(Object::remember_demands);
         JsonMachine {
             bytes: size(&schemas, &objects, &arrays),
             schemas,
@@ -235,8 +235,14 @@ impl JsonMachine {
                 KeyReader::Named { low, high, depth } => {
                     let range = &object.sorted[low as usize..high as usize];
                     let at = |index: &u32| object.properties[*index as usize].spelling.get(depth as usize).copied();
-                    let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
-                    let to = range.partition_point(|index| at(index).is_none_or(|b| b <= byte));
+                    let (from, to) = match range {
+                        [one] => (0, usize::from(at(one) == Some(byte))),
+                        _ => {
+                            let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
+                            let more = range[from..].partition_point(|index| at(index) == Some(byte));
+                            (from, from + more)
+                        }
+                    };
                     let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
                     let mut costs = key.costs[low as usize..high as usize].iter();
                     let (_, index) = *costs.find(|(cost, _)| *cost != NEVER)?;

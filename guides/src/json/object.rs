@@ -122,6 +122,21 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// The properties from `word * 64` on that were written, a bit for each, where they come in any order.
+    fn written_word(&self, word: usize) -> u64 {
+        let written = self.written.and_then(|written| written.get(word)).copied().unwrap_or(0);
+        let latest = self.latest.filter(|latest| *latest as usize / 64 == word);
+        written | latest.map_or(0, |latest| 1 << (latest % 64))
+    }
+
+    /// Which of the first 128 properties may still come, a bit for each.
+    pub(super) fn left(&self) -> u128 {
+        match self.written {
+            None => u128::MAX.checked_shl(self.at).unwrap_or(0),
+            Some(_) => !(u128::from(self.written_word(1)) << 64 | u128::from(self.written_word(0))),
+        }
+    }
+
     /// Once the named property with this index is written too.
     pub(crate) fn after(self, index: u32) -> Progress<'a> {
         match self.written {
@@ -258,7 +273,10 @@ impl Object {
     pub(crate) fn requires_more(&self, progress: &Progress<'_>) -> bool {
         match progress.written {
             None => self.next_required[progress.at as usize] != self.properties.len() as u32,
-            Some(_) => self.required_unwritten(progress).next().is_some(),
+            Some(_) => {
+                let mut words = (0..).zip(&self.required);
+                words.any(|(word, &required)| required & !progress.written_word(word) != 0)
+            }
         }
     }
 
@@ -329,23 +347,16 @@ impl Object {
             return self.required_from[progress.at as usize];
         }
         let (mut number, mut bytes) = (0, 0);
-        for index in self.required_unwritten(progress) {
-            number += 1;
-            bytes += self.required_from[index].1 - self.required_from[index + 1].1;
+        for (word, &required) in (0..).zip(&self.required) {
+            let mut left = required & !progress.written_word(word);
+            number += left.count_ones();
+            while left != 0 {
+                let index = word * 64 + left.trailing_zeros() as usize;
+                bytes += self.required_from[index].1 - self.required_from[index + 1].1;
+                left &= left - 1;
+            }
         }
         (number, bytes)
-    }
-
-    /// The required properties that are still to come, where properties come in any order.
-    fn required_unwritten(&self, progress: &Progress<'_>) -> impl Iterator<Item = usize> {
-        let (written, latest) = (progress.written.unwrap_or_default(), progress.latest);
-        self.required.iter().enumerate().flat_map(move |(word, &required)| {
-            let latest = latest.filter(|latest| *latest as usize / 64 == word).map_or(0, |latest| 1 << (latest % 64));
-            let left = required & !written.get(word).copied().unwrap_or(0) & !latest;
-            // Each bit that is set, the lowest first.
-            let bits = std::iter::successors(Some(left), |left| Some(left & left.wrapping_sub(1)));
-            bits.take_while(|&left| left != 0).map(move |left| word * 64 + left.trailing_zeros() as usize)
-        })
     }
 
     /// The entries that must follow, at least `least`: how many, and their bytes with a comma each.

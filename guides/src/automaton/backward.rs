@@ -1,0 +1,180 @@
+//! What lies before acceptance, found from the end: the least weight of a text from each state, and how many texts there are.
+
+use super::dfa::{Dfa, NEVER};
+
+/// The transitions of an automaton by the state that they lead to.
+#[derive(Debug)]
+pub(crate) struct Backward {
+    /// The transitions to `state` are those from `first[state]` on, up to `first[state + 1]`.
+    first: Vec<u32>,
+    transitions: Vec<Transition>,
+}
+
+/// All bytes that lead from one state to another, or some of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Transition {
+    from: u32,
+    /// The least weight among them.
+    weight: u32,
+    bytes: u32,
+}
+
+impl Backward {
+    /// The transitions of the automaton, with a weight for each byte.
+    pub(crate) fn new(dfa: &Dfa, weight: impl Fn(u8) -> u32) -> Backward {
+        let mut of_class = vec![Transition { from: 0, weight: u32::MAX, bytes: 0 }; dfa.width()];
+        for byte in 0..=255u8 {
+            let class = &mut of_class[dfa.class(byte)];
+            class.weight = class.weight.min(weight(byte));
+            class.bytes += 1;
+        }
+        let states = 1..dfa.len() as u32;
+        let mut first = vec![0u32; dfa.len() + 1];
+        for state in states.clone() {
+            merged(dfa.row(state), &of_class, |to, _| first[to as usize] += 1);
+        }
+        let mut sum = 0;
+        for place in &mut first {
+            sum += std::mem::replace(place, sum);
+        }
+        let mut transitions = vec![Transition::default(); sum as usize];
+        let mut place = first.clone();
+        for state in states {
+            merged(dfa.row(state), &of_class, |to, transition| {
+                let place = &mut place[to as usize];
+                transitions[*place as usize] = Transition { from: state, ..transition };
+                *place += 1;
+            });
+        }
+        Backward { first, transitions }
+    }
+
+    /// Number of states, the dead one included.
+    fn len(&self) -> usize {
+        self.first.len() - 1
+    }
+
+    fn to(&self, state: usize) -> &[Transition] {
+        &self.transitions[self.first[state] as usize..self.first[state + 1] as usize]
+    }
+
+    /// For each state the least total weight of bytes that leads to one of the given states; [`NEVER`] where nothing does.
+    pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool) -> Vec<u32> {
+        // Dijkstra's algorithm, with a bucket for each (small) distance.
+        let mut costs = vec![NEVER; self.len()];
+        let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
+        for (state, cost) in costs.iter_mut().enumerate().skip(1).filter(|(state, _)| target(*state)) {
+            *cost = 0;
+            buckets[0].push(state as u32);
+        }
+        let mut distance = 0;
+        while distance < buckets.len() {
+            while let Some(state) = buckets[distance].pop() {
+                if costs[state as usize] != distance as u32 {
+                    continue;
+                }
+                for transition in self.to(state as usize) {
+                    let cost = (distance as u32).saturating_add(transition.weight);
+                    let known = &mut costs[transition.from as usize];
+                    if cost < *known {
+                        *known = cost;
+                        if buckets.len() <= cost as usize {
+                            buckets.resize(cost as usize + 1, Vec::new());
+                        }
+                        buckets[cost as usize].push(transition.from);
+                    }
+                }
+            }
+            distance += 1;
+        }
+        costs
+    }
+
+    /// For each state how many texts lead to one of the given states, counted up to `most`. `costs` are those of [`Self::costs_to`] for
+    /// the same states.
+    pub(crate) fn counts_to(&self, target: impl Fn(usize) -> bool, costs: &[u32], most: u32) -> Vec<u32> {
+        // What leads to a cycle has infinitely many; the others are counted from their ends.
+        let leads = |state: usize| costs[state] != NEVER;
+        let mut onward = vec![0u32; self.len()];
+        for state in (1..self.len()).filter(|&state| leads(state)) {
+            self.to(state).iter().for_each(|transition| onward[transition.from as usize] += 1);
+        }
+        let mut counts: Vec<u32> = (0..self.len()).map(|state| if leads(state) { most } else { 0 }).collect();
+        let mut sums: Vec<u32> = (0..self.len()).map(|state| u32::from(state != 0 && target(state))).collect();
+        let mut open: Vec<usize> = (1..self.len()).filter(|&state| onward[state] == 0 && leads(state)).collect();
+        while let Some(state) = open.pop() {
+            counts[state] = sums[state].min(most);
+            for transition in self.to(state) {
+                let from = transition.from as usize;
+                sums[from] = sums[from].saturating_add(counts[state].saturating_mul(transition.bytes));
+                onward[from] -= 1;
+                if onward[from] == 0 {
+                    open.push(from);
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// The transitions of a state. Neighbouring classes of bytes mostly lead to the same one, and are taken together.
+fn merged(row: &[u32], of_class: &[Transition], mut each: impl FnMut(u32, Transition)) {
+    let mut classes = row.iter().zip(of_class).filter(|(next, _)| **next != 0);
+    let Some((&first, &transition)) = classes.next() else { return };
+    let (mut to, mut all) = (first, transition);
+    for (&next, transition) in classes {
+        if next == to {
+            all.weight = all.weight.min(transition.weight);
+            all.bytes += transition.bytes;
+        } else {
+            each(to, all);
+            (to, all) = (next, *transition);
+        }
+    }
+    each(to, all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dfa::DfaLimits;
+    use super::*;
+    use crate::regex::{self, Dialect};
+
+    fn dfa(regex: &str) -> Dfa {
+        regex::whole(regex, Dialect::Ecma, DfaLimits { states: 999, bytes: 1 << 20 }).expect("a regex")
+    }
+
+    #[test]
+    fn texts_are_weighed_and_counted_from_each_state() {
+        for (regex, cost, count) in [
+            ("", 0, 1),
+            ("[ab]{3}", 3, 8),
+            ("a?b?", 0, 4),
+            ("ab|[c-f]x{5}", 2, 5),
+            ("ab*", 1, u32::MAX),
+            ("[0-9]{2,4}", 2, 11100),
+            ("[0-9]{30}", 30, 1 << 20),
+        ] {
+            let dfa = dfa(regex);
+            let backward = Backward::new(&dfa, |_| 1);
+            let accepts = |state: usize| dfa.accepts_at(state as u32);
+            let costs = backward.costs_to(accepts);
+            let counts = backward.counts_to(accepts, &costs, 1 << 20);
+            let start = dfa.start() as usize;
+            assert_eq!((costs[start], counts[start]), (cost, count.min(1 << 20)), "{regex}");
+            assert_eq!((costs[0], counts[0]), (NEVER, 0));
+        }
+    }
+
+    #[test]
+    fn what_leads_elsewhere_does_not_count() {
+        // Either ends after `a`, or goes on for ever after `b`.
+        let dfa = dfa("[xy]a|bc*");
+        let backward = Backward::new(&dfa, |byte| u32::from(byte));
+        let after = "xa".bytes().fold(dfa.start(), |state, byte| dfa.next(state, byte));
+        let costs = backward.costs_to(|state| state as u32 == after);
+        let counts = backward.counts_to(|state| state as u32 == after, &costs, 99);
+        let start = dfa.start() as usize;
+        assert_eq!((costs[start], counts[start]), (u32::from(b'x') + u32::from(b'a'), 2));
+    }
+}

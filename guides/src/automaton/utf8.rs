@@ -1,0 +1,243 @@
+//! Kinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
+
+use super::determinize::{FIRST_BYTE, Symbols};
+use foldhash::{HashMap, HashMapExt};
+
+/// Symbols by which of some sets they are in: those of one kind are never told apart.
+#[derive(Debug)]
+pub(super) struct Kinds {
+    /// The first symbol of each stretch of symbols of one kind, and that kind.
+    stretches: Vec<(u32, u32)>,
+    count: usize,
+    /// For each set its kinds, a bit for each.
+    sets: Vec<Vec<u64>>,
+}
+
+impl Kinds {
+    pub(super) fn new(sets: &[Symbols]) -> Kinds {
+        let ends = sets.iter().flatten().flat_map(|&(low, high)| [low, high + 1]);
+        let mut stretches: Vec<(u32, u32)> = [0, FIRST_BYTE].into_iter().chain(ends).map(|first| (first, 0)).collect();
+        stretches.sort_unstable();
+        stretches.dedup();
+        // Each set splits the kinds that are there.
+        let mut count = 1;
+        for set in sets {
+            let mut split: HashMap<u32, u32> = HashMap::new();
+            for stretch in within(&mut stretches, set) {
+                stretch.1 = *split.entry(stretch.1).or_insert_with(|| {
+                    count += 1;
+                    count - 1
+                });
+            }
+        }
+        // Some are there no more.
+        let mut numbers: HashMap<u32, u32> = HashMap::new();
+        for (_, kind) in &mut stretches {
+            let next = numbers.len() as u32;
+            *kind = *numbers.entry(*kind).or_insert(next);
+        }
+        let count = numbers.len();
+        let sets = sets.iter().map(|set| {
+            let mut kinds = vec![0u64; count.div_ceil(64)];
+            for &mut (_, kind) in within(&mut stretches, set) {
+                kinds[kind as usize / 64] |= 1 << (kind % 64);
+            }
+            kinds
+        });
+        let sets = sets.collect();
+        Kinds { stretches, count, sets }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the symbols of a kind are in the set with this index.
+    pub(super) fn has(&self, set: u32, kind: usize) -> bool {
+        self.sets[set as usize][kind / 64] >> (kind % 64) & 1 == 1
+    }
+
+    /// The kind of a symbol, and the first symbol after it from which on they may be of another.
+    fn at(&self, symbol: u32) -> (u32, u32) {
+        let next = self.stretches.partition_point(|&(first, _)| first <= symbol);
+        (self.stretches[next - 1].1, self.stretches.get(next).map_or(u32::MAX, |&(first, _)| first))
+    }
+}
+
+/// The stretches of which a set consists.
+fn within<'a>(stretches: &'a mut [(u32, u32)], set: &'a Symbols) -> impl Iterator<Item = &'a mut (u32, u32)> {
+    let mut ranges = set.iter().peekable();
+    stretches.iter_mut().filter(move |(first, _)| {
+        while ranges.next_if(|(_, high)| high < first).is_some() {}
+        ranges.peek().is_some_and(|(low, _)| low <= first)
+    })
+}
+
+/// What can follow after the first bytes of characters.
+#[derive(Debug)]
+struct Node {
+    /// For each continuation byte what it leads to, counted from 1: the place of a kind among `kinds` after the last byte, a node before
+    /// it; 0 where no character has that byte.
+    next: [u32; 64],
+    last: bool,
+    /// The kinds of all characters that go on here, sorted.
+    kinds: Vec<u32>,
+}
+
+/// An automaton over kinds of symbols, spelled in bytes.
+pub(super) struct Spelling<'a> {
+    nodes: Vec<Node>,
+    /// For each byte the kind of the symbol that it is, or the node to which it leads, counted from 1.
+    symbol: [u32; 256],
+    lead: [u32; 256],
+    /// Bytes of one class are never told apart; a byte of each class.
+    pub(super) classes: [u8; 256],
+    bytes: Vec<u8>,
+    /// The next state for each state and each kind.
+    table: &'a [u32],
+    kinds: usize,
+    /// The states within characters: the node, and the state after each of its kinds.
+    within: Vec<(u32, Box<[u32]>)>,
+    known: HashMap<(u32, Box<[u32]>), u32>,
+}
+
+impl<'a> Spelling<'a> {
+    /// The spelling of an automaton: `table` has the next state for each state and each kind.
+    pub(super) fn new(kinds: &Kinds, table: &'a [u32]) -> Spelling<'a> {
+        let mut nodes = Nodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
+        let (mut symbol, mut lead) = ([0; 256], [0; 256]);
+        for byte in 0..=255u8 {
+            let (place, code) = (usize::from(byte), u32::from(byte));
+            match byte {
+                0..=0x7F => symbol[place] = kinds.at(code).0 + 1,
+                0xC2..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, (0x80, 0x7FF)),
+                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, (0x800, 0xFFFF)),
+                0xF0..=0xF4 => lead[place] = nodes.block(3, (code & 7) << 18, (0x1_0000, 0x10_FFFF)),
+                0xC0 | 0xC1 | 0xF5.. => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
+                0x80..=0xBF => {}
+            }
+        }
+        let nodes = nodes.nodes;
+        let (mut classes, mut bytes) = ([0; 256], Vec::new());
+        let mut seen: HashMap<(u32, u32, Vec<u32>), u8> = HashMap::new();
+        for byte in 0..=255u8 {
+            let continues = match byte {
+                0x80..=0xBF => nodes.iter().map(|node| node.next[usize::from(byte & 0x3F)]).collect(),
+                _ => Vec::new(),
+            };
+            let place = usize::from(byte);
+            classes[place] = *seen.entry((symbol[place], lead[place], continues)).or_insert_with(|| {
+                bytes.push(byte);
+                (bytes.len() - 1) as u8
+            });
+        }
+        let (within, known) = (Vec::new(), HashMap::new());
+        Spelling { nodes, symbol, lead, classes, bytes, table, kinds: kinds.len(), within, known }
+    }
+
+    /// How many classes of bytes there are.
+    pub(super) fn width(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The state after a byte of this class; 0 for none. States of the table have their numbers there, those within characters greater
+    /// ones.
+    pub(super) fn next(&mut self, state: u32, class: usize) -> u32 {
+        let (byte, states) = (usize::from(self.bytes[class]), self.table.len() / self.kinds);
+        let row = state as usize * self.kinds;
+        let Some(place) = (state as usize).checked_sub(states) else {
+            let (row, symbol) = (&self.table[row..row + self.kinds], self.symbol[byte]);
+            if let Some(kind) = symbol.checked_sub(1) {
+                return row[kind as usize];
+            }
+            let Some(node) = self.lead[byte].checked_sub(1) else { return 0 };
+            let after = self.nodes[node as usize].kinds.iter().map(|&kind| row[kind as usize]).collect();
+            return self.enter(node, after);
+        };
+        if !(0x80..=0xBF).contains(&byte) {
+            return 0;
+        }
+        let (node, after) = &self.within[place];
+        let node = &self.nodes[*node as usize];
+        let Some(next) = node.next[byte & 0x3F].checked_sub(1) else { return 0 };
+        if node.last {
+            return after[next as usize];
+        }
+        // The kinds that go on there are some of those that go on here.
+        let mut here = node.kinds.iter().zip(after);
+        let inner = self.nodes[next as usize].kinds.iter();
+        let after = inner.filter_map(|kind| here.find(|(other, _)| *other == kind).map(|(_, &after)| after)).collect();
+        self.enter(next, after)
+    }
+
+    fn enter(&mut self, node: u32, after: Box<[u32]>) -> u32 {
+        if after.iter().all(|&state| state == 0) {
+            return 0;
+        }
+        let (states, within) = (self.table.len() / self.kinds, &mut self.within);
+        *self.known.entry((node, after)).or_insert_with_key(|key| {
+            within.push(key.clone());
+            (states + within.len() - 1) as u32
+        })
+    }
+}
+
+/// The nodes, while they are made: equal ones are one.
+struct Nodes<'a> {
+    kinds: &'a Kinds,
+    nodes: Vec<Node>,
+    known: HashMap<(u32, [u32; 64]), u32>,
+    /// Those in which all characters are of one kind, by that and the bytes that follow.
+    uniform: HashMap<(u32, u32), u32>,
+}
+
+impl Nodes<'_> {
+    /// The characters from `base` on that differ in so many continuation bytes, of those between `low` and `high`: a node counted from 1, or
+    /// the kind of a single one; 0 where there are none.
+    fn block(&mut self, bytes: u32, base: u32, (low, high): (u32, u32)) -> u32 {
+        let last = base + (1 << (6 * bytes)) - 1;
+        let is_surrogate = |first: u32, last: u32| first >= 0xD800 && last <= 0xDFFF;
+        if last < low || base > high || is_surrogate(base, last) {
+            return 0;
+        }
+        let (kind, end) = self.kinds.at(base);
+        if bytes == 0 {
+            return kind + 1;
+        }
+        let surrogates = base <= 0xDFFF && last >= 0xD800;
+        let uniform = end > last && base >= low && last <= high && !surrogates;
+        if let (true, Some(&node)) = (uniform, self.uniform.get(&(bytes, kind))) {
+            return node;
+        }
+        let mut next = [0; 64];
+        for (place, next) in (0..).zip(&mut next) {
+            *next = self.block(bytes - 1, base + (place << (6 * (bytes - 1))), (low, high));
+        }
+        let node = self.node(bytes, next);
+        if uniform {
+            self.uniform.insert((bytes, kind), node);
+        }
+        node
+    }
+
+    fn node(&mut self, bytes: u32, next: [u32; 64]) -> u32 {
+        if let Some(&node) = self.known.get(&(bytes, next)) {
+            return node;
+        }
+        let last = bytes == 1;
+        let inner = next.iter().filter(|&&next| next != 0);
+        let mut kinds: Vec<u32> = if last {
+            inner.map(|kind| kind - 1).collect()
+        } else {
+            inner.flat_map(|&node| self.nodes[node as usize - 1].kinds.iter().copied()).collect()
+        };
+        kinds.sort_unstable();
+        kinds.dedup();
+        let place = |kind: u32| kinds.partition_point(|&other| other < kind) as u32 + 1;
+        let places = if last { next.map(|kind| if kind == 0 { 0 } else { place(kind - 1) }) } else { next };
+        self.nodes.push(Node { next: places, last, kinds });
+        let node = self.nodes.len() as u32;
+        self.known.insert((bytes, next), node);
+        node
+    }
+}

@@ -9,7 +9,9 @@ use super::text::Value;
 use crate::compiler::too_big;
 use crate::error::{CompileError, Place};
 use fluent_uri::{Iri, IriRef};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
 
 /// More ways through resources with dynamic anchors are refused.
 const MAX_SCOPES: usize = 1_000;
@@ -98,15 +100,26 @@ impl References {
 
     /// Notes the ids and anchors of all schemas in a document.
     fn enter_document(&mut self, document: &Value, resource: Resource) {
-        let mut open = vec![(document, self.resources[resource as usize].pointer.clone(), resource, true)];
-        while let Some((schema, pointer, outer, whole)) = open.pop() {
-            let resource = self.enter_schema(schema, &pointer, outer, whole);
-            for_each_schema(schema, |part, inner| open.push((inner, format!("{pointer}{part}"), resource, false)));
+        // The steps to each schema, as few of them have an id or an anchor that makes their pointer worth writing.
+        let mut steps: Vec<(usize, Step<'_>)> = Vec::new();
+        let beginning = self.resources[resource as usize].pointer.clone();
+        let mut open = vec![(document, None, resource)];
+        while let Some((schema, place, outer)) = open.pop() {
+            let pointer = || {
+                let before = |&place: &usize| place.checked_sub(1).map(|place| steps[place].0);
+                let all: Vec<usize> = std::iter::successors(place, before).take_while(|&place| place > 0).collect();
+                all.iter().rev().fold(beginning.clone(), |pointer, place| steps[place - 1].1.after(pointer))
+            };
+            let resource = self.enter_schema(schema, &pointer, outer, place.is_none());
+            for_each_schema(schema, |step, inner| {
+                steps.push((place.unwrap_or(0), step));
+                open.push((inner, Some(steps.len()), resource));
+            });
         }
     }
 
     /// Notes the id and the anchors of one schema; the resource that it belongs to. `whole` says that it is a document.
-    fn enter_schema(&mut self, schema: &Value, pointer: &str, outer: Resource, whole: bool) -> Resource {
+    fn enter_schema(&mut self, schema: &Value, pointer: &dyn Fn() -> String, outer: Resource, whole: bool) -> Resource {
         let text = |key: &str| match schema.get(key) {
             Some(Value::String(text)) => Some(text.as_str()),
             _ => None,
@@ -123,8 +136,8 @@ impl References {
             let base = base.and_then(|base| resolve(base, id.split('#').next().unwrap_or_default()));
             if !whole {
                 resource = self.resources.len() as Resource;
-                self.resources.push(Entry { pointer: pointer.to_owned(), base, draft, anchors: HashMap::new() });
-                self.roots.insert(pointer.to_owned(), resource);
+                self.resources.push(Entry { pointer: pointer(), base, draft, anchors: HashMap::new() });
+                self.roots.insert(pointer(), resource);
             } else if base.is_some() {
                 self.resources[outer as usize].base = base;
             }
@@ -136,16 +149,16 @@ impl References {
                 known.and_modify(|other| *other = other.filter(|&other| other == resource)).or_insert(Some(resource));
             }
             if schema.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
-                self.note(resource, RECURSIVE, pointer, true);
+                self.note(resource, RECURSIVE, &pointer(), true);
             }
         }
         // Up to draft 7 an anchor is an id that is a fragment.
         let fragment = ["$id", "id"].iter().find_map(|key| text(key)?.strip_prefix('#'));
         for name in [text("$anchor"), fragment.filter(|name| !name.is_empty())].into_iter().flatten() {
-            self.note(resource, name, pointer, false);
+            self.note(resource, name, &pointer(), false);
         }
         if let Some(name) = text("$dynamicAnchor") {
-            self.note(resource, name, pointer, true);
+            self.note(resource, name, &pointer(), true);
         }
         resource
     }
@@ -165,6 +178,9 @@ impl References {
 
     /// The resource that a place belongs to.
     pub(super) fn resource_of(&self, pointer: &str) -> Resource {
+        if self.roots.len() == 1 {
+            return 0;
+        }
         let mut pointer = pointer;
         loop {
             if let Some(&resource) = self.roots.get(pointer) {
@@ -176,6 +192,10 @@ impl References {
 
     /// The resource that begins at a place.
     pub(super) fn resource_at(&self, pointer: &str) -> Option<Resource> {
+        // As a rule there is but the whole schema.
+        if self.roots.len() == 1 {
+            return pointer.is_empty().then_some(0);
+        }
         self.roots.get(pointer).copied()
     }
 
@@ -272,13 +292,27 @@ pub(super) fn normal_uri(uri: &str) -> Option<String> {
 }
 
 /// Writes a key as a part of a JSON pointer (RFC 6901).
-pub(super) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+pub(super) fn escape(key: &str) -> Cow<'_, str> {
+    match key.contains(['~', '/']) {
+        true => Cow::Owned(key.replace('~', "~0").replace('/', "~1")),
+        false => Cow::Borrowed(key),
+    }
+}
+
+/// Reads a part of a JSON pointer as a key.
+fn unescape(part: &str) -> Cow<'_, str> {
+    match part.contains('~') {
+        true => Cow::Owned(part.replace("~1", "/").replace("~0", "~")),
+        false => Cow::Borrowed(part),
+    }
 }
 
 /// A pointer as this crate writes it, so that one schema has one pointer.
 fn canonical(pointer: &str) -> String {
-    pointer.split('/').map(|part| escape(&part.replace("~1", "/").replace("~0", "~"))).collect::<Vec<_>>().join("/")
+    match pointer.contains('~') {
+        true => pointer.split('/').map(|part| escape(&unescape(part)).into_owned()).collect::<Vec<_>>().join("/"),
+        false => pointer.to_owned(),
+    }
 }
 
 /// The value that a JSON pointer names.
@@ -287,7 +321,7 @@ pub(super) fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
         return Some(root);
     }
     pointer.strip_prefix('/')?.split('/').try_fold(root, |value, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
+        let part = unescape(part);
         match value {
             Value::Array(items) => items.get(part.parse::<usize>().ok()?),
             value => value.get(&part),
@@ -311,8 +345,29 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Calls `visit` with the schemas directly inside a schema and their pointers relative to it.
-fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(String, &'a Value)) {
+/// A step from a schema to one directly inside it.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Keyword(&'a str),
+    Member(&'a str, &'a str),
+    Index(&'a str, usize),
+}
+
+impl Step<'_> {
+    /// The pointer after this step.
+    fn after(self, mut pointer: String) -> String {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Step::Keyword(keyword) => write!(pointer, "/{keyword}"),
+            Step::Member(keyword, name) => write!(pointer, "/{keyword}/{}", escape(name)),
+            Step::Index(keyword, index) => write!(pointer, "/{keyword}/{index}"),
+        };
+        pointer
+    }
+}
+
+/// Calls `visit` with the schemas directly inside a schema and the steps to them.
+fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(Step<'a>, &'a Value)) {
     let Value::Object(members) = schema else { return };
     for (keyword, value) in members.iter() {
         match (keyword.as_str(), value) {
@@ -321,12 +376,12 @@ fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(String, &'a Valu
                 Value::Object(inner),
             ) => {
                 for (name, value) in inner.iter() {
-                    visit(format!("/{keyword}/{}", escape(name)), value);
+                    visit(Step::Member(keyword, name), value);
                 }
             }
             ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(inner)) => {
-                for (i, value) in inner.iter().enumerate() {
-                    visit(format!("/{keyword}/{i}"), value);
+                for (index, value) in inner.iter().enumerate() {
+                    visit(Step::Index(keyword, index), value);
                 }
             }
             (
@@ -343,7 +398,7 @@ fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(String, &'a Valu
                 | "unevaluatedProperties"
                 | "contentSchema",
                 Value::Object(_),
-            ) => visit(format!("/{keyword}"), value),
+            ) => visit(Step::Keyword(keyword), value),
             _ => {}
         }
     }

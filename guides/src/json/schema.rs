@@ -7,7 +7,7 @@ use super::formats;
 use super::languages::{Language, Languages};
 use super::node::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use super::numbers::NumberAtom;
-use super::references::{References, Resource, Scope, Unresolved, escape};
+use super::references::{References, Resource, Scope, Target, Unresolved, escape};
 use super::text::Value;
 use crate::automaton::dfa::DfaLimits;
 use crate::compiler::{Formats, Limits, too_big};
@@ -39,6 +39,7 @@ pub(crate) fn read(
             either: HashMap::new(),
         },
         references: References::collect(root),
+        targets: HashMap::new(),
         resource: 0,
         scope: 0,
         known: HashMap::new(),
@@ -66,6 +67,8 @@ struct Reader<'a> {
     languages: &'a Languages,
     graph: Graph,
     references: References,
+    /// What references were found to name, by the resource in which they stand.
+    targets: HashMap<Resource, HashMap<String, Target>>,
     /// The resource that is being read.
     resource: Resource,
     /// The dynamic scope in which it is.
@@ -668,6 +671,11 @@ impl Reader<'_> {
         let Value::String(reference) = value else {
             return Err(self.error(&format!("{pointer}/{keyword}"), "expected a reference as a string"));
         };
+        if let Some(target) = self.targets.get(&self.resource).and_then(|targets| targets.get(reference)) {
+            let place = if keyword == "$ref" { &target.pointer } else { self.references.outermost(target, self.scope) };
+            let place = place.to_owned();
+            return self.node_at(&place);
+        }
         let mut resolved = self.references.resolve(self.resource, reference);
         if let Err(Unresolved::Elsewhere(uri)) = &resolved
             && let Some(document) = self.documents.get(uri)
@@ -691,6 +699,7 @@ impl Reader<'_> {
             return Err(self.error(pointer, format!("{keyword}: the schema has nothing at {reference:?}")));
         }
         let place = place.to_owned();
+        self.targets.entry(self.resource).or_default().insert(reference.clone(), target);
         self.node_at(&place)
     }
 

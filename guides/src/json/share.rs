@@ -3,6 +3,7 @@
 
 use super::node::{Graph, Node, NodeId, Properties};
 use foldhash::{HashMap, HashMapExt};
+use std::hash::BuildHasher;
 
 /// Redirects every reference to the first node of those that are equal. Nodes that contain themselves keep apart.
 pub(super) fn share(graph: &mut Graph) {
@@ -14,7 +15,8 @@ pub(super) fn share(graph: &mut Graph) {
         pinned: vec![false; count],
     };
     // The constant that everything satisfies is known by its number.
-    sharing.first.insert(graph.nodes[0].clone(), 0);
+    let all = sharing.first.hasher().hash_one(&graph.nodes[0]);
+    sharing.first.insert(all, vec![0]);
     sharing.state[0] = State::Done;
     for start in 0..count as NodeId {
         let mut stack = vec![start];
@@ -56,7 +58,8 @@ enum State {
 
 struct Sharing {
     shared: Vec<NodeId>,
-    first: HashMap<Node, NodeId>,
+    /// The first of equal nodes, by their hash.
+    first: HashMap<u64, Vec<NodeId>>,
     state: Vec<State>,
     /// Nodes that were referred to before all that they contain was known.
     pinned: Vec<bool>,
@@ -74,7 +77,9 @@ impl Sharing {
         if self.pinned[id as usize] {
             return;
         }
-        if let Some(&first) = self.first.get(node) {
+        let node = &graph.nodes[id as usize];
+        let alike = self.first.entry(self.first.hasher().hash_one(node)).or_default();
+        if let Some(&first) = alike.iter().find(|&&first| graph.nodes[first as usize] == *node) {
             self.shared[id as usize] = first;
             return;
         }
@@ -84,7 +89,7 @@ impl Sharing {
             self.shared[id as usize] = only;
             return;
         }
-        self.first.insert(node.clone(), id);
+        alike.push(id);
     }
 }
 

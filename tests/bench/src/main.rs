@@ -28,6 +28,10 @@ mod walks;
 use std::error::Error;
 use std::process::ExitCode;
 
+/// That of the `jig` program, for all engines.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use clap::{Parser, Subcommand};
 
 /// What a command ends with: nothing, or an error for a person.

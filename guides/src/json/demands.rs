@@ -1,6 +1,6 @@
 //! The demands of an object that its entries must meet between them, and the cheapest entries that do.
 
-use super::object::{Additional, Object, Others, Progress};
+use super::object::{KeyClass, Object, Others, Progress};
 use super::shape::{MOST_COUNTERS, SchemaId, add};
 use crate::automaton::dfa::NEVER;
 use foldhash::HashMap;
@@ -40,6 +40,9 @@ impl Meeting {
         self.named[..self.count].contains(&index)
     }
 }
+
+/// Where there are more classes of keys nothing is remembered.
+const MOST_SUPPLIES: usize = 24;
 
 /// So many sets of entries are remembered for an object.
 const MOST_REMEMBERED: usize = 1024;
@@ -132,13 +135,17 @@ impl Object {
 
     /// How many keys there are of each class that can meet demands, three bits for each; no more than [`MOST_COUNTERS`] are counted.
     fn supplies(&self, others: Others<'_>) -> Option<u64> {
-        let mut supplies = 1u64;
-        if let Some(additional) = &self.additional {
-            for (index, _) in (0..).zip(&additional.classes).filter(|(_, class)| !class.meets.is_empty()) {
-                supplies = supplies.checked_mul(8)? + u64::from(self.keys_left(additional, index, others));
+        let Some(additional) = &self.additional else { return Some(1) };
+        let mut written = [0u32; MOST_SUPPLIES];
+        let meeting = (0..).zip(&additional.classes).filter(|(_, class)| !class.meets.is_empty());
+        // Of most classes there are more keys than were written.
+        if meeting.clone().any(|(_, class)| class.keys_left(others.count()) < MOST_COUNTERS as u32) {
+            for class in others.classes(additional) {
+                *written.get_mut(class as usize)? += 1;
             }
         }
-        Some(supplies)
+        let mut left = meeting.map(|(index, class): (usize, _)| Some(class.keys_left(*written.get(index)?)));
+        left.try_fold(1u64, |supplies, left| Some(supplies.checked_mul(8)? + u64::from(left?)))
     }
 
     fn find_best(
@@ -177,7 +184,8 @@ impl Object {
                 continue;
             }
             // Each entry takes a key of the class.
-            for _ in 0..unmet.count_ones().min(self.keys_left(additional, index, others)) {
+            let written = others.classes(additional).filter(|&other| other == index).count() as u32;
+            for _ in 0..unmet.count_ones().min(class.keys_left(written)) {
                 before.copy_from_slice(&best);
                 for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
                     let bytes = add(
@@ -190,18 +198,13 @@ impl Object {
         }
         best[usize::from(unmet)]
     }
+}
 
-    /// How many keys of a class there are beside those that were written or are named; no more than [`MOST_COUNTERS`] are counted.
-    fn keys_left(&self, additional: &Additional, class: u32, others: Others<'_>) -> u32 {
-        let supply = additional.classes.get(class as usize).map_or(0, |class| class.supply);
-        let most = MOST_COUNTERS as u32;
-        if supply as usize >= others.keys.len() + self.properties.len() + 1 + MOST_COUNTERS {
-            return most;
-        }
-        let named = additional.classes.get(class as usize).map_or(0, |class| class.named as usize);
-        let written = others.keys.iter().filter(|key| additional.class(key) == Some(class));
-        let used = named + written.count() + usize::from(others.next == Some(class));
-        supply.saturating_sub(used as u32).min(most)
+impl KeyClass {
+    /// How many keys of the class there are beside those that are named and so many that were written; no more than [`MOST_COUNTERS`] are
+    /// counted.
+    fn keys_left(&self, written: u32) -> u32 {
+        self.supply.saturating_sub(self.named).saturating_sub(written).min(MOST_COUNTERS as u32)
     }
 }
 

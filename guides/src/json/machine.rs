@@ -15,12 +15,13 @@ use super::state::{
     At, Choice, Fingerprint, Item, JsonState, Key, KeyReader, Level, LevelKind, Parent, Reader, Scalar,
 };
 use super::strings::{Decoder, StringState};
+use super::subsumed::{self, Alternatives};
 use super::used::{any_possible, characters_after, is_used, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::compiler::{Options, Order, Whitespace};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Differences between counts beyond this look alike to a mask: no token is so long.
 const FAR: u32 = 4096;
@@ -34,6 +35,8 @@ pub(crate) struct JsonMachine {
     objects: Vec<Object>,
     arrays: Vec<Array>,
     root: SchemaId,
+    /// By schema; compared the first time that it matters.
+    alternatives: Vec<OnceLock<Alternatives>>,
     known_keys: KnownKeys,
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
@@ -49,6 +52,7 @@ impl JsonMachine {
         objects.iter_mut().for_each(Object::remember_demands);
         JsonMachine {
             bytes: size(&schemas, &objects, &arrays),
+            alternatives: std::iter::repeat_with(OnceLock::new).take(schemas.len()).collect(),
             schemas,
             objects,
             arrays,
@@ -86,6 +90,13 @@ impl JsonMachine {
     }
 
     // Objects --------------------------------------------------------------------------------------------------------
+
+    /// The alternatives of the objects of a schema, compared with each other.
+    fn alternatives(&self, id: SchemaId) -> &Alternatives {
+        self.alternatives[id as usize].get_or_init(|| {
+            Alternatives::new(&self.schema(id).objects, |shape| self.object(shape), |id| self.cost_of(id))
+        })
+    }
 
     /// How the object goes on once the named property with this index is written.
     fn after_named(&self, item: &Item, index: u32) -> Item {
@@ -284,6 +295,8 @@ impl JsonMachine {
             return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
         }
         choices.dedup();
+        let alike = |one: &Choice, other: &Choice| one.schema == other.schema;
+        subsumed::leave_out(&mut choices, |choice| &choice.next, alike, |id| self.alternatives(id));
         let pending = Few::from_vec(choices)?;
         let mut level = level.clone();
         if added {
@@ -362,8 +375,10 @@ impl JsonMachine {
     fn push(&self, level: &Level, pending: &Few<Choice>, kind: LevelKind) -> Option<JsonState> {
         let (mut items, mut seen) = (Vec::new(), Once::new());
         for choice in pending.iter() {
-            let schema = self.schema(choice.schema);
-            let shapes = if kind == LevelKind::Object { &schema.objects } else { &schema.arrays };
+            let shapes = match kind {
+                LevelKind::Object => &self.alternatives(choice.schema).first,
+                _ => &self.schema(choice.schema).arrays,
+            };
             for &shape in shapes {
                 if seen.before((shape, choice.schema)).is_none() {
                     let written = self.any_order.then(|| Arc::from([]));
@@ -442,6 +457,9 @@ impl JsonMachine {
             if !refused && !items.contains(&choice.next) {
                 items.push(choice.next.clone());
             }
+        }
+        if level.kind == LevelKind::Object {
+            subsumed::leave_out(&mut items, |item| item, |_, _| true, |id| self.alternatives(id));
         }
         Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, blanks: 0 } })
     }

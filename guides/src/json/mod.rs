@@ -36,6 +36,7 @@ mod share;
 mod spacing;
 pub(crate) mod state;
 pub(crate) mod strings;
+mod subsumed;
 mod text;
 mod used;
 

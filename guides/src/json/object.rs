@@ -99,6 +99,11 @@ pub(crate) struct Others<'a> {
 }
 
 impl Others<'_> {
+    /// The classes of the keys that are of any.
+    pub(super) fn classes(&self, additional: &Additional) -> impl Iterator<Item = u32> {
+        self.keys.iter().filter_map(|key| additional.class(key)).chain(self.next)
+    }
+
     pub(crate) fn count(&self) -> u32 {
         self.keys.len() as u32 + u32::from(self.next.is_some())
     }

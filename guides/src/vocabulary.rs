@@ -2,9 +2,10 @@
 
 use crate::error::VocabularyError;
 use crate::json::classes::{ClassesCache, StringClasses};
+use crate::json::labels;
 use crate::json::strings::{StringState, Strings};
-use crate::trie::Trie;
-use std::sync::Arc;
+use crate::trie::{Paths, Trie};
+use std::sync::{Arc, OnceLock};
 
 /// Tokens longer than this are refused: no tokenizer has them, and walks keep one state per byte.
 const LONGEST_TOKEN: usize = 4096;
@@ -17,6 +18,7 @@ pub struct Vocabulary {
     trie: Trie,
     byte_tokens: [Option<u32>; 256],
     classes: ClassesCache,
+    label_nodes: OnceLock<Paths>,
 }
 
 /// Bytes of what is remembered of strings for all guides together.
@@ -61,7 +63,7 @@ impl Vocabulary {
         }
         let classes = ClassesCache::new(CLASSES_BYTES);
         classes.prepare(&trie, tokens.len().div_ceil(32));
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes })
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes, label_nodes: OnceLock::new() })
     }
 
     /// Number of token ids, special ones included.
@@ -98,5 +100,10 @@ impl Vocabulary {
     /// remembered.
     pub(crate) fn string_classes(&self, strings: &Strings, at: &StringState, node: u32) -> Option<Arc<StringClasses>> {
         self.classes.get(strings, at, node, &self.trie, self.mask_words())
+    }
+
+    /// The nodes of the trie where labels of names may begin that are read with their text, and what leads to them; worked out once.
+    pub(crate) fn label_nodes(&self) -> &[(u32, Box<[u8]>)] {
+        self.label_nodes.get_or_init(|| self.trie.paths(labels::may_begin))
     }
 }

@@ -563,9 +563,10 @@ impl Builder<'_> {
                 let length = text.chars().count();
                 length >= branch.length.0 as usize
                     && length <= branch.length.1 as usize
-                    && branch.patterns.iter().all(|&(pattern, holds)| {
-                        self.graph.patterns[pattern as usize].accepts(text.as_bytes()) == holds
-                    })
+                    && branch
+                        .patterns
+                        .iter()
+                        .all(|&(pattern, holds)| self.graph.patterns[pattern as usize].surely(text, holds))
             }
             _ => true,
         }
@@ -622,8 +623,16 @@ impl Builder<'_> {
             patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
-        let make = || string_dfa(&self.any, &languages, excluded, min, self.limits.states);
-        let made = self.languages.strings(&key, &self.any, make);
+        // Beside other conditions labels that are read with their text are left out.
+        let names = match languages.as_slice() {
+            [(language, true)] if excluded.is_empty() => language.names(),
+            _ => None,
+        };
+        let make = || match names {
+            Some(names) => at_least(min, names.dfa.clone(), names.dfa.len(), self.limits.states),
+            None => string_dfa(&self.any, &languages, excluded, min, self.limits.states),
+        };
+        let made = self.languages.strings(&key, (&self.any, names.map(|names| &names.labels)), make);
         let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
         self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
         Ok(characters)
@@ -833,9 +842,9 @@ fn string_dfa(
     for &(language, holds) in languages {
         let next = match (dfa, holds) {
             (None, true) => (**language).clone(),
-            (None, false) => any.difference(language, limit)?,
+            (None, false) => any.difference(language.possible(), limit)?,
             (Some(dfa), true) => dfa.intersection(language, limit)?,
-            (Some(dfa), false) => dfa.difference(language, limit)?,
+            (Some(dfa), false) => dfa.difference(language.possible(), limit)?,
         };
         states += next.len();
         dfa = Some(next);
@@ -847,10 +856,16 @@ fn string_dfa(
         dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
         states += dfa.len();
     }
-    if min != 0 {
-        dfa = with_length(&dfa, min, u32::MAX, limit)?;
-        states += dfa.len();
+    at_least(min, dfa, states, limit)
+}
+
+/// The strings with at least `min` characters, and the states of the automata on the way, `states` of them before.
+fn at_least(min: u32, dfa: Dfa, states: usize, limit: usize) -> Result<(Dfa, usize), TooManyStates> {
+    if min == 0 {
+        return Ok((dfa, states));
     }
+    let dfa = with_length(&dfa, min, u32::MAX, limit)?;
+    let states = states + dfa.len();
     Ok((dfa, states))
 }
 

@@ -6,7 +6,7 @@
 //! automaton each of the others comes to its quote.
 
 use super::frame::{Closing, Frame};
-use super::strings::{Characters, Decoder, Escapes, Reach, StringState, Strings};
+use super::strings::{Characters, Decoder, Escapes, GREATEST_BYTE, Reach, StringState, Strings};
 use crate::automaton::Automaton;
 use crate::mask::TokenSet;
 use crate::trie::Trie;
@@ -400,7 +400,7 @@ impl Sorted<'_> {
                     self.add(child, || strings.cost(&escape).saturating_sub(1));
                     self.sort(child, &escape);
                 }
-                0x20.. => {
+                0x20..=GREATEST_BYTE => {
                     let after = dfa.next(state, byte);
                     if after == 0 {
                         continue;

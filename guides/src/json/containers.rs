@@ -334,10 +334,15 @@ impl Builder<'_> {
             }
             words.sort_unstable();
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let keys = |strings: &Strings| {
+                let dfa = with_length(&strings.characters.dfa, strings.min, strings.max, limit)?;
+                // Labels that are read with their text are not read in keys: what stands for them is no text.
+                if strings.has_labels() { dfa.intersection(&self.any, limit) } else { Ok(dfa) }
+            };
             let mut sets = schema
                 .strings
                 .iter()
-                .map(|strings| with_length(&strings.characters.dfa, strings.min, strings.max, limit))
+                .map(|strings| keys(strings))
                 .chain((!words.is_empty()).then(|| Dfa::words(&words, limit)));
             let Some(first) = sets.next() else { return Dfa::words(&[], limit) };
             sets.try_fold(first?, |all, set| all.union(&set?, limit))

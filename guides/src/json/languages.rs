@@ -4,7 +4,9 @@
 //! milliseconds to make, and what a vocabulary allows in each of its states once more, so both are kept, by what they were
 //! made from.
 
-use super::formats;
+use super::formats::{self, Format};
+use super::labels::Labels;
+use super::names::Names;
 use super::numbers::NumberAtom;
 use super::shape::Numbers;
 use super::state::Fingerprint;
@@ -22,14 +24,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Language {
     /// Stands for it wherever something is made from it.
     pub(crate) id: u64,
-    dfa: Dfa,
+    format: Format,
+}
+
+impl Language {
+    /// The automaton of all strings that may be in the set, where it leaves out some.
+    pub(crate) fn possible(&self) -> &Dfa {
+        self.format.possible.as_ref().unwrap_or(self)
+    }
+
+    /// The set with names that the automaton leaves out.
+    pub(crate) fn names(&self) -> Option<&Names> {
+        self.format.names.as_ref()
+    }
+
+    /// Whether a string is surely in the set, or surely not.
+    pub(crate) fn surely(&self, text: &str, holds: bool) -> bool {
+        if !holds {
+            return !self.possible().accepts(text.as_bytes());
+        }
+        self.accepts(text.as_bytes()) || self.names().is_some_and(|names| names.accepts(text))
+    }
 }
 
 impl Deref for Language {
     type Target = Dfa;
 
     fn deref(&self) -> &Dfa {
-        &self.dfa
+        &self.format.dfa
     }
 }
 
@@ -80,7 +102,7 @@ impl Languages {
         if let Some(language) = self.known().patterns.get(regex) {
             return Ok(language.clone());
         }
-        let language = language(regex::anywhere(regex, Dialect::Ecma, limits)?);
+        let language = language(regex::anywhere(regex, Dialect::Ecma, limits)?.into());
         self.room(language.size() + regex.len()).patterns.insert(regex.to_owned(), language.clone());
         Ok(language)
     }
@@ -91,24 +113,25 @@ impl Languages {
         if let Some(language) = formats().get(name) {
             return Ok(Some(language.clone()));
         }
-        let Some(dfa) = formats::language(name, limits)? else { return Ok(None) };
-        let language = language(dfa);
+        let Some(format) = formats::language(name, limits)? else { return Ok(None) };
+        let language = language(format);
         // Another thread may have been faster; its automaton has an id that is in use.
         Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
     }
 
-    /// The set of strings that was made from this, or is made now, and the states of all automata on the way to it.
+    /// The set of strings that was made from this, or is made now, with labels that stand in its automaton, and the states of all
+    /// automata on the way to it.
     pub(crate) fn strings(
         &self,
         key: &StringKey,
-        any: &Dfa,
+        (any, labels): (&Dfa, Option<&Arc<Labels>>),
         make: impl FnOnce() -> Result<(Dfa, usize), TooManyStates>,
     ) -> Result<(Arc<Characters>, usize), TooManyStates> {
         if let Some(known) = self.known().strings.get(key) {
             return Ok(known.clone());
         }
         let (dfa, states) = make()?;
-        let characters = Arc::new(Characters::new(dfa, any));
+        let characters = Arc::new(Characters::new(dfa, any).with_labels(labels.cloned()));
         let excluded = key.1.iter().map(|text| text.len() + 32).sum::<usize>();
         let made = (characters, states);
         self.room(made.0.dfa.size() + excluded).strings.insert(key.clone(), made.clone());
@@ -143,9 +166,9 @@ impl Languages {
     }
 }
 
-fn language(dfa: Dfa) -> Arc<Language> {
+fn language(format: Format) -> Arc<Language> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    Arc::new(Language { id: COUNT.fetch_add(1, Ordering::Relaxed), dfa })
+    Arc::new(Language { id: COUNT.fetch_add(1, Ordering::Relaxed), format })
 }
 
 #[cfg(test)]

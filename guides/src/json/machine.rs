@@ -346,7 +346,7 @@ impl JsonMachine {
                     }
                     let schema = self.schema(choice.schema);
                     let mut add = |reader| {
-                        if let Some(reader) = self.step_reader(schema, reader, byte) {
+                        if let Some(reader) = self.step_reader(schema, &reader, byte) {
                             machines.push(Scalar { schema: choice.schema, reader });
                         }
                     };
@@ -464,8 +464,8 @@ impl JsonMachine {
         Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, blanks: 0 } })
     }
 
-    fn step_reader(&self, schema: &Schema, reader: Reader, byte: u8) -> Option<Reader> {
-        match reader {
+    fn step_reader(&self, schema: &Schema, reader: &Reader, byte: u8) -> Option<Reader> {
+        match *reader {
             Reader::Literal { low, high, depth } => {
                 let range = &schema.literals[low as usize..high as usize];
                 let at = |literal: &[u8]| literal.get(depth as usize).copied();
@@ -482,7 +482,44 @@ impl JsonMachine {
                 let state = schema.strings[index as usize].step(state, byte)?;
                 Some(Reader::String { index, state })
             }
+            Reader::Label { index, ref label } => {
+                let strings = &schema.strings[index as usize];
+                match strings.step_label(label, byte) {
+                    Some(label) => Some(Reader::Label { index, label: Arc::new(label) }),
+                    None => Some(Reader::String { index, state: strings.step(&strings.after_label(label)?, byte)? }),
+                }
+            }
         }
+    }
+
+    /// What is read after one more byte, with the labels that it begins.
+    fn beside_labels(&self, before: &Few<Scalar>, after: Option<Few<Scalar>>, byte: u8) -> Option<Few<Scalar>> {
+        let mut labels = Vec::new();
+        let mut ended = false;
+        for &Scalar { schema, ref reader } in before.iter() {
+            match reader {
+                &Reader::String { index, ref state } => {
+                    let label = self.schema(schema).strings[index as usize].begin_label(state, byte);
+                    labels.extend(label.map(|label| {
+                        let reader = Reader::Label { index, label: Arc::new(label) };
+                        Scalar { schema, reader }
+                    }));
+                }
+                Reader::Label { .. } => ended = true,
+                Reader::Literal { .. } | Reader::Number { .. } => {}
+            }
+        }
+        if labels.is_empty() && !ended {
+            return after;
+        }
+        let mut all = Vec::new();
+        for scalar in after.iter().flat_map(Few::iter).cloned().chain(labels) {
+            // After a label that is read in two ways both are in one state.
+            if !all.contains(&scalar) {
+                all.push(scalar);
+            }
+        }
+        Few::from_vec(all)
     }
 
     /// Whether the value is complete, and whether it can go on.
@@ -500,11 +537,12 @@ impl JsonMachine {
                 let closed = state.decoder == Decoder::Closed;
                 (closed, !closed)
             }
+            Reader::Label { .. } => (false, true),
         }
     }
 
     /// Ends a scalar that is complete and cannot go on.
-    fn settled(&self, state: JsonState) -> JsonState {
+    pub(super) fn settled(&self, state: JsonState) -> JsonState {
         let At::Scalar { pending, machines } = &state.at else { return state };
         if machines.iter().any(|scalar| self.finished(scalar).1) {
             return state;
@@ -532,10 +570,10 @@ impl JsonMachine {
         byte: u8,
     ) -> Option<JsonState> {
         let next = machines.filter_map(|scalar| {
-            let reader = self.step_reader(self.schema(scalar.schema), scalar.reader, byte)?;
-            Some(Scalar { reader, ..*scalar })
+            let reader = self.step_reader(self.schema(scalar.schema), &scalar.reader, byte)?;
+            Some(Scalar { reader, schema: scalar.schema })
         });
-        match next {
+        match self.beside_labels(machines, next, byte) {
             Some(machines) => {
                 let at = At::Scalar { pending: pending.clone(), machines };
                 Some(self.settled(JsonState { level: state.level.clone(), at }))
@@ -755,7 +793,7 @@ impl Automaton for JsonMachine {
                             bytes.add(b"0123456789.eE+-,]} \n\r\t");
                             continue;
                         }
-                        Reader::String { .. } => return ByteSet::ALL,
+                        Reader::String { .. } | Reader::Label { .. } => return ByteSet::ALL,
                     };
                     let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
                     // One that is complete may be followed by what comes after it.

@@ -49,13 +49,21 @@ impl JsonMachine {
                 {
                     return self.add_in_number(vocabulary, state, below, bytes, set);
                 }
-                At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
+                At::Scalar { pending, machines }
+                    if machines.iter().any(|scalar| is_in_string(scalar) || is_in_label(scalar)) =>
+                {
                     // What one of the alternatives allows is allowed.
                     let each = machines.iter().map(|scalar| {
-                        let at = At::Scalar { pending: pending.clone(), machines: Few::One(*scalar) };
+                        let at = At::Scalar { pending: pending.clone(), machines: Few::One(scalar.clone()) };
                         let state = JsonState { level: state.level.clone(), at };
-                        self.add_in_string(vocabulary, &state, scalar, below, bytes, set)
-                            .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
+                        if is_in_label(scalar) && state.level.distinct.is_none() {
+                            return self.add_in_label(vocabulary, &state, scalar, below, bytes, set);
+                        }
+                        let reach = self.add_in_string(vocabulary, &state, scalar, below, bytes, set);
+                        match reach {
+                            Some(reach) => reach.max(self.add_beginning_labels(vocabulary, &state, scalar, bytes, set)),
+                            None => self.add_each(vocabulary, &state, below, bytes, set),
+                        }
                     });
                     return each.max().unwrap_or(0);
                 }
@@ -187,7 +195,7 @@ impl JsonMachine {
         set: &mut TokenSet,
     ) -> u32 {
         let At::Scalar { pending, machines: Few::One(scalar) } = &state.at else { return 0 };
-        let (Some(numbers), Reader::Number { state: before }) = (&self.schema(scalar.schema).numbers, scalar.reader)
+        let (Some(numbers), &Reader::Number { state: before }) = (&self.schema(scalar.schema).numbers, &scalar.reader)
         else {
             return 0;
         };
@@ -219,7 +227,7 @@ impl JsonMachine {
                 }
             }
             if ends {
-                let number = Scalar { reader: Reader::Number { state: at }, ..*scalar };
+                let number = Scalar { reader: Reader::Number { state: at }, schema: scalar.schema };
                 let at = At::Scalar { pending: pending.clone(), machines: Few::One(number) };
                 let state = JsonState { level: state.level.clone(), at };
                 for node in trie.children(below.node).filter(|&node| !is_of_number(trie.byte(node))) {
@@ -245,6 +253,10 @@ impl JsonMachine {
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
         let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
+        // Which tokens begin a label is known for the root of the trie alone.
+        if strings.begins_label(&at) || strings.has_labels() && below.node != Below::ROOT.node {
+            return None;
+        }
         // Of an entry that must differ from others it has to be known which value it becomes.
         let own = state.level.own_distinct().is_some();
         if !state.is_clear() || own && !strings.characters.is_endless() {
@@ -276,13 +288,91 @@ impl JsonMachine {
         let inside = classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set);
         let closed = Scalar {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
-            ..*scalar
+            schema: scalar.schema,
         };
         let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
         let (mut deferred, rules) = (Vec::new(), Rules { closes: |_| true, stop: begins_entry });
         let closed = classes.add_closing(self, &after, room, &rules, &mut deferred, set);
         let others = self.add_tokens(vocabulary, state, &deferred, below, bytes, set);
         Some(inside.max(closed).max(others))
+    }
+
+    /// Within a label that is read with its text, for one schema: what belongs to it is a step of the label and nothing more.
+    fn add_in_label(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        scalar: &Scalar,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let (At::Scalar { pending, .. }, Reader::Label { index, label }) = (&state.at, &scalar.reader) else {
+            return 0;
+        };
+        let strings = &self.schema(scalar.schema).strings[*index as usize];
+        let rest = self.cost(state) - strings.cost_in_label(label);
+        let trie = vocabulary.trie();
+        let mut reach = 0;
+        let mut open = vec![(below, label.clone())];
+        while let Some((below, label)) = open.pop() {
+            let after = strings.after_label(&label);
+            for node in trie.children(below.node) {
+                let (byte, depth) = (trie.byte(node), below.depth + 1);
+                if let Some(next) = strings.step_label(&label, byte) {
+                    let cost = shape::add(strings.cost_in_label(&next), rest);
+                    if !trie.own(node).is_empty() && cost <= bytes {
+                        set.insert_all(trie.own(node));
+                        reach = reach.max(cost);
+                    }
+                    if trie.end(node) > node + 1 {
+                        open.push((Below { node, depth }, Arc::new(next)));
+                    }
+                } else if let Some(next) = after.and_then(|after| strings.step(&after, byte)) {
+                    let reader = Reader::String { index: *index, state: next };
+                    let machines = Few::One(Scalar { reader, schema: scalar.schema });
+                    let at = At::Scalar { pending: pending.clone(), machines };
+                    let next = self.settled(JsonState { level: state.level.clone(), at });
+                    reach = reach.max(self.add_node(vocabulary, &next, node, depth, bytes, set));
+                }
+            }
+        }
+        reach
+    }
+
+    /// Adds the tokens along which a label begins that is read with its text, of a string that is read for one schema.
+    fn add_beginning_labels(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        scalar: &Scalar,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let Reader::String { index, .. } = scalar.reader else { return 0 };
+        let strings = &self.schema(scalar.schema).strings[index as usize];
+        let (mut reach, mut done) = (0, 0);
+        if !strings.has_labels() {
+            return 0;
+        }
+        for (node, path) in vocabulary.label_nodes() {
+            if *node < done {
+                continue;
+            }
+            let next = path.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte));
+            let Some(JsonState { at: At::Scalar { pending, machines }, level }) = next else { continue };
+            let machines = machines.filter_map(|scalar| match &scalar.reader {
+                Reader::Label { .. } => Some(scalar.clone()),
+                Reader::String { state, .. } => strings.begins_label(state).then(|| scalar.clone()),
+                Reader::Literal { .. } | Reader::Number { .. } => None,
+            });
+            if let Some(machines) = machines {
+                done = vocabulary.trie().end(*node);
+                let next = JsonState { level, at: At::Scalar { pending, machines } };
+                reach = reach.max(self.add_node(vocabulary, &next, *node, path.len(), bytes, set));
+            }
+        }
+        reach
     }
 
     /// Adds those of the tokens along which the output can go on, looked at one by one.
@@ -415,6 +505,10 @@ fn is_of_number(byte: u8) -> bool {
 
 fn is_in_string(scalar: &Scalar) -> bool {
     matches!(scalar.reader, Reader::String { state: StringState { decoder: Decoder::Body, .. }, .. })
+}
+
+fn is_in_label(scalar: &Scalar) -> bool {
+    matches!(scalar.reader, Reader::Label { .. })
 }
 
 fn is_in_key(key: &Key) -> bool {

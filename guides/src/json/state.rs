@@ -3,6 +3,7 @@
 
 use super::distinct::Distinct;
 use super::few::Few;
+use super::names::InLabel;
 use super::object::Progress;
 use super::shape::{Met, SchemaId, ShapeId};
 use super::strings::StringState;
@@ -145,13 +146,13 @@ impl At {
 }
 
 /// A string, number or word that is being read for one of the schemas that are pending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Scalar {
     pub(crate) schema: SchemaId,
     pub(crate) reader: Reader,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
     /// The schema's literals from `low` to `high` begin with the `depth` bytes that were read.
     Literal {
@@ -166,6 +167,11 @@ pub(crate) enum Reader {
     String {
         index: u32,
         state: StringState,
+    },
+    /// The same inside a label that is read with its text.
+    Label {
+        index: u32,
+        label: Arc<InLabel>,
     },
 }
 

@@ -4,6 +4,7 @@
 //! RFC 8259 forbids it; the short escapes are always possible; `\uXXXX` is possible for the characters that encoders
 //! commonly write so (see [`Escapes`]).
 
+use super::labels::Labels;
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
@@ -30,6 +31,8 @@ pub(crate) struct Characters {
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
+    /// Those which stand in the automaton as bytes that no text has.
+    labels: Option<Arc<Labels>>,
 }
 
 /// What the cost in the midst of an escape depends on where the number of characters does not matter.
@@ -76,6 +79,9 @@ pub(crate) enum Escapes {
     /// Control characters without a short escape: in keys.
     Needed,
 }
+
+/// The greatest byte of UTF-8 (RFC 3629, section 4). In automata greater ones may stand for something else.
+pub(super) const GREATEST_BYTE: u8 = 0xF4;
 
 /// With so many characters there are more strings than any output has entries.
 const MANY_CHARACTERS: u32 = 5;
@@ -165,7 +171,16 @@ impl Characters {
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, id) = (OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Characters { dfa, costs, shortest, reaches, distances, most_needed, hex_costs: Mutex::default(), endless, id }
+        let (hex_costs, labels) = (Mutex::default(), None);
+        Characters { dfa, costs, shortest, reaches, distances, most_needed, hex_costs, endless, labels, id }
+    }
+
+    pub(crate) fn with_labels(self, labels: Option<Arc<Labels>>) -> Characters {
+        Characters { labels, ..self }
+    }
+
+    pub(crate) fn labels(&self) -> Option<&Labels> {
+        self.labels.as_deref()
     }
 
     /// Whether there are strings of any length.
@@ -388,7 +403,7 @@ impl Strings {
             (Decoder::Body, b'\\') if at.count < self.max => {
                 StringState { count: self.counted(at.count), decoder: Decoder::Escape, ..*at }
             }
-            (Decoder::Body, 0x20..) if byte != b'\\' => {
+            (Decoder::Body, 0x20..=GREATEST_BYTE) if byte != b'\\' => {
                 let begins = byte & 0xC0 != 0x80;
                 if begins && at.count >= self.max {
                     return None;
@@ -423,7 +438,7 @@ impl Strings {
         (self.cost(&next) != NEVER).then_some(next)
     }
 
-    fn counted(&self, count: u32) -> u32 {
+    pub(super) fn counted(&self, count: u32) -> u32 {
         // Without an upper bound only the way to the lower one matters.
         if self.max == u32::MAX { (count + 1).min(self.min) } else { count + 1 }
     }

@@ -1,14 +1,21 @@
-//! The formats `idn-hostname` and `idn-email`: names with labels beyond ASCII, fewer than there are.
+//! The formats `idn-hostname` and `idn-email`, and `hostname` with labels in Punycode: names with labels beyond ASCII, fewer than
+//! there are.
 //!
 //! IDNA2008 (RFC 5890 to 5893) asks much of a label: characters that it allows, some of them beside certain others only, in
 //! normal form C, in an order that the rule on right-to-left text allows, and with at most 63 octets once it is encoded in
 //! Punycode. Written are labels in which all this is seen at once: of characters that compose with none before them, of the
 //! scripts listed here, with no more than nine of them, which never take more than 63 octets. A name has at most four
 //! labels of 62 octets, so that it takes no more than 253, or one of 63; where something is written from right to left, two.
-//! None of them is written as its encoding (`xn--`).
+//! Each of them may also be written in Punycode (`xn--`), and there are labels with more small letters of Greek, as far as those take
+//! no more octets there: [`labels`](super::super::labels).
 
+use super::super::fitting::Fitting;
+use super::super::labels::{ENCODED, Labels, PREFIX, WRITTEN};
+use super::super::names::Names;
+use super::Format;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::{self, Dialect, RegexError};
+use std::sync::{Arc, OnceLock};
 
 /// Letters that are written from left to right: Latin, Greek, Cyrillic, Armenian, Georgian, Devanagari, Thai, Tibetan's
 /// divider, kana, Han and Hangul. All are valid (PVALID), of bidirectional class L, and in normal form C.
@@ -30,7 +37,10 @@ const JOINING: &str = "\u{628}\u{62A}-\u{62E}\u{633}-\u{63A}\u{641}-\u{647}\u{64
 const KANA_AND_HAN: &str = "\u{3041}-\u{3094}\u{30A1}-\u{30F4}\u{4E00}-\u{9FA5}";
 
 /// What stands between labels.
-const SEPARATORS: &str = r"[.\u3002\uff0e\uff61]";
+const SEPARATORS: [char; 4] = ['.', '\u{3002}', '\u{FF0E}', '\u{FF61}'];
+
+/// Octets of an A-label after its prefix (RFC 1035, section 2.3.4).
+const ENCODED_LABEL: usize = 63 - PREFIX.len();
 
 /// A label of ASCII with at most so many characters.
 fn ascii(most: usize) -> String {
@@ -86,25 +96,84 @@ fn from_right() -> String {
     .join("|")
 }
 
-/// The names of hosts.
-pub(super) fn hostnames(limits: DfaLimits) -> Result<Dfa, RegexError> {
-    let (ascii_label, left, context, undirected, right) =
-        (ascii(62), from_left(), in_context(), undirected(), from_right());
-    let one_way = names(&format!("{ascii_label}|{left}|{context}|{undirected}"), 4, limits)?;
-    // Where something is written from right to left, all labels are of one direction from end to end.
-    let mixed = names(&format!("[A-Za-z]([0-9A-Za-z-]{{0,57}}[0-9A-Za-z])?|{right}"), 2, limits)?;
-    let single = names(&ascii(63), 1, limits)?;
-    Ok(one_way.union(&mixed, limits.states)?.union(&single, limits.states)?)
+/// Labels beyond ASCII that may stand beside others from left to right.
+fn beside_left() -> String {
+    format!("{}|{}|{}", from_left(), in_context(), undirected())
 }
 
-/// Up to so many labels. Those with hyphens in third and fourth place are reserved.
-fn names(label: &str, most: u8, limits: DfaLimits) -> Result<Dfa, RegexError> {
+/// Labels of ASCII that may stand beside others from right to left.
+fn ascii_beside_right(most: usize) -> String {
+    format!("[A-Za-z]([0-9A-Za-z-]{{0,{}}}[0-9A-Za-z])?", most - 2)
+}
+
+/// The names of hosts.
+pub(super) fn hostnames(limits: DfaLimits) -> Result<Format, RegexError> {
+    let [left, right] = ENCODED.map(|stand_in| [PREFIX, stand_in].concat());
+    let one_way = format!("{}|{}", ascii(62), beside_left());
+    let one_way = names(&one_way, &[&left, WRITTEN], (&SEPARATORS, Some(4)), limits)?;
+    // Where something is written from right to left, all labels are of one direction from end to end.
+    let mixed = format!("{}|{}", ascii_beside_right(59), from_right());
+    let mixed = names(&mixed, &[&right], (&SEPARATORS, Some(2)), limits)?;
+    let single = names(&ascii(63), &[], (&SEPARATORS, Some(1)), limits)?;
+    let all = one_way.union(&mixed, limits.states)?.union(&single, limits.states)?;
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
-    let ended = whole(&format!("({label}){SEPARATORS}"))?.difference(&whole("..--[^]*")?, limits.states)?;
+    Ok(Format {
+        // What stands for other labels is no text.
+        dfa: whole("[^]*")?.intersection(&all, limits.states)?,
+        // Letters, digits, hyphens and separators; of what is beyond ASCII there is ever more.
+        possible: Some(whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+")?),
+        names: Some(Names { dfa: all, labels: labels(ENCODED_LABEL - 1)? }),
+    })
+}
+
+/// The names of hosts in ASCII, with those labels beyond it that have an encoding.
+pub(super) fn encoded_hostnames(limits: DfaLimits) -> Result<Names, RegexError> {
+    let [left, right] = ENCODED.map(|stand_in| [PREFIX, stand_in].concat());
+    let one_way = names(&ascii(63), &[&left], (&['.'], None), limits)?;
+    let mixed = names(&ascii_beside_right(63), &[&right], (&['.'], None), limits)?;
+    Ok(Names { dfa: one_way.union(&mixed, limits.states)?, labels: labels(ENCODED_LABEL)? })
+}
+
+fn labels(most: usize) -> Result<Arc<Labels>, RegexError> {
+    Ok(Arc::new(Labels::new(fitting()?, most)))
+}
+
+/// What A-labels decode to: made once, as all formats with such labels want it.
+fn fitting() -> Result<Arc<Fitting>, RegexError> {
+    static FITTING: OnceLock<Result<Arc<Fitting>, RegexError>> = OnceLock::new();
+    let make = || {
+        let limits = DfaLimits { states: 10_000, bytes: 8 << 20 };
+        let kinds = [beside_left(), from_right()];
+        let ranges = regex::ranges_beyond_ascii(&kinds.join("|"), Dialect::Ecma)?;
+        let [left, right] = kinds.map(|kind| regex::whole(&format!("({kind})"), Dialect::Ecma, limits));
+        Ok(Arc::new(Fitting::new([left?, right?], &ranges, limits.states)?))
+    };
+    FITTING.get_or_init(make).clone()
+}
+
+/// Up to so many labels, with some for which other bytes stand. Those with hyphens in third and fourth place are reserved.
+fn names(
+    label: &str,
+    stand_ins: &[&[u8]],
+    (separators, most): (&[char], Option<u8>),
+    limits: DfaLimits,
+) -> Result<Dfa, RegexError> {
+    let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
+    let end: String = separators.iter().collect();
+    let ended = whole(&format!("({label})[{end}]"))?.difference(&whole("..--[^]*")?, limits.states)?;
+    let ends = separators.iter().map(|separator| separator.to_string().into_bytes());
+    let mut others: Vec<Vec<u8>> =
+        ends.flat_map(|end| stand_ins.iter().map(move |label| [label, &*end].concat())).collect();
+    others.sort_unstable();
+    let others: Vec<&[u8]> = others.iter().map(Vec::as_slice).collect();
+    let ended = ended.union(&Dfa::words(&others, limits.states)?, limits.states)?;
     let (class_of, bytes) = Dfa::common_classes(&[&ended], |_| false);
     let step = |&(before, state): &(u8, u32), class: usize| match ended.next(state, bytes[class]) {
         0 => None,
-        next if ended.accepts_at(next) => (before + 1 < most).then_some((before + 1, ended.start())),
+        next if ended.accepts_at(next) => match most {
+            Some(most) => (before + 1 < most).then_some((before + 1, ended.start())),
+            None => Some((before, ended.start())),
+        },
         next => Some((before, next)),
     };
     // A label is whole where a separator can follow.
@@ -126,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_host_is_named_as_idna2008_allows() {
-        let dfa = hostnames(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small");
+        let dfa = hostnames(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small").dfa;
         let long = "a".repeat(63);
         let four = ["a".repeat(62).as_str(); 4].join(".");
         for yes in [

@@ -1,13 +1,15 @@
 //! The formats of JSON Schema as regular languages.
 //!
 //! All that is written is of the format. Where the format is no regular language, or one that takes too many states, less is
-//! written than there is: leap seconds ([`leap`]), regular expressions ([`expressions`]), names beyond ASCII ([`international`]),
-//! and no name of a host has a label in Punycode (`xn--`).
+//! written than there is: leap seconds ([`leap`]), regular expressions ([`expressions`]), names beyond ASCII ([`international`]).
+//! Names with labels in Punycode (`xn--`) are beside the regular language ([`names`](super::names)), and are left out where a string
+//! must be more than of the format: match a pattern too, or not be one of some others.
 
 mod expressions;
 mod international;
 mod leap;
 
+use super::names::Names;
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::regex::{self, Dialect, RegexError};
 
@@ -36,8 +38,41 @@ pub(crate) const DEFINED: [&str; 21] = [
     "ip-address",
 ];
 
+/// The strings of a format.
+#[derive(Debug)]
+pub(crate) struct Format {
+    /// All of these are of it.
+    pub(crate) dfa: Dfa,
+    /// None but these are of it, where those are more.
+    pub(crate) possible: Option<Dfa>,
+    /// Those of `dfa` and more.
+    pub(crate) names: Option<Names>,
+}
+
+impl From<Dfa> for Format {
+    fn from(dfa: Dfa) -> Format {
+        Format { dfa, possible: None, names: None }
+    }
+}
+
 /// The strings of a format; `None` if no draft defines it.
-pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
+pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Format>, RegexError> {
+    match name {
+        "hostname" | "host-name" => {
+            // Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1).
+            let possible = regex::whole(&hostname(), Dialect::Ecma, limits)?;
+            let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
+            let dfa = possible.difference(&reserved, limits.states)?;
+            let names = Some(international::encoded_hostnames(limits)?);
+            Ok(Some(Format { dfa, possible: Some(possible), names }))
+        }
+        "idn-hostname" => international::hostnames(limits).map(Some),
+        _ => Ok(regular(name, limits)?.map(Format::from)),
+    }
+}
+
+/// The strings of a format that is a regular language, or of which those are written that are one.
+fn regular(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);
     match name {
         "date" => whole(&date()),
@@ -47,13 +82,6 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
         "uuid" => whole("[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
         "ipv4" | "ip-address" => whole(&ipv4()),
         "ipv6" => whole(&ipv6()),
-        "hostname" | "host-name" => {
-            // Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1). Those that begin
-            // with "xn--" are names only if they decode to one, which is not looked into: none is written.
-            let names = regex::whole(&hostname(), Dialect::Ecma, limits)?;
-            let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
-            Ok(Some(names.difference(&reserved, limits.states)?))
-        }
         "email" | "idn-email" => {
             let beyond = if name == "email" { "" } else { "\u{80}-\u{10FFFF}" };
             let local = regex::whole(&local_part(beyond), Dialect::Ecma, limits)?;
@@ -64,7 +92,6 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, Reg
             }
             Ok(Some(address(&local, &domain, limits)?))
         }
-        "idn-hostname" => international::hostnames(limits).map(Some),
         "uri" => whole(&uri(false, "", "")),
         "uri-reference" => whole(&uri(true, "", "")),
         "iri" => whole(&uri(false, UCSCHAR, IPRIVATE)),
@@ -238,7 +265,7 @@ mod tests {
 
     fn check(name: &str, yes: &[&str], no: &[&str]) {
         let limits = DfaLimits { states: 50_000, bytes: 16 << 20 };
-        let dfa = language(name, limits).expect("small").expect("enforced");
+        let dfa = language(name, limits).expect("small").expect("enforced").dfa;
         for text in yes {
             assert!(dfa.accepts(text.as_bytes()), "{text} is a {name}");
         }

@@ -39,7 +39,8 @@ impl CpuDevice {
     /// `OutOfMemory` or `Internal` if the threads can't be started.
     pub fn new(threads: Option<usize>, level: Level) -> Result<Self> {
         let threads = Arc::new(Threads::new(threads)?);
-        let executor = Executor { threads: Arc::clone(&threads), level, batch: Batch::default(), gated: Vec::new() };
+        let (batch, gated, ordered) = (Batch::default(), Vec::new(), Vec::new());
+        let executor = Executor { threads: Arc::clone(&threads), level, batch, gated, ordered };
         Ok(Self { queue: Queue::new(executor)?, threads, weight_bytes: AtomicU64::new(0) })
     }
 
@@ -311,8 +312,17 @@ impl Device for CpuDevice {
 
 /// `out[r] = epilogue(weight · x[r] + bias)`.
 fn linear(executor: &mut Executor, rows: usize, x: &[f32], weight: &Matrix, epilogue: Epilogue, out: &mut [f32]) {
-    let Executor { threads, level, gated, .. } = executor;
+    let Executor { threads, level, gated, ordered, .. } = executor;
     let (level, width) = (*level, weight.outputs());
+    let x = match weight.order() {
+        None => x,
+        Some(order) => {
+            ordered.clear();
+            let rows = x.chunks_exact(weight.inputs).take(rows);
+            ordered.extend(rows.flat_map(|row| order.iter().map(|input| row[*input as usize])));
+            ordered.as_slice()
+        }
+    };
     let matrices = weight.parts.iter().map(|part| weight.weights(part)).collect::<Vec<_>>();
     let product = |out: &mut [f32]| matmul(level, threads, x, rows, weight.inputs, &matrices, out, width);
     let each = |work: &(dyn Fn(usize) + Sync)| threads.each(rows, rows * width * 4, work);

@@ -8,7 +8,7 @@
 //! | `device` | the `Device`: enqueues operations |
 //! | `queue` | the thread that runs them, one after the other |
 //! | `matrix`, `buffer`, `kv` | weights, activations and KV cache |
-//! | [`matmul`], [`attention`], [`elementwise`] | the arithmetic: slices in, slices out |
+//! | [`matmul`], [`int4`], [`attention`], [`elementwise`] | the arithmetic: slices in, slices out |
 //! | [`threads`], `simd`, `memory` | what it stands on |
 
 pub mod attention;
@@ -16,6 +16,7 @@ mod backend;
 mod buffer;
 mod device;
 pub mod elementwise;
+pub mod int4;
 mod kv;
 pub mod matmul;
 mod matrix;

@@ -6,10 +6,12 @@
 //! result does not depend on the batch that it is in, to the last bit.
 //!
 //! - With few rows (decode) the weights come from memory once, in their stored type, and memory is what bounds it.
-//! - With many rows (prefill) a panel of outputs is widened to `f32` in cache first, and all rows walk over the panel.
+//! - With many rows (prefill; of weights of 4 bits, with more than a few) a panel of outputs is widened to `f32` in cache first, and all
+//!   rows walk over the panel.
 
 use std::cell::RefCell;
 
+use crate::int4::Int4;
 use crate::simd::{Level, Simd, dispatch};
 use crate::threads::{Shared, Threads};
 
@@ -22,6 +24,8 @@ pub enum Weights<'a> {
     F16(&'a [u16]),
     /// bfloat16, as bits.
     BF16(&'a [u16]),
+    /// Four bits.
+    I4(Int4<'a>),
 }
 
 impl Weights<'_> {
@@ -31,6 +35,7 @@ impl Weights<'_> {
         match self {
             Weights::F32(values) => values.len(),
             Weights::F16(bits) | Weights::BF16(bits) => bits.len(),
+            Weights::I4(weights) => 2 * weights.packed.len(),
         }
     }
 
@@ -88,7 +93,9 @@ pub fn matmul(
     // Pieces small enough to share evenly, large enough to stream, and whole blocks.
     let share = outputs.div_ceil(threads.count() * 16).next_multiple_of(BLOCK);
     let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
-    let largest = if rows >= PANEL_ROWS { panel.min(share) } else { share };
+    let wide = |matrix: &Matrix<'_>| matches!(matrix.weights, Weights::I4(weights) if !weights.is_direct(rows, inputs));
+    let widened = rows >= PANEL_ROWS || matrices.iter().any(wide);
+    let largest = if widened { panel.min(share) } else { share };
     let pieces = pieces(matrices, inputs, largest);
     let out = Shared::new(out);
     threads.each(pieces.len(), rows * inputs * outputs, |index| {
@@ -102,6 +109,12 @@ pub fn matmul(
                 Weights::F32(weights) => run::<F32>(level, &weights[elements], part),
                 Weights::F16(weights) => run::<F16>(level, &weights[elements], part),
                 Weights::BF16(weights) => run::<BF16>(level, &weights[elements], part),
+                Weights::I4(weights) if weights.is_direct(rows, inputs) => weights.product(level, first, part),
+                Weights::I4(weights) => PANEL.with_borrow_mut(|widened| {
+                    widened.resize(elements.len().max(widened.len()), 0.0);
+                    weights.widen(level, inputs, first, count, widened);
+                    product::<F32>(level, widened.as_ptr(), part);
+                }),
             }
         }
     });
@@ -220,14 +233,14 @@ thread_local! {
 
 /// The sizes and places of a part of a product.
 #[derive(Clone, Copy)]
-struct Part {
-    x: *const f32,
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
-    bias: Option<*const f32>,
-    out: *mut f32,
-    out_stride: usize,
+pub(crate) struct Part {
+    pub(crate) x: *const f32,
+    pub(crate) rows: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) bias: Option<*const f32>,
+    pub(crate) out: *mut f32,
+    pub(crate) out_stride: usize,
 }
 
 dispatch! {

@@ -4,8 +4,10 @@ use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{MatrixPart, MatrixSource};
 use jig_transformer::weights::f8;
+use jig_transformer::weights::int4::{self, Groups};
 use jig_transformer::{DType, Tensor};
 
+use crate::int4::Int4;
 use crate::matmul::{self, Weights};
 use crate::memory::Memory;
 use crate::threads::Threads;
@@ -26,6 +28,8 @@ pub(crate) struct Part {
     pub(crate) outputs: usize,
     pub(crate) bias: Option<Vec<f32>>,
     elements: Memory,
+    /// There where weights are kept in 4 bits.
+    groups: Option<Groups>,
 }
 
 impl Matrix {
@@ -48,8 +52,20 @@ impl Matrix {
             if part.scale.is_some_and(|scale| scale.len() != outputs) {
                 return Err(Error::internal("a matrix has another number of scales than outputs"));
             }
+            let in_4_bits = part.weight.dtype() == DType::I4;
+            let grouped = part.groups.map_or(!in_4_bits, |groups| in_4_bits && groups.fit(outputs, inputs));
+            if !grouped || (dtype == DType::I4 && !in_4_bits) {
+                return Err(Error::internal("a matrix in 4 bits has other groups than its shape"));
+            }
             let elements = copy(part, dtype, threads)?;
-            parts.push(Part { outputs, bias, elements });
+            let groups = part.groups.filter(|_| dtype == DType::I4).cloned();
+            parts.push(Part { outputs, bias, elements, groups });
+        }
+        let mut groups = parts.iter().filter_map(|part| part.groups.as_ref());
+        if let Some(first) = groups.next()
+            && !groups.all(|groups| groups.alike(first))
+        {
+            return Err(Error::internal("the parts of a matrix in 4 bits have different groups"));
         }
         Ok(Self { dtype, inputs, parts })
     }
@@ -59,9 +75,15 @@ impl Matrix {
         self.parts.iter().map(|part| part.outputs).sum()
     }
 
-    /// Bytes of the weights.
+    /// Bytes of the weights, and of the groups of weights in 4 bits.
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.elements.bytes()).sum()
+        let groups = |part: &Part| part.groups.as_ref().map_or(0, |groups| size_of_val(groups.all()));
+        self.parts.iter().map(|part| part.elements.bytes() + groups(part)).sum()
+    }
+
+    /// For each column, the input that it is multiplied with, where that is not the one of its number.
+    pub(crate) fn order(&self) -> Option<&[u32]> {
+        self.parts.first()?.groups.as_ref()?.order().map(|order| &order[..])
     }
 
     /// A part, for the product.
@@ -78,7 +100,14 @@ impl Matrix {
             // SAFETY: nobody writes to weights once they are copied.
             DType::F32 => Weights::F32(unsafe { part.elements.as_floats() }),
             DType::F16 => Weights::F16(halves()),
-            DType::BF16 | DType::F8 => Weights::BF16(halves()),
+            DType::BF16 | DType::F8 | DType::I4 => match &part.groups {
+                None => Weights::BF16(halves()),
+                Some(groups) => {
+                    let (at, bytes) = (part.elements.pointer().cast_const(), part.elements.bytes());
+                    // SAFETY: any bits are a value, and nobody writes to weights once they are copied.
+                    Weights::I4(Int4 { packed: unsafe { std::slice::from_raw_parts(at, bytes) }, groups })
+                }
+            },
         }
     }
 
@@ -98,38 +127,58 @@ impl Matrix {
             Some(Weights::BF16(bits)) => {
                 into.iter_mut().zip(&bits[range]).for_each(|(to, bits)| *to = bf16::from_bits(*bits).to_f32());
             }
+            Some(Weights::I4(Int4 { packed, groups })) => {
+                let mut values = vec![0.0; self.inputs];
+                groups.widen(row, &packed[first / 2..][..self.inputs / 2], &mut values);
+                into.copy_from_slice(&values[..into.len()]);
+            }
         }
     }
 }
 
-/// A tensor's elements in a type, each output's multiplied by its scale.
+/// A tensor's elements in a type, with their scales.
 fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory> {
     /// Elements of a piece of work.
     const PIECE: usize = 1 << 18;
     let (tensor, inputs) = (part.weight, part.weight.shape().last().copied().unwrap_or(1).max(1));
-    let bytes = tensor.len().checked_mul(dtype.size()).ok_or_else(|| Error::out_of_memory("a matrix is too large"))?;
+    let bytes = dtype.bytes(tensor.len()).ok_or_else(|| Error::out_of_memory("a matrix is too large"))?;
     let (memory, stored) = (Memory::new(bytes)?, tensor.dtype());
-    threads.each(tensor.len().div_ceil(PIECE), usize::MAX, |piece| {
-        let elements = piece * PIECE..tensor.len().min((piece + 1) * PIECE);
-        let Some(from) = tensor.bytes().get(elements.start * stored.size()..elements.end * stored.size()) else {
+    // Whole outputs, so that they have their groups.
+    let rows = (PIECE / inputs).max(1);
+    threads.each(tensor.len().div_ceil(rows * inputs), usize::MAX, |piece| {
+        let first = piece * rows;
+        let elements = first * inputs..tensor.len().min((first + rows) * inputs);
+        let place = |dtype: DType, elements: usize| elements * dtype.bits() / 8;
+        let Some(from) = tensor.bytes().get(place(stored, elements.start)..place(stored, elements.end)) else {
             return;
         };
         // SAFETY: each piece writes to its own elements, which lie inside of the memory.
         let to = unsafe {
-            let at = memory.pointer().add(elements.start * dtype.size());
-            std::slice::from_raw_parts_mut(at, elements.len() * dtype.size())
+            let at = memory.pointer().add(place(dtype, elements.start));
+            std::slice::from_raw_parts_mut(at, place(dtype, elements.len()))
         };
         if stored == dtype && part.scale.is_none() && cfg!(target_endian = "little") {
             to.copy_from_slice(from);
             return;
         }
-        for (index, to) in to.chunks_exact_mut(dtype.size()).enumerate() {
-            let scale = part.scale.and_then(|scale| scale.get((elements.start + index) / inputs));
-            let value = element(stored, from, index) * scale.copied().unwrap_or(1.0);
+        let mut values = vec![0.0; inputs];
+        let outputs = from.chunks_exact(place(stored, inputs)).zip(to.chunks_exact_mut(place(dtype, inputs)));
+        for (output, (from, to)) in (first..).zip(outputs) {
+            match part.groups {
+                Some(groups) => groups.widen(output, from, &mut values),
+                None => {
+                    let scale = part.scale.and_then(|scale| scale.get(output)).copied().unwrap_or(1.0);
+                    let scaled = |(index, value): (usize, &mut f32)| *value = element(stored, from, index) * scale;
+                    values.iter_mut().enumerate().for_each(scaled);
+                }
+            }
+            let places = to.chunks_exact_mut(dtype.bits() / 8).zip(&values);
             match dtype {
-                DType::F32 => to.copy_from_slice(&value.to_ne_bytes()),
-                DType::F16 => to.copy_from_slice(&f16::from_f32(value).to_ne_bytes()),
-                DType::BF16 | DType::F8 => to.copy_from_slice(&bf16::from_f32(value).to_ne_bytes()),
+                DType::F32 => places.for_each(|(to, value)| to.copy_from_slice(&value.to_ne_bytes())),
+                DType::F16 => places.for_each(|(to, value)| to.copy_from_slice(&f16::from_f32(*value).to_ne_bytes())),
+                DType::BF16 | DType::F8 | DType::I4 => {
+                    places.for_each(|(to, value)| to.copy_from_slice(&bf16::from_f32(*value).to_ne_bytes()));
+                }
             }
         }
     });
@@ -144,6 +193,7 @@ fn element(dtype: DType, bytes: &[u8], index: usize) -> f32 {
         DType::F16 => f16::from_le_bytes(two()).to_f32(),
         DType::BF16 => bf16::from_le_bytes(two()).to_f32(),
         DType::F8 => f8::widen(bytes.get(index).copied().unwrap_or_default()),
+        DType::I4 => f32::from(int4::numbers(bytes.get(index / 2).copied().unwrap_or_default())[index % 2]),
     }
 }
 
@@ -158,12 +208,12 @@ mod tests {
         for stored in [DType::F32, DType::F16, DType::BF16] {
             for dtype in [DType::F32, DType::F16, DType::BF16] {
                 let weight = Tensor::from_values(stored, &[70, 5], &values);
-                let parts = [MatrixPart { weight: &weight, bias: None, scale: None }];
+                let parts = [MatrixPart { weight: &weight, bias: None, scale: None, groups: None }];
                 let matrix = Matrix::new(&MatrixSource { parts: &parts, dtype }, &threads).expect("copied");
                 let mut row = [0.0; 5];
                 matrix.read_row(69, &mut row);
                 assert_eq!(row[..], values[345..], "{stored} as {dtype}");
-                assert_eq!(matrix.bytes(), 350 * dtype.size());
+                assert_eq!(matrix.bytes(), 350 * dtype.bits() / 8);
             }
         }
     }

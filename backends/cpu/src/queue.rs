@@ -18,6 +18,8 @@ pub(crate) struct Executor {
     pub(crate) batch: Batch,
     /// The products of a gate, side by side. Grows to the largest and stays.
     pub(crate) gated: Vec<f32>,
+    /// Rows with their elements in the order of a matrix's columns. Grows and stays, too.
+    pub(crate) ordered: Vec<f32>,
 }
 
 type Job = Box<dyn FnOnce(&mut Executor) + Send>;

@@ -1,4 +1,4 @@
-//! Models whose projections have 8 bits, beside the same numbers in `f32`.
+//! Models whose projections have 8 bits or 4, beside the same numbers in `f32`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -65,4 +65,45 @@ fn a_weight_in_8_bits_without_its_scale_or_that_is_no_number_is_named() {
     let mut damaged = bytes.clone();
     damaged[8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + first] = 0xff;
     refused(&damaged, &["model.layers.0.mlp.up_proj.weight", "no number"]);
+}
+
+#[test]
+fn weights_in_4_bits_stay_so_and_have_the_bits_of_what_they_stand_for() {
+    for name in ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"] {
+        let golden = Golden::named(name);
+        let kept = |dtype: &str| {
+            let model = load(&golden.directory, dtype).expect("a model");
+            (model.info().dtype, model.memory().weight_bytes)
+        };
+        let ((dtype, bytes), (_, wide_bytes)) = (kept("auto"), kept("f32"));
+        assert!(dtype == "i4" && bytes < wide_bytes * 2 / 5, "{name}: {bytes} of {wide_bytes} bytes in {dtype}");
+        for tokens in [&golden.prompt, &golden.prompt.repeat(3)] {
+            let (found, right) = (logits(&golden.directory, "auto", tokens), logits(&golden.directory, "f32", tokens));
+            for (found, right) in found.iter().zip(&right) {
+                // Inputs in the order of their groups are added up in that order.
+                let difference = difference(found, right);
+                assert!(difference <= if name == "mistral-gptq" { 1e-5 } else { 0.0 }, "{name}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_in_4_bits_are_named_where_config_json_does_not_know_of_them() {
+    let golden = Golden::named("llama2-awq");
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(golden.directory.join("config.json")).expect("config.json"))
+            .expect("JSON");
+    let refused = |config: &serde_json::Value, says: &str| {
+        std::fs::write(directory.path().join("config.json"), config.to_string()).expect("written");
+        let error = load(directory.path(), "auto").err().expect("must be refused");
+        assert!(error.code == ErrorCode::InvalidFile && error.message.contains(says), "{error}");
+    };
+    std::fs::copy(golden.directory.join("model.safetensors"), directory.path().join("model.safetensors"))
+        .expect("copied");
+    config["quantization_config"]["group_size"] = 32.into();
+    refused(&config, "`model.layers.0.self_attn.q_proj.scales` has shape [2, 32]");
+    config["quantization_config"] = serde_json::Value::Null;
+    refused(&config, "`model.layers.0.self_attn.q_proj.qweight` is quantized");
 }

@@ -1,12 +1,12 @@
 // Products of 1 to 16 rows with a matrix of weights, and what follows a product.
 //
-// With so few rows a product is bound by reading the weights, which are read once and in loads of 16 bytes. A warp has a few
-// outputs (rows of the matrix); its lanes take 16 bytes each along the row, multiply them with all rows of x, and sum over the warp at
-// the end. x is small and comes from the caches. Loads of the outputs of a warp don't depend on each other, so
+// With so few rows a product is bound by reading the weights, which are read once and in loads of 16 bytes (weights of 8 bits in 8, of 4 bits
+// in 4). A warp has a few outputs (rows of the matrix); its lanes take as much each along the row, multiply it with all rows of x, and sum
+// over the warp at the end. x is small and comes from the caches. Loads of the outputs of a warp don't depend on each other, so
 // OUTPUTS * UNROLL of them are in flight in each lane.
 //
-// What a row gives doesn't depend on how many rows there are: each output of each row is one chain of multiply-adds, in the order
-// of the row, and the same sum over the lanes.
+// What a row gives doesn't depend on how many rows there are: each output of each row is one chain of multiply-adds (of weights of 4
+// bits, of sums of eight), in the order of the row, and the same sum over the lanes.
 
 struct Linear {
   const float* x;
@@ -15,9 +15,54 @@ struct Linear {
   const float* scale;
   const float* bias;
   float* out;
+  // Of weights of 4 bits: for each output, its groups, of 2^shift inputs.
+  const u32* groups;
   // Of all parts together. A gate has two halves: its functions' and its factors'.
   u32 outputs;
-  u32 rows, stride, out_stride, function, gate;
+  u32 rows, stride, out_stride, function, gate, groups_stride, shift;
+};
+
+// The weights of an output: what is loaded of them at once, and how that adds to a sum of products.
+template <class E>
+struct Weights {
+  const typename E::Stored* at;
+  __device__ __forceinline__ void find(const Linear& a, u32 output) {
+    at = (const typename E::Stored*)a.weight + (u64)output * a.stride;
+  }
+  __device__ __forceinline__ typename E::Loaded load(u32 i) const { return E::load(at + i); }
+  static __device__ __forceinline__ float multiply(typename E::Loaded, const float* w, const float* x, float sum) {
+#pragma unroll
+    for (int i = 0; i < E::COUNT; i++) sum = fmaf(w[i], x[i], sum);
+    return sum;
+  }
+};
+
+// The scale is the same for all that is loaded at once, and so is put to their sum. Where an output begins is kept as words before it: an
+// address would take twice the registers.
+template <>
+struct Weights<I4> {
+  const u32* weight;
+  const u32* groups;
+  u32 first, first_group, shift;
+  __device__ __forceinline__ void find(const Linear& a, u32 output) {
+    weight = (const u32*)a.weight;
+    groups = a.groups;
+    first = output * (a.stride / I4::COUNT);
+    first_group = output * a.groups_stride;
+    shift = a.shift;
+  }
+  __device__ __forceinline__ uint2 load(u32 i) const {
+    uint2 v;
+    v.x = load_once_4(weight + (first + i / I4::COUNT));
+    v.y = groups[first_group + (i >> shift)];
+    return v;
+  }
+  static __device__ __forceinline__ float multiply(uint2 loaded, const float* w, const float* x, float sum) {
+    float part = w[0] * x[0];
+#pragma unroll
+    for (int i = 1; i < I4::COUNT; i++) part = fmaf(w[i], x[i], part);
+    return fmaf(I4::scale(loaded.y), part, sum);
+  }
 };
 
 template <class E, int ROWS, int OUTPUTS, int UNROLL>
@@ -29,7 +74,7 @@ __device__ __forceinline__ void linear(const Linear& a) {
   const u32 first = warp * each;
   if (first >= results) return;
 
-  const typename E::Stored* weight[OUTPUTS];
+  Weights<E> weight[OUTPUTS];
   u32 output[OUTPUTS];
 #pragma unroll
   for (int o = 0; o < OUTPUTS; o++) {
@@ -37,11 +82,12 @@ __device__ __forceinline__ void linear(const Linear& a) {
     const u32 result = first + (half ? o - OUTPUTS / 2 : o);
     // Past the end the last one is computed again, and not written.
     output[o] = (result < results ? result : results - 1) + (half ? results : 0);
-    weight[o] = (const typename E::Stored*)a.weight + (u64)output[o] * a.stride;
+    weight[o].find(a, output[o]);
   }
-  const float* x[ROWS];
+  // Where rows of x begin, as floats before them: addresses would take twice the registers.
+  u32 x[ROWS];
 #pragma unroll
-  for (u32 r = 0; r < ROWS; r++) x[r] = a.x + (u64)(r < a.rows ? r : a.rows - 1) * a.stride;
+  for (u32 r = 0; r < ROWS; r++) x[r] = (r < a.rows ? r : a.rows - 1) * a.stride;
 
   float sum[OUTPUTS][ROWS];
 #pragma unroll
@@ -56,7 +102,7 @@ __device__ __forceinline__ void linear(const Linear& a) {
     for (int n = 0; n < UNROLL; n++) {
       const u32 at = start + n * step;
 #pragma unroll
-      for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = E::load(weight[o] + (at < a.stride ? at : start));
+      for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = weight[o].load(at < a.stride ? at : start);
     }
 #pragma unroll
     for (int n = 0; n < UNROLL; n++) {
@@ -68,11 +114,9 @@ __device__ __forceinline__ void linear(const Linear& a) {
 #pragma unroll
       for (int r = 0; r < ROWS; r++) {
         float values[E::COUNT];
-        load_floats<E::COUNT>(x[r] + at, values);
+        load_floats<E::COUNT>(a.x + (x[r] + at), values);
 #pragma unroll
-        for (int o = 0; o < OUTPUTS; o++)
-#pragma unroll
-          for (int i = 0; i < E::COUNT; i++) sum[o][r] = fmaf(w[o][i], values[i], sum[o][r]);
+        for (int o = 0; o < OUTPUTS; o++) sum[o][r] = Weights<E>::multiply(loaded[n][o], w[o], values, sum[o][r]);
       }
     }
   }
@@ -142,6 +186,43 @@ KERNEL(widen_f8, 256, Widen) {
   packed.w = BF16::pack(values[6], values[7]);
   *(uint4*)(a.out + at) = packed;
 }
+
+// Few outputs of a warp read x too often beside so small weights, and many take too many registers.
+KERNEL(linear_i4_1, 256, Linear) { linear<I4, 1, 4, 4>(a); }
+KERNEL(linear_i4_2, 256, Linear) { linear<I4, 2, 4, 4>(a); }
+KERNEL(linear_i4_4, 256, Linear) { linear<I4, 4, 4, 4>(a); }
+KERNEL(linear_i4_8, 256, Linear) { linear<I4, 8, 4, 2>(a); }
+KERNEL(linear_i4_16, 256, Linear) { linear<I4, 16, 4, 1>(a); }
+
+struct WidenGroups {
+  const unsigned char* weight;
+  const u32* groups;
+  u16* out;
+  u32 stride, groups_stride, shift;
+};
+
+// Weights of 4 bits, each rounded once. A block has some of an output's.
+template <class E>
+__device__ __forceinline__ void widen_groups(const WidenGroups& a) {
+  const u32 at = (blockIdx.y * blockDim.x + threadIdx.x) * I4::COUNT;
+  if (at >= a.stride) return;
+  const u64 output = blockIdx.x;
+  uint2 v;
+  v.x = load_once_4(a.weight + (output * a.stride + at) / 2);
+  v.y = a.groups[output * a.groups_stride + (at >> a.shift)];
+  float values[I4::COUNT];
+  I4::spread(v, values);
+  const float scale = I4::scale(v.y);
+  uint4 packed;
+  packed.x = E::pack(values[0] * scale, values[1] * scale);
+  packed.y = E::pack(values[2] * scale, values[3] * scale);
+  packed.z = E::pack(values[4] * scale, values[5] * scale);
+  packed.w = E::pack(values[6] * scale, values[7] * scale);
+  *(uint4*)(a.out + output * a.stride + at) = packed;
+}
+
+KERNEL(widen_i4_f16, 256, WidenGroups) { widen_groups<F16>(a); }
+KERNEL(widen_i4_bf16, 256, WidenGroups) { widen_groups<BF16>(a); }
 
 struct Finish {
   const float* product;

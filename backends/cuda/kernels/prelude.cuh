@@ -43,6 +43,13 @@ __device__ __forceinline__ uint2 load_once_8(const void* at) {
   return v;
 }
 
+// And with 4.
+__device__ __forceinline__ u32 load_once_4(const void* at) {
+  u32 v;
+  asm("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(v) : "l"(at));
+  return v;
+}
+
 __device__ __forceinline__ float widen_f16(u16 bits) {
   float x;
   asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
@@ -53,6 +60,13 @@ __device__ __forceinline__ u16 narrow_f16(float x) {
   u16 bits;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return bits;
+}
+
+// a b + c of two words with two numbers in f16 each, rounded once.
+__device__ __forceinline__ u32 multiply_add_f16x2(u32 a, u32 b, u32 c) {
+  u32 v;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(v) : "r"(a), "r"(b), "r"(c));
+  return v;
 }
 
 // c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
@@ -147,6 +161,30 @@ struct F8 {
       out[4 * i + 1] = widen_f16((u16)(odd & 0xffff));
       out[4 * i + 2] = widen_f16((u16)(even >> 16));
       out[4 * i + 3] = widen_f16((u16)(odd >> 16));
+    }
+  }
+};
+
+// Whole numbers of 4 bits, of weights only, with a word for each group of them: its scale as f32, in whose last four bits is its zero.
+// Eight are loaded at once, with the word of their group, and spread to their differences from the zero.
+//
+// The bits of a number become the last ones, or those four places before, of an f16 whose first ones are 1024: it is 1024 and the number, or
+// 16 times the number. Taking 1024 and the zero from it, or 64 and the zero from a sixteenth of it, is exact.
+struct I4 {
+  typedef uint2 Loaded;
+  static const int COUNT = 8;
+  static __device__ __forceinline__ float scale(u32 group) { return __uint_as_float(group & ~15u); }
+  static __device__ __forceinline__ void spread(uint2 v, float* out) {
+    const u32 zero = v.y & 15, last = 0xe400e400u + zero * 0x00010001u, before = 0xd400d400u + zero * 0x00100010u;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const u32 bits = v.x >> 8 * i;
+      const u32 even = multiply_add_f16x2((bits & 0x000f000fu) | 0x64006400u, 0x3c003c00u, last);
+      const u32 odd = multiply_add_f16x2((bits & 0x00f000f0u) | 0x64006400u, 0x2c002c00u, before);
+      out[2 * i] = widen_f16((u16)(even & 0xffff));
+      out[2 * i + 1] = widen_f16((u16)(odd & 0xffff));
+      out[2 * i + 4] = widen_f16((u16)(even >> 16));
+      out[2 * i + 5] = widen_f16((u16)(odd >> 16));
     }
   }
 };

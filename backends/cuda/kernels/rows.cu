@@ -83,16 +83,21 @@ KERNEL(gather_rows, 256, Gather) {
 
 struct Narrow {
   const float* x;
-  u16* out;
+  void* out;
+  // Null, or for each element of `out` the one of x that it is.
+  const u32* order;
   u32 stride;
 };
 
-// out[r] = x[r] in 16 bits, what fills up the row included.
+// out[r] = x[r] in the type of the weights, what fills up the row included.
 template <class E>
 __device__ __forceinline__ void narrow(const Narrow& a) {
   const u64 first = (u64)blockIdx.x * a.stride;
-  for (u32 i = threadIdx.x; i < a.stride; i += blockDim.x) a.out[first + i] = E::narrow(a.x[first + i]);
+  const float* x = a.x + first;
+  typename E::Stored* out = (typename E::Stored*)a.out + first;
+  for (u32 i = threadIdx.x; i < a.stride; i += blockDim.x) out[i] = E::narrow(x[a.order ? a.order[i] : i]);
 }
 
+KERNEL(narrow_f32, 256, Narrow) { narrow<F32>(a); }
 KERNEL(narrow_f16, 256, Narrow) { narrow<F16>(a); }
 KERNEL(narrow_bf16, 256, Narrow) { narrow<BF16>(a); }

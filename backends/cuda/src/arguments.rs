@@ -31,12 +31,13 @@ arguments! {
         width: u32, x_stride: u32, delta_stride: u32, out_stride: u32, epsilon: f32, centred: u32,
     }
     Gather { x: u64, rows: u64, out: u64, width: u32, x_stride: u32, out_stride: u32 }
-    Narrow { x: u64, out: u64, stride: u32 }
+    Narrow { x: u64, out: u64, order: u64, stride: u32 }
     Linear {
-        x: u64, weight: u64, scale: u64, bias: u64, out: u64,
-        outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32,
+        x: u64, weight: u64, scale: u64, bias: u64, out: u64, groups: u64,
+        outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32, groups_stride: u32, shift: u32,
     }
     Widen { weight: u64, out: u64, count: u64 }
+    WidenGroups { weight: u64, groups: u64, out: u64, stride: u32, groups_stride: u32, shift: u32 }
     Finish {
         product: u64, scale: u64, bias: u64, out: u64,
         outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32,

@@ -8,7 +8,7 @@ use jig_transformer::{Batch, DType, Device, StepShape};
 
 use crate::arguments::{
     Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv, Widen,
-    function_code,
+    WidenGroups, function_code,
 };
 use crate::drawing::Drawing;
 use crate::kernels::{self, Kernel};
@@ -21,7 +21,7 @@ use crate::step::{Lists, StepData};
 const FEW_ROWS: usize = 16;
 /// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
 const PRODUCT_ROWS: usize = 2048;
-/// Weights of 8 bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
+/// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
 const WIDE_OUTPUTS: usize = 64;
 const WIDE_BYTES: usize = 64 << 20;
 /// The most parts that a context is cut into.
@@ -80,7 +80,7 @@ struct State {
 struct Scratch {
     /// Rows in 16 bits.
     narrowed: Option<Allocation>,
-    /// Weights in 16 bits that are kept in 8.
+    /// Weights in 16 bits that are kept in fewer.
     widened: Option<Allocation>,
     /// Products before their gates.
     products: Option<Allocation>,
@@ -90,6 +90,8 @@ struct Scratch {
     rows: usize,
     inputs: usize,
     gates: usize,
+    /// Elements of a row that is put in the order of a matrix's columns.
+    ordered: usize,
     /// Bytes that are widened at once.
     wide: usize,
 }
@@ -147,9 +149,10 @@ impl CudaDevice {
 
     /// Gets the scratch memory for all matrices and buffers that there are.
     fn reserve(&self) -> Result<()> {
-        let Scratch { rows, inputs, gates, wide, .. } = self.state().scratch;
+        let Scratch { rows, inputs, gates, ordered, wide, .. } = self.state().scratch;
         let rows = rows.min(PRODUCT_ROWS);
-        self.scratch(|scratch| &mut scratch.narrowed, 2 * rows * inputs)?;
+        let few = 4 * rows.min(FEW_ROWS) * ordered;
+        self.scratch(|scratch| &mut scratch.narrowed, few.max(2 * rows * inputs))?;
         self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
         self.scratch(|scratch| &mut scratch.widened, wide)?;
         Ok(())
@@ -199,23 +202,36 @@ impl CudaDevice {
         let size = kernels::LINEAR_ROWS.iter().position(|(most, _)| rows <= *most);
         let size = size.ok_or_else(|| Error::internal("too many rows for a kernel for few"))?;
         let (function, gate) = function_code(epilogue);
+        let mut rows_of_x = x.address();
+        if let Some(order) = weight.order() {
+            let out = self.scratch(|scratch| &mut scratch.narrowed, 4 * rows * x.stride)?;
+            let arguments = Narrow { x: rows_of_x, out, order, stride: x.stride as u32 };
+            self.launch(kernels::of(&kernels::NARROW, DType::F32), [rows, 1, 1], 0, &arguments)?;
+            rows_of_x = out;
+        }
+        let groups = weight.groups.as_ref();
         let arguments = Linear {
-            x: x.address(),
+            x: rows_of_x,
             weight: weight.elements.address(),
             scale: weight.scale(),
             bias: weight.bias(),
             out: out.address(),
+            groups: groups.map_or(0, |groups| groups.words.address()),
             outputs: weight.outputs() as u32,
             rows: rows as u32,
             stride: x.stride as u32,
             out_stride: out.stride as u32,
             function,
             gate,
+            groups_stride: groups.map_or(0, |groups| groups.stride as u32),
+            shift: groups.map_or(0, |groups| groups.shift),
         };
-        let in_8_bits = weight.scale.is_some();
-        let kernel =
-            if in_8_bits { kernels::LINEAR_F8[size] } else { kernels::of(&kernels::LINEAR[size], weight.dtype) };
-        let outputs_of_block = kernel.threads as usize / 32 * kernels::LINEAR_ROWS[size].1;
+        let (kernel, outputs_of_warp) = match (groups, &weight.scale) {
+            (Some(_), _) => (kernels::LINEAR_I4[size], kernels::LINEAR_I4_OUTPUTS[size]),
+            (None, Some(_)) => (kernels::LINEAR_F8[size], kernels::LINEAR_ROWS[size].1),
+            (None, None) => (kernels::of(&kernels::LINEAR[size], weight.dtype), kernels::LINEAR_ROWS[size].1),
+        };
+        let outputs_of_block = kernel.threads as usize / 32 * outputs_of_warp;
         self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
     }
 
@@ -232,14 +248,11 @@ impl CudaDevice {
             let rows = (rows - first).min(PRODUCT_ROWS);
             let rows_of_x = x.address() + x.offset(first) as u64;
             let rows_of_out = out.address() + out.offset(first) as u64;
-            let narrow = match weight.dtype {
-                DType::F32 => None,
-                DType::F16 => Some(kernels::NARROW[0]),
-                DType::BF16 | DType::F8 => Some(kernels::NARROW[1]),
-            };
-            if let Some(kernel) = narrow {
-                let arguments = Narrow { x: rows_of_x, out: narrowed, stride: x.stride as u32 };
-                self.launch(kernel, [rows, 1, 1], 0, &arguments)?;
+            let narrow = weight.dtype != DType::F32;
+            if narrow {
+                let order = weight.order().unwrap_or(0);
+                let arguments = Narrow { x: rows_of_x, out: narrowed, order, stride: x.stride as u32 };
+                self.launch(kernels::of(&kernels::NARROW, weight.dtype), [rows, 1, 1], 0, &arguments)?;
             }
             let (product, product_stride) =
                 if gate == 0 { (rows_of_out, out.stride) } else { (products, outputs.next_multiple_of(ALIGNMENT)) };
@@ -249,7 +262,7 @@ impl CudaDevice {
                 outputs,
                 inputs: x.stride,
                 out_stride: product_stride,
-                x: if narrow.is_some() { narrowed } else { rows_of_x },
+                x: if narrow { narrowed } else { rows_of_x },
                 weight: weight.elements.address(),
                 out: product,
             };
@@ -274,11 +287,11 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// A product with a whole matrix, whose weights are widened before if they are kept in 8 bits: some outputs at a time.
+    /// A product with a whole matrix, whose weights are widened before if they are quantized: some outputs at a time.
     ///
     /// The caller has checked the shapes.
     fn product(&self, product: &Product, weight: &Matrix) -> Result<()> {
-        if weight.scale.is_none() {
+        if !weight.is_quantized() {
             // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
             return unsafe { self.runtime.product(product) };
         }
@@ -286,16 +299,33 @@ impl CudaDevice {
         let widened = self.scratch(|scratch| &mut scratch.widened, 2 * at_once * weight.stride)?;
         for first in (0..product.outputs).step_by(at_once) {
             let outputs = at_once.min(product.outputs - first);
-            let count = outputs * weight.stride;
-            let from = weight.elements.address() + (first * weight.stride) as u64;
-            let kernel = kernels::WIDEN[0];
-            let blocks = count.div_ceil(ALIGNMENT * kernel.threads as usize);
-            self.launch(kernel, [blocks, 1, 1], 0, &Widen { weight: from, out: widened, count: count as u64 })?;
+            self.widen(weight, first, outputs, widened)?;
             let out = product.out + (first * size_of::<f32>()) as u64;
             // SAFETY: as above; the outputs are some of those.
             unsafe { self.runtime.product(&Product { outputs, weight: widened, out, ..*product }) }?;
         }
         Ok(())
+    }
+
+    /// Weights of some outputs in the type that they are multiplied in; there is the room for them.
+    fn widen(&self, weight: &Matrix, first: usize, outputs: usize, out: u64) -> Result<()> {
+        let of_thread = |kernel: Kernel| ALIGNMENT * kernel.threads as usize;
+        let before = first * weight.stride;
+        let Some(groups) = &weight.groups else {
+            let (kernel, count) = (kernels::WIDEN[0], outputs * weight.stride);
+            let arguments = Widen { weight: weight.elements.address() + before as u64, out, count: count as u64 };
+            return self.launch(kernel, [count.div_ceil(of_thread(kernel)), 1, 1], 0, &arguments);
+        };
+        let kernel = kernels::WIDEN_I4[usize::from(weight.dtype == DType::BF16)];
+        let arguments = WidenGroups {
+            weight: weight.elements.address() + before as u64 / 2,
+            groups: groups.words.address() + 4 * (first * groups.stride) as u64,
+            out,
+            stride: weight.stride as u32,
+            groups_stride: groups.stride as u32,
+            shift: groups.shift,
+        };
+        self.launch(kernel, [outputs, weight.stride.div_ceil(of_thread(kernel)), 1], 0, &arguments)
     }
 
     /// Attention of the rows that decode.
@@ -336,7 +366,7 @@ impl CudaDevice {
     }
 }
 
-/// How many outputs of a matrix in 8 bits are widened at a time.
+/// How many outputs of a quantized matrix are widened at a time.
 fn wide_outputs(weight: &Matrix) -> usize {
     let most = WIDE_BYTES / (2 * weight.stride).max(1);
     (most / WIDE_OUTPUTS * WIDE_OUTPUTS).clamp(WIDE_OUTPUTS, weight.outputs().next_multiple_of(WIDE_OUTPUTS))
@@ -405,7 +435,10 @@ impl Device for CudaDevice {
         if matrix.dtype != DType::F32 {
             state.scratch.inputs = state.scratch.inputs.max(matrix.stride);
         }
-        if matrix.scale.is_some() {
+        if matrix.order().is_some() {
+            state.scratch.ordered = state.scratch.ordered.max(matrix.stride);
+        }
+        if matrix.is_quantized() {
             state.scratch.wide = state.scratch.wide.max(2 * wide_outputs(&matrix) * matrix.stride);
         }
         if let [a, b] = *matrix.parts

@@ -41,8 +41,8 @@ pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
     match dtype {
         DType::F32 => kernels[0],
         DType::F16 => kernels[1],
-        // What has 8 bits is computed in this type.
-        DType::BF16 | DType::F8 => kernels[2],
+        // What has fewer bits is computed in one of these types.
+        DType::BF16 | DType::F8 | DType::I4 => kernels[2],
     }
 }
 
@@ -54,9 +54,8 @@ pub const ADD_EMBED: Typed = typed!("add_embed", "", 256);
 pub const NORM_ROWS: [Kernel; 1] = [Kernel { name: "norm_rows", threads: 512 }];
 /// `out[i] = x[rows[i]]`.
 pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 256 }];
-/// To 16 bits.
-pub const NARROW: [Kernel; 2] =
-    [Kernel { name: "narrow_f16", threads: 256 }, Kernel { name: "narrow_bf16", threads: 256 }];
+/// To the type of the weights, and in the order of their columns.
+pub const NARROW: Typed = typed!("narrow", "", 256);
 /// Products of as many rows as [`LINEAR_ROWS`] says.
 pub const LINEAR: [Typed; 5] = [
     typed!("linear", "_1", 256),
@@ -73,6 +72,19 @@ pub const LINEAR_F8: [Kernel; 5] = [
     Kernel { name: "linear_f8_8", threads: 256 },
     Kernel { name: "linear_f8_16", threads: 256 },
 ];
+/// The same with weights of 4 bits.
+pub const LINEAR_I4: [Kernel; 5] = [
+    Kernel { name: "linear_i4_1", threads: 256 },
+    Kernel { name: "linear_i4_2", threads: 256 },
+    Kernel { name: "linear_i4_4", threads: 256 },
+    Kernel { name: "linear_i4_8", threads: 256 },
+    Kernel { name: "linear_i4_16", threads: 256 },
+];
+/// The outputs that a warp of each of [`LINEAR_I4`] computes.
+pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 4];
+/// From 4 bits to f16 and to bf16.
+pub const WIDEN_I4: [Kernel; 2] =
+    [Kernel { name: "widen_i4_f16", threads: 256 }, Kernel { name: "widen_i4_bf16", threads: 256 }];
 /// From 8 bits to bf16.
 pub const WIDEN: [Kernel; 1] = [Kernel { name: "widen_f8", threads: 256 }];
 /// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
@@ -121,7 +133,19 @@ macro_rules! source {
 /// All sources.
 pub const SOURCES: [Source; 8] = [
     source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
-    source!("linear.cu", LINEAR[0], LINEAR[1], LINEAR[2], LINEAR[3], LINEAR[4], LINEAR_F8, WIDEN, FINISH),
+    source!(
+        "linear.cu",
+        LINEAR[0],
+        LINEAR[1],
+        LINEAR[2],
+        LINEAR[3],
+        LINEAR[4],
+        LINEAR_F8,
+        LINEAR_I4,
+        WIDEN,
+        WIDEN_I4,
+        FINISH
+    ),
     source!("cache.cu", STORE_KV, COPY_PAGE),
     source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
     source!("prefill.cu", PREFILL),

@@ -7,6 +7,7 @@ use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{KvShape, MatrixPart, MatrixSource};
 use jig_transformer::weights::f8;
+use jig_transformer::weights::int4::{self, Groups};
 use jig_transformer::{DType, Tensor};
 
 use crate::runtime::{Allocation, Runtime};
@@ -87,10 +88,42 @@ pub(crate) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
 /// What the kernels for weights of 8 bits divide them by (`F8` in `kernels/prelude.cuh`); the scales make up for it.
 const F8_DIVISOR: f32 = 256.0;
 
+/// The groups of weights of 4 bits: for each output, its words ([`Groups::all`]).
+#[derive(Debug)]
+pub(crate) struct Grouped {
+    pub(crate) words: Allocation,
+    /// Words of an output.
+    pub(crate) stride: usize,
+    /// The inputs of a group are 2 to this.
+    pub(crate) shift: u32,
+    /// For each column of the matrix, the input that it is multiplied with, where that is not the one of its number.
+    pub(crate) order: Option<Allocation>,
+}
+
+impl Grouped {
+    /// The groups of stacked tensors, which are alike.
+    fn new(runtime: &Arc<dyn Runtime>, groups: &[&Groups]) -> Result<Option<Self>> {
+        let Some(first) = groups.first() else { return Ok(None) };
+        let upload = |words: &[u32]| -> Result<Allocation> {
+            let memory = Allocation::new(runtime, size_of_val(words))?;
+            memory.write(0, bytes_of(words))?;
+            Ok(memory)
+        };
+        let words: Vec<u32> = groups.iter().flat_map(|groups| groups.all()).map(|group| group.bits()).collect();
+        let order = first.order().map(|order| upload(order)).transpose()?;
+        let (stride, shift) = (first.of_output(), first.size().trailing_zeros());
+        Ok(Some(Self { words: upload(&words)?, stride, shift, order }))
+    }
+
+    fn bytes(&self) -> usize {
+        self.words.bytes() + self.order.as_ref().map_or(0, Allocation::bytes)
+    }
+}
+
 /// Weights of one or more tensors, stacked: `[outputs][stride]`, and a bias where any of them has one.
 #[derive(Debug)]
 pub struct Matrix {
-    /// The type in which they are multiplied: bf16 where they are kept in 8 bits.
+    /// The type in which they are multiplied: bf16 where they are kept in 8 bits, that of their scales where in 4.
     pub(crate) dtype: DType,
     pub(crate) inputs: usize,
     pub(crate) stride: usize,
@@ -100,6 +133,8 @@ pub struct Matrix {
     pub(crate) bias: Option<Vector>,
     /// Of each output; there where weights are kept in 8 bits.
     pub(crate) scale: Option<Vector>,
+    /// There where weights are kept in 4 bits.
+    pub(crate) groups: Option<Grouped>,
 }
 
 impl Matrix {
@@ -111,8 +146,20 @@ impl Matrix {
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
         let (mut parts, mut bias, mut scale) = (Vec::new(), Vec::new(), Vec::new());
+        let in_4_bits = source.dtype == DType::I4;
         for part in source.parts {
             let (outputs, width) = shape(part.weight)?;
+            let grouped = match part.groups {
+                Some(groups) => part.weight.dtype() == DType::I4 && groups.fit(outputs, width),
+                None => part.weight.dtype() != DType::I4 && !in_4_bits,
+            };
+            let alike = match (first.groups, part.groups) {
+                (Some(first), Some(groups)) => first.alike(groups),
+                _ => !in_4_bits,
+            };
+            if !grouped || (in_4_bits && !alike) {
+                return Err(Error::internal("the parts of a matrix in 4 bits have other groups than their shapes"));
+            }
             let unscaled = part.scale.is_some_and(|scale| scale.len() != outputs)
                 || (source.dtype == DType::F8 && (part.scale.is_none() || part.weight.dtype() != DType::F8));
             if width != inputs || unscaled || part.bias.is_some_and(|bias| bias.len() != outputs) {
@@ -123,8 +170,12 @@ impl Matrix {
             parts.push(outputs);
         }
         let stride = inputs.next_multiple_of(ALIGNMENT);
-        let row_bytes = stride.checked_mul(source.dtype.size()).ok_or_else(too_large)?;
+        let row_bytes = source.dtype.bytes(stride).ok_or_else(too_large)?;
         let bytes = parts.iter().sum::<usize>().checked_mul(row_bytes).ok_or_else(too_large)?;
+        // The kernels count words of eight numbers in 32 bits.
+        if in_4_bits && u32::try_from(bytes / 4).is_err() {
+            return Err(too_large());
+        }
         let elements = Allocation::new(runtime, bytes)?;
         let mut offset = 0;
         for part in source.parts {
@@ -135,8 +186,14 @@ impl Matrix {
         let bias = has_bias.then(|| Vector::new(runtime, &bias)).transpose()?;
         // In any other type, the scales are in the weights.
         let scale = (source.dtype == DType::F8).then(|| Vector::new(runtime, &scale)).transpose()?;
-        let dtype = if source.dtype == DType::F8 { DType::BF16 } else { source.dtype };
-        Ok(Self { dtype, inputs, stride, parts, elements, bias, scale })
+        let groups: Vec<_> = source.parts.iter().filter_map(|part| part.groups).filter(|_| in_4_bits).collect();
+        let dtype = match source.dtype {
+            DType::F8 => DType::BF16,
+            DType::I4 => first.groups.map_or(DType::F16, Groups::dtype),
+            dtype => dtype,
+        };
+        let groups = Grouped::new(runtime, &groups)?;
+        Ok(Self { dtype, inputs, stride, parts, elements, bias, scale, groups })
     }
 
     pub(crate) fn outputs(&self) -> usize {
@@ -144,7 +201,17 @@ impl Matrix {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.elements.bytes()
+        self.elements.bytes() + self.groups.as_ref().map_or(0, Grouped::bytes)
+    }
+
+    /// Whether weights are kept in fewer bits than they are multiplied in.
+    pub(crate) fn is_quantized(&self) -> bool {
+        self.scale.is_some() || self.groups.is_some()
+    }
+
+    /// Where [`Grouped::order`] is, if it is there.
+    pub(crate) fn order(&self) -> Option<u64> {
+        Some(self.groups.as_ref()?.order.as_ref()?.address())
     }
 
     pub(crate) fn bias(&self) -> u64 {
@@ -170,13 +237,21 @@ fn copy(
     if unchanged && inputs == stride {
         return to.write(offset, tensor.bytes());
     }
-    let (from_row, to_row) = (inputs * tensor.dtype().size(), stride * dtype.size());
+    let bytes = |dtype: DType, elements| dtype.bytes(elements).ok_or_else(too_large);
+    let (from_row, to_row) = (bytes(tensor.dtype(), inputs)?, bytes(dtype, stride)?);
     let rows = (PIECE / to_row.max(1)).max(1);
     for (index, piece) in tensor.bytes().chunks((rows * from_row).max(1)).enumerate() {
         let mut converted = Vec::with_capacity(piece.len().div_ceil(from_row.max(1)) * to_row);
         for (row, elements) in (index * rows..).zip(piece.chunks_exact(from_row)) {
             let scale = part.scale.and_then(|scale| scale.get(row)).copied().unwrap_or(1.0);
-            converted.extend_from_slice(&convert(elements, tensor.dtype(), dtype, scale));
+            match part.groups {
+                Some(groups) => {
+                    let mut values = vec![0.0; inputs];
+                    groups.widen(row, elements, &mut values);
+                    converted.extend_from_slice(&narrow(&values, dtype));
+                }
+                None => converted.extend_from_slice(&convert(elements, tensor.dtype(), dtype, scale)),
+            }
             converted.resize(converted.len().next_multiple_of(to_row), 0);
         }
         to.write(offset + index * rows * to_row, &converted)?;
@@ -194,14 +269,24 @@ fn convert(bytes: &[u8], from: DType, to: DType, scale: f32) -> Cow<'_, [u8]> {
         DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
         DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
+        DType::I4 => bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from)).collect(),
     };
     values.iter_mut().for_each(|value| *value *= scale);
-    Cow::Owned(match to {
+    Cow::Owned(narrow(&values, to))
+}
+
+fn narrow(values: &[f32], to: DType) -> Vec<u8> {
+    match to {
         DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
         DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
         DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
         DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
-    })
+        // As whole numbers, without their groups.
+        DType::I4 => {
+            let number = |x: Option<&f32>| x.map_or(0, |x| *x as u8);
+            values.chunks(2).map(|two| int4::pack(number(two.first()), number(two.get(1)))).collect()
+        }
+    }
 }
 
 /// Keys and values of all layers: `[layer][keys, values][page][kv head][token of the page][element]`.
@@ -233,12 +318,12 @@ impl KvCache {
 
     /// Bytes of a page, over all layers.
     pub(crate) fn page_bytes(shape: &KvShape, dtype: DType) -> u64 {
-        (2 * shape.layers * Self::part_elements(shape) * dtype.size()) as u64
+        (2 * shape.layers * Self::part_elements(shape) * dtype.bits() / 8) as u64
     }
 
     /// Bytes of a page of the keys, or of the values, of one layer.
     pub(crate) fn part_bytes(&self) -> usize {
-        Self::part_elements(&self.shape) * self.dtype.size()
+        Self::part_elements(&self.shape) * self.dtype.bits() / 8
     }
 
     pub(crate) fn address(&self) -> u64 {

@@ -13,7 +13,7 @@
 //! | [`description`] | [`Decoder`]: what is computed, as data |
 //! | [`names`] | the names of tensors in checkpoints |
 //! | [`rope`] | rotary embedding and its scalings |
-//! | [`weights`] | memory-mapped safetensors |
+//! | [`weights`] | memory-mapped safetensors, and numbers of few bits |
 //! | [`shard`] | the part of a model that one of several devices holds |
 //! | [`batch`] | the rows of a step |
 //! | [`device`] | [`Device`]: the line to the hardware |
@@ -34,6 +34,7 @@ pub mod model;
 pub mod names;
 mod network;
 mod pages;
+mod projection;
 pub mod rope;
 pub mod shard;
 pub mod weights;

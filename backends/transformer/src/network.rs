@@ -5,15 +5,16 @@
 //! layer: after the projection that follows attention, and after the last one of the MLP ([`Device::add_ranks`], an all-reduce). Nothing
 //! else knows of it. A device that records steps records the sums with them.
 
-use jig_plugin_api::{Error, ErrorCode, HostServices, Result};
+use jig_plugin_api::{Error, HostServices, LogLevel, Result};
 
 use crate::batch::{Batch, StepShape};
 use crate::description::{Decoder, NormPlace, Position};
-use crate::device::{Device, Epilogue, HeadNorms, MatrixPart, MatrixSource, Norm, NormKind};
+use crate::device::{Device, Epilogue, HeadNorms, MatrixSource, Norm, NormKind};
 use crate::names::Names;
+use crate::projection::{Projection, Source, Wanted, stored};
 use crate::rope::Rope;
-use crate::shard::{Partition, Role};
-use crate::weights::{DType, Tensor, Weights, f8};
+use crate::shard::Role;
+use crate::weights::{DType, Weights};
 
 /// The weights of a decoder on a device.
 pub(crate) struct Network<D: Device> {
@@ -79,48 +80,51 @@ impl<D: Device> Activations<D> {
 
 impl<D: Device> Network<D> {
     /// Uploads the device's part of the weights of `decoder`, the whole one. `max_positions` is the longest sequence.
-    #[allow(clippy::too_many_arguments, reason = "a network is made of so many things")]
     pub(crate) fn load(
         device: &D,
         decoder: &Decoder,
-        partition: &Partition,
-        names: &Names,
-        weights: &Weights,
-        dtype: Option<DType>,
+        source: &Source<'_>,
         max_positions: usize,
         host: &dyn HostServices,
     ) -> Result<Self> {
-        let loader = Loader { device, decoder, partition, names, weights, dtype, prefix: prefix(names, weights), host };
+        let Source { names, weights, .. } = *source;
+        let loader = Loader { device, decoder, source, prefix: prefix(names, weights), host };
         let Decoder { vocab_size, hidden_size, embedding_size, .. } = *decoder;
         let narrow = embedding_size != hidden_size;
         let (positions, rotation) = match &decoder.position {
             Position::Learned { offset } => {
                 let name = format!("{}{}", loader.prefix, names.positions);
-                let table =
-                    loader.matrix(&[(Role::Positions, name, decoder.max_positions + offset, false)], hidden_size)?;
+                let rows = decoder.max_positions + offset;
+                let table = loader.matrix(&[Wanted::new(Role::Positions, name, rows, false)], hidden_size)?;
                 (Some((table, *offset as u32)), None)
             }
             Position::Rotary(rope) => (None, Some(device.vector(&rotation_table(rope, max_positions)?)?)),
         };
         let named = |name: &str| format!("{}{name}", loader.prefix);
         let network = Self {
-            embedding: loader.matrix(&[(Role::Embedding, loader.embedding(), vocab_size, false)], embedding_size)?,
+            embedding: loader
+                .matrix(&[Wanted::new(Role::Embedding, loader.embedding(), vocab_size, false)], embedding_size)?,
             positions,
             rotation,
             project_in: narrow
                 .then(|| {
-                    loader.matrix(&[(Role::Projection, named(names.project_in), hidden_size, false)], embedding_size)
+                    let wanted = Wanted::new(Role::Projection, named(names.project_in), hidden_size, false);
+                    loader.matrix(&[wanted], embedding_size)
                 })
                 .transpose()?,
             layers: (0..decoder.windows.len()).map(|index| loader.layer(index)).collect::<Result<_>>()?,
             final_norm: decoder.final_norm.then(|| loader.norm(&named(names.final_norm), hidden_size)).transpose()?,
             project_out: narrow
                 .then(|| {
-                    loader.matrix(&[(Role::Projection, named(names.project_out), embedding_size, false)], hidden_size)
+                    let wanted = Wanted::new(Role::Projection, named(names.project_out), embedding_size, false);
+                    loader.matrix(&[wanted], hidden_size)
                 })
                 .transpose()?,
             logits: (!decoder.tied_embeddings)
-                .then(|| loader.matrix(&[(Role::Logits, names.logits.to_owned(), vocab_size, false)], embedding_size))
+                .then(|| {
+                    let wanted = Wanted::new(Role::Logits, names.logits.to_owned(), vocab_size, false);
+                    loader.matrix(&[wanted], embedding_size)
+                })
                 .transpose()?,
         };
         let mut ignored = names.ignored.to_vec();
@@ -232,17 +236,17 @@ fn rotation_table(rope: &Rope, positions: usize) -> Result<Vec<f32>> {
 
 /// The first of the family's prefixes with which the first layer is found.
 fn prefix(names: &Names, weights: &Weights) -> &'static str {
-    let found = |prefix: &&&str| weights.contains(&format!("{prefix}{}0.{}.weight", names.layers, names.query));
+    let found = |prefix: &&&str| {
+        let query = format!("{prefix}{}0.{}", names.layers, names.query);
+        weights.contains(&format!("{query}.weight")) || weights.contains(&format!("{query}.qweight"))
+    };
     names.prefixes.iter().find(found).or(names.prefixes.first()).copied().unwrap_or_default()
 }
 
 struct Loader<'a, D: Device> {
     device: &'a D,
     decoder: &'a Decoder,
-    partition: &'a Partition,
-    names: &'a Names,
-    weights: &'a Weights,
-    dtype: Option<DType>,
+    source: &'a Source<'a>,
     prefix: &'a str,
     host: &'a dyn HostServices,
 }
@@ -251,59 +255,34 @@ impl<D: Device> Loader<'_, D> {
     /// The name of the embedding table. Where it is tied, checkpoints may hold it under the other name only: tools that
     /// drop copies keep one of the two, and not always the same (facebook/opt-125m as the hub converts it).
     fn embedding(&self) -> String {
-        let (own, other) = (format!("{}{}", self.prefix, self.names.embedding), self.names.logits);
+        let Source { names, weights, .. } = *self.source;
+        let (own, other) = (format!("{}{}", self.prefix, names.embedding), names.logits);
         let only_other = |weights: &Weights| {
             !weights.contains(&format!("{own}.weight")) && weights.contains(&format!("{other}.weight"))
         };
-        if self.decoder.tied_embeddings && only_other(self.weights) { other.to_owned() } else { own }
+        if self.decoder.tied_embeddings && only_other(weights) { other.to_owned() } else { own }
     }
 
-    /// The device's part of a matrix of stacked ones: role, name, outputs, and whether there is a bias.
-    fn matrix(&self, parts: &[(Role, String, usize, bool)], inputs: usize) -> Result<D::Matrix> {
-        let take = |(role, name, outputs, bias): &(Role, String, usize, bool)| -> Result<_> {
-            let weight = self.weights.take(&format!("{name}.weight"), &[*outputs, inputs])?;
-            let bias = bias.then(|| self.weights.take(&format!("{name}.bias"), &[*outputs])).transpose()?;
-            let bias = bias.map(|bias| self.partition.bias(*role, bias)).transpose()?.flatten();
-            let scale = (weight.dtype() == DType::F8).then(|| self.scale(*role, name, weight, *outputs)).transpose()?;
-            Ok((self.partition.weight(*role, weight)?, bias, scale))
-        };
-        let tensors = parts.iter().map(take).collect::<Result<Vec<_>>>()?;
-        let parts: Vec<_> = tensors
-            .iter()
-            .map(|(weight, bias, scale)| MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_deref() })
-            .collect();
-        // Where some of the stacked ones have 8 bits and others don't, all are kept as those.
-        let mut stored = parts.iter().map(|part| part.weight.dtype());
-        let stored = stored.clone().find(|dtype| *dtype != DType::F8).or(stored.next()).unwrap_or(DType::F32);
-        let matrix = self.device.matrix(&MatrixSource { parts: &parts, dtype: self.dtype.unwrap_or(stored) })?;
-        self.host.progress("weights", self.device.weight_bytes(), self.weights.bytes());
+    /// The device's part of a matrix of stacked ones.
+    fn matrix(&self, wanted: &[Wanted], inputs: usize) -> Result<D::Matrix> {
+        let taken = wanted.iter().map(|one| Projection::take(self.source, one, inputs)).collect::<Result<Vec<_>>>()?;
+        let parts: Vec<_> = taken.iter().map(Projection::part).collect();
+        let dtype = self.source.dtype.unwrap_or_else(|| stored(&taken));
+        if self.source.dtype.is_none() && parts.iter().any(|part| part.groups.is_some()) && dtype != DType::I4 {
+            let names = wanted.iter().map(Wanted::name).collect::<Vec<_>>().join(", ");
+            let message = format!("{names}: kept in {dtype} and not in 4 bits, since they are not quantized alike");
+            self.host.log(LogLevel::Warn, &message);
+        }
+        let matrix = self.device.matrix(&MatrixSource { parts: &parts, dtype })?;
+        self.host.progress("weights", self.device.weight_bytes(), self.source.weights.bytes());
         Ok(matrix)
-    }
-
-    /// The device's part of the scales of a weight in 8 bits: one for each output, or one for all.
-    fn scale(&self, role: Role, name: &str, weight: &Tensor, outputs: usize) -> Result<Vec<f32>> {
-        let file = weight.file().display();
-        if matches!(role, Role::Embedding | Role::Positions) {
-            return Err(Error::unsupported(format!("{file}: `{name}` has 8 bits; only projections may")));
-        }
-        if weight.bytes().iter().any(|bits| f8::is_nan(*bits)) {
-            return Err(Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}.weight` holds what is no number")));
-        }
-        let named = format!("{name}.weight_scale");
-        let known = |shape: &&[usize]| matches!(**shape, [] | [1] | [1, 1]) || **shape == [outputs];
-        let shape = self.weights.shape(&named).filter(known).map_or_else(|| vec![outputs, 1], <[usize]>::to_vec);
-        let mut values = self.weights.take(&named, &shape)?.to_f32();
-        if let [all] = values[..] {
-            values = vec![all; outputs];
-        }
-        self.partition.scale(role, &values)
     }
 
     fn norm(&self, name: &str, width: usize) -> Result<Norm<D::Vector>> {
         let vector = |wanted: bool, end: &str| -> Result<Option<D::Vector>> {
             let load = || {
-                let values = self.weights.take(&format!("{name}.{end}"), &[width])?;
-                self.device.vector(&self.partition.weight(Role::Norm, values)?.to_f32())
+                let values = self.source.weights.take(&format!("{name}.{end}"), &[width])?;
+                self.device.vector(&self.source.partition.weight(Role::Norm, values)?.to_f32())
             };
             wanted.then(load).transpose()
         };
@@ -313,18 +292,20 @@ impl<D: Device> Loader<'_, D> {
     }
 
     fn layer(&self, index: usize) -> Result<Layer<D>> {
-        let (decoder, names) = (self.decoder, self.names);
+        let (decoder, names) = (self.decoder, self.source.names);
         let named = |name: &str| format!("{}{}{index}.{name}", self.prefix, names.layers);
         let attention = &decoder.attention;
         let (hidden, dim) = (decoder.hidden_size, attention.head_dim);
         let (q, kv) = (attention.heads * dim, attention.kv_heads * dim);
         let qkv = [(Role::Query, names.query, q), (Role::Key, names.key, kv), (Role::Value, names.value, kv)];
-        let qkv = qkv.map(|(role, name, outputs)| (role, named(name), outputs, decoder.qkv_bias));
+        let qkv = qkv.map(|(role, name, outputs)| Wanted::new(role, named(name), outputs, decoder.qkv_bias));
         let mlp = &decoder.mlp;
-        let up = (Role::Up, named(names.up), mlp.width, mlp.bias);
-        let up = if mlp.gated { vec![(Role::Gate, named(names.gate), mlp.width, mlp.bias), up] } else { vec![up] };
-        let output = (Role::AttentionOutput, named(names.output), hidden, decoder.output_bias);
-        let down = (Role::Down, named(names.down), hidden, mlp.bias);
+        let mut up = vec![Wanted::new(Role::Up, named(names.up), mlp.width, mlp.bias)];
+        if mlp.gated {
+            up.insert(0, Wanted::new(Role::Gate, named(names.gate), mlp.width, mlp.bias));
+        }
+        let output = Wanted::new(Role::AttentionOutput, named(names.output), hidden, decoder.output_bias);
+        let down = Wanted::new(Role::Down, named(names.down), hidden, mlp.bias);
         let head_norms = || -> Result<HeadNorms<D::Vector>> {
             let norm = |name: &str| self.norm(&named(name), dim);
             Ok(HeadNorms { query: norm(names.query_norm)?, key: norm(names.key_norm)? })

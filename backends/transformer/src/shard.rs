@@ -24,6 +24,7 @@ use jig_plugin_api::{Error, Result};
 
 use crate::description::Decoder;
 use crate::weights::Tensor;
+use crate::weights::int4::{Groups, LEAST_GROUP};
 
 /// One of some ranks that share a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -211,6 +212,29 @@ impl Partition {
         part.map(<[f32]>::to_vec).ok_or_else(missing)
     }
 
+    /// The rank's part of the groups of a weight of 4 bits.
+    ///
+    /// # Errors
+    /// `Unsupported` where inputs are cut that are not in their order, or within the least group.
+    pub fn groups(&self, role: Role, groups: &Groups) -> Result<Groups> {
+        let part = match self.split(role) {
+            // Alone, all inputs are the part, in whatever order they stand.
+            _ if self.shard.is_whole() => Some(groups.clone()),
+            Split::Whole => Some(groups.clone()),
+            Split::Outputs(outputs) => groups.outputs(outputs),
+            Split::Inputs(inputs) => groups.inputs(inputs),
+        };
+        let refused = || {
+            let Shard { rank, of } = self.shard;
+            let why = match groups.order() {
+                Some(_) => "groups are not of consecutive inputs (g_idx)".to_owned(),
+                None => format!("groups can't be cut where parts are no multiples of {LEAST_GROUP} inputs"),
+            };
+            Error::unsupported(format!("{role:?} in 4 bits has no part for rank {rank} of {of}: its {why}"))
+        };
+        part.ok_or_else(refused)
+    }
+
     fn misshapen(&self, role: Role, tensor: &Tensor) -> Error {
         let Shard { rank, of } = self.shard;
         Error::internal(format!("{tensor:?} has no part for rank {rank} of {of} as {role:?}"))
@@ -225,6 +249,7 @@ mod tests {
     use crate::config::Config;
     use crate::golden::Golden;
     use crate::weights::DType;
+    use crate::weights::int4::Group;
 
     fn decoder(heads: usize, kv_heads: usize, width: usize) -> Decoder {
         let mut decoder = Config::read(&Golden::named("qwen3").directory).expect("a model").decoder;
@@ -295,6 +320,11 @@ mod tests {
         assert_eq!(last.scale(Role::Key, &values[..6]).unwrap(), [3.0, 4.0, 5.0]);
         assert_eq!(last.scale(Role::Down, &values[..6]).unwrap(), values[..6]);
         assert!(last.weight(Role::Query, &wide).unwrap_err().message.contains("rank 1 of 2 as Query"));
+        let group = |index: usize| Group::new(1.0, index as u8).unwrap();
+        let groups = Groups::new(16, 1, (0..6).map(group).collect(), DType::F16, None).unwrap();
+        assert_eq!(last.groups(Role::Query, &groups).unwrap().all(), &groups.all()[3..]);
+        let error = last.groups(Role::Down, &groups).unwrap_err();
+        assert!(error.code == ErrorCode::Unsupported && error.message.contains("Down in 4 bits"), "{error}");
         // The whole is cut by the same rule, and is what there was, where it was.
         let whole = &partitions(&decoder(2, 2, 4), 1)[0];
         let same =

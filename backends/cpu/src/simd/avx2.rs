@@ -69,6 +69,11 @@ impl Simd for Avx2 {
         unsafe { widen(halves(from, count)) }
     }
     #[inline(always)]
+    unsafe fn load_i4(from: *const u8) -> __m256 {
+        // SAFETY: see the implementation's note.
+        unsafe { _mm256_cvtepi32_ps(eight(from.cast::<i32>().read_unaligned())) }
+    }
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m256) {
         // SAFETY: see the implementation's note.
         unsafe { _mm256_storeu_ps(to, value) }
@@ -139,6 +144,16 @@ impl Simd for Avx2 {
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
         }
+    }
+}
+
+/// The eight numbers of four bits in a word, the lowest bits first.
+#[inline(always)]
+pub(super) unsafe fn eight(word: i32) -> __m256i {
+    // SAFETY: see the implementation's note.
+    unsafe {
+        let places = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+        _mm256_and_si256(_mm256_srlv_epi32(_mm256_set1_epi32(word), places), _mm256_set1_epi32(15))
     }
 }
 

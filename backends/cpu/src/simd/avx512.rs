@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::Simd;
+use super::avx2::eight;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512;
@@ -54,6 +55,15 @@ impl Simd for Avx512 {
     unsafe fn load_part_bf16(from: *const u16, count: usize) -> __m512 {
         // SAFETY: see the implementation's note.
         unsafe { widen(_mm256_maskz_loadu_epi16(first(count), from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i4(from: *const u8) -> __m512 {
+        // SAFETY: see the implementation's note.
+        unsafe {
+            let words = from.cast::<i32>();
+            let low = _mm512_castsi256_si512(eight(words.read_unaligned()));
+            _mm512_cvtepi32_ps(_mm512_inserti64x4::<1>(low, eight(words.add(1).read_unaligned())))
+        }
     }
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m512) {

@@ -95,6 +95,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn load_bf16(from: *const u16) -> Self::V;
     /// As [`Simd::load_part`], of bfloat16.
     unsafe fn load_part_bf16(from: *const u16, count: usize) -> Self::V;
+    /// `LANES` whole numbers of four bits, two in a byte, the first one in the lower half.
+    unsafe fn load_i4(from: *const u8) -> Self::V;
     /// Writes `LANES` elements.
     unsafe fn store(to: *mut f32, value: Self::V);
     /// Writes the first `count` elements (fewer than `LANES`).

@@ -61,6 +61,11 @@ impl Simd for Portable {
         unsafe { gather(from, count, |x| bf16::from_bits(x).to_f32()) }
     }
     #[inline(always)]
+    unsafe fn load_i4(from: *const u8) -> V {
+        // SAFETY: see the implementation's note.
+        std::array::from_fn(|i| f32::from(unsafe { *from.add(i / 2) } >> (i % 2 * 4) & 15))
+    }
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: V) {
         // SAFETY: see the implementation's note.
         unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), to, 8) }

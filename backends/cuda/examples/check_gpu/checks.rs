@@ -21,11 +21,12 @@ pub(crate) struct Check {
 }
 
 /// All of them.
-pub(crate) const ALL: [Check; 5] = [
+pub(crate) const ALL: [Check; 6] = [
     Check { name: "operations, keys and values in f32", run: || operations("f32", 2e-5) },
     Check { name: "operations, keys and values in bf16", run: || operations("bf16", 2e-2) },
     Check { name: "golden models", run: golden_models },
     Check { name: "models in 8 bits", run: quantized_models },
+    Check { name: "models in 4 bits", run: models_of_4_bits },
     Check { name: "conformance kit", run: promises },
 ];
 
@@ -99,7 +100,7 @@ fn quantized_models() -> Vec<String> {
         let worst = || -> std::result::Result<f32, Box<dyn std::error::Error>> {
             let directory = tempfile::tempdir()?;
             let [of_8_bits, plain] = quantized(&golden, directory.path());
-            let (found, right) = (row_by_row(&golden, of_8_bits)?, row_by_row(&golden, plain)?);
+            let (found, right) = (row_by_row(&golden, of_8_bits, "auto")?, row_by_row(&golden, plain, "auto")?);
             Ok(found.iter().zip(&right).map(|(found, right)| difference(found, right)).fold(0.0, f32::max))
         };
         match worst() {
@@ -111,9 +112,31 @@ fn quantized_models() -> Vec<String> {
     failed
 }
 
-/// Logits of the prompt of a golden model by another one's weights: a few rows at once, and then many.
-fn row_by_row(golden: &Golden, directory: PathBuf) -> Result<Vec<Vec<f32>>> {
-    let mut model = load(&Golden { directory, ..golden.clone() }, option("kv-cache-dtype", "f32"))?;
+/// Models whose projections have 4 bits, beside the same weights in `f32`: as golden models they have few rows at once only.
+fn models_of_4_bits() -> Vec<String> {
+    let mut failed = Vec::new();
+    for name in ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"] {
+        let golden = Golden::named(name);
+        let run = |dtype| row_by_row(&golden, golden.directory.clone(), dtype);
+        match run("auto").and_then(|found| Ok((found, run("f32")?))) {
+            Ok((found, right)) => {
+                let worst = found.iter().zip(&right).map(|(found, right)| difference(found, right)).fold(0.0, f32::max);
+                if worst > ROUNDED_TOLERANCE {
+                    failed.push(format!("{name}: logits differ by {worst}"));
+                }
+            }
+            Err(error) => failed.push(format!("{name}: {error}")),
+        }
+    }
+    failed
+}
+
+/// Logits of the prompt of a golden model by another one's weights, kept in a type: a few rows at once, and then many.
+fn row_by_row(golden: &Golden, directory: PathBuf, dtype: &str) -> Result<Vec<Vec<f32>>> {
+    let mut spec = ModelSpec::new(&directory);
+    (spec.max_sequences, spec.kv_cache_bytes, spec.dtype) = (16, Some(1 << 20), dtype.to_owned());
+    spec.options = option("kv-cache-dtype", "f32");
+    let mut model = jig_backend_cuda::backend().load(&spec, Arc::new(Silent))?;
     let sequence = model.open()?;
     let mut found = Vec::new();
     for tokens in [&golden.prompt[..3], &golden.prompt.repeat(2)] {

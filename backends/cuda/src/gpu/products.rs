@@ -126,7 +126,7 @@ impl Products {
         let kind = match shape.dtype {
             DType::F32 => sys::cudaDataType_t::CUDA_R_32F,
             DType::F16 => sys::cudaDataType_t::CUDA_R_16F,
-            DType::BF16 | DType::F8 => sys::cudaDataType_t::CUDA_R_16BF,
+            DType::BF16 | DType::F8 | DType::I4 => sys::cudaDataType_t::CUDA_R_16BF,
         };
         let float = sys::cudaDataType_t::CUDA_R_32F;
         let (rows, outputs, inputs) = (shape.rows as u64, shape.outputs as u64, shape.inputs as u64);

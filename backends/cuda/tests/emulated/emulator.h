@@ -294,6 +294,13 @@ inline uint4 load_once(const void* at) {
   return value;
 }
 
+inline unsigned load_once_4(const void* at) {
+  if ((uintptr_t)at % 4 != 0) emulator::fail("a load of 4 bytes from an address that is no multiple of 4");
+  unsigned value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
 inline uint2 load_once_8(const void* at) {
   if ((uintptr_t)at % 8 != 0) emulator::fail("a load of 8 bytes from an address that is no multiple of 8");
   uint2 value;
@@ -347,4 +354,13 @@ inline unsigned short narrow_f16(float x) {
   if (magnitude >= 0x477ff000) return (unsigned short)(sign | 0x7c00);
   if (magnitude < 0x38800000) return (unsigned short)(sign | (unsigned)nearbyintf(__uint_as_float(magnitude) * 0x1p24f));
   return (unsigned short)(sign | (((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112 << 10)));
+}
+
+// In double, products and sums of numbers in f16 are exact.
+inline unsigned multiply_add_f16x2(unsigned a, unsigned b, unsigned c) {
+  const auto one = [=](int place) {
+    const auto half = [=](unsigned two) { return (double)widen_f16((unsigned short)(two >> place)); };
+    return (unsigned)narrow_f16((float)(half(a) * half(b) + half(c))) << place;
+  };
+  return one(0) | one(16);
 }

@@ -177,7 +177,7 @@ fn multiply(product: &Product) {
             match dtype {
                 DType::F32 => *(address as *const f32).add(index),
                 DType::F16 => f16::from_bits(*(address as *const u16).add(index)).to_f32(),
-                DType::BF16 | DType::F8 => bf16::from_bits(*(address as *const u16).add(index)).to_f32(),
+                DType::BF16 | DType::F8 | DType::I4 => bf16::from_bits(*(address as *const u16).add(index)).to_f32(),
             }
         }
     };

@@ -54,6 +54,9 @@ impl Backend for Emulated {
     }
 }
 
+/// Models whose projections have 4 bits.
+const OF_4_BITS: [&str; 4] = ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"];
+
 fn spec(golden: &Golden) -> ModelSpec {
     let mut spec = ModelSpec::new(&golden.directory);
     (spec.max_sequences, spec.kv_cache_bytes) = (16, Some(1 << 20));
@@ -245,6 +248,38 @@ fn weights_in_8_bits_stay_so_and_give_what_their_numbers_give() {
             // Products of many rows are of activations in 16 bits; and where only some of stacked matrices have 8 bits, those of a model in
             // bf16 are rounded to that with their scales.
             let tolerance = if row < 3 && name != "mistral" { TOLERANCE } else { ROUNDED_TOLERANCE };
+            let difference = difference(found, right);
+            assert!(difference <= tolerance, "{name}, row {row}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn weights_in_4_bits_stay_so_and_give_what_their_numbers_stand_for() {
+    if !available() {
+        return;
+    }
+    for name in OF_4_BITS {
+        let golden = Golden::named(name);
+        let run = |dtype: &str| {
+            let backend = Emulated::new(Settings { kv_type: Some(DType::F32), ..Settings::default() });
+            let spec = ModelSpec { dtype: dtype.to_owned(), ..spec(&golden) };
+            let mut model = backend.load(&spec, Arc::new(Silent)).expect("a model");
+            let sequence = model.open().expect("a sequence");
+            let mut found = Vec::new();
+            // Rows by the kernels for few, and by products of widened weights.
+            for piece in [&golden.prompt[..3], &golden.prompt.repeat(2)] {
+                model.forward(&[chunk(sequence, piece, LogitsWanted::All)]).expect("a piece");
+                found.extend((0..piece.len()).map(|row| model.logits(row as u32).expect("a row")));
+            }
+            (found, model.info().dtype, model.memory().weight_bytes)
+        };
+        let ((found, dtype, bytes), (right, wide, wide_bytes)) = (run("auto"), run("f32"));
+        assert_eq!((dtype.as_str(), wide.as_str()), ("i4", "f32"));
+        // Tables and the last projection, which are as large, have 16.
+        assert!(bytes < wide_bytes * 2 / 5, "{name}: {bytes} of {wide_bytes} bytes");
+        for (row, (found, right)) in found.iter().zip(&right).enumerate() {
+            let tolerance = if row < 3 { TOLERANCE } else { ROUNDED_TOLERANCE };
             let difference = difference(found, right);
             assert!(difference <= tolerance, "{name}, row {row}: {difference}");
         }

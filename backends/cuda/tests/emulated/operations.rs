@@ -6,6 +6,7 @@ use jig_backend_cuda::device::{CudaDevice, Settings};
 use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
 use jig_transformer::device::{Epilogue, KvShape, MatrixPart, MatrixSource};
 use jig_transformer::device_suite::{self, Tolerance};
+use jig_transformer::weights::int4::{Group, Groups};
 use jig_transformer::{DType, Device, Tensor};
 
 use crate::available;
@@ -158,7 +159,7 @@ fn a_matrix_in_8_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() 
     let weight = Tensor::from_values(DType::F8, &[outputs, inputs], &values);
     let scale: Vec<f32> = (0..outputs).map(|output| 1.0 + output as f32).collect();
     let device = device(None);
-    let part = MatrixPart { weight: &weight, bias: None, scale: Some(&scale) };
+    let part = MatrixPart { weight: &weight, bias: None, scale: Some(&scale), groups: None };
     let matrix = device.matrix(&MatrixSource { parts: &[part], dtype: DType::F8 }).expect("a matrix");
     let (x, out) = (device.buffer(rows, inputs).expect("rows"), device.buffer(rows, outputs).expect("rows"));
     let row: Vec<f32> = (0..inputs).map(|i| if i % 1000 == 3 { 0.5 } else { 0.0 }).collect();
@@ -169,5 +170,35 @@ fn a_matrix_in_8_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() 
     for rows in [1, rows] {
         device.linear(rows, &x, &matrix, Epilogue::None, &out).expect("a product");
         assert_eq!(device.read_row(&out, rows - 1).expect("a row"), right);
+    }
+}
+
+#[test]
+fn a_matrix_in_4_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() {
+    if !available() {
+        return;
+    }
+    let (inputs, outputs, rows) = (530_000, 66, 17);
+    let values: Vec<f32> = (0..inputs * outputs).map(|i| ((i * 7 + i / inputs) % 16) as f32).collect();
+    let weight = Tensor::from_values(DType::I4, &[outputs, inputs], &values);
+    let group = |index: usize| Group::new(1.0 + (index % 3) as f32, (index % 5) as u8).expect("a group");
+    let of_output = inputs.div_ceil(1024);
+    let all: Vec<Group> = (0..outputs * of_output).map(group).collect();
+    let device = device(None);
+    let (x, out) = (device.buffer(rows, inputs).expect("rows"), device.buffer(rows, outputs).expect("rows"));
+    let row: Vec<f32> = (0..inputs).map(|i| if i % 1000 == 3 { 0.5 } else { 0.0 }).collect();
+    device.write_rows(&x, &row.repeat(rows)).expect("written");
+    let groups = Groups::new(1024, of_output, all.clone(), DType::F16, None).expect("groups");
+    let part = MatrixPart { weight: &weight, bias: None, scale: None, groups: Some(&groups) };
+    let matrix = device.matrix(&MatrixSource { parts: &[part], dtype: DType::I4 }).expect("a matrix");
+    let right: Vec<f32> = (0..outputs)
+        .map(|output| {
+            let of_group = |i: usize| all[output * of_output + i / 1024].weight(values[output * inputs + i] as u8);
+            row.iter().enumerate().map(|(i, x)| of_group(i) * x).sum()
+        })
+        .collect();
+    for rows in [1, rows] {
+        device.linear(rows, &x, &matrix, Epilogue::None, &out).expect("a product");
+        assert_eq!(device.read_row(&out, rows - 1).expect("a row"), right, "{rows} rows");
     }
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::description::Decoder;
 use crate::names::Names;
+use crate::weights::packed::Packing;
 use families::FAMILIES;
 use fields::Fields;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub decoder: Decoder,
     /// How its tensors are called.
     pub names: &'static Names,
+    /// How weights of 4 bits are packed, where there may be some.
+    pub packing: Option<Packing>,
 }
 
 /// The architectures that can be loaded, as `config.json` names them.
@@ -76,9 +79,9 @@ impl Config {
                 return Err(fields.unsupported(name, remedy));
             }
         }
-        quantization::check(&fields)?;
+        let packing = quantization::read(&fields)?;
         let decoder = (family.describe)(family, &fields)?;
-        Ok(Self { decoder, names: family.names })
+        Ok(Self { decoder, names: family.names, packing })
     }
 }
 

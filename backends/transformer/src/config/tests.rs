@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::description::{NormPlace, Position};
 use crate::rope::RopeScaling;
+use crate::weights::packed::{Layout, Packing};
 
 fn parse(value: &Value) -> Result<Config> {
     Config::parse(Path::new("config.json"), value.to_string().as_bytes())
@@ -101,7 +102,8 @@ fn weights_in_fp8_are_read_and_other_quantizations_are_refused_by_name() {
         parse(&with(llama(), "quantization_config", config)).expect("supported");
     }
     for (config, named) in [
-        (json!({"quant_method": "awq"}), "quant_method"),
+        (json!({"quant_method": "bitsandbytes"}), "quant_method"),
+        (json!({"quant_method": "marlin", "bits": 4, "group_size": 128}), "quant_method"),
         (json!({}), "quant_method"),
         (json!({"quant_method": "fp8", "weight_block_size": [128, 128]}), "weight_block_size"),
         (compressed("pack-quantized", "channel", 8), "format"),
@@ -114,6 +116,57 @@ fn weights_in_fp8_are_read_and_other_quantizations_are_refused_by_name() {
     ] {
         let message = message(&with(llama(), "quantization_config", config));
         assert!(message.contains(&format!("quantization_config.{named}")), "{message}");
+    }
+}
+
+#[test]
+fn weights_in_4_bits_are_read_with_their_packing() {
+    let packing = |config: Value| parse(&with(llama(), "quantization_config", config)).expect("supported").packing;
+    let awq = json!({
+        "quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": true,
+        "modules_to_not_convert": null,
+    });
+    let plain = Packing { layout: Layout::Awq, group_size: Some(128), ordered: false };
+    assert_eq!(packing(awq.clone()), Some(plain));
+    assert_eq!(packing(with(awq.clone(), "version", json!("GEMM"))), Some(plain));
+    let older = json!({"quant_method": "awq", "w_bit": 4, "q_group_size": 64});
+    assert_eq!(packing(older), Some(Packing { group_size: Some(64), ..plain }));
+
+    let gptq = json!({
+        "quant_method": "gptq", "bits": 4, "group_size": 128, "sym": true, "desc_act": false, "damp_percent": 0.1,
+        "true_sequential": true, "model_file_base_name": "model",
+    });
+    let plain = Packing { layout: Layout::Gptq { exact_zeros: false }, ..plain };
+    assert_eq!(packing(gptq.clone()), Some(plain));
+    assert_eq!(packing(with(gptq.clone(), "desc_act", json!(true))), Some(Packing { ordered: true, ..plain }));
+    let column = with(with(gptq.clone(), "group_size", json!(-1)), "desc_act", json!(true));
+    assert_eq!(packing(column), Some(Packing { group_size: None, ..plain }));
+    let second = with(gptq.clone(), "checkpoint_format", json!("gptq_v2"));
+    assert_eq!(packing(second), Some(Packing { layout: Layout::Gptq { exact_zeros: true }, ..plain }));
+    assert_eq!(parse(&llama()).expect("valid").packing, None);
+
+    for (config, field, value) in [
+        (&awq, "bits", json!(8)),
+        (&awq, "bits", json!(null)),
+        (&awq, "version", json!("gemv")),
+        (&awq, "version", json!("marlin")),
+        (&awq, "format", json!("gemv_fast")),
+        (&awq, "backend", json!("llm-awq")),
+        (&awq, "zero_point", json!(false)),
+        (&awq, "group_size", json!(0)),
+        (&gptq, "bits", json!(3)),
+        (&gptq, "bits", json!(8)),
+        (&gptq, "group_size", json!(-2)),
+        (&gptq, "group_size", json!(null)),
+        (&gptq, "desc_act", json!("no")),
+        (&gptq, "is_marlin_format", json!(true)),
+        (&gptq, "checkpoint_format", json!("marlin")),
+        (&gptq, "format", json!("bitblas")),
+        (&gptq, "pack_dtype", json!("int16")),
+        (&gptq, "dynamic", json!({"-:.*down.*": {}})),
+    ] {
+        let message = message(&with(llama(), "quantization_config", with(config.clone(), field, value)));
+        assert!(message.contains(&format!("quantization_config.{field}")), "{message}");
     }
 }
 

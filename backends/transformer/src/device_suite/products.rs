@@ -1,15 +1,20 @@
 //! Products with matrices of weights, and what follows them.
 
+use std::sync::Arc;
+
 use super::{Found, Suite, Tolerance, compare, filled, numbers, read, reference};
 use crate::device::{Activation, Device, Epilogue, MatrixPart, MatrixSource};
+use crate::weights::int4::{Group, Groups};
 use crate::weights::{DType, Tensor};
 
-const TYPES: [DType; 4] = [DType::F32, DType::F16, DType::BF16, DType::F8];
+const TYPES: [DType; 5] = [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4];
 const ACTIVATIONS: [Activation; 4] = [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh];
 
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in TYPES {
-        for inputs in [7, 32, 100, 1030] {
+        // Rows in 4 bits have their inputs by the eight.
+        let widths = if dtype == DType::I4 { [8, 32, 104, 1040] } else { [7, 32, 100, 1030] };
+        for inputs in widths {
             for rows in [1, 2, 3, 5, 8, 16, 33] {
                 let name = format!("linear, {dtype}, {rows} rows of {inputs}");
                 suite.case(name, |device, tolerance| linear(device, tolerance, dtype, rows, inputs, Epilogue::None));
@@ -18,9 +23,20 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
     for activation in ACTIVATIONS {
         for epilogue in [Epilogue::Activate(activation), Epilogue::Gate(activation)] {
-            for (dtype, rows) in [(DType::BF16, 1), (DType::BF16, 19), (DType::F8, 1), (DType::F8, 19)] {
-                let name = format!("linear, {epilogue:?}, {dtype}, {rows} rows");
-                suite.case(name, |device, tolerance| linear(device, tolerance, dtype, rows, 48, epilogue));
+            for dtype in [DType::BF16, DType::F8, DType::I4] {
+                for rows in [1, 19] {
+                    let name = format!("linear, {epilogue:?}, {dtype}, {rows} rows");
+                    suite.case(name, |device, tolerance| linear(device, tolerance, dtype, rows, 48, epilogue));
+                }
+            }
+        }
+    }
+    for dtype in TYPES.into_iter().filter(|dtype| *dtype != DType::F8) {
+        for ordered in [false, true] {
+            for rows in [1, 6, 16, 19] {
+                let order = if ordered { "by groups" } else { "as they are" };
+                let name = format!("linear, i4 kept in {dtype}, inputs {order}, {rows} rows");
+                suite.case(name, |device, tolerance| of_four_bits(device, tolerance, dtype, ordered, rows));
             }
         }
     }
@@ -32,45 +48,91 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
 }
 
-/// A matrix of several parts, with and without biases, and with scales where weights have 8 bits.
+/// A matrix of several parts, with and without biases, and with scales or groups where weights have few bits.
 struct Weights {
-    parts: Vec<(Tensor, Option<Tensor>, Option<Vec<f32>>)>,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    scale: Option<Vec<f32>>,
+    groups: Option<Groups>,
+}
+
+impl Part {
+    fn uploaded(&self) -> MatrixPart<'_> {
+        let Self { weight, bias, scale, groups } = self;
+        MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_deref(), groups: groups.as_ref() }
+    }
 }
 
 impl Weights {
     fn new(outputs: &[usize], inputs: usize, dtype: DType) -> Self {
-        let stored = if dtype == DType::F8 { dtype } else { DType::BF16 };
+        let stored = if matches!(dtype, DType::F8 | DType::I4) { dtype } else { DType::BF16 };
         let part = |(index, outputs): (usize, &usize)| {
             let seed = 10 + 2 * index as u64;
-            let weight = Tensor::from_values(stored, &[*outputs, inputs], &numbers(outputs * inputs, seed));
+            let mut values = numbers(outputs * inputs, seed);
+            if dtype == DType::I4 {
+                values.iter_mut().for_each(|x| *x = ((*x + 1.0) * 8.0).clamp(0.0, 15.0).floor());
+            }
+            let weight = Tensor::from_values(stored, &[*outputs, inputs], &values);
             let bias = Tensor::from_values(DType::BF16, &[*outputs], &numbers(*outputs, seed + 1));
-            // Powers of two, with which the weights are exact in 16 bits as well.
-            let scale = (0..*outputs).map(|output| 2f32.powi((output % 7) as i32 - 3));
-            (weight, (index % 2 == 0).then_some(bias), (dtype == DType::F8).then(|| scale.collect()))
+            Part {
+                weight,
+                bias: (index % 2 == 0).then_some(bias),
+                scale: (dtype == DType::F8).then(|| (0..*outputs).map(power).collect()),
+                groups: (dtype == DType::I4).then(|| groups(*outputs, inputs, None)),
+            }
         };
         Self { parts: outputs.iter().enumerate().map(part).collect() }
     }
 
+    /// With columns in an order of their own.
+    fn ordered(mut self, inputs: usize) -> Self {
+        let order: Arc<[u32]> = (0..inputs).map(|column| (column * 5 % inputs) as u32).collect();
+        for part in &mut self.parts {
+            part.groups = Some(groups(part.weight.shape()[0], inputs, Some(Arc::clone(&order))));
+        }
+        self
+    }
+
     fn upload<D: Device>(&self, device: &D, dtype: DType) -> jig_plugin_api::Result<D::Matrix> {
-        let parts: Vec<_> = self
-            .parts
-            .iter()
-            .map(|(weight, bias, scale)| MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_deref() })
-            .collect();
+        let parts: Vec<_> = self.parts.iter().map(Part::uploaded).collect();
         device.matrix(&MatrixSource { parts: &parts, dtype })
     }
 
     /// Each part's product with a row.
     fn times(&self, x: &[f32]) -> Vec<Vec<f64>> {
-        let product = |(weight, bias, scale): &(Tensor, Option<Tensor>, Option<Vec<f32>>)| {
+        let product = |Part { weight, bias, scale, groups }: &Part| {
             let mut values = weight.to_f32();
             for (row, scale) in values.chunks_mut(x.len()).zip(scale.iter().flatten()) {
                 row.iter_mut().for_each(|value| *value *= scale);
+            }
+            if let Some(groups) = groups {
+                let packed = weight.bytes().chunks(x.len() / 2);
+                for (output, (row, packed)) in values.chunks_mut(x.len()).zip(packed).enumerate() {
+                    groups.widen(output, packed, row);
+                }
             }
             reference::product(&values, x.len(), bias.as_ref().map(Tensor::to_f32).as_deref(), x)
         };
         self.parts.iter().map(product).collect()
     }
+}
+
+/// A power of two, with which weights are exact in 16 bits as well.
+fn power(index: usize) -> f32 {
+    2f32.powi((index % 7) as i32 - 3)
+}
+
+/// Groups of 8 to 128 inputs, of all where there are few; the last one may have fewer.
+fn groups(outputs: usize, inputs: usize, order: Option<Arc<[u32]>>) -> Groups {
+    let size = (inputs / 4).next_power_of_two().clamp(8, 128);
+    let of_output = inputs.div_ceil(size);
+    let group = |index: usize| Group::new(power(index), (index * 5 % 16) as u8).expect("a group");
+    let all = (0..outputs * of_output).map(group).collect();
+    Groups::new(size, of_output, all, DType::F16, order).expect("groups")
 }
 
 fn linear<D: Device>(
@@ -82,7 +144,26 @@ fn linear<D: Device>(
     epilogue: Epilogue,
 ) -> Found {
     let outputs: &[usize] = if matches!(epilogue, Epilogue::Gate(_)) { &[70, 70] } else { &[65, 1, 130] };
-    let weights = Weights::new(outputs, inputs, dtype);
+    compare_products(device, tolerance, &Weights::new(outputs, inputs, dtype), dtype, rows, inputs, epilogue)
+}
+
+/// Products with weights of 4 bits that a device keeps in some type, their columns in an order of their own or not.
+fn of_four_bits<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, ordered: bool, rows: usize) -> Found {
+    let inputs = 136;
+    let weights = Weights::new(&[24, 66], inputs, DType::I4);
+    let weights = if ordered { weights.ordered(inputs) } else { weights };
+    compare_products(device, tolerance, &weights, dtype, rows, inputs, Epilogue::None)
+}
+
+fn compare_products<D: Device>(
+    device: &D,
+    tolerance: Tolerance,
+    weights: &Weights,
+    dtype: DType,
+    rows: usize,
+    inputs: usize,
+    epilogue: Epilogue,
+) -> Found {
     let x = numbers(rows * inputs, 20);
     let right: Vec<Vec<f64>> = x
         .chunks_exact(inputs)
@@ -105,7 +186,7 @@ fn linear<D: Device>(
 }
 
 fn same_bits<D: Device>(device: &D, dtype: DType) -> Found {
-    let (rows, inputs) = (40, 1030);
+    let (rows, inputs) = (40, if dtype == DType::I4 { 1040 } else { 1030 });
     let weights = Weights::new(&[65, 130], inputs, dtype);
     let matrix = weights.upload(device, dtype)?;
     let x = numbers(rows * inputs, 21);

@@ -37,7 +37,10 @@ fn embed<D: Device>(device: &D, tolerance: super::Tolerance, dtype: DType) -> Fo
     let (ids, width) = (70, 24);
     let table = |seed| Tensor::from_values(DType::BF16, &[ids, width], &numbers(ids * width, seed));
     let upload = |tensor: &Tensor| {
-        device.matrix(&MatrixSource { parts: &[MatrixPart { weight: tensor, bias: None, scale: None }], dtype })
+        device.matrix(&MatrixSource {
+            parts: &[MatrixPart { weight: tensor, bias: None, scale: None, groups: None }],
+            dtype,
+        })
     };
     let (tokens, positions) = (table(1), table(2));
     let (token_table, position_table) = (upload(&tokens)?, upload(&positions)?);

@@ -72,7 +72,7 @@ fn record<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let values = numbers(ids * width, 42);
     let table = Tensor::from_values(DType::BF16, &[ids, width], &values);
     let table = device.matrix(&MatrixSource {
-        parts: &[MatrixPart { weight: &table, bias: None, scale: None }],
+        parts: &[MatrixPart { weight: &table, bias: None, scale: None, groups: None }],
         dtype: DType::BF16,
     })?;
     let out = device.buffer(4, width)?;

@@ -1,5 +1,6 @@
 //! Tiny random models of each family, and the values that the reference implementation (Hugging Face transformers) computed with
-//! them; `golden/make.py` made both. For the tests of this crate's devices and of other backends.
+//! them; `golden/make.py` made both. And some of them in 4 bits, by `golden/quantize.py`. For the tests of this crate's devices and of
+//! other backends.
 //!
 //! # Panics
 //! All of it panics where the files are not there or not as they were made: it is for tests.

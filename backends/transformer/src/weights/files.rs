@@ -113,9 +113,10 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
             Dtype::F8_E4M3 => DType::F8,
+            Dtype::I32 => DType::I4,
             other => {
                 let problem = format!(
-                    "{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16, F8_E4M3",
+                    "{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16, F8_E4M3, I32",
                     path.display()
                 );
                 return Err(Error::unsupported(problem));
@@ -123,7 +124,11 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
         };
         let (from, to) = info.data_offsets;
         let range = start.saturating_add(from)..start.saturating_add(to);
-        let tensor = Tensor::mapped(&file, dtype, info.shape.clone(), range)
+        let mut shape = info.shape.clone();
+        if dtype == DType::I4 {
+            shape.push(8);
+        }
+        let tensor = Tensor::mapped(&file, dtype, shape, range)
             .ok_or_else(|| invalid(path, format_args!("tensor `{name}` does not lie inside the file")))?;
         tensors.push((name, tensor));
     }

@@ -2,6 +2,8 @@
 
 pub mod f8;
 mod files;
+pub mod int4;
+pub mod packed;
 mod tensor;
 
 use std::cell::RefCell;
@@ -64,6 +66,17 @@ impl Weights {
         Ok(tensor)
     }
 
+    /// The tensor of this name, of words of this shape that eight numbers of four bits are packed in.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub fn take_packed<const N: usize>(&self, name: &str, words: [usize; N]) -> Result<&Tensor> {
+        let tensor = self.take(name, &[&words[..], &[8]].concat())?;
+        let problem = || format!("{}: tensor `{name}` is {}, not I32", tensor.file().display(), tensor.dtype());
+        let packed = tensor.dtype() == DType::I4;
+        packed.then_some(tensor).ok_or_else(|| Error::new(ErrorCode::InvalidFile, problem()))
+    }
+
     /// Checks that nothing but tensors whose name ends in one of `ignored` was left over.
     ///
     /// # Errors
@@ -89,7 +102,7 @@ impl Weights {
     /// The element type that most elements have.
     #[must_use]
     pub fn dtype(&self) -> DType {
-        let mut counts = [(0, DType::F32), (0, DType::F16), (0, DType::BF16), (0, DType::F8)];
+        let mut counts = [(0, DType::F32), (0, DType::F16), (0, DType::BF16), (0, DType::F8), (0, DType::I4)];
         for tensor in self.tensors.values() {
             for (count, dtype) in &mut counts {
                 *count += if *dtype == tensor.dtype() { tensor.len() } else { 0 };
@@ -98,7 +111,7 @@ impl Weights {
         counts.into_iter().max_by_key(|(count, _)| *count).map_or(DType::F32, |(_, dtype)| dtype)
     }
 
-    /// The number of elements of all tensors that were taken.
+    /// The number of elements of all tensors that were taken; words of packed numbers have eight.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         self.taken.borrow().iter().filter_map(|name| self.tensors.get(name)).map(|tensor| tensor.len() as u64).sum()

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use memmap2::Mmap;
 
-use super::f8;
+use super::{f8, int4};
 
 /// The type of a weight's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,16 +24,29 @@ pub enum DType {
     /// Eight bits ([`super::f8`]), of weights that have scales. Nothing is computed in it: devices that keep weights so
     /// multiply them as [`DType::BF16`], which has all of its numbers.
     F8,
+    /// Four bits, two in a byte, the first one in the lower half: whole numbers from 0 to 15, of weights that have
+    /// [`Groups`](super::int4::Groups). What files call I32 are eight of them.
+    I4,
 }
 
 impl DType {
-    /// Bytes of an element.
+    /// Bits of an element.
     #[must_use]
-    pub const fn size(self) -> usize {
+    pub const fn bits(self) -> usize {
         match self {
-            DType::F32 => 4,
-            DType::F16 | DType::BF16 => 2,
-            DType::F8 => 1,
+            DType::F32 => 32,
+            DType::F16 | DType::BF16 => 16,
+            DType::F8 => 8,
+            DType::I4 => 4,
+        }
+    }
+
+    /// Bytes of so many elements. `None` where they don't end with a byte, or are more than can be counted.
+    #[must_use]
+    pub const fn bytes(self, elements: usize) -> Option<usize> {
+        match elements.checked_mul(self.bits()) {
+            Some(bits) if bits % 8 == 0 => Some(bits / 8),
+            _ => None,
         }
     }
 }
@@ -45,6 +58,7 @@ impl fmt::Display for DType {
             DType::F16 => "f16",
             DType::BF16 => "bf16",
             DType::F8 => "f8",
+            DType::I4 => "i4",
         })
     }
 }
@@ -88,12 +102,25 @@ impl Tensor {
     /// A tensor in a file. `None` if the range is not inside the file or does not fit the shape.
     pub(super) fn mapped(file: &Arc<MappedFile>, dtype: DType, shape: Vec<usize>, range: Range<usize>) -> Option<Self> {
         let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
-        let fits = elements.checked_mul(dtype.size())? == range.end.checked_sub(range.start)?;
+        let fits = dtype.bytes(elements)? == range.end.checked_sub(range.start)?;
         (fits && range.end <= file.map.len()).then(|| Self {
             dtype,
             shape,
             storage: Storage::Mapped(Arc::clone(file)),
             range,
+        })
+    }
+
+    /// A tensor in memory, of elements as they are stored. `None` if they do not fit the shape.
+    #[must_use]
+    pub fn in_memory(dtype: DType, shape: &[usize], bytes: Vec<u8>) -> Option<Self> {
+        let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
+        let fits = dtype.bytes(elements)? == bytes.len();
+        fits.then(|| Self {
+            dtype,
+            shape: shape.to_vec(),
+            range: 0..bytes.len(),
+            storage: Storage::Memory(bytes.into()),
         })
     }
 
@@ -109,6 +136,9 @@ impl Tensor {
             DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
             DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
             DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
+            DType::I4 => {
+                values.chunks(2).map(|two| int4::pack(two[0] as u8, two.get(1).map_or(0, |x| *x as u8))).collect()
+            }
         };
         Self { dtype, shape: shape.to_vec(), range: 0..bytes.len(), storage: Storage::Memory(bytes.into()) }
     }
@@ -128,7 +158,7 @@ impl Tensor {
     /// The number of elements.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.range.len() / self.dtype.size()
+        self.range.len() * 8 / self.dtype.bits()
     }
 
     /// Whether it has no elements.
@@ -147,28 +177,28 @@ impl Tensor {
         all.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// Some of its rows (of a vector, its elements), where they are. `None` if it has fewer.
+    /// Some of its rows (of a vector, its elements), where they are. `None` if it has fewer, or they don't begin with a byte.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Option<Self> {
         let (count, rest) = self.shape.split_first()?;
-        let row = rest.iter().product::<usize>() * self.dtype.size();
+        let row = self.dtype.bytes(rest.iter().product())?;
         let range = self.range.start + rows.start * row..self.range.start + rows.end * row;
         let shape = [&[rows.len()], rest].concat();
         let inside = rows.start <= rows.end && rows.end <= *count;
         inside.then(|| Self { dtype: self.dtype, shape, storage: self.storage.clone(), range })
     }
 
-    /// Some columns of a matrix, in memory of their own unless they are all. `None` if it has fewer.
+    /// Some columns of a matrix, in memory of their own unless they are all. `None` if it has fewer, or they don't begin and end
+    /// with a byte.
     #[must_use]
     pub fn columns(&self, columns: Range<usize>) -> Option<Self> {
         let [rows, width] = *self.shape else { return None };
         if columns == (0..width) {
             return Some(self.clone());
         }
-        let size = self.dtype.size();
-        let of_row = columns.start * size..columns.end * size;
+        let of_row = self.dtype.bytes(columns.start)?..self.dtype.bytes(columns.end)?;
         let mut bytes = Vec::with_capacity(rows * of_row.len());
-        for row in self.bytes().chunks_exact((width * size).max(1)) {
+        for row in self.bytes().chunks_exact(self.dtype.bytes(width)?.max(1)) {
             bytes.extend_from_slice(row.get(of_row.clone())?);
         }
         let (shape, range) = (vec![rows, columns.len()], 0..bytes.len());
@@ -184,7 +214,7 @@ impl Tensor {
         }
     }
 
-    /// Its elements as `f32`.
+    /// Its elements as `f32`: of weights that have scales, without them.
     #[must_use]
     pub fn to_f32(&self) -> Vec<f32> {
         let bytes = self.bytes();
@@ -193,6 +223,7 @@ impl Tensor {
             DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
             DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
             DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
+            DType::I4 => bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from)).collect(),
         }
     }
 }

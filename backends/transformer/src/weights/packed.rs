@@ -1,0 +1,199 @@
+//! How checkpoints pack weights of four bits, and from there to [`DType::I4`] with [`Groups`].
+//!
+//! Both formats have of a linear layer of `inputs` and `outputs`, with words of 32 bits that hold eight numbers each, the first one in the
+//! lowest bits:
+//!
+//! | tensor | AWQ ("gemm") | GPTQ |
+//! |---|---|---|
+//! | `qweight` | `[inputs, outputs / 8]`: a word has eight outputs | `[inputs / 8, outputs]`: a word has eight inputs |
+//! | `qzeros` | `[groups, outputs / 8]` | `[groups, outputs / 8]`, one less than they are before format 2 |
+//! | `scales` | `[groups, outputs]` | `[groups, outputs]` |
+//! | `g_idx` | | `[inputs]`: the group of each input; may be left out where groups are consecutive inputs |
+//!
+//! The eight outputs of an AWQ word are in the order 0, 2, 4, 6, 1, 3, 5, 7.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread;
+
+use jig_plugin_api::{Error, ErrorCode, Result};
+
+use super::int4::{self, Group, Groups, LEAST_GROUP};
+use super::{DType, Tensor, Weights};
+
+/// Where in an AWQ word each of its outputs is.
+const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/// The quantization of a checkpoint, as its `config.json` tells it. Which weights are quantized is told by the tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packing {
+    /// How numbers lie in words.
+    pub layout: Layout,
+    /// Inputs of a group; `None` for all of them.
+    pub group_size: Option<usize>,
+    /// Whether the inputs of a group need not be consecutive, so that `g_idx` has to be there.
+    pub ordered: bool,
+}
+
+/// How numbers lie in words; see the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// That of AutoAWQ's version "gemm".
+    Awq,
+    /// That of GPTQ.
+    Gptq {
+        /// Whether zeros are stored as they are, and not as one less.
+        exact_zeros: bool,
+    },
+}
+
+impl Packing {
+    /// The weight `name` (without `.qweight`), `[outputs, inputs]`.
+    ///
+    /// # Errors
+    /// `InvalidFile` where tensors are missing, don't fit `config.json` or make no sense; `Unsupported` for sizes that devices don't take.
+    pub fn unpack(&self, weights: &Weights, name: &str, outputs: usize, inputs: usize) -> Result<(Tensor, Groups)> {
+        let awq = self.layout == Layout::Awq;
+        let words = if awq { [inputs, outputs / 8] } else { [inputs / 8, outputs] };
+        let qweight = weights.take_packed(&format!("{name}.qweight"), words)?;
+        let file = qweight.file().display();
+        let unsupported = |problem: String| Error::unsupported(format!("{file}: `{name}`: {problem}"));
+        let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}`: {problem}"));
+        if !inputs.is_multiple_of(LEAST_GROUP) || !outputs.is_multiple_of(8) {
+            return Err(unsupported(format!(
+                "{outputs} outputs of {inputs} inputs in 4 bits; both must be multiples of 8"
+            )));
+        }
+        let size = self.group_size.unwrap_or(inputs).min(inputs).max(1);
+        let count = inputs.div_ceil(size);
+        // In memory a group's size is a power of two, and a larger group is some of those.
+        let kept = if count == 1 { inputs.next_power_of_two() } else { 1 << size.trailing_zeros() };
+        if kept < LEAST_GROUP {
+            return Err(unsupported(format!(
+                "groups of {size} inputs; their size must be a multiple of {LEAST_GROUP}"
+            )));
+        }
+
+        let scales = weights.take(&format!("{name}.scales"), &[count, outputs])?;
+        let qzeros = weights.take_packed(&format!("{name}.qzeros"), [count, outputs / 8])?;
+        if !matches!(scales.dtype(), DType::F16 | DType::BF16) {
+            return Err(invalid(format!("scales are {}, not f16 or bf16", scales.dtype())));
+        }
+        let (values, zeros) = (scales.to_f32(), qzeros.bytes());
+        let zero = |group: usize, output: usize| match self.layout {
+            Layout::Awq => number(zeros, group * outputs + awq_place(output)),
+            Layout::Gptq { exact_zeros: true } => number(zeros, group * outputs + output),
+            // A zero is at most 15, and so never 16: what is stored as 15 is one less than 0.
+            Layout::Gptq { exact_zeros: false } => (number(zeros, group * outputs + output) + 1) & int4::LARGEST,
+        };
+        let of_output = inputs.div_ceil(kept);
+        let mut groups = Vec::with_capacity(outputs * of_output);
+        for output in 0..outputs {
+            for group in (0..of_output).map(|group| group * kept / size) {
+                let scale = values[group * outputs + output];
+                let made = Group::new(scale, zero(group, output));
+                groups.push(made.ok_or_else(|| invalid(format!("a scale is {scale}, which is no number")))?);
+            }
+        }
+
+        let order = self.order(weights, name, inputs, size, count)?;
+        let places = order.as_deref();
+        let column = |column: usize| places.map_or(column, |order| order[column] as usize);
+        let bytes = qweight.bytes();
+        let packed = match self.layout {
+            Layout::Awq => {
+                transpose(outputs, inputs, |output, at| number(bytes, column(at) * outputs + awq_place(output)))
+            }
+            Layout::Gptq { .. } => transpose(outputs, inputs, |output, at| {
+                let input = column(at);
+                number(bytes, (input / 8 * outputs + output) * 8 + input % 8)
+            }),
+        };
+        let tensor = Tensor::in_memory(DType::I4, &[outputs, inputs], packed);
+        let groups = Groups::new(kept, of_output, groups, scales.dtype(), order);
+        tensor.zip(groups).ok_or_else(|| Error::internal(format!("{name}: its parts do not fit together")))
+    }
+
+    /// The inputs group by group, where that is not their order.
+    fn order(
+        &self,
+        weights: &Weights,
+        name: &str,
+        inputs: usize,
+        size: usize,
+        count: usize,
+    ) -> Result<Option<Arc<[u32]>>> {
+        let named = format!("{name}.g_idx");
+        if self.layout == Layout::Awq || !(self.ordered || weights.contains(&named)) {
+            return Ok(None);
+        }
+        let tensor = weights.take_packed(&named, [inputs])?;
+        let of_input: Vec<u32> = tensor.bytes().as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        if of_input.iter().enumerate().all(|(input, group)| *group as usize == input / size) {
+            return Ok(None);
+        }
+        let mut order: Vec<u32> = (0..inputs as u32).collect();
+        order.sort_by_key(|input| of_input[*input as usize]);
+        let in_order = order.iter().enumerate().all(|(at, input)| of_input[*input as usize] as usize == at / size);
+        let invalid = || {
+            let (file, last) = (tensor.file().display(), count - 1);
+            let problem =
+                format!("{file}: tensor `{named}` does not give each group from 0 to {last} its {size} inputs");
+            Error::new(ErrorCode::InvalidFile, problem)
+        };
+        in_order.then(|| Some(order.into())).ok_or_else(invalid)
+    }
+}
+
+/// Where an output is among all of an AWQ row.
+fn awq_place(output: usize) -> usize {
+    output / 8 * 8 + AWQ_PLACES[output % 8]
+}
+
+/// A number of packed ones.
+fn number(bytes: &[u8], index: usize) -> u8 {
+    int4::numbers(bytes[index / 2])[index % 2]
+}
+
+/// The numbers of all outputs, one output after the other, by what gives the number of an output at a column; on all cores.
+fn transpose(outputs: usize, inputs: usize, number: impl Fn(usize, usize) -> u8 + Sync) -> Vec<u8> {
+    /// Numbers that are worth a thread.
+    const WORTH_A_THREAD: usize = 1 << 20;
+    /// Outputs and columns of a tile: what it reads and writes stays in the first level of cache.
+    const TILE: usize = 64;
+    let row_bytes = inputs / 2;
+    let mut packed = vec![0u8; outputs * row_bytes];
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(outputs * inputs / WORTH_A_THREAD).max(1);
+    let rows = outputs.div_ceil(threads).next_multiple_of(TILE);
+    let fill = |first: usize, packed: &mut [u8]| {
+        for (tile, packed) in packed.chunks_mut(TILE * row_bytes).enumerate() {
+            for columns in tiles(row_bytes, TILE / 2) {
+                for (row, packed) in packed.chunks_exact_mut(row_bytes).enumerate() {
+                    let output = first + tile * TILE + row;
+                    for (at, byte) in columns.clone().zip(&mut packed[columns.clone()]) {
+                        *byte = int4::pack(number(output, 2 * at), number(output, 2 * at + 1));
+                    }
+                }
+            }
+        }
+    };
+    if threads == 1 {
+        fill(0, &mut packed);
+    } else {
+        thread::scope(|scope| {
+            for (index, part) in packed.chunks_mut(rows * row_bytes).enumerate() {
+                let fill = &fill;
+                scope.spawn(move || fill(index * rows, part));
+            }
+        });
+    }
+    packed
+}
+
+fn tiles(count: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(size).map(move |first| first..count.min(first + size))
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::matmul::Part;
 use crate::simd::{Level, Simd, dispatch};
 
 /// The most rows for which weights are widened again for each block of rows, rather than once in cache.
-const FEW_ROWS: usize = 4;
+const FEW_ROWS: usize = 8;
 /// The most elements of a vector, on any level.
 const MOST_LANES: usize = 16;
 
@@ -44,9 +44,10 @@ impl Int4<'_> {
 
 impl Int4<'_> {
     /// Whether products of so many rows are [`Int4::product`]'s.
-    pub(crate) fn is_direct(&self, rows: usize, inputs: usize) -> bool {
+    pub(crate) fn is_direct(&self, level: Level, rows: usize, inputs: usize) -> bool {
         let whole = |elements: usize| elements.is_multiple_of(MOST_LANES);
-        rows <= FEW_ROWS && whole(inputs) && whole(self.groups.size())
+        // Compilers make no vectors of the portable block, but of the loop that widens rows.
+        level != Level::Portable && rows <= FEW_ROWS && whole(inputs) && whole(self.groups.size())
     }
 
     /// Computes the outputs of a part, from the `first` on.
@@ -57,7 +58,7 @@ impl Int4<'_> {
     /// # Safety
     /// The places of `part` exist, and nobody else uses those that are written.
     pub(crate) unsafe fn product(&self, level: Level, first: usize, part: Part) {
-        assert!(self.is_direct(part.rows, part.inputs), "few rows, and whole vectors");
+        assert!(self.is_direct(level, part.rows, part.inputs), "few rows, and whole vectors");
         let (row_bytes, of_output) = (part.inputs / 2, self.groups.of_output());
         let packed = &self.packed[first * row_bytes..(first + part.outputs) * row_bytes];
         let groups = &self.groups.all()[first * of_output..(first + part.outputs) * of_output];
@@ -73,31 +74,42 @@ dispatch! {
     unsafe fn few_rows(packed: &[u8], groups: &[Group], size: usize, part: Part) = few_rows_kernel;
 }
 
+/// Two outputs at a time: their sums are chains that don't wait for each other.
 #[inline(always)]
 unsafe fn few_rows_kernel<S: Simd>(packed: &[u8], groups: &[Group], size: usize, part: Part) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match part.rows {
-            1 => outputs_kernel::<S, 1>(packed, groups, size, part),
-            2 => outputs_kernel::<S, 2>(packed, groups, size, part),
-            3 => outputs_kernel::<S, 3>(packed, groups, size, part),
-            _ => outputs_kernel::<S, 4>(packed, groups, size, part),
-        }
-    }
-}
-
-/// All outputs of `N` rows, two at a time: their sums are chains that don't wait for each other.
-#[inline(always)]
-unsafe fn outputs_kernel<S: Simd, const N: usize>(packed: &[u8], groups: &[Group], size: usize, part: Part) {
     let (row_bytes, of_output) = (part.inputs / 2, groups.len() / part.outputs.max(1));
     let of = |output: usize| (&packed[output * row_bytes..][..row_bytes], &groups[output * of_output..][..of_output]);
     // SAFETY: the caller's promise.
     unsafe {
         for output in (0..part.outputs / 2 * 2).step_by(2) {
-            block::<S, 2, N>([of(output), of(output + 1)], size, part, output);
+            rows_kernel::<S, 2>([of(output), of(output + 1)], size, part, output);
         }
         if part.outputs % 2 == 1 {
-            block::<S, 1, N>([of(part.outputs - 1)], size, part, part.outputs - 1);
+            rows_kernel::<S, 1>([of(part.outputs - 1)], size, part, part.outputs - 1);
+        }
+    }
+}
+
+/// `M` outputs of all rows.
+#[inline(always)]
+unsafe fn rows_kernel<S: Simd, const M: usize>(
+    weights: [(&[u8], &[Group]); M],
+    size: usize,
+    part: Part,
+    output: usize,
+) {
+    let mut row = 0;
+    // SAFETY: the blocks tile the rows; the rest is the caller's promise.
+    unsafe {
+        while part.rows - row >= 4 {
+            block::<S, M, 4>(weights, size, part, row, output);
+            row += 4;
+        }
+        match part.rows - row {
+            3 => block::<S, M, 3>(weights, size, part, row, output),
+            2 => block::<S, M, 2>(weights, size, part, row, output),
+            1 => block::<S, M, 1>(weights, size, part, row, output),
+            _ => {}
         }
     }
 }
@@ -108,6 +120,7 @@ unsafe fn block<S: Simd, const M: usize, const N: usize>(
     weights: [(&[u8], &[Group]); M],
     size: usize,
     part: Part,
+    row: usize,
     output: usize,
 ) {
     // SAFETY: all reads lie in rows of x and of the weights, all writes in the rows of `out`; the caller promises that they exist.
@@ -127,7 +140,7 @@ unsafe fn block<S: Simd, const M: usize, const N: usize>(
                     S::mul(S::sub(number, zeros[m]), scales[m])
                 });
                 for (n, sums) in sums.iter_mut().enumerate() {
-                    let x = S::load(part.x.add(n * part.inputs + k));
+                    let x = S::load(part.x.add((row + n) * part.inputs + k));
                     for (sum, weight) in sums.iter_mut().zip(weight) {
                         *sum = S::fma(weight, x, *sum);
                     }
@@ -137,7 +150,7 @@ unsafe fn block<S: Simd, const M: usize, const N: usize>(
         for (n, sums) in sums.into_iter().enumerate() {
             for (m, sum) in sums.into_iter().enumerate() {
                 let bias = part.bias.map_or(0.0, |bias| *bias.add(output + m));
-                *part.out.add(n * part.out_stride + output + m) = S::sum(sum) + bias;
+                *part.out.add((row + n) * part.out_stride + output + m) = S::sum(sum) + bias;
             }
         }
     }

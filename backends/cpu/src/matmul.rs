@@ -93,7 +93,8 @@ pub fn matmul(
     // Pieces small enough to share evenly, large enough to stream, and whole blocks.
     let share = outputs.div_ceil(threads.count() * 16).next_multiple_of(BLOCK);
     let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
-    let wide = |matrix: &Matrix<'_>| matches!(matrix.weights, Weights::I4(weights) if !weights.is_direct(rows, inputs));
+    let wide =
+        |matrix: &Matrix<'_>| matches!(matrix.weights, Weights::I4(weights) if !weights.is_direct(level, rows, inputs));
     let widened = rows >= PANEL_ROWS || matrices.iter().any(wide);
     let largest = if widened { panel.min(share) } else { share };
     let pieces = pieces(matrices, inputs, largest);
@@ -109,7 +110,7 @@ pub fn matmul(
                 Weights::F32(weights) => run::<F32>(level, &weights[elements], part),
                 Weights::F16(weights) => run::<F16>(level, &weights[elements], part),
                 Weights::BF16(weights) => run::<BF16>(level, &weights[elements], part),
-                Weights::I4(weights) if weights.is_direct(rows, inputs) => weights.product(level, first, part),
+                Weights::I4(weights) if weights.is_direct(level, rows, inputs) => weights.product(level, first, part),
                 Weights::I4(weights) => PANEL.with_borrow_mut(|widened| {
                     widened.resize(elements.len().max(widened.len()), 0.0);
                     weights.widen(level, inputs, first, count, widened);

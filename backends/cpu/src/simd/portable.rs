@@ -63,7 +63,8 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn load_i4(from: *const u8) -> V {
         // SAFETY: see the implementation's note.
-        std::array::from_fn(|i| f32::from(unsafe { *from.add(i / 2) } >> (i % 2 * 4) & 15))
+        let word = u32::from_le_bytes(unsafe { *from.cast::<[u8; 4]>() });
+        std::array::from_fn(|i| (word >> (4 * i) & 15) as i32 as f32)
     }
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: V) {

@@ -17,6 +17,11 @@ impl ByteSet {
         }
     }
 
+    /// The bytes that are in both.
+    pub(crate) fn and(self, other: ByteSet) -> ByteSet {
+        ByteSet(std::array::from_fn(|word| self.0[word] & other.0[word]))
+    }
+
     /// In ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..=255).filter(move |&byte| self.contains(byte))

@@ -7,6 +7,7 @@
 use super::decimal::Decimal;
 use super::strings::short_escape;
 use super::text::{self, Members, Value};
+use crate::automaton::bytes::ByteSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -209,6 +210,23 @@ impl Distinct {
     /// Whether no entry that is being written can become equal to another; `between` says that none of this array's is.
     pub(crate) fn is_clear(&self, between: bool) -> bool {
         (self.near.is_none() || between) && self.outer.as_ref().is_none_or(|outer| outer.is_clear(false))
+    }
+
+    /// The bytes after which what is being written may still become equal to an entry: after any other it differs from all.
+    pub(crate) fn open_bytes(&self) -> ByteSet {
+        let mut bytes = self.outer.as_ref().map_or_else(ByteSet::default, |outer| outer.open_bytes());
+        match (&self.near, &self.awaited) {
+            (None, _) => bytes,
+            (Some(_), Some(awaited)) if !self.unsettled => {
+                // A character can be written with an escape wherever it stands for itself.
+                bytes.add(b"\\");
+                for (_, string) in awaited.strings.iter() {
+                    bytes.add(&[string.as_bytes().get(awaited.read).copied().unwrap_or(b'"')]);
+                }
+                bytes
+            }
+            _ => ByteSet::ALL,
+        }
     }
 
     /// After the entry that was being written, and whether it is equal to another.
@@ -524,6 +542,20 @@ mod tests {
         };
         let all = entries.iter().fold(Distinct::new(1, None), |distinct, entry| write(distinct, entry).closed().0);
         write(all, text)
+    }
+
+    #[test]
+    fn after_other_bytes_than_those_that_are_open_nothing_is_near() {
+        for text in [r#"{"a":""#, r#"{"a":"x"#, r#"{"a":"xy"#, r#"{"#, r#"{"a":"x","#, r#"{"b"#, r#"["x","y"#] {
+            let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"x","b":1}"#, r#"{"a":"x\n"}"#, r#"["x","yé"]"#], text);
+            let open = array.open_bytes();
+            for byte in (0..=255).filter(|&byte| !open.contains(byte)) {
+                let next = array.with(byte, true);
+                assert!(next.settled().unwrap_or(next).is_clear(false), "{text} {byte}");
+            }
+        }
+        let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"x"}"#], r#"{"a":"x"#);
+        assert!(array.open_bytes().iter().eq(*b"\"\\y"));
     }
 
     #[test]

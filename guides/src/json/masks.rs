@@ -112,7 +112,9 @@ impl JsonMachine {
     ) -> u32 {
         let trie = vocabulary.trie();
         let mut reach = 0;
-        let possible = self.next_bytes(state);
+        // After a byte with which all that is written differs from the entries before it there is nothing to remove.
+        let open = state.level.distinct.as_ref().map_or_else(ByteSet::default, |distinct| distinct.open_bytes());
+        let possible = self.next_bytes(state).and(open);
         for child in trie.children_along(node, possible) {
             let byte = trie.byte(child);
             let remove = |tokens: &[u32], set: &mut TokenSet| tokens.iter().for_each(|&token| set.remove(token));

@@ -208,8 +208,7 @@ impl Additional {
     pub(super) fn key_length(&self, used: u64, class: &KeyClass) -> u32 {
         if !self.is_endless() {
             // Few keys: count on the longest of them.
-            let dfa = &self.keys.characters.dfa;
-            return dfa.longest(super::strings::spelled_length).unwrap_or(class.key_cost).max(class.key_cost);
+            return self.keys.characters.longest().unwrap_or(class.key_cost).max(class.key_cost);
         }
         let (mut length, mut keys, mut all) = (0, 1u64, 1u64);
         while all <= used {

@@ -21,6 +21,7 @@ pub(crate) struct Characters {
     costs: Vec<u32>,
     /// The same with as few characters as possible: worked out where their number is bounded.
     shortest: OnceLock<Shortest>,
+    longest: OnceLock<Option<u32>>,
     reaches: Vec<Reach>,
     /// For each state between characters the fewest characters that lead nowhere, `u32::MAX` where none do.
     distances: Vec<u32>,
@@ -170,9 +171,9 @@ impl Characters {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
-        let (shortest, id) = (OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (hex_costs, labels) = (Mutex::default(), None);
-        Characters { dfa, costs, shortest, reaches, distances, most_needed, hex_costs, endless, labels, id }
+        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, labels, id }
     }
 
     pub(crate) fn with_labels(self, labels: Option<Arc<Labels>>) -> Characters {
@@ -181,6 +182,11 @@ impl Characters {
 
     pub(crate) fn labels(&self) -> Option<&Labels> {
         self.labels.as_deref()
+    }
+
+    /// Most bytes of JSON of a string, the quotes not counted; `None` where there is no most.
+    pub(crate) fn longest(&self) -> Option<u32> {
+        *self.longest.get_or_init(|| self.dfa.longest(spelled_length))
     }
 
     /// Whether there are strings of any length.

@@ -38,8 +38,8 @@ struct Member {
     required: Vec<u64>,
     /// The least and the greatest number of entries.
     count: (u32, u32),
-    /// Whether entries must meet demands between them.
-    demands: bool,
+    /// The demands that entries must meet between them.
+    demanded: u8,
 }
 
 /// What is written in an object, as its alternatives see it.
@@ -88,8 +88,8 @@ impl Alternatives {
                     }),
                 );
             }
-            let (count, demands) = ((object.min, object.max), object.demanded != 0);
-            let member = Member { group, allowed, required: object.required.clone(), count, demands };
+            let (count, demanded) = ((object.min, object.max), object.demanded);
+            let member = Member { group, allowed, required: object.required.clone(), count, demanded };
             alternatives.members.insert(shape, member);
         }
         let mut first: Vec<Item> = shapes.iter().map(|&shape| Item::new(shape, 0)).collect();
@@ -128,10 +128,9 @@ impl Alternatives {
 }
 
 impl Member {
-    /// Whether all that may follow in `other` may follow here, in the same object.
+    /// Whether all that may follow in `other` may follow here, in the same object, where all demands are met here.
     fn includes(&self, other: &Member, gone: &Gone) -> bool {
         self.group == other.group
-            && !self.demands
             && self.count.0 <= other.count.0
             && self.count.1 >= other.count.1
             && is_within(&other.allowed, &self.allowed, &gone.allowed)
@@ -157,19 +156,22 @@ pub(super) fn leave_out<'a, T>(
             Some((schema, alternatives(schema).members.get(&shape)?))
         })
         .collect();
+    // What still has demands includes no other.
+    let is_able =
+        |&index: &usize| members[index].is_some_and(|(_, member)| member.demanded & !item(&list[index]).met.set() == 0);
+    let able: Vec<usize> = (0..list.len()).filter(is_able).collect();
     // What is written is the same for all of a group.
     let mut gone: Vec<((SchemaId, usize), Gone)> = Vec::new();
     let mut stays = vec![true; list.len()];
     for one in 0..list.len() {
         let Some((schema, member)) = members[one] else { continue };
-        let mut same = (0..list.len())
-            .filter(|&two| {
-                two != one
-                    && stays[two]
-                    && members[two].is_some_and(|(other, two)| other == schema && two.group == member.group)
-                    && alike(&list[one], &list[two])
-            })
-            .peekable();
+        let is_same = |&&two: &&usize| {
+            two != one
+                && stays[two]
+                && members[two].is_some_and(|(other, two)| other == schema && two.group == member.group)
+                && alike(&list[one], &list[two])
+        };
+        let mut same = able.iter().filter(is_same).peekable();
         if same.peek().is_none() {
             continue;
         }
@@ -180,9 +182,11 @@ pub(super) fn leave_out<'a, T>(
         });
         let gone = &gone[known].1;
         // Of two that include each other the first one stays.
-        let is_included = same.any(|two| {
-            members[two]
-                .is_some_and(|(_, other)| other.includes(member, gone) && (two < one || !member.includes(other, gone)))
+        let is_included = same.any(|&two| {
+            members[two].is_some_and(|(_, other)| {
+                let mutual = is_able(&one) && member.includes(other, gone);
+                other.includes(member, gone) && (two < one || !mutual)
+            })
         });
         stays[one] = !is_included;
     }

@@ -48,7 +48,7 @@ struct Byte {
 /// The strings that stand at one place of the entries: values, or keys.
 #[derive(Debug, Clone)]
 struct Awaited {
-    /// Bytes after the opening quote.
+    /// Bytes of the string that were read, as its characters stand for themselves.
     read: usize,
     /// Those that begin with what was read, each with the index of its entry, in the order of the entries.
     strings: Arc<[(u32, Box<str>)]>,
@@ -171,12 +171,16 @@ impl Distinct {
         Distinct { outer, text, unsettled: false, ..self.clone() }
     }
 
-    /// Those of the entries that what is being written may still become equal to, and what the string that begins with the last byte,
-    /// if one does, may become.
+    /// Those of the entries that what is being written may still become equal to, and what the string in which the text ends, if it ends
+    /// in one, may become.
     fn near_among(&self, text: &[u8], entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>, Reached) {
-        let (mut near, mut strings, mut reached) = (Vec::new(), Vec::new(), self.reached);
+        let (mut near, mut strings, mut read, mut reached) = (Vec::new(), Vec::new(), 0, self.reached);
         for &entry in entries {
-            let mut begin = |string: &str| strings.push((entry, Box::from(string)));
+            let mut begin = |string: &str, length: usize| {
+                strings.push((entry, Box::from(string)));
+                // The same of all of them.
+                read = length;
+            };
             let mut further = self.reached;
             let meeting = match &self.entries[entry as usize] {
                 Value::Object(members) if further.at > 0 => {
@@ -193,7 +197,7 @@ impl Distinct {
                 reached = further;
             }
         }
-        let awaited = (!strings.is_empty()).then(|| Awaited { read: 0, strings: strings.into() });
+        let awaited = (!strings.is_empty()).then(|| Awaited { read, strings: strings.into() });
         ((!near.is_empty()).then(|| near.into()), awaited, reached)
     }
 
@@ -309,15 +313,15 @@ fn skip_space(text: &[u8], at: &mut usize) {
 }
 
 /// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`: it may be called open in vain. Where the text
-/// ends with the opening quote of a string, `begin` is called with what that string may become.
-fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str)) -> Meeting {
+/// ends in a string, but not in an escape, `begin` is called with what that string may become, and how many of its bytes were read.
+fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str, usize)) -> Meeting {
     skip_space(text, at);
     let Some(&first) = text.get(*at) else { return Meeting::Open };
     match (first, value) {
         (b'"', Value::String(value)) => match read_string(text, at) {
             (read, Ending::Quote) if read == value.as_bytes() => Meeting::Equal,
-            (read, Ending::Open) if read.is_empty() => {
-                begin(value);
+            (read, Ending::Open) if value.as_bytes().starts_with(&read) => {
+                begin(value, read.len());
                 Meeting::Open
             }
             (read, ending) if ending.may_go_on_to(&read, value) => Meeting::Open,
@@ -345,7 +349,7 @@ fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str)
     }
 }
 
-fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str)) -> Meeting {
+fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str, usize)) -> Meeting {
     *at += 1;
     let mut index = 0;
     loop {
@@ -368,7 +372,7 @@ fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnM
     }
 }
 
-fn meet_object(text: &[u8], at: &mut usize, members: &Members, begin: &mut impl FnMut(&str)) -> Meeting {
+fn meet_object(text: &[u8], at: &mut usize, members: &Members, begin: &mut impl FnMut(&str, usize)) -> Meeting {
     let mut reached = Reached { at: *at + 1, members: 0 };
     meet_members(text, at, &mut reached, members, begin)
 }
@@ -379,7 +383,7 @@ fn meet_members(
     at: &mut usize,
     reached: &mut Reached,
     members: &Members,
-    begin: &mut impl FnMut(&str),
+    begin: &mut impl FnMut(&str, usize),
 ) -> Meeting {
     *at = reached.at;
     let mut met = reached.members;
@@ -397,12 +401,12 @@ fn meet_members(
             }
             Some(_) => {
                 let (key, ending) = read_string(text, at);
-                if key.is_empty() && matches!(ending, Ending::Open) {
-                    members.iter().for_each(|(key, _)| begin(key));
-                    return if members.is_empty() { Meeting::Differs } else { Meeting::Open };
-                }
                 if !matches!(ending, Ending::Quote) {
-                    let any = members.iter().any(|(other, _)| ending.may_go_on_to(&key, other));
+                    let near = members.iter().filter(|(other, _)| ending.may_go_on_to(&key, other));
+                    let any = near.clone().next().is_some();
+                    if matches!(ending, Ending::Open) {
+                        near.for_each(|(other, _)| begin(other, key.len()));
+                    }
                     return if any { Meeting::Open } else { Meeting::Differs };
                 }
                 let value = std::str::from_utf8(&key).ok().and_then(|key| members.get(key));
@@ -529,7 +533,7 @@ mod tests {
     use super::*;
 
     fn could_be(text: &[u8], value: &Value) -> bool {
-        meet(text, &mut 0, value, &mut |_| {}) != Meeting::Differs
+        meet(text, &mut 0, value, &mut |_, _| {}) != Meeting::Differs
     }
 
     /// An array that has these entries, and a text of the next one.
@@ -546,7 +550,8 @@ mod tests {
 
     #[test]
     fn after_other_bytes_than_those_that_are_open_nothing_is_near() {
-        for text in [r#"{"a":""#, r#"{"a":"x"#, r#"{"a":"xy"#, r#"{"#, r#"{"a":"x","#, r#"{"b"#, r#"["x","y"#] {
+        let texts = [r#"{"a":""#, r#"{"a":"x"#, r#"{"a":"\u0078"#, r#"{"a":"\u0078y"#, r#"{"\u0061"#, r#"{"a":"x\"#];
+        for text in texts.into_iter().chain([r#"{"a":"xy"#, r#"{"#, r#"{"a":"x","#, r#"{"b"#, r#"["x","y"#]) {
             let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"x","b":1}"#, r#"{"a":"x\n"}"#, r#"["x","yé"]"#], text);
             let open = array.open_bytes();
             for byte in (0..=255).filter(|&byte| !open.contains(byte)) {
@@ -556,6 +561,12 @@ mod tests {
         }
         let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"x"}"#], r#"{"a":"x"#);
         assert!(array.open_bytes().iter().eq(*b"\"\\y"));
+    }
+
+    #[test]
+    fn after_an_escape_a_string_is_awaited_as_before_it() {
+        let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"\n"}"#], r#"{"a":"\u0078"#);
+        assert!(array.open_bytes().iter().eq(*b"\\y"));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::automaton::dfa::NEVER;
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
+/// More alternatives than that are not compared: each would be with each other one.
+const MOST_ALTERNATIVES: usize = 1000;
+
 /// The alternatives of the objects of one schema, compared with each other.
 #[derive(Debug, Default)]
 pub(super) struct Alternatives {
@@ -56,7 +59,7 @@ impl Alternatives {
         cost: impl Fn(SchemaId) -> u32,
     ) -> Alternatives {
         let mut alternatives = Alternatives { first: shapes.to_vec(), ..Alternatives::default() };
-        if shapes.len() < 2 {
+        if !(2..=MOST_ALTERNATIVES).contains(&shapes.len()) {
             return alternatives;
         }
         let mut bits: Vec<HashMap<(usize, SchemaId), usize>> = Vec::new();
@@ -251,6 +254,17 @@ mod tests {
             alternatives(SCHEMA, &["{", r#"{"d":"""#, r#"{"a":"""#, r#"{"a":"","b":"""#, r#"{"a":"","b":"","e":"""#]);
         // With and without e, and after a without b or without c: what asks for a asks for nothing any more.
         assert_eq!(counts, [6, 6, 4, 2, 1]);
+    }
+
+    #[test]
+    fn of_very_many_alternatives_none_is_left_out() {
+        let list = |count: usize| {
+            let objects: Vec<String> = (0..count).map(|value| format!(r#"{{"a": {value}, "b": []}}"#)).collect();
+            format!(r#"{{"enum": [{}]}}"#, objects.join(","))
+        };
+        for count in [super::MOST_ALTERNATIVES, super::MOST_ALTERNATIVES + 1] {
+            assert_eq!(alternatives(&list(count), &["{", r#"{"b":[]"#]), [count, count]);
+        }
     }
 
     #[test]

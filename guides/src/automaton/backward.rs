@@ -170,7 +170,7 @@ mod tests {
     fn what_leads_elsewhere_does_not_count() {
         // Either ends after `a`, or goes on for ever after `b`.
         let dfa = dfa("[xy]a|bc*");
-        let backward = Backward::new(&dfa, |byte| u32::from(byte));
+        let backward = Backward::new(&dfa, u32::from);
         let after = "xa".bytes().fold(dfa.start(), |state, byte| dfa.next(state, byte));
         let costs = backward.costs_to(|state| state as u32 == after);
         let counts = backward.counts_to(|state| state as u32 == after, &costs, 99);

@@ -4,7 +4,7 @@
 //! in the regex. Here it goes along kinds of characters, and each of its states becomes a few states over bytes afterwards.
 
 use super::dfa::{Dfa, DfaLimits, TooManyStates};
-use super::utf8::{Kinds, Spelling};
+use super::utf8::{Kinds, Spelling, is_no_text};
 use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
@@ -179,11 +179,6 @@ impl Places {
         self.known_reads.insert((set, next), place);
         Ok(place)
     }
-}
-
-/// Whether UTF-8 never has this byte.
-fn is_no_text(byte: u8) -> bool {
-    matches!(byte, 0xC0 | 0xC1 | 0xF5..)
 }
 
 fn is_everything(symbols: &[(u32, u32)]) -> bool {

@@ -105,6 +105,16 @@ impl Dfa {
         self.table[state as usize * self.width + self.classes[byte as usize] as usize]
     }
 
+    /// The state after some bytes; 0 if nothing that goes on so is accepted.
+    pub(crate) fn after(&self, state: u32, bytes: &[u8]) -> u32 {
+        bytes.iter().fold(state, |state, &byte| self.next(state, byte))
+    }
+
+    /// The state after one more character of a text.
+    pub(crate) fn after_character(&self, state: u32, character: char) -> u32 {
+        self.after(state, character.encode_utf8(&mut [0; 4]).as_bytes())
+    }
+
     pub(crate) fn accepts_at(&self, state: u32) -> bool {
         self.accepting[state as usize]
     }
@@ -136,7 +146,7 @@ impl Dfa {
 
     /// Whether exactly these bytes are accepted.
     pub(crate) fn accepts(&self, bytes: &[u8]) -> bool {
-        self.accepts_at(bytes.iter().fold(self.start, |state, &byte| self.next(state, byte)))
+        self.accepts_at(self.after(self.start, bytes))
     }
 
     /// Memory in bytes.
@@ -576,33 +586,7 @@ fn living(dfa: &Dfa) -> Vec<bool> {
             return alive;
         }
     }
-    // Who leads to each state, all in one list: those to `state` from `first[state]` on.
-    let mut first = vec![0u32; count + 1];
-    for &next in &dfa.table[width..] {
-        first[next as usize] += 1;
-    }
-    let mut sum = 0;
-    for place in &mut first {
-        sum += std::mem::replace(place, sum);
-    }
-    let mut before = vec![0u32; sum as usize];
-    for state in 1..count {
-        for &next in &dfa.table[state * width..(state + 1) * width] {
-            let place = &mut first[next as usize];
-            before[*place as usize] = state as u32;
-            *place += 1;
-        }
-    }
-    let mut open: Vec<u32> = (1..count as u32).filter(|&state| alive[state as usize]).collect();
-    while let Some(state) = open.pop() {
-        // By now each place is where the next one began.
-        for &from in &before[first[state as usize - 1] as usize..first[state as usize] as usize] {
-            if !std::mem::replace(&mut alive[from as usize], true) {
-                open.push(from);
-            }
-        }
-    }
-    alive
+    Backward::new(dfa, |_| 0).costs_to(|state| dfa.accepting[state]).iter().map(|&cost| cost != NEVER).collect()
 }
 
 /// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.

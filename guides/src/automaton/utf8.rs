@@ -3,6 +3,11 @@
 use super::determinize::{FIRST_BYTE, Symbols};
 use foldhash::{HashMap, HashMapExt};
 
+/// Whether UTF-8 never has this byte.
+pub(super) fn is_no_text(byte: u8) -> bool {
+    matches!(byte, 0xC0 | 0xC1 | 0xF5..)
+}
+
 /// Symbols by which of some sets they are in: those of one kind are never told apart.
 #[derive(Debug)]
 pub(super) struct Kinds {
@@ -109,12 +114,12 @@ impl<'a> Spelling<'a> {
         for byte in 0..=255u8 {
             let (place, code) = (usize::from(byte), u32::from(byte));
             match byte {
+                byte if is_no_text(byte) => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
                 0..=0x7F => symbol[place] = kinds.at(code).0 + 1,
-                0xC2..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, (0x80, 0x7FF)),
-                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, (0x800, 0xFFFF)),
-                0xF0..=0xF4 => lead[place] = nodes.block(3, (code & 7) << 18, (0x1_0000, 0x10_FFFF)),
-                0xC0 | 0xC1 | 0xF5.. => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
                 0x80..=0xBF => {}
+                0xC0..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, (0x80, 0x7FF)),
+                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, (0x800, 0xFFFF)),
+                0xF0.. => lead[place] = nodes.block(3, (code & 7) << 18, (0x1_0000, 0x10_FFFF)),
             }
         }
         let nodes = nodes.nodes;

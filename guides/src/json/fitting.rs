@@ -48,10 +48,6 @@ impl Places {
     }
 }
 
-fn after_character(dfa: &Dfa, state: u32, character: char) -> u32 {
-    character.encode_utf8(&mut [0; 4]).bytes().fold(state, |state, byte| dfa.next(state, byte))
-}
-
 impl Fitting {
     /// Of labels of two kinds, with the characters beyond ASCII that they have, in ranges of which they tell none apart.
     pub(super) fn new(kinds: [Dfa; 2], ranges: &[(u32, u32)], limit: usize) -> Result<Fitting, TooManyStates> {
@@ -60,7 +56,7 @@ impl Fitting {
         for &(low, high) in ranges {
             let Some(character) = char::from_u32(low) else { continue };
             let of = |dfa: &Dfa| -> Vec<u32> {
-                (0..dfa.len() as u32).map(|state| after_character(dfa, state, character)).collect()
+                (0..dfa.len() as u32).map(|state| dfa.after_character(state, character)).collect()
             };
             let after = kinds.each_ref().map(of);
             let class = *known.entry(after.concat()).or_insert(targets.len());

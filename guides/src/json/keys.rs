@@ -94,10 +94,7 @@ impl KeySets {
         names.sort_unstable();
         names.dedup();
         let named = Dfa::words(&names, limit)?;
-        let name_at: HashMap<u32, &[u8]> = names
-            .iter()
-            .map(|&name| (name.iter().fold(named.start(), |state, &byte| named.next(state, byte)), name))
-            .collect();
+        let name_at: HashMap<u32, &[u8]> = names.iter().map(|&name| (named.after(named.start(), name), name)).collect();
         let among = demanded.iter().filter_map(|set| set.among.as_deref());
         let side_by_side: Vec<&Dfa> = automata.iter().copied().chain(among).chain([&named, all]).collect();
         let (dfa, states) = Dfa::side_by_side(

@@ -146,10 +146,6 @@ fn letter(lead: u8, byte: u8) -> Option<char> {
     WRITABLE.contains(&letter).then_some(letter)
 }
 
-fn after(dfa: &Dfa, state: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(state, |state, &byte| dfa.next(state, byte))
-}
-
 impl Labels {
     /// Labels of so many octets.
     pub(super) fn new(fitting: Arc<Fitting>, most: usize) -> Labels {
@@ -165,13 +161,13 @@ impl Labels {
     /// The label that begins with this byte in a state of the names' automaton.
     pub(super) fn begin(&self, dfa: &Dfa, state: u32, byte: u8) -> Option<Label> {
         if is_octet(byte) && Labels::begins_encoded(dfa, state) {
-            let after = ENCODED.map(|bytes| after(dfa, state, bytes));
+            let after = ENCODED.map(|bytes| dfa.after(state, bytes));
             let basic = [0, 1].map(|kind| self.fitting.basic(kind).start());
             let spelled = self.spelled(after, Decoded::new(&[]));
             return self.encoded(&Encoded { after, basic, spelled }, &[], byte);
         }
         if LEADS.contains(&byte) && dfa.next(state, WRITTEN[0]) != 0 {
-            return self.written(after(dfa, state, WRITTEN), &[], byte);
+            return self.written(dfa.after(state, WRITTEN), &[], byte);
         }
         None
     }

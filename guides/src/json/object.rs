@@ -186,7 +186,7 @@ impl Additional {
             return Some(u32::from_be_bytes([a, b, c, d]));
         }
         let dfa = &self.keys.characters.dfa;
-        let state = key.iter().fold(dfa.start(), |state, &byte| dfa.next(state, byte));
+        let state = dfa.after(dfa.start(), key);
         self.class_of.get(state as usize).copied().filter(|&class| class != u32::MAX)
     }
 

@@ -253,8 +253,7 @@ impl Characters {
 
     /// The state after one more character; 0 if dead.
     pub(crate) fn push(&self, state: u32, c: char) -> u32 {
-        let mut buffer = [0; 4];
-        c.encode_utf8(&mut buffer).bytes().fold(state, |state, byte| self.dfa.next(state, byte))
+        self.dfa.after_character(state, c)
     }
 }
 

@@ -7,6 +7,16 @@ pub(crate) struct ByteSet([u64; 4]);
 impl ByteSet {
     pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
 
+    pub(crate) const fn of(bytes: &[u8]) -> ByteSet {
+        let mut words = [0; 4];
+        let mut next = 0;
+        while next < bytes.len() {
+            words[bytes[next] as usize / 64] |= 1 << (bytes[next] % 64);
+            next += 1;
+        }
+        ByteSet(words)
+    }
+
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.add_all(bytes.iter().copied());
     }

@@ -5,9 +5,8 @@
 //! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
 //! automaton each of the others comes to its quote.
 
-use super::frame::{Closing, Frame};
+use super::frame::{AfterQuote, Closing, Frame};
 use super::strings::{Characters, Decoder, Escapes, GREATEST_BYTE, Reach, StringState, Strings};
-use crate::automaton::Automaton;
 use crate::mask::TokenSet;
 use crate::trie::Trie;
 use foldhash::HashMap;
@@ -214,79 +213,43 @@ impl StringClasses {
         cost
     }
 
+    /// The frame that these fill.
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Whether no token closes the string.
+    pub(super) fn closes_nowhere(&self) -> bool {
+        matches!(&self.quotes, Quotes::Some(states) if states.is_empty())
+    }
+
     /// Adds the tokens that close the string in one of the states for which `closes` holds, and of which the rest is
-    /// allowed in `after`, the state after the quote. Returns the greatest cost after any of them.
+    /// allowed. `after` says what may follow the quote, `cost` is the cost there. Returns the greatest cost after any of them.
     ///
-    /// Tokens that lead beyond a state for which `stop` holds are not looked into; they are added to `deferred`.
-    pub(crate) fn add_closing<A: Automaton>(
+    /// Tokens of which the rest was not looked into are added to `deferred`.
+    pub(super) fn add_closing(
         &self,
-        automaton: &A,
-        after: &A::State,
+        (after, cost): (&AfterQuote, u32),
         room: Room,
-        rules: &Rules<impl Fn(u32) -> bool, impl Fn(&A::State) -> bool>,
+        closes: impl Fn(u32) -> bool,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
-        if matches!(&self.quotes, Quotes::Some(states) if states.is_empty()) {
-            return 0;
-        }
         let fits = |one: &&Closing| {
             let state = self.quotes.state(one.prefix);
-            state != 0 && room.fits(one.characters) && (rules.closes)(state)
+            state != 0 && room.fits(one.characters) && closes(state)
         };
         let mut reach = 0;
-        let cost = automaton.cost(after);
-        if cost <= room.bytes {
-            for one in self.frame.bare.iter().filter(fits) {
+        let bare = (&*self.frame.bare, cost);
+        let longer = after.allowed(cost).map(|(suffix, cost)| (self.frame.closing(suffix), cost));
+        for (tokens, cost) in std::iter::once(bare).chain(longer).filter(|(_, cost)| *cost <= room.bytes) {
+            for one in tokens.iter().filter(fits) {
                 set.insert(one.token);
-                reach = cost;
+                reach = reach.max(cost);
             }
         }
-        let mut walk = Suffixes { frame: &self.frame, automaton, fits, stop: &rules.stop, bytes: room.bytes };
-        walk.walk(0, after, deferred, set).max(reach)
-    }
-}
-
-/// In which states of the string's automaton the quote counts, and where the walk after it stops.
-pub(crate) struct Rules<C, S> {
-    pub(crate) closes: C,
-    pub(crate) stop: S,
-}
-
-/// A walk along what follows the quote.
-struct Suffixes<'a, A, F, S> {
-    frame: &'a Frame,
-    automaton: &'a A,
-    fits: F,
-    stop: S,
-    bytes: u32,
-}
-
-impl<A: Automaton, F: Fn(&&Closing) -> bool, S: Fn(&A::State) -> bool> Suffixes<'_, A, F, S> {
-    fn walk(&mut self, node: u32, state: &A::State, deferred: &mut Vec<u32>, set: &mut TokenSet) -> u32 {
-        let suffixes = &self.frame.suffixes;
-        let mut reach = 0;
-        for child in suffixes.children(node) {
-            let Some(next) = self.automaton.step(state, suffixes.byte(child)) else { continue };
-            for &suffix in suffixes.own(child) {
-                let mut fitting = self.frame.closing[suffix as usize].iter().filter(&self.fits).peekable();
-                if fitting.peek().is_none() {
-                    continue;
-                }
-                let cost = self.automaton.cost(&next);
-                if cost <= self.bytes {
-                    fitting.for_each(|one| set.insert(one.token));
-                    reach = reach.max(cost);
-                }
-            }
-            if (self.stop)(&next) {
-                let below = (child + 1..suffixes.end(child)).flat_map(|node| suffixes.own(node));
-                let tokens = below.flat_map(|&suffix| &self.frame.closing[suffix as usize]).filter(&self.fits);
-                deferred.extend(tokens.map(|one| one.token));
-            } else {
-                reach = reach.max(self.walk(child, &next, deferred, set));
-            }
-        }
+        let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));
+        deferred.extend(beyond.filter(fits).map(|one| one.token));
         reach
     }
 }

@@ -6,6 +6,7 @@
 use super::alphabet::{Allowed, Alphabets};
 use super::classes::{FEW_TOKENS, Room};
 use super::strings::{Characters, Decoder, Escapes, StringState, Strings};
+use crate::automaton::{Automaton, dfa::NEVER};
 use crate::mask::TokenSet;
 use crate::trie::Trie;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ pub(super) struct Frame {
     pub(super) prefixes: Trie,
     pub(super) prefix_count: usize,
     /// What follows the quote, numbered in order.
-    pub(super) suffixes: Trie,
+    suffixes: Trie,
     /// The tokens that close the string by the number of their suffix.
-    pub(super) closing: Vec<Vec<Closing>>,
+    closing: Vec<Vec<Closing>>,
     /// Tokens that close the string and nothing more.
     pub(super) bare: Vec<Closing>,
     /// Those that do not close it, where they are many.
@@ -45,6 +46,33 @@ pub(super) struct Closing {
     pub(super) token: u32,
     pub(super) characters: u32,
     pub(super) prefix: u32,
+}
+
+/// What may follow the quote of a string, of the suffixes of a frame.
+#[derive(Debug)]
+pub(super) struct AfterQuote {
+    /// The suffixes that are allowed, and by how much the cost after each differs from that at the quote.
+    allowed: Vec<(u32, i64)>,
+    /// Suffixes that were not looked into.
+    beyond: Vec<u32>,
+}
+
+impl AfterQuote {
+    /// Memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.allowed.len() * 16 + self.beyond.len() * 4
+    }
+
+    /// The suffixes that are allowed, and the cost after each, if it is `cost` at the quote.
+    pub(super) fn allowed(&self, cost: u32) -> impl Iterator<Item = (u32, u32)> {
+        let after = move |growth: i64| u32::try_from(i64::from(cost) + growth).unwrap_or(NEVER);
+        self.allowed.iter().map(move |&(suffix, growth)| (suffix, after(growth)))
+    }
+
+    /// The suffixes of which it is not known whether they are allowed.
+    pub(super) fn beyond(&self) -> impl Iterator<Item = u32> {
+        self.beyond.iter().copied()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +163,39 @@ impl Frame {
                 tokens[end..].iter().for_each(|&token| set.remove(token));
             }
         }
+    }
+
+    /// The tokens that close the string and go on with this suffix.
+    pub(super) fn closing(&self, suffix: u32) -> &[Closing] {
+        &self.closing[suffix as usize]
+    }
+
+    /// What may follow the quote in a state. What leads beyond a state for which `stop` holds is not looked into.
+    pub(super) fn after_quote<A: Automaton>(
+        &self,
+        automaton: &A,
+        state: &A::State,
+        stop: impl Fn(&A::State) -> bool,
+    ) -> AfterQuote {
+        let mut after = AfterQuote { allowed: Vec::new(), beyond: Vec::new() };
+        let cost = i64::from(automaton.cost(state));
+        let mut open = vec![(0, state.clone())];
+        while let Some((node, state)) = open.pop() {
+            for child in self.suffixes.children_along(node, automaton.next_bytes(&state)) {
+                let Some(next) = automaton.step(&state, self.suffixes.byte(child)) else { continue };
+                if let own @ [_, ..] = self.suffixes.own(child) {
+                    let growth = i64::from(automaton.cost(&next)) - cost;
+                    after.allowed.extend(own.iter().map(|&suffix| (suffix, growth)));
+                }
+                let end = self.suffixes.end(child);
+                if stop(&next) {
+                    after.beyond.extend((child + 1..end).flat_map(|node| self.suffixes.own(node)));
+                } else if end > child + 1 {
+                    open.push((child, next));
+                }
+            }
+        }
+        after
     }
 
     /// Most bytes that complete the character in whose midst a token ends.

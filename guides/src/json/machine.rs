@@ -5,7 +5,7 @@ use super::array::Array;
 use super::demands::KnownDemands;
 use super::distinct::Distinct;
 use super::few::Few;
-use super::known_keys::KnownKeys;
+use super::known::Known;
 use super::masks::Below;
 use super::object::{Additional, KeyClass, Object, Others, Progress};
 use super::once::Once;
@@ -37,7 +37,7 @@ pub(crate) struct JsonMachine {
     root: SchemaId,
     /// By schema; compared the first time that it matters.
     alternatives: Vec<OnceLock<Alternatives>>,
-    known_keys: KnownKeys,
+    pub(super) known: Known,
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     most_blanks: u8,
@@ -57,7 +57,7 @@ impl JsonMachine {
             objects,
             arrays,
             root,
-            known_keys: KnownKeys::default(),
+            known: Known::new(),
             most_blanks: match options.whitespace {
                 Whitespace::Compact | Whitespace::Spaces | Whitespace::Pretty => 0,
                 Whitespace::Optional => 1,
@@ -70,7 +70,7 @@ impl JsonMachine {
 
     /// Memory in bytes, roughly.
     pub(crate) fn size(&self) -> usize {
-        self.bytes + self.known_keys.bytes()
+        self.bytes + self.known.bytes()
     }
 
     pub(super) fn schema(&self, id: SchemaId) -> &Schema {
@@ -206,7 +206,7 @@ impl JsonMachine {
         let depends = |item: &Item| !self.object(item.shape).always_closes(level.count + 1);
         let keys = if items.iter().any(depends) {
             let written = (items.clone(), level.count, level.seen.clone());
-            self.known_keys.get(written, || self.find_keys(level, items))?
+            self.known.keys(written, || self.find_keys(level, items))?
         } else {
             self.find_keys(level, items)?
         };

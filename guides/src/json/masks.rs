@@ -1,12 +1,13 @@
 //! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
 
-use super::classes::{Room, Rules};
+use super::classes::{Room, StringClasses};
 use super::few::Few;
+use super::frame::AfterQuote;
 use super::machine::{JsonMachine, adding, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape;
-use super::state::{At, JsonState, Key, KeyReader, Level, Reader, Scalar};
-use super::strings::{Decoder, StringState};
+use super::state::{At, Fingerprint, JsonState, Key, KeyReader, Level, Reader, Scalar};
+use super::strings::{Decoder, Escapes, StringState};
 use super::used::{any_possible, characters_after, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::mask::TokenSet;
@@ -15,6 +16,12 @@ use std::sync::Arc;
 
 /// Subtrees of fewer nodes are walked whatever the state.
 const SMALL: u32 = 24;
+
+/// What numbers are spelled with.
+const OF_NUMBERS: ByteSet = ByteSet::of(b"0123456789.eE+-");
+
+/// What can come after a value.
+const AFTER_VALUES: ByteSet = ByteSet::of(b",]} \n\r\t");
 
 /// A node of the trie, and how many bytes lead to it.
 #[derive(Debug, Clone, Copy)]
@@ -68,11 +75,10 @@ impl JsonMachine {
                     return each.max().unwrap_or(0);
                 }
                 At::Key { keys, text } if keys.iter().any(is_in_key) => {
-                    let mut removed = Removed::default();
                     let each = keys.iter().map(|key| {
                         let at = At::Key { keys: Few::One(key.clone()), text: text.clone() };
                         let state = JsonState { level: state.level.clone(), at };
-                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, (&mut removed, set))
+                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, set)
                             .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
                     });
                     return each.max().unwrap_or(0);
@@ -207,15 +213,8 @@ impl JsonMachine {
         // The nodes whose children are to be looked at, with the state there.
         let mut open = vec![(below, before)];
         while let Some((below, at)) = open.pop() {
-            let mut ends = false;
-            for node in trie.children(below.node) {
-                let byte = trie.byte(node);
-                if !is_of_number(byte) {
-                    ends |=
-                        numbers.dfa.accepts_at(at) && matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
-                    continue;
-                }
-                let next = numbers.dfa.next(at, byte);
+            for node in trie.children_along(below.node, OF_NUMBERS) {
+                let next = numbers.dfa.next(at, trie.byte(node));
                 if next == 0 {
                     continue;
                 }
@@ -228,14 +227,18 @@ impl JsonMachine {
                     open.push((Below { node, depth: below.depth + 1 }, next));
                 }
             }
-            if ends {
-                let number = Scalar { reader: Reader::Number { state: at }, schema: scalar.schema };
-                let at = At::Scalar { pending: pending.clone(), machines: Few::One(number) };
-                let state = JsonState { level: state.level.clone(), at };
-                for node in trie.children(below.node).filter(|&node| !is_of_number(trie.byte(node))) {
-                    if let Some(next) = self.step(&state, trie.byte(node)) {
-                        reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
-                    }
+            if !numbers.dfa.accepts_at(at) {
+                continue;
+            }
+            let mut after = trie.children_along(below.node, AFTER_VALUES).peekable();
+            if after.peek().is_none() {
+                continue;
+            }
+            let number = Scalar { reader: Reader::Number { state: at }, schema: scalar.schema };
+            let Some(done) = self.scalar_done(&state.level, pending, &Few::One(number)) else { continue };
+            for node in after {
+                if let Some(next) = self.step(&done, trie.byte(node)) {
+                    reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
                 }
             }
         }
@@ -292,9 +295,13 @@ impl JsonMachine {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
             schema: scalar.schema,
         };
+        if classes.closes_nowhere() {
+            return Some(inside);
+        }
         let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
-        let (mut deferred, rules) = (Vec::new(), Rules { closes: |_| true, stop: begins_entry });
-        let closed = classes.add_closing(self, &after, room, &rules, &mut deferred, set);
+        let mut deferred = Vec::new();
+        let follows = self.after_quote(&classes, below.node, strings.escapes, &after, begins_entry);
+        let closed = classes.add_closing((&follows, self.cost(&after)), room, |_| true, &mut deferred, set);
         let others = self.add_tokens(vocabulary, state, &deferred, below, bytes, set);
         Some(inside.max(closed).max(others))
     }
@@ -407,7 +414,7 @@ impl JsonMachine {
         (key, text): (&Key, &Arc<[u8]>),
         below: Below,
         bytes: u32,
-        (removed, set): (&mut Removed, &mut TokenSet),
+        set: &mut TokenSet,
     ) -> Option<u32> {
         let KeyReader::Additional(at) = key.reader else { return None };
         if !state.is_clear() {
@@ -434,13 +441,14 @@ impl JsonMachine {
         let own = apart.as_mut().unwrap_or(&mut *set);
         let mut reach = classes.add_inside(cost, room, own);
         let mut deferred = Vec::new();
-        for class in 0..additional.classes.len() {
+        let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
+        for class in 0..classes_of_keys {
             let Some(after) = self.after_key(level, key, additional, class) else { continue };
-            let rules = Rules {
-                closes: |state: u32| additional.class_of[state as usize] == class as u32,
-                stop: |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state),
-            };
-            reach = reach.max(classes.add_closing(self, &after, room, &rules, &mut deferred, own));
+            let stop = |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state);
+            let follows = self.after_quote(&classes, below.node, additional.keys.escapes, &after, stop);
+            let closes = |state: u32| additional.class_of[state as usize] == class as u32;
+            let follows = (&*follows, self.cost(&after));
+            reach = reach.max(classes.add_closing(follows, room, closes, &mut deferred, own));
         }
         if !used.is_empty() {
             let find = || {
@@ -450,7 +458,13 @@ impl JsonMachine {
                 removal.find(vocabulary, below.node, &at, &[], &mut removed);
                 removed
             };
-            let tokens = if universal { removed.tokens(additional, &at, &used, find) } else { &find() };
+            let tokens = if universal {
+                let mut print = Fingerprint::new();
+                print.add((additional.keys.characters.id(), at.state, below.node, &used));
+                self.known.removed(print.value(), find)
+            } else {
+                find().into()
+            };
             tokens.iter().for_each(|&token| own.remove(token));
         }
         reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, own));
@@ -458,6 +472,19 @@ impl JsonMachine {
             set.union(own.words());
         }
         Some(reach)
+    }
+
+    /// What may follow the quote of a string or a key that is read below a node of the trie; `state` is that after the quote.
+    fn after_quote(
+        &self,
+        classes: &StringClasses,
+        node: u32,
+        escapes: Escapes,
+        state: &JsonState,
+        stop: impl Fn(&JsonState) -> bool,
+    ) -> Arc<AfterQuote> {
+        let find = || classes.frame().after_quote(self, state, stop);
+        self.known.after_quote((self.key(state), node, escapes), find)
     }
 
     /// A bound of the cost after any token that stays inside the key.
@@ -500,11 +527,6 @@ fn begins_entry(state: &JsonState) -> bool {
     matches!(state.at, At::Value { .. }) && state.level.own_distinct().is_some()
 }
 
-/// Whether numbers are spelled with this byte.
-fn is_of_number(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
-}
-
 fn is_in_string(scalar: &Scalar) -> bool {
     matches!(scalar.reader, Reader::String { state: StringState { decoder: Decoder::Body, .. }, .. })
 }
@@ -515,43 +537,6 @@ fn is_in_label(scalar: &Scalar) -> bool {
 
 fn is_in_key(key: &Key) -> bool {
     matches!(key.reader, KeyReader::Additional(StringState { decoder: Decoder::Body, .. }))
-}
-
-/// What was removed in the alternatives before: as a rule they agree on the keys that are used.
-#[derive(Default)]
-struct Removed(Vec<RemovedTokens>);
-
-/// The tokens that cannot come in a state of the keys' automaton where some keys are used.
-struct RemovedTokens {
-    automaton: u64,
-    at: StringState,
-    used: Vec<Box<[u8]>>,
-    tokens: Vec<u32>,
-}
-
-impl Removed {
-    /// The tokens that cannot come in a state of the keys' automaton in which every character may, where these keys are used.
-    fn tokens(
-        &mut self,
-        additional: &Additional,
-        at: &StringState,
-        used: &[&[u8]],
-        find: impl FnOnce() -> Vec<u32>,
-    ) -> &[u32] {
-        let automaton = additional.keys.characters.id();
-        let agrees = |other: &RemovedTokens| {
-            other.automaton == automaton
-                && other.at == *at
-                && other.used.len() == used.len()
-                && other.used.iter().zip(used).all(|(a, b)| **a == **b)
-        };
-        let place = self.0.iter().position(agrees).unwrap_or_else(|| {
-            let used = used.iter().map(|&key| Box::from(key)).collect();
-            self.0.push(RemovedTokens { automaton, at: *at, used, tokens: find() });
-            self.0.len() - 1
-        });
-        &self.0[place].tokens
-    }
 }
 
 /// The keys that cannot come again.

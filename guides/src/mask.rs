@@ -134,3 +134,39 @@ impl TokenSet {
         }
     }
 }
+
+/// Below this number of tokens a list takes less than a set.
+pub(crate) const FEW_TOKENS: usize = 4096;
+
+/// Tokens that were found once and are added to many sets.
+#[derive(Debug)]
+pub(crate) enum Tokens {
+    /// As the words of a set.
+    Set(Box<[u32]>),
+    List(Box<[u32]>),
+}
+
+impl Tokens {
+    /// For sets of so many words.
+    pub(crate) fn new(tokens: Vec<u32>, words: usize) -> Tokens {
+        if tokens.len() < FEW_TOKENS {
+            return Tokens::List(tokens.into());
+        }
+        let mut set = TokenSet::new(words);
+        set.insert_all(&tokens);
+        Tokens::Set(set.words().into())
+    }
+
+    /// Memory in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let (Tokens::Set(words) | Tokens::List(words)) = self;
+        words.len() * 4
+    }
+
+    pub(crate) fn add_to(&self, set: &mut TokenSet) {
+        match self {
+            Tokens::Set(words) => set.union(words),
+            Tokens::List(tokens) => set.insert_all(tokens),
+        }
+    }
+}

@@ -2,7 +2,9 @@
 
 use crate::error::VocabularyError;
 use crate::json::classes::{ClassesCache, StringClasses};
+use crate::json::digits::NumberClasses;
 use crate::json::labels;
+use crate::json::shape::Numbers;
 use crate::json::strings::{StringState, Strings};
 use crate::trie::{Paths, Trie};
 use std::sync::{Arc, OnceLock};
@@ -100,6 +102,11 @@ impl Vocabulary {
     /// remembered.
     pub(crate) fn string_classes(&self, strings: &Strings, at: &StringState, node: u32) -> Option<Arc<StringClasses>> {
         self.classes.get(strings, at, node, &self.trie, self.mask_words())
+    }
+
+    /// What the tokens below a node of the trie do to a number in a state; remembered.
+    pub(crate) fn number_classes(&self, numbers: &Numbers, state: u32, node: u32) -> Arc<NumberClasses> {
+        self.classes.of_number(numbers, state, node, &self.trie, self.mask_words())
     }
 
     /// The nodes of the trie where labels of names may begin that are read with their text, and what leads to them; worked out once.

@@ -5,15 +5,14 @@
 //! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
 //! automaton each of the others comes to its quote.
 
+use super::digits::NumberClasses;
 use super::frame::{AfterQuote, Closing, Frame};
+use super::shape::Numbers;
 use super::strings::{Characters, Decoder, Escapes, GREATEST_BYTE, Reach, StringState, Strings};
-use crate::mask::TokenSet;
+use crate::mask::{TokenSet, Tokens};
 use crate::trie::Trie;
 use foldhash::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// Below this number of tokens a list takes less than a set.
-pub(super) const FEW_TOKENS: usize = 4096;
 
 /// The tokens below a node of the trie by what they do to a string in some state.
 #[derive(Debug)]
@@ -30,8 +29,7 @@ pub(crate) struct StringClasses {
 enum Inside {
     /// All of the frame.
     Frame,
-    Set(Box<[u32]>),
-    List(Vec<u32>),
+    Tokens(Tokens),
 }
 
 /// The states of the automaton at the quote, by what stands before it.
@@ -71,6 +69,8 @@ pub(crate) struct ClassesCache {
 struct Known {
     classes: HashMap<ClassesKey, Arc<StringClasses>>,
     frames: HashMap<(u32, Escapes), Arc<Frame>>,
+    /// By the automaton, its state, and the node of the trie.
+    numbers: HashMap<(u64, u32, u32), Arc<NumberClasses>>,
     bytes: usize,
 }
 
@@ -115,6 +115,26 @@ impl ClassesCache {
         self.make_room(&mut known, classes.size());
         known.classes.insert(key, classes.clone());
         Some(classes)
+    }
+
+    /// The classes of the tokens below `node`, for a number in a state.
+    pub(crate) fn of_number(
+        &self,
+        numbers: &Numbers,
+        state: u32,
+        node: u32,
+        trie: &Trie,
+        words: usize,
+    ) -> Arc<NumberClasses> {
+        let key = (numbers.id, state, node);
+        if let Some(found) = self.known().numbers.get(&key) {
+            return found.clone();
+        }
+        let classes = Arc::new(NumberClasses::new(numbers, state, node, trie, words));
+        let mut known = self.known();
+        self.make_room(&mut known, classes.size());
+        known.numbers.insert(key, classes.clone());
+        classes
     }
 
     fn frame(&self, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Option<Arc<Frame>> {
@@ -169,7 +189,9 @@ impl StringClasses {
             {
                 (Inside::Frame, strings.most_cost() + frame.most_tail())
             }
-            _ if let Some((set, reach)) = frame.allowed(&strings, state) => (Inside::Set(set.words().into()), reach),
+            _ if let Some((set, reach)) = frame.allowed(&strings, state) => {
+                (Inside::Tokens(Tokens::Set(set.words().into())), reach)
+            }
             _ => {
                 let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };
                 if room >= FAR {
@@ -177,7 +199,7 @@ impl StringClasses {
                 } else {
                     sorted.sort(node, &start);
                 }
-                (Inside::new(sorted.inside, words), sorted.reach)
+                (Inside::Tokens(Tokens::new(sorted.inside, words)), sorted.reach)
             }
         };
         StringClasses { frame, inside, quotes, reach }
@@ -187,8 +209,7 @@ impl StringClasses {
     fn size(&self) -> usize {
         let inside = match &self.inside {
             Inside::Frame => 0,
-            Inside::Set(set) => set.len() * 4,
-            Inside::List(tokens) => tokens.len() * 4,
+            Inside::Tokens(tokens) => tokens.size(),
         };
         let quotes = match &self.quotes {
             Quotes::All(states) => states.len() * 4,
@@ -207,8 +228,7 @@ impl StringClasses {
     pub(crate) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
         match &self.inside {
             Inside::Frame => return self.frame.add_inside(cost, room, set),
-            Inside::Set(words) => set.union(words),
-            Inside::List(tokens) => set.insert_all(tokens),
+            Inside::Tokens(tokens) => tokens.add_to(set),
         }
         cost
     }
@@ -257,17 +277,6 @@ impl StringClasses {
 impl Room {
     fn fits(self, characters: u32) -> bool {
         (self.least..=self.most).contains(&characters)
-    }
-}
-
-impl Inside {
-    fn new(tokens: Vec<u32>, words: usize) -> Inside {
-        if tokens.len() < FEW_TOKENS {
-            return Inside::List(tokens);
-        }
-        let mut set = TokenSet::new(words);
-        set.insert_all(&tokens);
-        Inside::Set(set.words().into())
     }
 }
 

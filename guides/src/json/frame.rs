@@ -4,10 +4,10 @@
 //! what stands before the quote and what follows it. A string with a pattern differs only in which of these it allows.
 
 use super::alphabet::{Allowed, Alphabets};
-use super::classes::{FEW_TOKENS, Room};
+use super::classes::Room;
 use super::strings::{Characters, Decoder, Escapes, StringState, Strings};
 use crate::automaton::{Automaton, dfa::NEVER};
-use crate::mask::TokenSet;
+use crate::mask::{FEW_TOKENS, TokenSet};
 use crate::trie::Trie;
 use std::sync::Arc;
 

@@ -438,7 +438,7 @@ impl JsonMachine {
     }
 
     /// The state after a value that satisfies these schemas of those that were pending.
-    fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
+    pub(super) fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
         if accepted.is_empty() {
             return None;
         }

@@ -1,6 +1,7 @@
 //! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
 
 use super::classes::{Room, StringClasses};
+use super::digits::AFTER_VALUES;
 use super::few::Few;
 use super::frame::AfterQuote;
 use super::machine::{JsonMachine, adding, written};
@@ -16,12 +17,6 @@ use std::sync::Arc;
 
 /// Subtrees of fewer nodes are walked whatever the state.
 const SMALL: u32 = 24;
-
-/// What numbers are spelled with.
-const OF_NUMBERS: ByteSet = ByteSet::of(b"0123456789.eE+-");
-
-/// What can come after a value.
-const AFTER_VALUES: ByteSet = ByteSet::of(b",]} \n\r\t");
 
 /// A node of the trie, and how many bytes lead to it.
 #[derive(Debug, Clone, Copy)]
@@ -208,37 +203,25 @@ impl JsonMachine {
             return 0;
         };
         let rest = self.cost(state) - numbers.costs[before as usize];
-        let trie = vocabulary.trie();
+        let classes = vocabulary.number_classes(numbers, before, below.node);
         let mut reach = 0;
-        // The nodes whose children are to be looked at, with the state there.
-        let mut open = vec![(below, before)];
-        while let Some((below, at)) = open.pop() {
-            for node in trie.children_along(below.node, OF_NUMBERS) {
-                let next = numbers.dfa.next(at, trie.byte(node));
-                if next == 0 {
-                    continue;
-                }
-                let cost = shape::add(numbers.costs[next as usize], rest);
-                if !trie.own(node).is_empty() && cost <= bytes {
-                    set.insert_all(trie.own(node));
-                    reach = reach.max(cost);
-                }
-                if trie.end(node) > node + 1 {
-                    open.push((Below { node, depth: below.depth + 1 }, next));
-                }
+        for (cost, tokens) in classes.inside() {
+            let cost = shape::add(*cost, rest);
+            if cost <= bytes {
+                tokens.add_to(set);
+                reach = reach.max(cost);
             }
-            if !numbers.dfa.accepts_at(at) {
-                continue;
-            }
-            let mut after = trie.children_along(below.node, AFTER_VALUES).peekable();
-            if after.peek().is_none() {
-                continue;
-            }
-            let number = Scalar { reader: Reader::Number { state: at }, schema: scalar.schema };
-            let Some(done) = self.scalar_done(&state.level, pending, &Few::One(number)) else { continue };
-            for node in after {
-                if let Some(next) = self.step(&done, trie.byte(node)) {
-                    reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
+        }
+        if classes.ends().is_empty() {
+            return reach;
+        }
+        // However the number is spelled, the same comes after it.
+        let Some(after) = self.value_done(&state.level, pending, &[scalar.schema]) else { return reach };
+        let trie = vocabulary.trie();
+        for &(end, depth) in classes.ends() {
+            for node in trie.children_along(end, AFTER_VALUES) {
+                if let Some(next) = self.step(&after, trie.byte(node)) {
+                    reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + depth + 1, bytes, set));
                 }
             }
         }

@@ -4,6 +4,7 @@
 use super::strings::{Characters, Strings};
 use crate::automaton::dfa::{Dfa, NEVER};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Index of an analysed schema.
 pub(crate) type SchemaId = u32;
@@ -37,12 +38,15 @@ impl Schema {
 pub(crate) struct Numbers {
     pub(crate) dfa: Dfa,
     pub(crate) costs: Vec<u32>,
+    /// Stands for it wherever something is made from it.
+    pub(crate) id: u64,
 }
 
 impl Numbers {
     pub(crate) fn new(dfa: Dfa) -> Numbers {
         let costs = dfa.costs(|_| 1);
-        Numbers { dfa, costs }
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        Numbers { dfa, costs, id: COUNT.fetch_add(1, Ordering::Relaxed) }
     }
 }
 

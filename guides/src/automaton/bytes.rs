@@ -32,6 +32,11 @@ impl ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
+    /// The bytes that are not in the other one.
+    pub(crate) fn without(self, other: ByteSet) -> ByteSet {
+        ByteSet(std::array::from_fn(|word| self.0[word] & !other.0[word]))
+    }
+
     /// In ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..=255).filter(move |&byte| self.contains(byte))

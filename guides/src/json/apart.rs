@@ -89,9 +89,9 @@ impl JsonMachine {
                 if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
             })
         };
-        let rest = |choice: &Choice| self.rest_cost(&state.level, &choice.next);
         let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
-            let costs = pending.iter().filter_map(|choice| Some(shape::add(scalar(choice.schema)?, rest(choice))));
+            let cost = |choice: &Choice| Some(shape::add(scalar(choice.schema)?, choice.next.rest));
+            let costs = pending.iter().filter_map(cost);
             costs.min().unwrap_or(NEVER)
         };
         let cost = match &state.at {

@@ -8,16 +8,17 @@ use super::used::additional_cost;
 use crate::automaton::dfa::NEVER;
 
 impl JsonMachine {
-    /// Least bytes that close the container in this alternative.
-    pub(super) fn close_cost(&self, level: &Level, item: &Item, count: u32, first: bool) -> u32 {
+    /// Least bytes that complete the output from the start of the innermost container in this alternative.
+    fn open_cost(&self, level: &Level, item: &Item) -> u32 {
         let cost = |id| self.cost_of(id);
-        match level.kind {
+        let close = match level.kind {
             LevelKind::Root => 0,
             LevelKind::Object => {
-                self.object(item.shape).cost_to_close(&item.progress(), count, written(level), first, &cost)
+                self.object(item.shape).cost_to_close(&item.progress(), level.count, written(level), true, &cost)
             }
-            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, count, &item.met, first, &cost),
-        }
+            LevelKind::Array => self.array(item.shape).cost_to_close(item.at, level.count, &item.met, true, &cost),
+        };
+        shape::add(close, Self::exit_cost(level, item.schema))
     }
 
     /// Least bytes that complete the output once the container with this schema is closed.
@@ -28,21 +29,10 @@ impl JsonMachine {
         }
     }
 
-    /// Least bytes that complete the output after an entry after which the container goes on like this.
-    pub(super) fn rest_cost(&self, level: &Level, next: &Item) -> u32 {
-        if level.kind == LevelKind::Root {
-            return 0;
-        }
-        shape::add(self.close_cost(level, next, level.count + 1, false), Self::exit_cost(level, next.schema))
-    }
-
     /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
-    pub(super) fn pending_cost(&self, level: &Level, pending: &Few<Choice>) -> u32 {
-        pending
-            .iter()
-            .map(|choice| shape::add(self.cost_of(choice.schema), self.rest_cost(level, &choice.next)))
-            .min()
-            .unwrap_or(NEVER)
+    fn pending_cost(&self, pending: &Few<Choice>) -> u32 {
+        let costs = pending.iter().map(|choice| shape::add(self.cost_of(choice.schema), choice.next.rest));
+        costs.min().unwrap_or(NEVER)
     }
 
     pub(super) fn scalar_cost(&self, scalar: &Scalar) -> u32 {
@@ -82,27 +72,25 @@ impl JsonMachine {
 
     pub(super) fn cost_plain(&self, state: &JsonState) -> u32 {
         let level = &state.level;
-        let close = |items: &Few<Item>, first: bool| {
-            let costs = items.iter().map(|item| {
-                shape::add(self.close_cost(level, item, level.count, first), Self::exit_cost(level, item.schema))
-            });
-            costs.min().unwrap_or(NEVER)
-        };
+        let least_rest = |items: &Few<Item>| items.iter().map(|item| item.rest).min().unwrap_or(NEVER);
         let (lines, left) = (self.spacing.has_lines(), self.spacing.left(level, &state.at));
         match &state.at {
-            At::Value { pending, .. } => shape::add(self.pending_cost(level, pending), left),
-            At::Colon { pending, .. } => shape::add(self.pending_cost(level, pending), 1 + self.spacing.colon),
+            At::Value { pending, .. } => shape::add(self.pending_cost(pending), left),
+            At::Colon { pending, .. } => shape::add(self.pending_cost(pending), 1 + self.spacing.colon),
             At::Open { items, blanks: 1.. } if lines && level.kind == LevelKind::Array => {
                 let choices = self.array_choices(level, items);
-                choices.map_or(NEVER, |choices| shape::add(self.pending_cost(level, &choices), left))
+                choices.map_or(NEVER, |choices| shape::add(self.pending_cost(&choices), left))
             }
             At::After { items, blanks: 1.. } if lines => {
                 let exits = items.iter().map(|item| Self::exit_cost(level, item.schema)).min();
                 shape::add(exits.unwrap_or(NEVER), 1 + left)
             }
-            At::Open { items, blanks } if *blanks == 0 || !lines => close(items, true),
-            At::After { items, .. } => close(items, false),
-            At::Comma { items, .. } | At::Open { items, .. } => {
+            At::Open { items, blanks } if *blanks == 0 || !lines => {
+                items.iter().map(|item| self.open_cost(level, item)).min().unwrap_or(NEVER)
+            }
+            At::After { items, .. } => least_rest(items),
+            At::Comma { items, .. } => shape::add(least_rest(items), left),
+            At::Open { items, .. } => {
                 let others = written(level);
                 let costs = items.iter().map(|item| {
                     let object = self.object(item.shape);
@@ -116,7 +104,7 @@ impl JsonMachine {
                 .iter()
                 .map(|scalar| {
                     let rests = pending.iter().filter(|choice| choice.schema == scalar.schema);
-                    let rest = rests.map(|choice| self.rest_cost(level, &choice.next)).min().unwrap_or(NEVER);
+                    let rest = rests.map(|choice| choice.next.rest).min().unwrap_or(NEVER);
                     shape::add(self.scalar_cost(scalar), rest)
                 })
                 .min()

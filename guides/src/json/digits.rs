@@ -7,7 +7,7 @@ use crate::trie::Trie;
 use std::collections::BTreeMap;
 
 /// What numbers are spelled with (RFC 8259, section 6).
-const OF_NUMBERS: ByteSet = ByteSet::of(b"0123456789.eE+-");
+pub(super) const OF_NUMBERS: ByteSet = ByteSet::of(b"0123456789.eE+-");
 
 /// What can come after a value.
 pub(super) const AFTER_VALUES: ByteSet = ByteSet::of(b",]} \n\r\t");

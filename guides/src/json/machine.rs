@@ -119,7 +119,7 @@ impl JsonMachine {
     }
 
     /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
-    /// value, how the object goes on, and the least bytes to its closing brace.
+    /// value, how the object goes on, and the least bytes from after the value to its closing brace.
     pub(super) fn entries<'a>(
         &'a self,
         level: &'a Level,
@@ -131,9 +131,10 @@ impl JsonMachine {
             if self.cost_of(way.schema) == NEVER || !may_count(&way, next.met.set()) {
                 return None;
             }
-            let next = Item { met: next.met.with(way.counts), ..next.clone() };
+            let mut next = Item { met: next.met.with(way.counts), ..next.clone() };
             let object = self.object(next.shape);
             let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
+            next.rest = shape::add(close, Self::exit_cost(level, next.schema));
             (close != NEVER).then_some((Choice { schema: way.schema, next }, close))
         })
     }
@@ -321,12 +322,11 @@ impl JsonMachine {
             let at = (item.at + 1).min(array.prefix.len() as u32);
             for way in array.entry(item.at).iter().filter(|way| self.cost_of(way.schema) != NEVER) {
                 let Some(met) = array.counted(&item.met, way) else { continue };
-                let next = Item { at, met, ..item.clone() };
-                let choice = Choice { schema: way.schema, next };
+                let close = array.cost_to_close(at, level.count + 1, &met, false, &|id| self.cost_of(id));
+                let rest = shape::add(close, Self::exit_cost(level, item.schema));
+                let choice = Choice { schema: way.schema, next: Item { at, met, rest, ..item.clone() } };
                 // Without counters what follows can always be completed.
-                if (array.counters.is_empty() || self.close_cost(level, &choice.next, level.count + 1, false) != NEVER)
-                    && !choices.contains(&choice)
-                {
+                if (array.counters.is_empty() || close != NEVER) && !choices.contains(&choice) {
                     choices.push(choice);
                 }
             }
@@ -389,7 +389,7 @@ impl JsonMachine {
         let items = Few::from_vec(items)?;
         let (mut exits, mut seen): (Vec<(SchemaId, u32)>, _) = (Vec::new(), Once::new());
         for choice in pending.iter() {
-            let cost = self.rest_cost(level, &choice.next);
+            let cost = choice.next.rest;
             match seen.before(choice.schema) {
                 Some(place) => exits[place].1 = cost.min(exits[place].1),
                 None => exits.push((choice.schema, cost)),
@@ -597,7 +597,8 @@ impl JsonMachine {
                 let items = items.filter_map(|item| {
                     let object = self.object(item.shape);
                     let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
-                    (rest != NEVER).then(|| item.clone())
+                    let rest = (rest != NEVER).then(|| shape::add(rest, Self::exit_cost(level, item.schema)))?;
+                    Some(Item { rest, ..item.clone() })
                 })?;
                 Some(JsonState { level: level.clone(), at: At::Comma { items, blanks: 0 } })
             }

@@ -1,13 +1,13 @@
 //! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
 
 use super::classes::{Room, StringClasses};
-use super::digits::AFTER_VALUES;
+use super::digits::{AFTER_VALUES, OF_NUMBERS};
 use super::few::Few;
 use super::frame::AfterQuote;
 use super::machine::{JsonMachine, adding, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
-use super::shape;
-use super::state::{At, Fingerprint, JsonState, Key, KeyReader, Level, Reader, Scalar};
+use super::shape::{self, Numbers, SchemaId};
+use super::state::{At, Choice, Fingerprint, JsonState, Key, KeyReader, Level, Reader, Scalar};
 use super::strings::{Decoder, Escapes, StringState};
 use super::used::{any_possible, characters_after, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
@@ -46,10 +46,20 @@ impl JsonMachine {
                 return self.add_apart(vocabulary, state, below, bytes, set);
             }
             match &state.at {
-                At::Scalar { machines: Few::One(Scalar { reader: Reader::Number { .. }, .. }), .. }
-                    if state.level.distinct.is_none() =>
+                At::Value { pending, .. } if state.level.distinct.is_none() => {
+                    return self.add_values(vocabulary, state, pending, below, bytes, set);
+                }
+                At::Scalar { pending, machines }
+                    if state.level.distinct.is_none() && machines.iter().all(is_number) =>
                 {
-                    return self.add_in_number(vocabulary, state, below, bytes, set);
+                    let numbers = machines.iter().filter_map(|scalar| match scalar.reader {
+                        Reader::Number { state } => {
+                            Some((scalar.schema, self.schema(scalar.schema).numbers.as_ref()?, state))
+                        }
+                        _ => None,
+                    });
+                    let level = &state.level;
+                    return self.add_numbers(vocabulary, (level, pending), numbers.collect(), below, bytes, set);
                 }
                 At::Scalar { pending, machines }
                     if machines.iter().any(|scalar| is_in_string(scalar) || is_in_label(scalar)) =>
@@ -153,9 +163,21 @@ impl JsonMachine {
         bytes: u32,
         set: &mut TokenSet,
     ) -> u32 {
+        self.add_along(vocabulary, state, self.next_bytes(state), below, bytes, set)
+    }
+
+    /// As [`Self::add_each`], along these bytes.
+    fn add_along(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        possible: ByteSet,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
         let trie = vocabulary.trie();
         let mut reach = 0;
-        let possible = self.next_bytes(state);
         for node in trie.children_along(below.node, possible) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
             reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
@@ -188,22 +210,73 @@ impl JsonMachine {
         reach
     }
 
-    /// Within a number, read for one schema: of what belongs to it each byte is a step of its automaton and nothing more.
-    fn add_in_number(
+    /// Where a value begins: numbers as a whole, the rest byte by byte.
+    fn add_values(
         &self,
         vocabulary: &Vocabulary,
         state: &JsonState,
+        pending: &Few<Choice>,
         below: Below,
         bytes: u32,
         set: &mut TokenSet,
     ) -> u32 {
-        let At::Scalar { pending, machines: Few::One(scalar) } = &state.at else { return 0 };
-        let (Some(numbers), &Reader::Number { state: before }) = (&self.schema(scalar.schema).numbers, &scalar.reader)
-        else {
-            return 0;
-        };
-        let rest = self.cost(state) - numbers.costs[before as usize];
-        let classes = vocabulary.number_classes(numbers, before, below.node);
+        let mut possible = self.next_bytes(state);
+        let mut reach = 0;
+        let begins_number = |literal: &[u8]| literal.first().is_some_and(|&byte| OF_NUMBERS.contains(byte));
+        let mut literals = pending.iter().flat_map(|choice| self.schema(choice.schema).literals.iter());
+        if self.spacing.left(&state.level, &state.at) == 0 && !literals.any(|text| begins_number(text)) {
+            let schemas = pending.iter().filter_map(|choice| {
+                let numbers = self.schema(choice.schema).numbers.as_ref()?;
+                Some((choice.schema, numbers, numbers.dfa.start()))
+            });
+            let level = &state.level;
+            reach = self.add_numbers(vocabulary, (level, pending), schemas.collect(), below, bytes, set);
+            possible = possible.without(OF_NUMBERS);
+        }
+        reach.max(self.add_along(vocabulary, state, possible, below, bytes, set))
+    }
+
+    /// Within numbers, of these schemas and in these states: of what belongs to one each byte is a step of its automaton and nothing
+    /// more.
+    fn add_numbers(
+        &self,
+        vocabulary: &Vocabulary,
+        (level, pending): (&Level, &Few<Choice>),
+        mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        while let Some(&(_, numbers, state)) = open.first() {
+            // However many alternatives read the same number, it is the same tokens.
+            let is_same = |(_, other, at): &(SchemaId, &Arc<Numbers>, u32)| other.id == numbers.id && *at == state;
+            let mut schemas = Vec::new();
+            open.retain(|one| {
+                let same = is_same(one);
+                if same && !schemas.contains(&one.0) {
+                    schemas.push(one.0);
+                }
+                !same
+            });
+            let number = (&**numbers, state, &*schemas);
+            reach = reach.max(self.add_number(vocabulary, (level, pending), number, below, bytes, set));
+        }
+        reach
+    }
+
+    fn add_number(
+        &self,
+        vocabulary: &Vocabulary,
+        (level, pending): (&Level, &Few<Choice>),
+        (numbers, state, schemas): (&Numbers, u32, &[SchemaId]),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
+        let rest = rests.min().unwrap_or(NEVER);
+        let classes = vocabulary.number_classes(numbers, state, below.node);
         let mut reach = 0;
         for (cost, tokens) in classes.inside() {
             let cost = shape::add(*cost, rest);
@@ -216,7 +289,7 @@ impl JsonMachine {
             return reach;
         }
         // However the number is spelled, the same comes after it.
-        let Some(after) = self.value_done(&state.level, pending, &[scalar.schema]) else { return reach };
+        let Some(after) = self.value_done(level, pending, schemas) else { return reach };
         let trie = vocabulary.trie();
         for &(end, depth) in classes.ends() {
             for node in trie.children_along(end, AFTER_VALUES) {
@@ -508,6 +581,10 @@ impl JsonMachine {
 /// Whether an entry begins that must differ from the others, of which the last is not known.
 fn begins_entry(state: &JsonState) -> bool {
     matches!(state.at, At::Value { .. }) && state.level.own_distinct().is_some()
+}
+
+fn is_number(scalar: &Scalar) -> bool {
+    matches!(scalar.reader, Reader::Number { .. })
 }
 
 fn is_in_string(scalar: &Scalar) -> bool {

@@ -86,7 +86,7 @@ pub(crate) struct Choice {
 }
 
 /// One alternative of an open container.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) shape: ShapeId,
     /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
@@ -97,12 +97,30 @@ pub(crate) struct Item {
     pub(crate) met: Met,
     /// The named properties that were written, a bit for each, where they come in any order.
     pub(crate) written: Option<Arc<[u64]>>,
+    /// After an entry, or after the comma that follows it, the least bytes that complete the output; of no meaning elsewhere. It follows
+    /// from all of the above and the containers around.
+    pub(crate) rest: u32,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        (self.shape, self.at, self.schema, self.met, &self.written)
+            == (other.shape, other.at, other.schema, other.met, &other.written)
+    }
+}
+
+impl Eq for Item {}
+
+impl Hash for Item {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.shape, self.at, self.schema, self.met, &self.written).hash(state);
+    }
 }
 
 impl Item {
     /// A container of which nothing is written.
     pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
-        Item { shape, at: 0, schema, met: Met::default(), written: None }
+        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: 0 }
     }
 
     pub(crate) fn progress(&self) -> Progress<'_> {

@@ -173,7 +173,8 @@ fn is_draft_4(schema: &Value) -> bool {
 
 /// The start of a guide that takes the members of an object as they come.
 fn in_any_order(compiler: &Compiler, schema: &Value) -> GuideState {
-    let options = Options { order: Order::Any, ..Options::default() };
+    let mut options = Options::default();
+    options.order = Order::Any;
     compiler.compile(&Source::JsonSchema(schema.to_string()), &options).expect("it was compiled before").start()
 }
 

@@ -1,9 +1,9 @@
 //! Entries that must differ from others: whether there is a way to the end on which they do, and how long it is.
 
 use super::few::Few;
-use super::machine::JsonMachine;
+use super::machine::{JsonMachine, written};
 use super::shape::{self, SchemaId};
-use super::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader};
+use super::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, LevelKind, Reader};
 use crate::automaton::{Automaton, dfa::NEVER};
 use std::collections::VecDeque;
 
@@ -39,6 +39,7 @@ impl JsonMachine {
             At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
             _ => false,
         };
+        let here = here || self.cost_of_another(state).is_some();
         // Or what comes after it in the containers between it and the array.
         let mut level = &state.level;
         let mut found = here;
@@ -63,6 +64,48 @@ impl JsonMachine {
             let mut properties = (0..).zip(&object.properties);
             properties.any(|(index, property)| property.required && progress.is_left(index) && endless(property.schema))
         }
+    }
+
+    /// Least bytes to the end of the output if the object that is being written gets one more key, which is another one than those of all
+    /// entries; `None` where it may have none, or not everything it may be is open.
+    fn cost_of_another(&self, state: &JsonState) -> Option<u32> {
+        let level = &state.level;
+        let of_item = |item: &Item| {
+            let object = self.object(item.shape);
+            let additional = object.additional.as_ref().filter(|_| self.may_add(object, item))?;
+            let is_free = object.always_closes(level.count + 1)
+                && additional.keys.characters.is_universal(additional.keys.start().state)
+                && matches!(&*additional.classes, [class] if self.cost_of(class.schema) != NEVER);
+            let used = object.properties.len() as u64 + u64::from(written(level).count());
+            let entry = is_free.then(|| additional.cost(used, object.spacing, &|id| self.cost_of(id)))?;
+            let rest = shape::capped(object.bytes_required(&item.progress()) + object.closing());
+            Some(shape::add(shape::add(entry, rest), Self::exit_cost(level, item.schema)))
+        };
+        // Lines that must be broken are not counted here.
+        let is_within = level.kind == LevelKind::Object
+            && !self.spacing.has_lines()
+            && level.distinct.as_ref().is_some_and(|distinct| level.depth > distinct.depth());
+        let cost = match &state.at {
+            At::Open { items, .. } | At::Comma { items, .. } if is_within => {
+                let left = self.spacing.left(level, &state.at);
+                shape::add(items.iter().filter_map(of_item).min()?, left)
+            }
+            At::After { items, .. } if is_within => {
+                let comma = items.iter().map(|item| self.object(item.shape).comma() as u32).max().unwrap_or(1);
+                shape::add(items.iter().filter_map(of_item).min()?, comma)
+            }
+            At::Key { keys, text } => {
+                let goes_on = |key: &&Key| match (&key.reader, &self.object(key.item.shape).additional) {
+                    (KeyReader::Additional(at), Some(additional)) => {
+                        additional.keys.goes_on(at) && additional.classes.len() == 1 && !key.costs.is_empty()
+                    }
+                    _ => false,
+                };
+                keys.iter().filter(goes_on).map(|key| self.key_cost(level, key, text)).min()?
+            }
+            _ => return None,
+        };
+        Some(shape::add(cost, FURTHER_AWAY))
     }
 
     /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
@@ -114,6 +157,9 @@ impl JsonMachine {
 
     /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
     pub(super) fn cost_apart(&self, state: &JsonState) -> u32 {
+        if let Some(cost) = self.cost_of_another(state) {
+            return cost;
+        }
         if self.can_vary(state) {
             return shape::add(self.cost_plain(state), FURTHER_AWAY);
         }

@@ -198,7 +198,7 @@ impl JsonMachine {
     }
 
     /// Whether keys that are not named can come next.
-    fn may_add(&self, object: &Object, item: &Item) -> bool {
+    pub(super) fn may_add(&self, object: &Object, item: &Item) -> bool {
         object.additional.is_some() && (self.any_order || !object.requires_more(&item.progress()))
     }
 

@@ -8,6 +8,7 @@ use super::decimal::Decimal;
 use super::strings::short_escape;
 use super::text::{self, Members, Value};
 use crate::automaton::bytes::ByteSet;
+use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -207,6 +208,30 @@ impl Distinct {
         value.is_some_and(|value| self.is_near(&value))
     }
 
+    /// The literals, of these that are sorted, that would not be equal to another entry.
+    pub(crate) fn others<'a>(&self, literals: &'a [Box<[u8]>]) -> Vec<&'a [u8]> {
+        let near = || self.near.iter().flat_map(|near| near.iter()).map(|&entry| &self.entries[entry as usize]);
+        let mut repeated = vec![false; literals.len()];
+        for entry in near() {
+            let Value::String(text) = entry else { continue };
+            // A string is spelled in one way.
+            let place = if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+                let spelled = text::write_string(text);
+                literals.binary_search_by(|literal| (**literal).cmp(spelled.as_bytes()))
+            } else {
+                literals.binary_search_by(|literal| compare_with_spelled(literal, text.as_bytes()))
+            };
+            if let Ok(place) = place {
+                repeated[place] = true;
+            }
+        }
+        let any_other = near().any(|entry| !matches!(entry, Value::String(_)));
+        let stays = |(repeated, literal): &(bool, &Box<[u8]>)| {
+            !repeated && (!any_other || literal.first() == Some(&b'"') || !self.repeats(literal))
+        };
+        repeated.into_iter().zip(literals).filter(stays).map(|(_, literal)| &**literal).collect()
+    }
+
     fn is_near(&self, value: &Value) -> bool {
         self.near.iter().flat_map(|near| near.iter()).any(|&entry| same(&self.entries[entry as usize], value))
     }
@@ -256,6 +281,17 @@ impl Distinct {
         text.extend(std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte));
         text[self.read.len()..].reverse();
         text
+    }
+}
+
+/// How a literal stands to a string in quotes.
+fn compare_with_spelled(literal: &[u8], text: &[u8]) -> Ordering {
+    match literal.split_first() {
+        Some((b'"', rest)) => {
+            let (same, more) = rest.split_at(rest.len().min(text.len()));
+            same.cmp(text).then_with(|| more.cmp(b"\""))
+        }
+        _ => literal.cmp(b"\""),
     }
 }
 
@@ -546,6 +582,21 @@ mod tests {
         };
         let all = entries.iter().fold(Distinct::new(1, None), |distinct, entry| write(distinct, entry).closed().0);
         write(all, text)
+    }
+
+    #[test]
+    fn the_other_literals_are_those_that_no_entry_equals() {
+        let texts = ["\"\"", "\"a\"", "\"a\\n\"", "\"aé\"", "\"ab\"", "\"b\"", "1", "1.0", "2", "null", "true"];
+        let mut literals: Vec<Box<[u8]>> = texts.iter().map(|text| Box::from(text.as_bytes())).collect();
+        literals.sort();
+        for one in texts {
+            for other in texts {
+                let array = array(&[one, other, "{}", "\"none of them\""], "");
+                let expected: Vec<&[u8]> =
+                    literals.iter().map(|literal| &**literal).filter(|literal| !array.repeats(literal)).collect();
+                assert_eq!(array.others(&literals), expected, "{one} {other}");
+            }
+        }
     }
 
     #[test]

@@ -21,12 +21,17 @@ const SMALL: u32 = 24;
 /// A node of the trie, and how many bytes lead to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Below {
-    node: u32,
+    pub(super) node: u32,
     depth: usize,
 }
 
 impl Below {
     pub(super) const ROOT: Below = Below { node: 0, depth: 0 };
+
+    /// One byte further, at this node.
+    pub(super) fn child(self, node: u32) -> Below {
+        Below { node, depth: self.depth + 1 }
+    }
 }
 
 impl JsonMachine {
@@ -42,6 +47,9 @@ impl JsonMachine {
     ) -> u32 {
         let trie = vocabulary.trie();
         if trie.end(below.node) - below.node > SMALL {
+            if let Some(reach) = self.add_literals(vocabulary, state, below, bytes, set) {
+                return reach;
+            }
             if !state.is_clear() {
                 return self.add_apart(vocabulary, state, below, bytes, set);
             }
@@ -167,7 +175,7 @@ impl JsonMachine {
     }
 
     /// As [`Self::add_each`], along these bytes.
-    fn add_along(
+    pub(super) fn add_along(
         &self,
         vocabulary: &Vocabulary,
         state: &JsonState,

@@ -1,0 +1,114 @@
+//! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
+
+use super::digits::AFTER_VALUES;
+use super::few::Few;
+use super::machine::JsonMachine;
+use super::masks::Below;
+use super::shape;
+use super::state::{At, JsonState, Reader, Scalar};
+use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
+
+/// JSON's white space (RFC 8259, section 2).
+const BLANKS: ByteSet = ByteSet::of(b" \n\r\t");
+
+/// A node of the trie, the literals that begin with what leads there, and how many of their bytes that are.
+type Open<'a, L> = (Below, &'a [L], usize);
+
+/// What a walk along literals of one schema is for: `depth` of their bytes were read, `rest` is the cost after the value, and what
+/// costs more than `bytes` is left out.
+struct Walk<'a> {
+    vocabulary: &'a Vocabulary,
+    state: &'a JsonState,
+    below: Below,
+    depth: usize,
+    rest: u32,
+    bytes: u32,
+}
+
+impl JsonMachine {
+    /// Adds the tokens below a node that are allowed where nothing but one of the literals of one schema is being written, or is to be
+    /// written; of an entry that must differ from others one of those that none of them is. Returns a bound of the cost after any of
+    /// them; `None` where it is not so.
+    pub(super) fn add_literals(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let (pending, schema, (low, high, depth)) = match &state.at {
+            At::Scalar { pending, machines: Few::One(Scalar { schema, reader }) } => match *reader {
+                Reader::Literal { low, high, depth } => (pending, *schema, (low, high, depth)),
+                _ => return None,
+            },
+            At::Value { pending: pending @ Few::One(choice), .. }
+                if self.schema(choice.schema).is_finite() && self.spacing.left(&state.level, &state.at) == 0 =>
+            {
+                (pending, choice.schema, (0, self.schema(choice.schema).literals.len() as u32, 0))
+            }
+            _ => return None,
+        };
+        let literals = &self.schema(schema).literals[low as usize..high as usize];
+        let rests = pending.iter().filter(|choice| choice.schema == schema).map(|choice| choice.next.rest);
+        let walk = Walk { vocabulary, state, below, depth: depth as usize, rest: rests.min().unwrap_or(NEVER), bytes };
+        if state.is_clear() {
+            return Some(self.walk_literals(&walk, literals, set));
+        }
+        let own = state.level.own_distinct()?;
+        if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
+            return None;
+        }
+        Some(self.walk_literals(&walk, &own.others(literals), set))
+    }
+
+    fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> u32 {
+        let &Walk { vocabulary, state, below, depth, rest, bytes } = walk;
+        let mut reach = match &state.at {
+            At::Value { .. } => self.add_along(vocabulary, state, BLANKS, below, bytes, set),
+            _ if literals.first().is_some_and(|literal| literal.as_ref().len() == depth) => {
+                self.add_along(vocabulary, state, AFTER_VALUES, below, bytes, set)
+            }
+            _ => 0,
+        };
+        let trie = vocabulary.trie();
+        let mut open: Vec<Open<'_, L>> = vec![(below, literals, depth)];
+        while let Some((below, literals, at)) = open.pop() {
+            let mut possible = ByteSet::default();
+            possible.add_each(literals.iter().map(AsRef::as_ref), at as u32);
+            for node in trie.children_along(below.node, possible) {
+                let byte = Some(trie.byte(node));
+                let byte_of = |literal: &L| literal.as_ref().get(at).copied();
+                let along = &literals[literals.partition_point(|literal| byte_of(literal) < byte)..];
+                let along = &along[..along.partition_point(|literal| byte_of(literal) == byte)];
+                let own = trie.own(node);
+                if !own.is_empty() {
+                    let left =
+                        along.iter().map(|literal| (literal.as_ref().len() - at - 1) as u32).min().unwrap_or(NEVER);
+                    let cost = shape::add(left, rest);
+                    if cost <= bytes {
+                        set.insert_all(own);
+                        reach = reach.max(cost);
+                    }
+                }
+                if trie.end(node) == node + 1 {
+                    continue;
+                }
+                let below = below.child(node);
+                match along.first().map(AsRef::as_ref).filter(|literal| literal.len() == at + 1) {
+                    None => open.push((below, along, at + 1)),
+                    // What follows one that is complete is found from the state there.
+                    Some(complete) => {
+                        let mut bytes_left = complete[depth..].iter();
+                        if let Some(next) = bytes_left.try_fold(state.clone(), |state, &byte| self.step(&state, byte)) {
+                            reach = reach.max(self.add_allowed(vocabulary, &next, below, bytes, set));
+                        }
+                    }
+                }
+            }
+        }
+        reach
+    }
+}

@@ -236,6 +236,14 @@ impl JsonMachine {
         Few::from_vec(keys)
     }
 
+    /// What may come after a key, those left out that allow no more than others.
+    pub(super) fn pending(&self, mut choices: Vec<Choice>) -> Option<Few<Choice>> {
+        choices.dedup();
+        let alike = |one: &Choice, other: &Choice| one.schema == other.schema;
+        subsumed::leave_out(&mut choices, |choice| &choice.next, alike, |id| self.alternatives(id));
+        Few::from_vec(choices)
+    }
+
     fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let mut text_after: Option<Arc<[u8]>> = None;
@@ -295,10 +303,7 @@ impl JsonMachine {
             let text = text_after.unwrap_or_else(|| text.clone());
             return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
         }
-        choices.dedup();
-        let alike = |one: &Choice, other: &Choice| one.schema == other.schema;
-        subsumed::leave_out(&mut choices, |choice| &choice.next, alike, |id| self.alternatives(id));
-        let pending = Few::from_vec(choices)?;
+        let pending = self.pending(choices)?;
         let mut level = level.clone();
         if added {
             let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();

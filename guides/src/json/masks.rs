@@ -9,6 +9,7 @@ use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape::{self, Numbers, SchemaId};
 use super::state::{At, Choice, Fingerprint, JsonState, Key, KeyReader, Level, Reader, Scalar};
 use super::strings::{Decoder, Escapes, StringState};
+use super::subsumed;
 use super::used::{any_possible, characters_after, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::mask::TokenSet;
@@ -88,13 +89,7 @@ impl JsonMachine {
                     return each.max().unwrap_or(0);
                 }
                 At::Key { keys, text } if keys.iter().any(is_in_key) => {
-                    let each = keys.iter().map(|key| {
-                        let at = At::Key { keys: Few::One(key.clone()), text: text.clone() };
-                        let state = JsonState { level: state.level.clone(), at };
-                        self.add_in_key(vocabulary, &state, (key, text), below, bytes, set)
-                            .unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set))
-                    });
-                    return each.max().unwrap_or(0);
+                    return self.add_in_keys(vocabulary, state, (keys, text), below, bytes, set);
                 }
                 _ => {}
             }
@@ -470,16 +465,57 @@ impl JsonMachine {
         reach
     }
 
-    /// Within a key that is not named, read for one alternative. `None` if the tokens have to be looked at one by one.
+    /// Within a key, of which some alternatives do not name it.
+    fn add_in_keys(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        (keys, text): (&Few<Key>, &Arc<[u8]>),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let in_some = |keys: Few<Key>| {
+            let at = At::Key { keys, text: text.clone() };
+            JsonState { level: state.level.clone(), at }
+        };
+        let named = keys.filter_map(|key| (!is_in_key(key)).then(|| key.clone()));
+        let mut reach = named.map_or(0, |named| self.add_each(vocabulary, &in_some(named), below, bytes, set));
+        let mut open: Vec<&Key> = keys.iter().filter(|key| is_in_key(key)).collect();
+        while let Some(&first) = open.first() {
+            // Alternatives that agree on which keys there may be.
+            let agree = |key: &Key| {
+                let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
+                first.reader == key.reader
+                    && match (&one.additional, &other.additional) {
+                        (Some(one), Some(other)) => subsumed::are_same(one, other),
+                        _ => false,
+                    }
+                    && one.has_same_names(other)
+            };
+            let (same, others): (Vec<&Key>, Vec<&Key>) =
+                open.iter().partition(|key| std::ptr::eq(**key, first) || agree(key));
+            open = others;
+            let Some(keys) = Few::from_vec(same.into_iter().cloned().collect()) else { break };
+            let state = in_some(keys.clone());
+            let found = self.add_in_key(vocabulary, &state, (&keys, text), below, bytes, set);
+            reach = reach.max(found.unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set)));
+        }
+        reach
+    }
+
+    /// Within a key that is not named, read for alternatives that agree on which keys there may be. `None` if the tokens have to be looked
+    /// at one by one.
     fn add_in_key(
         &self,
         vocabulary: &Vocabulary,
         state: &JsonState,
-        (key, text): (&Key, &Arc<[u8]>),
+        (keys, text): (&Few<Key>, &Arc<[u8]>),
         below: Below,
         bytes: u32,
         set: &mut TokenSet,
     ) -> Option<u32> {
+        let key = keys.iter().next()?;
         let KeyReader::Additional(at) = key.reader else { return None };
         if !state.is_clear() {
             return None;
@@ -492,8 +528,9 @@ impl JsonMachine {
         }
         let universal = additional.keys.characters.is_universal(at.state);
         let classes = vocabulary.string_classes(&additional.keys, &at, below.node)?;
-        let cost =
-            self.cost_inside_key(level, (key, &at), object, additional, if universal { 0 } else { classes.reach() });
+        let reach = if universal { 0 } else { classes.reach() };
+        let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
+        let cost = costs.min().unwrap_or(NEVER);
         if cost == NEVER || cost.saturating_add(16) > bytes {
             return None;
         }
@@ -507,7 +544,7 @@ impl JsonMachine {
         let mut deferred = Vec::new();
         let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
         for class in 0..classes_of_keys {
-            let Some(after) = self.after_key(level, key, additional, class) else { continue };
+            let Some(after) = self.after_key(level, keys, class) else { continue };
             let stop = |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state);
             let follows = self.after_quote(&classes, below.node, additional.keys.escapes, &after, stop);
             let closes = |state: u32| additional.class_of[state as usize] == class as u32;
@@ -575,10 +612,14 @@ impl JsonMachine {
     }
 
     /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.
-    fn after_key(&self, level: &Level, key: &Key, additional: &Additional, class: usize) -> Option<JsonState> {
-        let next = self.after_added(&key.item);
-        let choices = self.entries(level, &next, adding(level, class as u32), additional.classes[class].ways());
-        let pending = Few::from_vec(choices.map(|(choice, _)| choice).collect())?;
+    fn after_key(&self, level: &Level, keys: &Few<Key>, class: usize) -> Option<JsonState> {
+        let mut choices = Vec::new();
+        for key in keys.iter() {
+            let next = self.after_added(&key.item);
+            let ways = self.object(key.item.shape).additional.as_ref()?.classes.get(class)?.ways();
+            choices.extend(self.entries(level, &next, adding(level, class as u32), ways).map(|(choice, _)| choice));
+        }
+        let pending = self.pending(choices)?;
         let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
         seen.push(key_of_class(class as u32));
         let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };

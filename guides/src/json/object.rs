@@ -152,6 +152,15 @@ impl<'a> Progress<'a> {
 }
 
 impl Object {
+    /// Whether two alternatives name the same properties.
+    pub(super) fn has_same_names(&self, other: &Object) -> bool {
+        let same = |(&one, &two): (&u32, &u32)| {
+            let (one, two) = (&self.properties[one as usize].name, &other.properties[two as usize].name);
+            Arc::ptr_eq(one, two) || one == two
+        };
+        self.by_name.len() == other.by_name.len() && self.by_name.iter().zip(&other.by_name).all(same)
+    }
+
     /// The named properties whose names begin so, in order.
     pub(crate) fn named_with_prefix<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let name = |index: &u32| self.properties[*index as usize].name.as_bytes();

@@ -213,9 +213,9 @@ fn is_within(one: &[u64], two: &[u64], gone: &[u64]) -> bool {
 }
 
 /// Whether the same keys may come beside the named ones, with the same values.
-fn are_same(one: &Additional, two: &Additional) -> bool {
+pub(super) fn are_same(one: &Additional, two: &Additional) -> bool {
     one.keys.characters.id() == two.keys.characters.id()
-        && one.class_of == two.class_of
+        && (Arc::ptr_eq(&one.class_of, &two.class_of) || one.class_of == two.class_of)
         && one.classes.len() == two.classes.len()
         && one.classes.iter().zip(&two.classes).all(|(a, b)| a.schema == b.schema)
 }

@@ -226,10 +226,11 @@ impl Distinct {
             }
         }
         let any_other = near().any(|entry| !matches!(entry, Value::String(_)));
-        let stays = |(repeated, literal): &(bool, &Box<[u8]>)| {
+        let stays = |(repeated, literal): &(bool, &[u8])| {
             !repeated && (!any_other || literal.first() == Some(&b'"') || !self.repeats(literal))
         };
-        repeated.into_iter().zip(literals).filter(stays).map(|(_, literal)| &**literal).collect()
+        let literals = literals.iter().map(|literal| &**literal);
+        repeated.into_iter().zip(literals).filter(stays).map(|(_, literal)| literal).collect()
     }
 
     fn is_near(&self, value: &Value) -> bool {

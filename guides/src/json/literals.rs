@@ -40,10 +40,10 @@ impl JsonMachine {
         set: &mut TokenSet,
     ) -> Option<u32> {
         let (pending, schema, (low, high, depth)) = match &state.at {
-            At::Scalar { pending, machines: Few::One(Scalar { schema, reader }) } => match *reader {
-                Reader::Literal { low, high, depth } => (pending, *schema, (low, high, depth)),
-                _ => return None,
-            },
+            &At::Scalar {
+                ref pending,
+                machines: Few::One(Scalar { schema, reader: Reader::Literal { low, high, depth } }),
+            } => (pending, schema, (low, high, depth)),
             At::Value { pending: pending @ Few::One(choice), .. }
                 if self.schema(choice.schema).is_finite() && self.spacing.left(&state.level, &state.at) == 0 =>
             {

@@ -37,7 +37,7 @@ pub(crate) struct JsonMachine {
     root: SchemaId,
     /// By schema; compared the first time that it matters.
     alternatives: Vec<OnceLock<Alternatives>>,
-    pub(super) known: Known,
+    pub(super) known: Box<Known>,
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     most_blanks: u8,
@@ -57,7 +57,7 @@ impl JsonMachine {
             objects,
             arrays,
             root,
-            known: Known::new(),
+            known: Box::new(Known::new()),
             most_blanks: match options.whitespace {
                 Whitespace::Compact | Whitespace::Spaces | Whitespace::Pretty => 0,
                 Whitespace::Optional => 1,

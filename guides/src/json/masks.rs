@@ -8,11 +8,12 @@ use super::machine::{JsonMachine, adding, written};
 use super::object::{Additional, MANY_KEYS, Object, key_of_class};
 use super::shape::{self, Numbers, SchemaId};
 use super::state::{At, Choice, Fingerprint, JsonState, Key, KeyReader, Level, Reader, Scalar};
-use super::strings::{Decoder, Escapes, StringState};
+use super::strings::{Decoder, Escapes, StringState, short_escape, spelled_length};
 use super::subsumed;
 use super::used::{any_possible, characters_after, used_with_prefix};
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
 use crate::mask::TokenSet;
+use crate::trie::Trie;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
@@ -536,7 +537,8 @@ impl JsonMachine {
         }
         let room = Room { least: 0, most: u32::MAX, bytes };
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
-        used.sort_unstable();
+        // Two sorted lists, one after the other.
+        used.sort();
         // What is taken out again must not take out what another alternative allows.
         let mut apart = (!used.is_empty()).then(|| TokenSet::new(vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
@@ -552,8 +554,11 @@ impl JsonMachine {
             reach = reach.max(classes.add_closing(follows, room, closes, &mut deferred, own));
         }
         if !used.is_empty() {
+            let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
             let find = || {
-                let escaped = used.iter().any(|key| key.iter().any(|&byte| may_be_escaped(byte)));
+                if universal && !used.iter().any(|key| key.iter().any(|&byte| spelled_length(byte) == CODE)) {
+                    return tokens_of_keys(vocabulary.trie(), below.node, &used);
+                }
                 let removal = Removal { additional, object, level, text, used: &used, escaped };
                 let mut removed = Vec::new();
                 removal.find(vocabulary, below.node, &at, &[], &mut removed);
@@ -665,6 +670,49 @@ struct Removal<'a> {
 pub(super) fn may_be_escaped(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }
+
+/// Bytes of an escape that gives a character's code.
+const CODE: u32 = 6;
+
+/// The tokens below a node that spell the rest of one of these keys, which are sorted, and close it. No character takes an escape with
+/// its code.
+fn tokens_of_keys(trie: &Trie, node: u32, keys: &[&[u8]]) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut open = vec![(node, keys, 0)];
+    while let Some((node, keys, at)) = open.pop() {
+        if keys.first().is_some_and(|key| key.len() == at)
+            && let Some(closed) = trie.child(node, b'"')
+        {
+            found.extend_from_slice(trie.below(closed));
+        }
+        let mut go_on = |child: u32, byte: u8| {
+            let byte_of = |key: &&[u8]| key.get(at).copied();
+            let along = &keys[keys.partition_point(|key| byte_of(key) < Some(byte))..];
+            let along = &along[..along.partition_point(|key| byte_of(key) == Some(byte))];
+            if !along.is_empty() && trie.end(child) > child + 1 {
+                open.push((child, along, at + 1));
+            }
+        };
+        let mut possible = ByteSet::default();
+        possible.add_each(keys.iter().copied(), at as u32);
+        let escaped = ESCAPED.and(possible) != ByteSet::default();
+        for child in trie.children_along(node, possible.without(ONLY_ESCAPED)) {
+            go_on(child, trie.byte(child));
+        }
+        for child in trie.child(node, b'\\').filter(|_| escaped).into_iter().flat_map(|escape| trie.children(escape)) {
+            if let Some(meant) = short_escape(trie.byte(child)) {
+                go_on(child, meant as u8);
+            }
+        }
+    }
+    found
+}
+
+/// What stands for itself in no key.
+const ONLY_ESCAPED: ByteSet = ByteSet::of(b"\"\\\x08\x0C\n\r\t");
+
+/// What can be written with a short escape.
+const ESCAPED: ByteSet = ByteSet::of(b"\"\\/\x08\x0C\n\r\t");
 
 impl Removal<'_> {
     /// The bytes along which a key can come nearer to one of those that are used.

@@ -25,7 +25,6 @@ mod keys;
 mod known;
 pub(crate) mod labels;
 pub(crate) mod languages;
-mod literals;
 pub(crate) mod machine;
 mod masks;
 mod memo;

@@ -6,6 +6,7 @@
 //! | `maskbench` | time and memory per schema, mask and token, and what is accepted, engines side by side |
 //! | `suite` | right, wrong and refused answers on the official JSON-Schema-Test-Suite |
 //! | `walks` | that random walks through the guides of schemas end in valid documents |
+//! | `masks` | that masks are the tokens that a guide accepts one by one |
 //! | `streams` | tokens per second of a server under guided and unguided streams, and how much of it waits for masks |
 //! | `hostile` | that sources made to cost much are answered or refused quickly |
 //!
@@ -16,6 +17,7 @@ mod document;
 mod engines;
 mod hostile;
 mod maskbench;
+mod masks;
 mod memory;
 mod random;
 mod spelling;
@@ -56,6 +58,8 @@ enum Command {
     Suite(suite::Args),
     /// Walk randomly through the guides of schemas: every walk must end in a valid document
     Walks(walks::Args),
+    /// Follow the instances of cases and hold masks against every token of the vocabulary, tried one by one
+    Masks(masks::Args),
     /// Start a server on the embedded model and measure it under guided and unguided streams
     Streams(streams::Args),
     /// Compile hostile schemas and regexes: each is answered or refused within 1 s and 256 MB
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Measure(args) => maskbench::measure(&args),
         Command::Suite(args) => suite::run(&args),
         Command::Walks(args) => walks::run(&args),
+        Command::Masks(args) => masks::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Endure(args) => hostile::endure(&args),

@@ -1,12 +1,12 @@
 //! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
 
-use super::digits::AFTER_VALUES;
-use super::few::Few;
-use super::machine::JsonMachine;
-use super::masks::Below;
-use super::shape;
-use super::state::{At, JsonState, Reader, Scalar};
+use super::Below;
 use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
+use crate::json::digits::AFTER_VALUES;
+use crate::json::few::Few;
+use crate::json::machine::JsonMachine;
+use crate::json::shape;
+use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::mask::TokenSet;
 use crate::vocabulary::Vocabulary;
 

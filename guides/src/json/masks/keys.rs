@@ -1,0 +1,163 @@
+//! The tokens that are allowed within keys.
+
+use super::used_keys::UsedKeys;
+use super::{Below, begins_entry, is_in_key};
+use crate::automaton::{Automaton, dfa::NEVER};
+use crate::json::classes::Room;
+use crate::json::few::Few;
+use crate::json::machine::{JsonMachine, adding, written};
+use crate::json::object::{Additional, MANY_KEYS, Object, key_of_class};
+use crate::json::shape::{self};
+use crate::json::state::{At, Fingerprint, JsonState, Key, KeyReader, Level};
+use crate::json::strings::{Decoder, StringState};
+use crate::json::subsumed;
+use crate::json::used::used_with_prefix;
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
+use std::sync::Arc;
+
+impl JsonMachine {
+    /// Within a key, of which some alternatives do not name it.
+    pub(super) fn add_in_keys(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        (keys, text): (&Few<Key>, &Arc<[u8]>),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let in_some = |keys: Few<Key>| {
+            let at = At::Key { keys, text: text.clone() };
+            JsonState { level: state.level.clone(), at }
+        };
+        let named = keys.filter_map(|key| (!is_in_key(key)).then(|| key.clone()));
+        let mut reach = named.map_or(0, |named| self.add_each(vocabulary, &in_some(named), below, bytes, set));
+        let mut open: Vec<&Key> = keys.iter().filter(|key| is_in_key(key)).collect();
+        while let Some(&first) = open.first() {
+            // Alternatives that agree on which keys there may be.
+            let agree = |key: &Key| {
+                let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
+                first.reader == key.reader
+                    && match (&one.additional, &other.additional) {
+                        (Some(one), Some(other)) => subsumed::are_same(one, other),
+                        _ => false,
+                    }
+                    && one.has_same_names(other)
+            };
+            let (same, others): (Vec<&Key>, Vec<&Key>) =
+                open.iter().partition(|key| std::ptr::eq(**key, first) || agree(key));
+            open = others;
+            let Some(keys) = Few::from_vec(same.into_iter().cloned().collect()) else { break };
+            let state = in_some(keys.clone());
+            let found = self.add_in_key(vocabulary, &state, (&keys, text), below, bytes, set);
+            reach = reach.max(found.unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set)));
+        }
+        reach
+    }
+
+    /// Within a key that is not named, read for alternatives that agree on which keys there may be. `None` if the tokens have to be looked
+    /// at one by one.
+    fn add_in_key(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        (keys, text): (&Few<Key>, &Arc<[u8]>),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> Option<u32> {
+        let key = keys.iter().next()?;
+        let KeyReader::Additional(at) = key.reader else { return None };
+        if !state.is_clear() {
+            return None;
+        }
+        let (level, object) = (&state.level, self.object(key.item.shape));
+        let additional = object.additional.as_ref()?;
+        // With few keys each token may be the one after which all of them are used.
+        if at.decoder != Decoder::Body || additional.counts[at.state as usize] < MANY_KEYS {
+            return None;
+        }
+        let universal = additional.keys.characters.is_universal(at.state);
+        let classes = vocabulary.string_classes(&additional.keys, &at, below.node)?;
+        let reach = if universal { 0 } else { classes.reach() };
+        let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
+        let cost = costs.min().unwrap_or(NEVER);
+        if cost == NEVER || cost.saturating_add(16) > bytes {
+            return None;
+        }
+        let room = Room { least: 0, most: u32::MAX, bytes };
+        let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
+        // Two sorted lists, one after the other.
+        used.sort();
+        // What is taken out again must not take out what another alternative allows.
+        let mut apart = (!used.is_empty()).then(|| TokenSet::new(vocabulary.mask_words()));
+        let own = apart.as_mut().unwrap_or(&mut *set);
+        let mut reach = classes.add_inside(cost, room, own);
+        let mut deferred = Vec::new();
+        let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
+        for class in 0..classes_of_keys {
+            let Some(after) = self.after_key(level, keys, class) else { continue };
+            let stop = |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state);
+            let follows = self.after_quote(&classes, below.node, additional.keys.escapes, &after, stop);
+            let closes = |state: u32| additional.class_of[state as usize] == class as u32;
+            let follows = (&*follows, self.cost(&after));
+            reach = reach.max(classes.add_closing(follows, room, closes, &mut deferred, own));
+        }
+        if !used.is_empty() {
+            let keys = UsedKeys { additional, object, level, text, used: &used };
+            let find = || keys.tokens(vocabulary, below.node, &at);
+            let tokens = if universal {
+                let mut print = Fingerprint::new();
+                print.add((additional.keys.characters.id(), at.state, below.node, &used));
+                self.known.removed(print.value(), find)
+            } else {
+                find().into()
+            };
+            tokens.iter().for_each(|&token| own.remove(token));
+        }
+        reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, own));
+        if let Some(own) = apart {
+            set.union(own.words());
+        }
+        Some(reach)
+    }
+
+    /// A bound of the cost after any token that stays inside the key.
+    fn cost_inside_key(
+        &self,
+        level: &Level,
+        (key, at): (&Key, &StringState),
+        object: &Object,
+        additional: &Additional,
+        reach: u32,
+    ) -> u32 {
+        // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
+        let used = object.properties.len() + written(level).count() as usize;
+        let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
+        let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
+        // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
+        let is_reachable =
+            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER);
+        let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
+        let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
+        let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
+        let value = value.unwrap_or(NEVER);
+        shape::add(shape::add(value, reach + detour + 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
+    }
+
+    /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.
+    fn after_key(&self, level: &Level, keys: &Few<Key>, class: usize) -> Option<JsonState> {
+        let mut choices = Vec::new();
+        for key in keys.iter() {
+            let next = self.after_added(&key.item);
+            let ways = self.object(key.item.shape).additional.as_ref()?.classes.get(class)?.ways();
+            choices.extend(self.entries(level, &next, adding(level, class as u32), ways).map(|(choice, _)| choice));
+        }
+        let pending = self.pending(choices)?;
+        let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
+        seen.push(key_of_class(class as u32));
+        let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
+        Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
+    }
+}

@@ -1,0 +1,105 @@
+//! The tokens that are allowed within numbers, and where a value begins.
+
+use super::Below;
+use crate::automaton::{Automaton, dfa::NEVER};
+use crate::json::digits::{AFTER_VALUES, OF_NUMBERS};
+use crate::json::few::Few;
+use crate::json::machine::JsonMachine;
+use crate::json::shape::{self, Numbers, SchemaId};
+use crate::json::state::{Choice, JsonState, Level};
+use crate::mask::TokenSet;
+use crate::vocabulary::Vocabulary;
+use std::sync::Arc;
+
+impl JsonMachine {
+    /// Where a value begins: numbers as a whole, the rest byte by byte.
+    pub(super) fn add_values(
+        &self,
+        vocabulary: &Vocabulary,
+        state: &JsonState,
+        pending: &Few<Choice>,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut possible = self.next_bytes(state);
+        let mut reach = 0;
+        let begins_number = |literal: &[u8]| literal.first().is_some_and(|&byte| OF_NUMBERS.contains(byte));
+        let mut literals = pending.iter().flat_map(|choice| self.schema(choice.schema).literals.iter());
+        if self.spacing.left(&state.level, &state.at) == 0 && !literals.any(|text| begins_number(text)) {
+            let schemas = pending.iter().filter_map(|choice| {
+                let numbers = self.schema(choice.schema).numbers.as_ref()?;
+                Some((choice.schema, numbers, numbers.dfa.start()))
+            });
+            let level = &state.level;
+            reach = self.add_numbers(vocabulary, (level, pending), schemas.collect(), below, bytes, set);
+            possible = possible.without(OF_NUMBERS);
+        }
+        reach.max(self.add_along(vocabulary, state, possible, below, bytes, set))
+    }
+
+    /// Within numbers, of these schemas and in these states: of what belongs to one each byte is a step of its automaton and nothing
+    /// more.
+    pub(super) fn add_numbers(
+        &self,
+        vocabulary: &Vocabulary,
+        (level, pending): (&Level, &Few<Choice>),
+        mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        while let Some(&(_, numbers, state)) = open.first() {
+            // However many alternatives read the same number, it is the same tokens.
+            let is_same = |(_, other, at): &(SchemaId, &Arc<Numbers>, u32)| other.id == numbers.id && *at == state;
+            let mut schemas = Vec::new();
+            open.retain(|one| {
+                let same = is_same(one);
+                if same && !schemas.contains(&one.0) {
+                    schemas.push(one.0);
+                }
+                !same
+            });
+            let number = (&**numbers, state, &*schemas);
+            reach = reach.max(self.add_number(vocabulary, (level, pending), number, below, bytes, set));
+        }
+        reach
+    }
+
+    fn add_number(
+        &self,
+        vocabulary: &Vocabulary,
+        (level, pending): (&Level, &Few<Choice>),
+        (numbers, state, schemas): (&Numbers, u32, &[SchemaId]),
+        below: Below,
+        bytes: u32,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
+        let rest = rests.min().unwrap_or(NEVER);
+        let classes = vocabulary.number_classes(numbers, state, below.node);
+        let mut reach = 0;
+        for (cost, tokens) in classes.inside() {
+            let cost = shape::add(*cost, rest);
+            if cost <= bytes {
+                tokens.add_to(set);
+                reach = reach.max(cost);
+            }
+        }
+        if classes.ends().is_empty() {
+            return reach;
+        }
+        // However the number is spelled, the same comes after it.
+        let Some(after) = self.value_done(level, pending, schemas) else { return reach };
+        let trie = vocabulary.trie();
+        for &(end, depth) in classes.ends() {
+            for node in trie.children_along(end, AFTER_VALUES) {
+                if let Some(next) = self.step(&after, trie.byte(node)) {
+                    reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + depth + 1, bytes, set));
+                }
+            }
+        }
+        reach
+    }
+}

@@ -1,0 +1,122 @@
+//! `jig-bench masks`: masks must be the tokens that the guide accepts, one by one.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jig_guides::{Compiler, GuideState, Limits, Mask, Options, Order, Source};
+
+use crate::Outcome;
+use crate::cases::{Case, Selection, respace};
+use crate::engines::Whitespace;
+use crate::random::Random;
+use crate::tokens::Splitter;
+
+/// So many tokens of a mask within a budget are followed.
+const FOLLOWED: usize = 20;
+
+/// Follow the instances of cases and hold masks against every token of the vocabulary, tried one by one
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// A tokenizer.json, or the directory it lies in
+    #[arg(long, value_name = "FILE")]
+    tokenizer: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    /// Masks that are looked at, for each instance
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    masks: usize,
+    /// The same seed chooses the same masks
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Default)]
+struct Count {
+    masks: u64,
+    /// Masks that allow what the guide refuses, or not what it accepts.
+    wrong: u64,
+    /// Budgets within which a mask allows nothing, or what leaves too little.
+    short: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let splitter = Splitter::load(&args.tokenizer)?;
+    let mut limits = Limits::default();
+    limits.cache_bytes = 0;
+    let compiler = Compiler::new(splitter.tokens().clone().vocabulary()?, limits);
+    let (begun, mut count) = (Instant::now(), Count::default());
+    for case in args.selection.read()? {
+        check_case(args, &compiler, &splitter, &case?, &mut count)?;
+    }
+    let Count { masks, wrong, short } = count;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{masks} masks in {seconds:.0} s: {wrong} not what the guide accepts, {short} beyond a budget");
+    if wrong + short > 0 { Err("not every mask is what it should be".into()) } else { Ok(()) }
+}
+
+fn check_case(args: &Args, compiler: &Compiler, splitter: &Splitter, case: &Case, count: &mut Count) -> Outcome {
+    let mut random = Random::new(case.id.bytes().fold(args.seed, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte)));
+    let mut options = Options::default();
+    options.order = if random.below(4) == 0 { Order::Schema } else { Order::Any };
+    let Ok(guide) = compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &options) else {
+        return Ok(());
+    };
+    for test in &case.tests {
+        let whitespace = if random.below(2) == 0 { Whitespace::Compact } else { Whitespace::Spaces };
+        let tokens = splitter.split(&respace(test.data.get(), whitespace))?;
+        let mut states = vec![guide.start()];
+        for token in tokens {
+            let mut next = states[states.len() - 1].clone();
+            if next.advance(token).is_err() {
+                break;
+            }
+            states.push(next);
+        }
+        for _ in 0..args.masks {
+            let at = random.below(states.len());
+            let problem = check_mask(&states[at], &mut random, count);
+            if let Some(problem) = problem {
+                println!("{}: after {at} tokens of {}: {problem}", case.id, test.data.get());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the masks of a state, if something is.
+fn check_mask(state: &GuideState, random: &mut Random, count: &mut Count) -> Option<String> {
+    let vocabulary = state.guide().vocabulary().clone();
+    let accepts = |token: u32| state.clone().advance(token).is_ok();
+    let shown = |token: u32| String::from_utf8_lossy(vocabulary.bytes(token).unwrap_or_default()).into_owned();
+    let mask = state.mask(None);
+    count.masks += 1;
+    if let Some(token) = (0..vocabulary.len() as u32).find(|&token| mask.contains(token) != accepts(token)) {
+        count.wrong += 1;
+        let allows = if mask.contains(token) { "allows" } else { "does not allow" };
+        return Some(format!("the mask {allows} {:?} (token {token}), the guide thinks otherwise", shown(token)));
+    }
+    let least = state.min_tokens_left();
+    for budget in [least, least + 1 + random.below(6) as u32, least + 10 + random.below(100) as u32] {
+        let mask = state.mask(Some(budget));
+        if let Some(problem) = beyond(state, &mask, budget, random) {
+            count.short += 1;
+            return Some(format!("{problem} with {budget} tokens left, of which {least} are needed"));
+        }
+    }
+    None
+}
+
+/// Why a mask does not keep to a budget, if it does not.
+fn beyond(state: &GuideState, mask: &Mask, budget: u32, random: &mut Random) -> Option<String> {
+    let vocabulary = state.guide().vocabulary();
+    let allowed = mask.tokens(vocabulary.len());
+    if allowed.is_empty() {
+        return Some("nothing is allowed".to_owned());
+    }
+    (0..FOLLOWED).map(|_| allowed[random.below(allowed.len())]).find_map(|token| {
+        let mut next = state.clone();
+        let ends = vocabulary.end_tokens().contains(&token);
+        let fits = next.advance(token).is_ok() && (ends || budget > 0 && next.completes_within(budget - 1));
+        (!fits).then(|| format!("token {token} is allowed"))
+    })
+}

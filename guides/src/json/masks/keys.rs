@@ -83,7 +83,9 @@ impl JsonMachine {
         let reach = if universal { 0 } else { classes.reach() };
         let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
         let cost = costs.min().unwrap_or(NEVER);
-        if cost == NEVER || cost.saturating_add(16) > bytes {
+        let least = keys.iter().map(|key| self.least_cost_inside_key(level, key)).min().unwrap_or(NEVER);
+        let none_inside = least > bytes;
+        if !none_inside && (cost == NEVER || cost.saturating_add(16) > bytes) {
             return None;
         }
         let room = Room { least: 0, most: u32::MAX, bytes };
@@ -93,7 +95,7 @@ impl JsonMachine {
         // What is taken out again must not take out what another alternative allows.
         let mut apart = (!used.is_empty()).then(|| TokenSet::new(vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
-        let mut reach = classes.add_inside(cost, room, own);
+        let mut reach = if none_inside { 0 } else { classes.add_inside(cost, room, own) };
         let mut deferred = Vec::new();
         let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
         for class in 0..classes_of_keys {
@@ -144,6 +146,12 @@ impl JsonMachine {
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
         let value = value.unwrap_or(NEVER);
         shape::add(shape::add(value, reach + detour + 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
+    }
+
+    /// Least bytes to the end of the output from anywhere inside the key.
+    fn least_cost_inside_key(&self, level: &Level, key: &Key) -> u32 {
+        let value = key.costs.iter().map(|(cost, _)| *cost).min().unwrap_or(NEVER);
+        shape::add(shape::add(value, 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
     }
 
     /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.

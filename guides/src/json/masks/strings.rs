@@ -44,8 +44,10 @@ impl JsonMachine {
         let classes = vocabulary.string_classes(strings, &at, below.node)?;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
         let mut reach = cost;
+        // No character makes a string cheaper that could be closed.
+        let none_inside = strings.is_free(&at) && at.count >= strings.min && cost > bytes;
         if strings.is_free(&at) {
-            if cost > bytes {
+            if cost > bytes && !none_inside {
                 return None;
             }
             room.least = strings.min.saturating_sub(at.count);
@@ -59,7 +61,7 @@ impl JsonMachine {
         }
         // A bound that all of them keep to is checked.
         let bytes_inside = if strings.is_free(&at) { bytes } else { u32::MAX };
-        let inside = classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set);
+        let inside = if none_inside { 0 } else { classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set) };
         let closed = Scalar {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
             schema: scalar.schema,

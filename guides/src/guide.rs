@@ -106,11 +106,15 @@ impl GuideState {
     /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
     pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
         follow!(self, |machine, position| {
-            let (key, cost) = (machine.key(position), machine.cost(position));
-            let free = self.known_or_made(key, Room::Free, || self.made(machine, position, cost, u32::MAX));
-            match Room::of(cost, free.growth, tokens_left) {
+            let key = machine.key(position);
+            let make = || self.made(machine, position, machine.cost(position), u32::MAX);
+            let free = self.known_or_made(key, Room::Free, make);
+            // Without a budget nothing depends on the cost.
+            let Some(left) = tokens_left else { return free.mask };
+            let cost = machine.cost(position);
+            match Room::of(cost, free.growth, left) {
                 Room::Free => free.mask,
-                Room::Short => self.mask_of_plan(machine, position, cost, tokens_left.unwrap_or(0)),
+                Room::Short => self.mask_of_plan(machine, position, cost, left),
                 room @ Room::Spare(spare) => {
                     let made = || self.made(machine, position, cost, (cost + spare).saturating_sub(1));
                     self.known_or_made(key, room, made).mask
@@ -121,12 +125,13 @@ impl GuideState {
 
     /// As [`mask`](Self::mask), if no work is needed for it.
     pub fn known_mask(&self, tokens_left: Option<u32>) -> Option<Mask> {
-        let (key, cost) = follow!(self, |machine, position| (machine.key(position), machine.cost(position)));
-        let masks = self.guide.masks();
-        let free = masks.get(key, Room::Free)?;
-        match Room::of(cost, free.growth, tokens_left) {
-            Room::Free => Some(free.mask.clone()),
-            room => masks.get(key, room).map(|known| known.mask.clone()),
+        let key = follow!(self, |machine, position| machine.key(position));
+        let free = self.guide.masks().get(key, Room::Free)?.clone();
+        let Some(left) = tokens_left else { return Some(free.mask) };
+        let cost = follow!(self, |machine, position| machine.cost(position));
+        match Room::of(cost, free.growth, left) {
+            Room::Free => Some(free.mask),
+            room => self.guide.masks().get(key, room).map(|known| known.mask.clone()),
         }
     }
 

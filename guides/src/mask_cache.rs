@@ -16,12 +16,11 @@ pub(crate) enum Room {
 
 impl Room {
     /// The room of an output that costs `cost` bytes to complete, by `growth` more after some token.
-    pub(crate) fn of(cost: u32, growth: u32, tokens_left: Option<u32>) -> Room {
+    pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Room {
         match tokens_left {
-            None => Room::Free,
-            Some(left) if left > cost.saturating_add(growth) => Room::Free,
-            Some(left) if left < cost.max(1) => Room::Short,
-            Some(left) => Room::Spare(rounded(left - cost)),
+            left if left > cost.saturating_add(growth) => Room::Free,
+            left if left < cost.max(1) => Room::Short,
+            left => Room::Spare(rounded(left - cost)),
         }
     }
 }
@@ -94,9 +93,9 @@ mod tests {
 
     #[test]
     fn an_output_with_as_many_tokens_as_its_completion_has_bytes_is_not_short() {
-        assert_eq!(Room::of(5, 3, Some(5)), Room::Spare(0));
-        assert_eq!(Room::of(5, 3, Some(4)), Room::Short);
-        assert_eq!(Room::of(5, 3, Some(9)), Room::Free);
-        assert_eq!(Room::of(0, 0, Some(0)), Room::Short);
+        assert_eq!(Room::of(5, 3, 5), Room::Spare(0));
+        assert_eq!(Room::of(5, 3, 4), Room::Short);
+        assert_eq!(Room::of(5, 3, 9), Room::Free);
+        assert_eq!(Room::of(0, 0, 0), Room::Short);
     }
 }

@@ -5,7 +5,8 @@ mod support;
 use std::sync::Arc;
 
 use jig_guides::{
-    CompileError, Compiler, Documents, Formats, Guide, GuideState, Limits, Options, Source, Vocabulary, Whitespace,
+    CompileError, Compiler, Documents, Formats, Guide, GuideState, Limits, Options, Order, Source, Vocabulary,
+    Whitespace,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -184,6 +185,81 @@ fn the_mask_is_the_set_of_tokens_that_advance_accepts() {
                     mask.tokens(len as usize).into_iter().filter(|token| *token != len - 1).collect();
                 let Some(&token) = allowed.get(random.below(allowed.len())) else { break };
                 state.advance(token).expect("allowed");
+            }
+        }
+    }
+}
+
+#[test]
+fn masks_go_along_with_keys_that_are_used_and_with_alternatives_and_entries_that_must_differ() {
+    let names = json!({"a/b": {}, "q\"": {"type": "null"}, "t\t": {}, "ab": {"const": 1}});
+    let cases = [
+        (
+            json!({"type": "object", "properties": names, "additionalProperties": {"type": "integer"}}),
+            vec![
+                "{\"",
+                "{\"a",
+                "{\"a/b\":1,\"a",
+                "{\"x\\/y\":1,\"x",
+                "{\"q\\\"\":null,\"q",
+                "{\"x\":1,\"abc\":12,\"",
+                "{\"a\":1,\"",
+                "{\"t\\",
+                "{\"a\\",
+            ],
+        ),
+        (
+            json!({"type": "object", "properties": names, "patternProperties": {"^a+$": {"type": "integer"}}, "minProperties": 2}),
+            vec!["{\"", "{\"a", "{\"aaaa\":1,\"a", "{\"ab\":1,\"aa"],
+        ),
+        (
+            json!({"anyOf": [
+                {"properties": {"a": {"const": 1}, "b": {}}, "required": ["a"]},
+                {"properties": {"a": {"const": 12}, "b": {}}, "required": ["b"]},
+                {"properties": {"a": {"type": "string"}, "c": {}}, "additionalProperties": {"type": "boolean"}},
+            ], "type": "object"}),
+            vec!["{\"", "{\"a", "{\"x\":true,\"", "{\"x\":1,\"", "{\"b\":", "{\"a\":1", "{\"a\":12,\"b\":0.5"],
+        ),
+        (
+            json!({"type": "array", "uniqueItems": true, "items": {"type": "object", "additionalProperties": {"type": "boolean"}}}),
+            vec![
+                "[{\"a\":true},{",
+                "[{\"a\":true},{\"a",
+                "[{\"a\":true},{\"a\":true",
+                "[{},{\"ab\":false},{\"ab\":false",
+            ],
+        ),
+        (
+            json!({"type": "array", "uniqueItems": true, "items": {"enum": ["a", "ab", "abc", "a\"", 1, 12, 1.0, 100, true, null]}}),
+            vec!["[", "[\"a\",", "[\"a\",\"a", "[\"abc\",1,", "[12,1", "[1,100,1", "[\"a\\\"\",\"a", "[1.0,\"ab\",tr"],
+        ),
+        (
+            json!({"anyOf": [{"type": "integer", "minimum": 5}, {"type": "number", "maximum": 1}, {"enum": [3, "a"]}]}),
+            vec!["", "1", "0.", "-1", "12", "100"],
+        ),
+    ];
+    for ((schema, beginnings), order) in cases.iter().flat_map(|case| [(case, Order::Schema), (case, Order::Any)]) {
+        let mut options = Options::default();
+        options.order = order;
+        let guide = compiler().compile(&Source::JsonSchema(schema.to_string()), &options).expect("a guide");
+        let len = guide.vocabulary().len() as u32;
+        for beginning in beginnings {
+            let Some(state) = text(&guide.start(), beginning) else {
+                assert_eq!(order, Order::Schema, "{schema} {beginning}");
+                continue;
+            };
+            let mask = state.mask(None);
+            for token in 0..len {
+                let accepts = state.clone().advance(token).is_ok();
+                assert_eq!(accepts, mask.contains(token), "{schema} {order:?} {beginning} token {token}");
+            }
+            let least = state.min_tokens_left();
+            for budget in [least, least + 1, least + 3, least + 9, least + 30] {
+                for token in state.mask(Some(budget)).tokens(len as usize) {
+                    let mut next = state.clone();
+                    next.advance(token).expect("allowed");
+                    assert!(token == len - 1 || next.min_tokens_left() < budget, "{schema} {beginning} {token}");
+                }
             }
         }
     }

@@ -83,7 +83,12 @@ pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{READY}")?;
     out.flush()?;
+    let mut orders = std::io::stdin().lines();
     for case in reader.skip(args.from) {
+        // Each line asks for the next case.
+        if orders.next().transpose()?.is_none() {
+            break;
+        }
         let result = run(engine.as_ref(), &tokens, &case?);
         writeln!(out, "{}", serde_json::to_string(&result)?)?;
         out.flush()?;

@@ -1,8 +1,9 @@
 //! `jig-bench maskbench`: engines side by side on the same schemas, instances and tokens, one thread each.
 //!
 //! The instances are tokenized first, into a file. Then each engine runs in a process of its own, which reads that file
-//! line by line, so that its peak memory is the engine's (and the vocabulary's). A process that takes too long over a
-//! schema is ended and begun again after that schema.
+//! line by line, so that its peak memory is the engine's (and the vocabulary's). The processes take turns, a hundred schemas each: a
+//! shared machine is now fast and now slow, and a ratio of engines must not show it. A process that takes too long over a schema is
+//! ended and begun again after that schema.
 
 mod measure;
 mod prepare;
@@ -50,13 +51,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
         prepare::write(file.path(), &splitter, args.selection.read()?, args.whitespace)?
     };
     eprintln!("{count} cases prepared");
-    let mut results = Vec::new();
-    for &engine in &args.engines {
-        let choices = Choices { whitespace: args.whitespace, order: args.order };
-        let run = process::run(engine, choices, file.path(), count, std::time::Duration::from_secs(args.timeout))?;
-        eprintln!("{}: {:.1} s", engine.text(), run.seconds);
-        results.push(run);
-    }
+    let results = process::run(
+        &args.engines,
+        process::Task {
+            choices: Choices { whitespace: args.whitespace, order: args.order },
+            file: file.path(),
+            count,
+            timeout: std::time::Duration::from_secs(args.timeout),
+        },
+    )?;
     report::print(&results);
     if let Some(path) = &args.json {
         std::fs::write(path, serde_json::to_string(&report::json(&results))?)

@@ -1,8 +1,8 @@
-//! An engine's process, watched.
+//! The engines' processes, watched.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -16,35 +16,91 @@ use crate::engines::{Choices, EngineName};
 /// What a process may take to make its engine ready.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// Runs an engine over all cases of a prepared file.
-pub(super) fn run(engine: EngineName, choices: Choices, file: &Path, count: usize, timeout: Duration) -> Outcome<Run> {
-    let begun = Instant::now();
-    let mut cases: Vec<CaseResult> = Vec::with_capacity(count);
-    while cases.len() < count {
-        let (mut child, lines) = start(engine, choices, file, cases.len())?;
-        if lines.recv_timeout(STARTING).ok().as_deref() != Some(READY) {
-            child.kill()?;
-            return Err(format!("{} does not start: {}", engine.text(), child.wait()?).into());
-        }
-        let ended = loop {
-            match lines.recv_timeout(timeout) {
-                Ok(line) => cases.push(serde_json::from_str(&line)?),
-                Err(RecvTimeoutError::Timeout) => {
-                    child.kill()?;
-                    break Some(format!("no answer within {} s", timeout.as_secs()));
-                }
-                Err(RecvTimeoutError::Disconnected) => break None,
-            }
-        };
-        let status = child.wait()?;
-        if cases.len() < count {
-            let reason = ended.unwrap_or_else(|| format!("the process ended: {status}"));
-            eprintln!("{}: case {}: {reason}", engine.text(), cases.len());
-            cases.push(CaseResult { refused: Some(reason), ..CaseResult::default() });
+/// What an engine is run on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task<'a> {
+    pub(super) choices: Choices,
+    /// The prepared cases, and how many they are.
+    pub(super) file: &'a Path,
+    pub(super) count: usize,
+    /// For one case.
+    pub(super) timeout: Duration,
+}
+
+/// So many cases in a row are an engine's turn: few enough that what slows the machine down for a while slows all engines down, and
+/// enough that they find their caches warm, as in a server.
+const TURN: usize = 100;
+
+/// Runs engines over all cases of a prepared file, in turns.
+pub(super) fn run(engines: &[EngineName], task: Task<'_>) -> Outcome<Vec<Run>> {
+    let mut watched: Vec<Watched<'_>> = engines.iter().map(|&engine| Watched::new(engine, task)).collect();
+    for begin in (0..task.count).step_by(TURN) {
+        for engine in &mut watched {
+            (begin..task.count.min(begin + TURN)).try_for_each(|_| engine.run_case())?;
         }
     }
-    name(&mut cases, file)?;
-    Ok(Run { engine: engine.text().to_owned(), seconds: begun.elapsed().as_secs_f64(), cases })
+    watched.into_iter().map(Watched::finish).collect()
+}
+
+/// An engine, its process as long as that lives, and what it has done.
+struct Watched<'a> {
+    engine: EngineName,
+    task: Task<'a>,
+    process: Option<Process>,
+    cases: Vec<CaseResult>,
+    spent: Duration,
+}
+
+/// A process that does a case for each line that it is sent, and answers with a line.
+struct Process {
+    child: Child,
+    orders: ChildStdin,
+    answers: Receiver<String>,
+}
+
+impl<'a> Watched<'a> {
+    fn new(engine: EngineName, task: Task<'a>) -> Watched<'a> {
+        Watched { engine, task, process: None, cases: Vec::with_capacity(task.count), spent: Duration::ZERO }
+    }
+
+    /// Runs the next case.
+    fn run_case(&mut self) -> Outcome {
+        let begun = Instant::now();
+        let mut process = match self.process.take() {
+            Some(process) => process,
+            None => start(self.engine, self.task, self.cases.len())?,
+        };
+        // A process that has ended does not answer either.
+        let _ = writeln!(process.orders);
+        let reason = match process.answers.recv_timeout(self.task.timeout) {
+            Ok(line) => {
+                self.cases.push(serde_json::from_str(&line)?);
+                self.process = Some(process);
+                self.spent += begun.elapsed();
+                return Ok(());
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                process.child.kill()?;
+                process.child.wait()?;
+                format!("no answer within {} s", self.task.timeout.as_secs())
+            }
+            Err(RecvTimeoutError::Disconnected) => format!("the process ended: {}", process.child.wait()?),
+        };
+        eprintln!("{}: case {}: {reason}", self.engine.text(), self.cases.len());
+        self.cases.push(CaseResult { refused: Some(reason), ..CaseResult::default() });
+        self.spent += begun.elapsed();
+        Ok(())
+    }
+
+    fn finish(self) -> Outcome<Run> {
+        let Watched { engine, task, process, mut cases, spent } = self;
+        if let Some(Process { mut child, orders, .. }) = process {
+            drop(orders);
+            child.wait()?;
+        }
+        name(&mut cases, task.file)?;
+        Ok(Run { engine: engine.text().to_owned(), seconds: spent.as_secs_f64(), cases })
+    }
 }
 
 /// Cases that a process did not survive have no name yet.
@@ -58,7 +114,8 @@ fn name(cases: &mut [CaseResult], file: &Path) -> Outcome {
     Ok(())
 }
 
-fn start(engine: EngineName, choices: Choices, file: &Path, from: usize) -> Outcome<(Child, Receiver<String>)> {
+fn start(engine: EngineName, task: Task<'_>, from: usize) -> Outcome<Process> {
+    let choices = task.choices;
     let value = |name: Option<clap::builder::PossibleValue>| name.map(|name| name.get_name().to_owned());
     let mut child = Command::new(std::env::current_exe()?)
         .arg("measure")
@@ -67,14 +124,15 @@ fn start(engine: EngineName, choices: Choices, file: &Path, from: usize) -> Outc
         .args(["--order", &value(choices.order.to_possible_value()).unwrap_or_default()])
         .args(["--from", &from.to_string()])
         .arg("--file")
-        .arg(file)
+        .arg(task.file)
         // An engine that works on several threads would not be comparable.
         .env("RAYON_NUM_THREADS", "1")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
+    let orders = child.stdin.take().ok_or("the process has no standard input")?;
     let out = child.stdout.take().ok_or("the process has no standard output")?;
-    let (sender, receiver) = channel();
+    let (sender, answers) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(out).lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
@@ -82,5 +140,9 @@ fn start(engine: EngineName, choices: Choices, file: &Path, from: usize) -> Outc
             }
         }
     });
-    Ok((child, receiver))
+    if answers.recv_timeout(STARTING).ok().as_deref() != Some(READY) {
+        child.kill()?;
+        return Err(format!("{} does not start: {}", engine.text(), child.wait()?).into());
+    }
+    Ok(Process { child, orders, answers })
 }

@@ -32,6 +32,11 @@ impl ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
+    /// The bytes that are in one of both.
+    pub(crate) fn or(self, other: ByteSet) -> ByteSet {
+        ByteSet(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
+
     /// The bytes that are not in the other one.
     pub(crate) fn without(self, other: ByteSet) -> ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] & !other.0[word]))
@@ -52,4 +57,11 @@ impl ByteSet {
     pub(crate) fn contains(self, byte: u8) -> bool {
         self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
     }
+}
+
+/// Of sorted texts that agree in their first `at` bytes those that go on with this one.
+pub(crate) fn texts_along<T: AsRef<[u8]>>(texts: &[T], at: usize, byte: u8) -> &[T] {
+    let next = |text: &T| text.as_ref().get(at).copied();
+    let texts = &texts[texts.partition_point(|text| next(text) < Some(byte))..];
+    &texts[..texts.partition_point(|text| next(text) == Some(byte))]
 }

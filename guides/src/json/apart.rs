@@ -39,7 +39,6 @@ impl JsonMachine {
             At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
             _ => false,
         };
-        let here = here || self.cost_of_another(state).is_some();
         // Or what comes after it in the containers between it and the array.
         let mut level = &state.level;
         let mut found = here;
@@ -111,6 +110,7 @@ impl JsonMachine {
     /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
     pub(super) fn has_way_apart(&self, state: &JsonState) -> bool {
         self.can_vary(state)
+            || self.cost_of_another(state).is_some()
             || match self.literal_apart(state) {
                 Some(cost) if cost != NEVER => true,
                 Some(_) if self.reads_literals_only(state) => false,

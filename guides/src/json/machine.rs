@@ -3,6 +3,7 @@
 use super::analysis::Analysis;
 use super::array::Array;
 use super::demands::KnownDemands;
+use super::digits::{AFTER_VALUES, OF_NUMBERS};
 use super::distinct::Distinct;
 use super::few::Few;
 use super::known::Known;
@@ -796,7 +797,7 @@ impl Automaton for JsonMachine {
                     let (low, high, depth) = match scalar.reader {
                         Reader::Literal { low, high, depth } => (low, high, depth),
                         Reader::Number { .. } => {
-                            bytes.add(b"0123456789.eE+-,]} \n\r\t");
+                            bytes = bytes.or(OF_NUMBERS).or(AFTER_VALUES);
                             continue;
                         }
                         Reader::String { .. } | Reader::Label { .. } => return ByteSet::ALL,
@@ -804,7 +805,7 @@ impl Automaton for JsonMachine {
                     let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
                     // One that is complete may be followed by what comes after it.
                     if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
-                        bytes.add(b",]} \n\r\t");
+                        bytes = bytes.or(AFTER_VALUES);
                     }
                     bytes.add_each(literals.iter().map(|literal| &**literal), depth);
                 }
@@ -814,7 +815,7 @@ impl Automaton for JsonMachine {
             At::Open { .. } => bytes.add(b"]{[\"-0123456789tfn \n\r\t"),
             At::Comma { .. } => bytes.add(b"\" \n\r\t"),
             At::Colon { .. } => bytes.add(b": \n\r\t"),
-            At::After { .. } => bytes.add(b",]} \n\r\t"),
+            At::After { .. } => bytes = AFTER_VALUES,
             At::End => {}
         }
         bytes

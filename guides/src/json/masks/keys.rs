@@ -7,7 +7,7 @@ use crate::json::classes::Room;
 use crate::json::few::Few;
 use crate::json::machine::{JsonMachine, adding, written};
 use crate::json::object::{Additional, MANY_KEYS, Object, key_of_class};
-use crate::json::shape::{self};
+use crate::json::shape;
 use crate::json::state::{At, Fingerprint, JsonState, Key, KeyReader, Level};
 use crate::json::strings::{Decoder, StringState};
 use crate::json::subsumed;

@@ -1,7 +1,8 @@
 //! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
 
 use super::Below;
-use crate::automaton::{Automaton, bytes::ByteSet, dfa::NEVER};
+use crate::automaton::bytes::{ByteSet, texts_along};
+use crate::automaton::{Automaton, dfa::NEVER};
 use crate::json::digits::AFTER_VALUES;
 use crate::json::few::Few;
 use crate::json::machine::JsonMachine;
@@ -79,10 +80,7 @@ impl JsonMachine {
             let mut possible = ByteSet::default();
             possible.add_each(literals.iter().map(AsRef::as_ref), at as u32);
             for node in trie.children_along(below.node, possible) {
-                let byte = Some(trie.byte(node));
-                let byte_of = |literal: &L| literal.as_ref().get(at).copied();
-                let along = &literals[literals.partition_point(|literal| byte_of(literal) < byte)..];
-                let along = &along[..along.partition_point(|literal| byte_of(literal) == byte)];
+                let along = texts_along(literals, at, trie.byte(node));
                 let own = trie.own(node);
                 if !own.is_empty() {
                     let left =

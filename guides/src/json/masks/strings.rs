@@ -6,7 +6,7 @@ use crate::json::classes::{Room, StringClasses};
 use crate::json::few::Few;
 use crate::json::frame::AfterQuote;
 use crate::json::machine::JsonMachine;
-use crate::json::shape::{self};
+use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::json::strings::{Decoder, Escapes, StringState};
 use crate::mask::TokenSet;

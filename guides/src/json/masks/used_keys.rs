@@ -1,6 +1,6 @@
 //! The tokens along which a key becomes one that may not come again.
 
-use crate::automaton::bytes::ByteSet;
+use crate::automaton::bytes::{ByteSet, texts_along};
 use crate::json::object::{Additional, MANY_KEYS, Object};
 use crate::json::state::Level;
 use crate::json::strings::{Decoder, StringState, short_escape, spelled_length};
@@ -39,9 +39,7 @@ fn tokens_of_keys(trie: &Trie, node: u32, keys: &[&[u8]]) -> Vec<u32> {
             found.extend_from_slice(trie.below(closed));
         }
         let mut go_on = |child: u32, byte: u8| {
-            let byte_of = |key: &&[u8]| key.get(at).copied();
-            let along = &keys[keys.partition_point(|key| byte_of(key) < Some(byte))..];
-            let along = &along[..along.partition_point(|key| byte_of(key) == Some(byte))];
+            let along = texts_along(keys, at, byte);
             if !along.is_empty() && trie.end(child) > child + 1 {
                 open.push((child, along, at + 1));
             }

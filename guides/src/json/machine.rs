@@ -822,11 +822,11 @@ impl Automaton for JsonMachine {
     }
 
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
-        self.add_allowed(vocabulary, state, Below::ROOT, u32::MAX, set)
+        self.add_allowed(state, Below::root(vocabulary, u32::MAX), set)
     }
 
     fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
-        self.add_allowed(vocabulary, state, Below::ROOT, left, set);
+        self.add_allowed(state, Below::root(vocabulary, left), set);
     }
 
     fn is_final(&self, state: &JsonState) -> bool {

@@ -13,18 +13,15 @@ use crate::json::strings::{Decoder, StringState};
 use crate::json::subsumed;
 use crate::json::used::used_with_prefix;
 use crate::mask::TokenSet;
-use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
 impl JsonMachine {
     /// Within a key, of which some alternatives do not name it.
     pub(super) fn add_in_keys(
         &self,
-        vocabulary: &Vocabulary,
         state: &JsonState,
         (keys, text): (&Few<Key>, &Arc<[u8]>),
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> u32 {
         let in_some = |keys: Few<Key>| {
@@ -32,7 +29,7 @@ impl JsonMachine {
             JsonState { level: state.level.clone(), at }
         };
         let named = keys.filter_map(|key| (!is_in_key(key)).then(|| key.clone()));
-        let mut reach = named.map_or(0, |named| self.add_each(vocabulary, &in_some(named), below, bytes, set));
+        let mut reach = named.map_or(0, |named| self.add_each(&in_some(named), below, set));
         let mut open: Vec<&Key> = keys.iter().filter(|key| is_in_key(key)).collect();
         while let Some(&first) = open.first() {
             // Alternatives that agree on which keys there may be.
@@ -50,8 +47,8 @@ impl JsonMachine {
             open = others;
             let Some(keys) = Few::from_vec(same.into_iter().cloned().collect()) else { break };
             let state = in_some(keys.clone());
-            let found = self.add_in_key(vocabulary, &state, (&keys, text), below, bytes, set);
-            reach = reach.max(found.unwrap_or_else(|| self.add_each(vocabulary, &state, below, bytes, set)));
+            let found = self.add_in_key(&state, (&keys, text), below, set);
+            reach = reach.max(found.unwrap_or_else(|| self.add_each(&state, below, set)));
         }
         reach
     }
@@ -60,11 +57,9 @@ impl JsonMachine {
     /// at one by one.
     fn add_in_key(
         &self,
-        vocabulary: &Vocabulary,
         state: &JsonState,
         (keys, text): (&Few<Key>, &Arc<[u8]>),
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> Option<u32> {
         let key = keys.iter().next()?;
@@ -79,21 +74,21 @@ impl JsonMachine {
             return None;
         }
         let universal = additional.keys.characters.is_universal(at.state);
-        let classes = vocabulary.string_classes(&additional.keys, &at, below.node)?;
+        let classes = below.vocabulary.string_classes(&additional.keys, &at, below.node)?;
         let reach = if universal { 0 } else { classes.reach() };
         let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
         let cost = costs.min().unwrap_or(NEVER);
         let least = keys.iter().map(|key| self.least_cost_inside_key(level, key)).min().unwrap_or(NEVER);
-        let none_inside = least > bytes;
-        if !none_inside && (cost == NEVER || cost.saturating_add(16) > bytes) {
+        let none_inside = least > below.bytes;
+        if !none_inside && (cost == NEVER || cost.saturating_add(16) > below.bytes) {
             return None;
         }
-        let room = Room { least: 0, most: u32::MAX, bytes };
+        let room = Room { least: 0, most: u32::MAX, bytes: below.bytes };
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
         // Two sorted lists, one after the other.
         used.sort();
         // What is taken out again must not take out what another alternative allows.
-        let mut apart = (!used.is_empty()).then(|| TokenSet::new(vocabulary.mask_words()));
+        let mut apart = (!used.is_empty()).then(|| TokenSet::new(below.vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
         let mut reach = if none_inside { 0 } else { classes.add_inside(cost, room, own) };
         let mut deferred = Vec::new();
@@ -108,7 +103,7 @@ impl JsonMachine {
         }
         if !used.is_empty() {
             let keys = UsedKeys { additional, object, level, text, used: &used };
-            let find = || keys.tokens(vocabulary, below.node, &at);
+            let find = || keys.tokens(below.vocabulary, below.node, &at);
             let tokens = if universal {
                 let mut print = Fingerprint::new();
                 print.add((additional.keys.characters.id(), at.state, below.node, &used));
@@ -118,7 +113,7 @@ impl JsonMachine {
             };
             tokens.iter().for_each(|&token| own.remove(token));
         }
-        reach = reach.max(self.add_tokens(vocabulary, state, &deferred, below, bytes, own));
+        reach = reach.max(self.add_tokens(state, &deferred, below, own));
         if let Some(own) = apart {
             set.union(own.words());
         }

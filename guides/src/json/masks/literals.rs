@@ -9,37 +9,26 @@ use crate::json::machine::JsonMachine;
 use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::mask::TokenSet;
-use crate::vocabulary::Vocabulary;
 
 /// JSON's white space (RFC 8259, section 2).
 const BLANKS: ByteSet = ByteSet::of(b" \n\r\t");
 
 /// A node of the trie, the literals that begin with what leads there, and how many of their bytes that are.
-type Open<'a, L> = (Below, &'a [L], usize);
+type Open<'a, L> = (Below<'a>, &'a [L], usize);
 
-/// What a walk along literals of one schema is for: `depth` of their bytes were read, `rest` is the cost after the value, and what
-/// costs more than `bytes` is left out.
+/// What a walk along literals of one schema is for: `depth` of their bytes were read, and `rest` is the cost after the value.
 struct Walk<'a> {
-    vocabulary: &'a Vocabulary,
     state: &'a JsonState,
-    below: Below,
+    below: Below<'a>,
     depth: usize,
     rest: u32,
-    bytes: u32,
 }
 
 impl JsonMachine {
     /// Adds the tokens below a node that are allowed where nothing but one of the literals of one schema is being written, or is to be
     /// written; of an entry that must differ from others one of those that none of them is. Returns a bound of the cost after any of
     /// them; `None` where it is not so.
-    pub(super) fn add_literals(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> Option<u32> {
+    pub(super) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<u32> {
         let (pending, schema, (low, high, depth)) = match &state.at {
             &At::Scalar {
                 ref pending,
@@ -54,7 +43,7 @@ impl JsonMachine {
         };
         let literals = &self.schema(schema).literals[low as usize..high as usize];
         let rests = pending.iter().filter(|choice| choice.schema == schema).map(|choice| choice.next.rest);
-        let walk = Walk { vocabulary, state, below, depth: depth as usize, rest: rests.min().unwrap_or(NEVER), bytes };
+        let walk = Walk { state, below, depth: depth as usize, rest: rests.min().unwrap_or(NEVER) };
         if state.is_clear() {
             return Some(self.walk_literals(&walk, literals, set));
         }
@@ -66,15 +55,15 @@ impl JsonMachine {
     }
 
     fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> u32 {
-        let &Walk { vocabulary, state, below, depth, rest, bytes } = walk;
+        let &Walk { state, below, depth, rest } = walk;
         let mut reach = match &state.at {
-            At::Value { .. } => self.add_along(vocabulary, state, BLANKS, below, bytes, set),
+            At::Value { .. } => self.add_along(state, BLANKS, below, set),
             _ if literals.first().is_some_and(|literal| literal.as_ref().len() == depth) => {
-                self.add_along(vocabulary, state, AFTER_VALUES, below, bytes, set)
+                self.add_along(state, AFTER_VALUES, below, set)
             }
             _ => 0,
         };
-        let trie = vocabulary.trie();
+        let trie = below.trie();
         let mut open: Vec<Open<'_, L>> = vec![(below, literals, depth)];
         while let Some((below, literals, at)) = open.pop() {
             let mut possible = ByteSet::default();
@@ -86,7 +75,7 @@ impl JsonMachine {
                     let left =
                         along.iter().map(|literal| (literal.as_ref().len() - at - 1) as u32).min().unwrap_or(NEVER);
                     let cost = shape::add(left, rest);
-                    if cost <= bytes {
+                    if cost <= below.bytes {
                         set.insert_all(own);
                         reach = reach.max(cost);
                     }
@@ -94,14 +83,14 @@ impl JsonMachine {
                 if trie.end(node) == node + 1 {
                     continue;
                 }
-                let below = below.child(node);
+                let below = below.at(node, 1);
                 match along.first().map(AsRef::as_ref).filter(|literal| literal.len() == at + 1) {
                     None => open.push((below, along, at + 1)),
                     // What follows one that is complete is found from the state there.
                     Some(complete) => {
                         let mut bytes_left = complete[depth..].iter();
                         if let Some(next) = bytes_left.try_fold(state.clone(), |state, &byte| self.step(&state, byte)) {
-                            reach = reach.max(self.add_allowed(vocabulary, &next, below, bytes, set));
+                            reach = reach.max(self.add_allowed(&next, below, set));
                         }
                     }
                 }

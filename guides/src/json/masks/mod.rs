@@ -15,49 +15,55 @@ use super::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
 use super::strings::{Decoder, StringState};
 use crate::automaton::{Automaton, bytes::ByteSet};
 use crate::mask::TokenSet;
+use crate::trie::Trie;
 use crate::vocabulary::Vocabulary;
 
 /// Subtrees of fewer nodes are walked whatever the state.
 const SMALL: u32 = 24;
 
-/// A node of the trie, and how many bytes lead to it.
+/// The root of a trie.
+const ROOT: u32 = 0;
+
+/// The tokens that are asked for: those below a node of the trie after which the output can be completed in `bytes`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Below {
+pub(super) struct Below<'a> {
+    vocabulary: &'a Vocabulary,
     node: u32,
+    /// How many bytes lead to the node.
     depth: usize,
+    bytes: u32,
 }
 
-impl Below {
-    pub(super) const ROOT: Below = Below { node: 0, depth: 0 };
+impl<'a> Below<'a> {
+    /// All tokens of a vocabulary.
+    pub(super) fn root(vocabulary: &'a Vocabulary, bytes: u32) -> Below<'a> {
+        Below { vocabulary, node: ROOT, depth: 0, bytes }
+    }
 
-    /// One byte further, at this node.
-    pub(super) fn child(self, node: u32) -> Below {
-        Below { node, depth: self.depth + 1 }
+    /// Those below a node so many bytes further.
+    fn at(self, node: u32, further: usize) -> Below<'a> {
+        Below { node, depth: self.depth + further, ..self }
+    }
+
+    fn trie(self) -> &'a Trie {
+        self.vocabulary.trie()
     }
 }
 
 impl JsonMachine {
-    /// Adds the tokens below a node along whose remaining bytes the output can go on from `state`, and after which it can be
-    /// completed in `bytes`. Returns a bound of the cost after any of them.
-    pub(super) fn add_allowed(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let trie = vocabulary.trie();
+    /// Adds those of the tokens along whose remaining bytes the output can go on from `state`. Returns a bound of the cost after any of them.
+    pub(super) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        let trie = below.trie();
         if trie.end(below.node) - below.node > SMALL {
-            if let Some(reach) = self.add_literals(vocabulary, state, below, bytes, set) {
+            if let Some(reach) = self.add_literals(state, below, set) {
                 return reach;
             }
             if !state.is_clear() {
-                return self.add_apart(vocabulary, state, below, bytes, set);
+                return self.add_apart(state, below, set);
             }
             match &state.at {
                 At::Value { pending, .. } if state.level.distinct.is_none() => {
-                    return self.add_values(vocabulary, state, pending, below, bytes, set);
+                    return self.add_values(state, pending, below, set);
                 }
                 At::Scalar { pending, machines }
                     if state.level.distinct.is_none() && machines.iter().all(is_number) =>
@@ -69,7 +75,7 @@ impl JsonMachine {
                         _ => None,
                     });
                     let level = &state.level;
-                    return self.add_numbers(vocabulary, (level, pending), numbers.collect(), below, bytes, set);
+                    return self.add_numbers((level, pending), numbers.collect(), below, set);
                 }
                 At::Scalar { pending, machines }
                     if machines.iter().any(|scalar| is_in_string(scalar) || is_in_label(scalar)) =>
@@ -79,96 +85,65 @@ impl JsonMachine {
                         let at = At::Scalar { pending: pending.clone(), machines: Few::One(scalar.clone()) };
                         let state = JsonState { level: state.level.clone(), at };
                         if is_in_label(scalar) && state.level.distinct.is_none() {
-                            return self.add_in_label(vocabulary, &state, scalar, below, bytes, set);
+                            return self.add_in_label(&state, scalar, below, set);
                         }
-                        let reach = self.add_in_string(vocabulary, &state, scalar, below, bytes, set);
+                        let reach = self.add_in_string(&state, scalar, below, set);
                         match reach {
-                            Some(reach) => reach.max(self.add_beginning_labels(vocabulary, &state, scalar, bytes, set)),
-                            None => self.add_each(vocabulary, &state, below, bytes, set),
+                            Some(reach) => reach.max(self.add_beginning_labels(&state, scalar, below, set)),
+                            None => self.add_each(&state, below, set),
                         }
                     });
                     return each.max().unwrap_or(0);
                 }
                 At::Key { keys, text } if keys.iter().any(is_in_key) => {
-                    return self.add_in_keys(vocabulary, state, (keys, text), below, bytes, set);
+                    return self.add_in_keys(state, (keys, text), below, set);
                 }
                 _ => {}
             }
         }
-        self.add_each(vocabulary, state, below, bytes, set)
+        self.add_each(state, below, set)
     }
 
     /// As [`Self::add_allowed`], byte by byte.
-    fn add_each(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        self.add_along(vocabulary, state, self.next_bytes(state), below, bytes, set)
+    fn add_each(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        self.add_along(state, self.next_bytes(state), below, set)
     }
 
     /// As [`Self::add_each`], along these bytes.
-    fn add_along(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        possible: ByteSet,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let trie = vocabulary.trie();
+    fn add_along(&self, state: &JsonState, possible: ByteSet, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        let trie = below.trie();
         let mut reach = 0;
         for node in trie.children_along(below.node, possible) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
-            reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + 1, bytes, set));
+            reach = reach.max(self.add_node(&next, below.at(node, 1), set));
         }
         reach
     }
 
-    /// As [`Self::add_allowed`], with the tokens of the node itself. `state` is that after its bytes, `depth` their number.
-    fn add_node(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        node: u32,
-        depth: usize,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let trie = vocabulary.trie();
-        let (own, mut reach) = (trie.own(node), 0);
+    /// As [`Self::add_allowed`], with the tokens of the node itself. `state` is that after its bytes.
+    fn add_node(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        let trie = below.trie();
+        let (own, mut reach) = (trie.own(below.node), 0);
         if !own.is_empty() {
             let cost = self.cost(state);
-            if cost <= bytes {
+            if cost <= below.bytes {
                 set.insert_all(own);
                 reach = cost;
             }
         }
-        if trie.end(node) > node + 1 {
-            reach = reach.max(self.add_allowed(vocabulary, state, Below { node, depth }, bytes, set));
+        if trie.end(below.node) > below.node + 1 {
+            reach = reach.max(self.add_allowed(state, below, set));
         }
         reach
     }
 
     /// Adds those of the tokens along which the output can go on, looked at one by one.
-    fn add_tokens(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        tokens: &[u32],
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
+    fn add_tokens(&self, state: &JsonState, tokens: &[u32], below: Below<'_>, set: &mut TokenSet) -> u32 {
         let mut reach = 0;
         for &token in tokens {
-            let rest = vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
+            let rest = below.vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
             let end = rest.and_then(|rest| rest.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
-            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= bytes) {
+            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= below.bytes) {
                 set.insert(token);
                 reach = reach.max(cost);
             }

@@ -8,18 +8,15 @@ use crate::json::machine::JsonMachine;
 use crate::json::shape::{self, Numbers, SchemaId};
 use crate::json::state::{Choice, JsonState, Level};
 use crate::mask::TokenSet;
-use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
 impl JsonMachine {
     /// Where a value begins: numbers as a whole, the rest byte by byte.
     pub(super) fn add_values(
         &self,
-        vocabulary: &Vocabulary,
         state: &JsonState,
         pending: &Few<Choice>,
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> u32 {
         let mut possible = self.next_bytes(state);
@@ -32,21 +29,19 @@ impl JsonMachine {
                 Some((choice.schema, numbers, numbers.dfa.start()))
             });
             let level = &state.level;
-            reach = self.add_numbers(vocabulary, (level, pending), schemas.collect(), below, bytes, set);
+            reach = self.add_numbers((level, pending), schemas.collect(), below, set);
             possible = possible.without(OF_NUMBERS);
         }
-        reach.max(self.add_along(vocabulary, state, possible, below, bytes, set))
+        reach.max(self.add_along(state, possible, below, set))
     }
 
     /// Within numbers, of these schemas and in these states: of what belongs to one each byte is a step of its automaton and nothing
     /// more.
     pub(super) fn add_numbers(
         &self,
-        vocabulary: &Vocabulary,
         (level, pending): (&Level, &Few<Choice>),
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> u32 {
         let mut reach = 0;
@@ -62,27 +57,25 @@ impl JsonMachine {
                 !same
             });
             let number = (&**numbers, state, &*schemas);
-            reach = reach.max(self.add_number(vocabulary, (level, pending), number, below, bytes, set));
+            reach = reach.max(self.add_number((level, pending), number, below, set));
         }
         reach
     }
 
     fn add_number(
         &self,
-        vocabulary: &Vocabulary,
         (level, pending): (&Level, &Few<Choice>),
         (numbers, state, schemas): (&Numbers, u32, &[SchemaId]),
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> u32 {
         let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
         let rest = rests.min().unwrap_or(NEVER);
-        let classes = vocabulary.number_classes(numbers, state, below.node);
+        let classes = below.vocabulary.number_classes(numbers, state, below.node);
         let mut reach = 0;
         for (cost, tokens) in classes.inside() {
             let cost = shape::add(*cost, rest);
-            if cost <= bytes {
+            if cost <= below.bytes {
                 tokens.add_to(set);
                 reach = reach.max(cost);
             }
@@ -92,11 +85,11 @@ impl JsonMachine {
         }
         // However the number is spelled, the same comes after it.
         let Some(after) = self.value_done(level, pending, schemas) else { return reach };
-        let trie = vocabulary.trie();
+        let trie = below.trie();
         for &(end, depth) in classes.ends() {
             for node in trie.children_along(end, AFTER_VALUES) {
                 if let Some(next) = self.step(&after, trie.byte(node)) {
-                    reach = reach.max(self.add_node(vocabulary, &next, node, below.depth + depth + 1, bytes, set));
+                    reach = reach.max(self.add_node(&next, below.at(node, depth + 1), set));
                 }
             }
         }

@@ -5,42 +5,27 @@ use crate::automaton::{Automaton, bytes::ByteSet};
 use crate::json::machine::JsonMachine;
 use crate::json::state::JsonState;
 use crate::mask::TokenSet;
-use crate::vocabulary::Vocabulary;
 
 impl JsonMachine {
     /// As [`Self::add_allowed`], where what is being written can become equal to another entry: the tokens that are allowed if it
     /// cannot, without those along which it does.
-    pub(super) fn add_apart(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let mut own = TokenSet::new(vocabulary.mask_words());
-        let reach = self.add_allowed(vocabulary, &state.apart(), below, bytes, &mut own);
-        let reach = reach.max(self.remove_repeating(vocabulary, state, below.node, bytes, &mut own));
+    pub(super) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        let mut own = TokenSet::new(below.vocabulary.mask_words());
+        let reach = self.add_allowed(&state.apart(), below, &mut own);
+        let reach = reach.max(self.remove_repeating(state, below, &mut own));
         set.union(own.words());
         reach
     }
 
     /// Removes the tokens below a node along which an entry becomes equal to another one, or can no longer differ, as long as it
     /// may. Returns a bound of the cost after those that may stay.
-    fn remove_repeating(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        node: u32,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
-        let trie = vocabulary.trie();
+    fn remove_repeating(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+        let trie = below.trie();
         let mut reach = 0;
         // After a byte with which all that is written differs from the entries before it there is nothing to remove.
         let open = state.level.distinct.as_ref().map_or_else(ByteSet::default, |distinct| distinct.open_bytes());
         let possible = self.next_bytes(state).and(open);
-        for child in trie.children_along(node, possible) {
+        for child in trie.children_along(below.node, possible) {
             let byte = trie.byte(child);
             let remove = |tokens: &[u32], set: &mut TokenSet| tokens.iter().for_each(|&token| set.remove(token));
             let Some(next) = self.step_recorded(state, byte) else {
@@ -59,11 +44,11 @@ impl JsonMachine {
             let own = trie.own(child);
             if !own.is_empty() {
                 match self.cost(&next) {
-                    cost if cost > bytes => remove(own, set),
+                    cost if cost > below.bytes => remove(own, set),
                     cost => reach = reach.max(cost),
                 }
             }
-            reach = reach.max(self.remove_repeating(vocabulary, &next, child, bytes, set));
+            reach = reach.max(self.remove_repeating(&next, below.at(child, 1), set));
         }
         reach
     }

@@ -1,6 +1,6 @@
 //! The tokens that are allowed within strings.
 
-use super::{Below, begins_entry};
+use super::{Below, ROOT, begins_entry};
 use crate::automaton::Automaton;
 use crate::json::classes::{Room, StringClasses};
 use crate::json::few::Few;
@@ -10,25 +10,22 @@ use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::json::strings::{Decoder, Escapes, StringState};
 use crate::mask::TokenSet;
-use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
 impl JsonMachine {
     /// Within a string, read for one schema. `None` if the tokens have to be looked at one by one.
     pub(super) fn add_in_string(
         &self,
-        vocabulary: &Vocabulary,
         state: &JsonState,
         scalar: &Scalar,
-        below: Below,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> Option<u32> {
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
         let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
         // Which tokens begin a label is known for the root of the trie alone.
-        if strings.begins_label(&at) || strings.has_labels() && below.node != Below::ROOT.node {
+        if strings.begins_label(&at) || strings.has_labels() && below.node != ROOT {
             return None;
         }
         // Of an entry that must differ from others it has to be known which value it becomes.
@@ -41,7 +38,8 @@ impl JsonMachine {
             return None;
         }
         let cost = self.cost(state);
-        let classes = vocabulary.string_classes(strings, &at, below.node)?;
+        let classes = below.vocabulary.string_classes(strings, &at, below.node)?;
+        let bytes = below.bytes;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
         let mut reach = cost;
         // No character makes a string cheaper that could be closed.
@@ -73,60 +71,52 @@ impl JsonMachine {
         let mut deferred = Vec::new();
         let follows = self.after_quote(&classes, below.node, strings.escapes, &after, begins_entry);
         let closed = classes.add_closing((&follows, self.cost(&after)), room, |_| true, &mut deferred, set);
-        let others = self.add_tokens(vocabulary, state, &deferred, below, bytes, set);
+        let others = self.add_tokens(state, &deferred, below, set);
         Some(inside.max(closed).max(others))
     }
 
     /// Within a label that is read with its text, for one schema: what belongs to it is a step of the label and nothing more.
-    pub(super) fn add_in_label(
-        &self,
-        vocabulary: &Vocabulary,
-        state: &JsonState,
-        scalar: &Scalar,
-        below: Below,
-        bytes: u32,
-        set: &mut TokenSet,
-    ) -> u32 {
+    pub(super) fn add_in_label(&self, state: &JsonState, scalar: &Scalar, below: Below<'_>, set: &mut TokenSet) -> u32 {
         let (At::Scalar { pending, .. }, Reader::Label { index, label }) = (&state.at, &scalar.reader) else {
             return 0;
         };
         let strings = &self.schema(scalar.schema).strings[*index as usize];
         let rest = self.cost(state) - strings.cost_in_label(label);
-        let trie = vocabulary.trie();
+        let trie = below.trie();
         let mut reach = 0;
         let mut open = vec![(below, label.clone())];
         while let Some((below, label)) = open.pop() {
             let after = strings.after_label(&label);
             for node in trie.children(below.node) {
-                let (byte, depth) = (trie.byte(node), below.depth + 1);
+                let byte = trie.byte(node);
                 if let Some(next) = strings.step_label(&label, byte) {
                     let cost = shape::add(strings.cost_in_label(&next), rest);
-                    if !trie.own(node).is_empty() && cost <= bytes {
+                    if !trie.own(node).is_empty() && cost <= below.bytes {
                         set.insert_all(trie.own(node));
                         reach = reach.max(cost);
                     }
                     if trie.end(node) > node + 1 {
-                        open.push((Below { node, depth }, Arc::new(next)));
+                        open.push((below.at(node, 1), Arc::new(next)));
                     }
                 } else if let Some(next) = after.and_then(|after| strings.step(&after, byte)) {
                     let reader = Reader::String { index: *index, state: next };
                     let machines = Few::One(Scalar { reader, schema: scalar.schema });
                     let at = At::Scalar { pending: pending.clone(), machines };
                     let next = self.settled(JsonState { level: state.level.clone(), at });
-                    reach = reach.max(self.add_node(vocabulary, &next, node, depth, bytes, set));
+                    reach = reach.max(self.add_node(&next, below.at(node, 1), set));
                 }
             }
         }
         reach
     }
 
-    /// Adds the tokens along which a label begins that is read with its text, of a string that is read for one schema.
+    /// Adds the tokens along which a label begins that is read with its text, of a string that is read for one schema; all tokens are
+    /// asked for.
     pub(super) fn add_beginning_labels(
         &self,
-        vocabulary: &Vocabulary,
         state: &JsonState,
         scalar: &Scalar,
-        bytes: u32,
+        below: Below<'_>,
         set: &mut TokenSet,
     ) -> u32 {
         let Reader::String { index, .. } = scalar.reader else { return 0 };
@@ -135,7 +125,7 @@ impl JsonMachine {
         if !strings.has_labels() {
             return 0;
         }
-        for (node, path) in vocabulary.label_nodes() {
+        for (node, path) in below.vocabulary.label_nodes() {
             if *node < done {
                 continue;
             }
@@ -147,9 +137,9 @@ impl JsonMachine {
                 Reader::Literal { .. } | Reader::Number { .. } => None,
             });
             if let Some(machines) = machines {
-                done = vocabulary.trie().end(*node);
+                done = below.trie().end(*node);
                 let next = JsonState { level, at: At::Scalar { pending, machines } };
-                reach = reach.max(self.add_node(vocabulary, &next, *node, path.len(), bytes, set));
+                reach = reach.max(self.add_node(&next, below.at(*node, path.len()), set));
             }
         }
         reach

@@ -243,8 +243,14 @@ impl StringClasses {
         matches!(&self.quotes, Quotes::Some(states) if states.is_empty())
     }
 
-    /// Adds the tokens that close the string in one of the states for which `closes` holds, and of which the rest is
-    /// allowed. `after` says what may follow the quote, `cost` is the cost there. Returns the greatest cost after any of them.
+    /// Adds the tokens that close the string in one of the states for which `closes` holds, and nothing more. `cost` is the cost after
+    /// the quote. Returns the greatest cost after any of them.
+    pub(super) fn add_bare(&self, cost: u32, room: Room, closes: impl Fn(u32) -> bool, set: &mut TokenSet) -> u32 {
+        self.add_fitting([(&*self.frame.bare, cost)].into_iter(), room, closes, set)
+    }
+
+    /// Adds the tokens that close the string in one of the states for which `closes` holds, and go on with what is allowed.
+    /// `after` says what may follow the quote, `cost` is the cost there. Returns the greatest cost after any of them.
     ///
     /// Tokens of which the rest was not looked into are added to `deferred`.
     pub(super) fn add_closing(
@@ -255,22 +261,34 @@ impl StringClasses {
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
-        let fits = |one: &&Closing| {
-            let state = self.quotes.state(one.prefix);
-            state != 0 && room.fits(one.characters) && closes(state)
-        };
-        let mut reach = 0;
-        let bare = (&*self.frame.bare, cost);
         let longer = after.allowed(cost).map(|(suffix, cost)| (self.frame.closing(suffix), cost));
-        for (tokens, cost) in std::iter::once(bare).chain(longer).filter(|(_, cost)| *cost <= room.bytes) {
-            for one in tokens.iter().filter(fits) {
+        let reach = self.add_fitting(longer, room, &closes, set);
+        let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));
+        deferred.extend(beyond.filter(|one| self.fits(one, room, &closes)).map(|one| one.token));
+        reach
+    }
+
+    fn add_fitting<'a>(
+        &self,
+        closing: impl Iterator<Item = (&'a [Closing], u32)>,
+        room: Room,
+        closes: impl Fn(u32) -> bool,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        for (tokens, cost) in closing.filter(|(_, cost)| *cost <= room.bytes) {
+            for one in tokens.iter().filter(|one| self.fits(one, room, &closes)) {
                 set.insert(one.token);
                 reach = reach.max(cost);
             }
         }
-        let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));
-        deferred.extend(beyond.filter(fits).map(|one| one.token));
         reach
+    }
+
+    /// Whether the string may be closed by the quote of a token.
+    fn fits(&self, one: &Closing, room: Room, closes: impl Fn(u32) -> bool) -> bool {
+        let state = self.quotes.state(one.prefix);
+        state != 0 && room.fits(one.characters) && closes(state)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::mask::{FEW_TOKENS, TokenSet};
 use crate::trie::Trie;
 use std::sync::Arc;
 
+/// The node of the suffixes that is right after the quote.
+pub(super) const QUOTE: u32 = 0;
+
 /// The tokens below a node of the trie by what they do to a string.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -48,19 +51,33 @@ pub(super) struct Closing {
     pub(super) prefix: u32,
 }
 
+/// Whether to look into what follows a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    On,
+    /// What leads beyond it is left to be looked at.
+    Stop,
+    /// As [`Look::On`], and something may be complete here.
+    OnOrEnd,
+    /// What follows does so after something that is complete here.
+    End,
+}
+
 /// What may follow the quote of a string, of the suffixes of a frame.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct AfterQuote {
     /// The suffixes that are allowed, and by how much the cost after each differs from that at the quote.
     allowed: Vec<(u32, i64)>,
     /// Suffixes that were not looked into.
     beyond: Vec<u32>,
+    /// Where something is complete and more of a suffix follows.
+    ends: Vec<u32>,
 }
 
 impl AfterQuote {
     /// Memory in bytes.
     pub(super) fn size(&self) -> usize {
-        self.allowed.len() * 16 + self.beyond.len() * 4
+        self.allowed.len() * 16 + (self.beyond.len() + self.ends.len()) * 4
     }
 
     /// The suffixes that are allowed, and the cost after each, if it is `cost` at the quote.
@@ -72,6 +89,11 @@ impl AfterQuote {
     /// The suffixes of which it is not known whether they are allowed.
     pub(super) fn beyond(&self) -> impl Iterator<Item = u32> {
         self.beyond.iter().copied()
+    }
+
+    /// The nodes at which something is complete and more of a suffix follows, for [`Frame::after_quote`].
+    pub(super) fn ends(&self) -> &[u32] {
+        &self.ends
     }
 }
 
@@ -170,28 +192,48 @@ impl Frame {
         &self.closing[suffix as usize]
     }
 
-    /// What may follow the quote in a state. What leads beyond a state for which `stop` holds is not looked into.
+    /// What may follow the quote where `state` is that after each of these nodes, [`QUOTE`] or some of [`AfterQuote::ends`]. `look` says
+    /// of a state whether what follows it is looked into.
     pub(super) fn after_quote<A: Automaton>(
         &self,
         automaton: &A,
+        nodes: &[u32],
         state: &A::State,
-        stop: impl Fn(&A::State) -> bool,
+        look: impl Fn(&A::State) -> Look,
     ) -> AfterQuote {
-        let mut after = AfterQuote { allowed: Vec::new(), beyond: Vec::new() };
+        let suffixes = &self.suffixes;
+        let mut after = AfterQuote::default();
         let cost = i64::from(automaton.cost(state));
-        let mut open = vec![(0, state.clone())];
-        while let Some((node, state)) = open.pop() {
-            for child in self.suffixes.children_along(node, automaton.next_bytes(&state)) {
-                let Some(next) = automaton.step(&state, self.suffixes.byte(child)) else { continue };
-                if let own @ [_, ..] = self.suffixes.own(child) {
+        let mut open = vec![(nodes.to_vec(), state.clone())];
+        while let Some((nodes, state)) = open.pop() {
+            let possible = automaton.next_bytes(&state);
+            let mut children: Vec<u32> =
+                nodes.iter().flat_map(|&node| suffixes.children_along(node, possible)).collect();
+            if nodes.len() > 1 {
+                children.sort_by_key(|&child| suffixes.byte(child));
+            }
+            for same in children.chunk_by(|&one, &other| suffixes.byte(one) == suffixes.byte(other)) {
+                let Some(next) = automaton.step(&state, suffixes.byte(same[0])) else { continue };
+                let mut own = same.iter().flat_map(|&child| suffixes.own(child)).peekable();
+                if own.peek().is_some() {
                     let growth = i64::from(automaton.cost(&next)) - cost;
-                    after.allowed.extend(own.iter().map(|&suffix| (suffix, growth)));
+                    after.allowed.extend(own.map(|&suffix| (suffix, growth)));
                 }
-                let end = self.suffixes.end(child);
-                if stop(&next) {
-                    after.beyond.extend((child + 1..end).flat_map(|node| self.suffixes.own(node)));
-                } else if end > child + 1 {
-                    open.push((child, next));
+                let longer: Vec<u32> = same.iter().copied().filter(|&child| suffixes.end(child) > child + 1).collect();
+                if longer.is_empty() {
+                    continue;
+                }
+                let look = look(&next);
+                match look {
+                    Look::Stop => {
+                        let beyond = longer.iter().flat_map(|&child| child + 1..suffixes.end(child));
+                        after.beyond.extend(beyond.flat_map(|node| suffixes.own(node)));
+                    }
+                    Look::OnOrEnd | Look::End => after.ends.extend(&longer),
+                    Look::On => {}
+                }
+                if matches!(look, Look::On | Look::OnOrEnd) {
+                    open.push((longer, next));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::few::Few;
 use super::frame::AfterQuote;
 use super::memo::Memo;
+use super::shape::SchemaId;
 use super::state::{Item, Key, Seen};
 use super::strings::Escapes;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ const MOST_BYTES: usize = 1 << 20;
 pub(super) struct Known {
     keys: Memo<Written, Option<Few<Key>>>,
     after_quotes: Memo<Quote, Arc<AfterQuote>>,
+    within_values: Memo<(SchemaId, u32, Escapes), Arc<AfterQuote>>,
     removed: Memo<u128, Arc<[u32]>>,
 }
 
@@ -26,12 +28,17 @@ type Quote = (u128, u32, Escapes);
 
 impl Known {
     pub(super) fn new() -> Known {
-        Known { keys: Memo::new(MOST_BYTES), after_quotes: Memo::new(MOST_BYTES), removed: Memo::new(MOST_BYTES) }
+        Known {
+            keys: Memo::new(MOST_BYTES),
+            after_quotes: Memo::new(MOST_BYTES),
+            within_values: Memo::new(MOST_BYTES),
+            removed: Memo::new(MOST_BYTES),
+        }
     }
 
     /// Memory in bytes, roughly.
     pub(super) fn bytes(&self) -> usize {
-        self.keys.bytes() + self.after_quotes.bytes() + self.removed.bytes()
+        self.keys.bytes() + self.after_quotes.bytes() + self.within_values.bytes() + self.removed.bytes()
     }
 
     /// The keys that can come next in an object whose entries depend on each other; `None` where there are none. What each costs there
@@ -49,6 +56,15 @@ impl Known {
     /// What may follow a quote: the same wherever in a string or a key it stands.
     pub(super) fn after_quote(&self, quote: Quote, find: impl FnOnce() -> AfterQuote) -> Arc<AfterQuote> {
         self.after_quotes.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
+    }
+
+    /// What may follow the quote of a key up to the end of a value of this schema: the same wherever such a key stands.
+    pub(super) fn within_value(
+        &self,
+        quote: (SchemaId, u32, Escapes),
+        find: impl FnOnce() -> AfterQuote,
+    ) -> Arc<AfterQuote> {
+        self.within_values.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
     }
 
     /// The tokens that would repeat a key, by all that they depend on.

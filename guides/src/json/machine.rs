@@ -3,7 +3,6 @@
 use super::analysis::Analysis;
 use super::array::Array;
 use super::demands::KnownDemands;
-use super::digits::{AFTER_VALUES, OF_NUMBERS};
 use super::distinct::Distinct;
 use super::few::Few;
 use super::known::Known;
@@ -36,12 +35,14 @@ pub(crate) struct JsonMachine {
     objects: Vec<Object>,
     arrays: Vec<Array>,
     root: SchemaId,
+    /// By schema the bytes with which its values begin.
+    firsts: Vec<ByteSet>,
     /// By schema; compared the first time that it matters.
     alternatives: Vec<OnceLock<Alternatives>>,
     pub(super) known: Box<Known>,
     bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
-    most_blanks: u8,
+    pub(super) most_blanks: u8,
     pub(super) spacing: Spacing,
     /// Whether named properties come in any order.
     any_order: bool,
@@ -53,6 +54,7 @@ impl JsonMachine {
         objects.iter_mut().for_each(Object::remember_demands);
         JsonMachine {
             bytes: size(&schemas, &objects, &arrays),
+            firsts: schemas.iter().map(Schema::first_bytes).collect(),
             alternatives: std::iter::repeat_with(OnceLock::new).take(schemas.len()).collect(),
             schemas,
             objects,
@@ -84,6 +86,11 @@ impl JsonMachine {
 
     pub(super) fn array(&self, id: ShapeId) -> &Array {
         &self.arrays[id as usize]
+    }
+
+    /// The bytes with which the values of a schema begin.
+    pub(super) fn first_bytes(&self, id: SchemaId) -> ByteSet {
+        self.firsts[id as usize]
     }
 
     pub(super) fn cost_of(&self, id: SchemaId) -> u32 {
@@ -529,7 +536,7 @@ impl JsonMachine {
     }
 
     /// Whether the value is complete, and whether it can go on.
-    fn finished(&self, scalar: &Scalar) -> (bool, bool) {
+    pub(super) fn finished(&self, scalar: &Scalar) -> (bool, bool) {
         let schema = self.schema(scalar.schema);
         match scalar.reader {
             Reader::Literal { low, high, depth } => {
@@ -663,7 +670,7 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {
         let numbers = schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2);
         let strings = schema.strings.iter().map(|strings| strings.characters.dfa.size() * 2);
-        200 + schema.literals.iter().map(|literal| literal.len() + 16).chain(numbers).chain(strings).sum::<usize>()
+        232 + schema.literals.iter().map(|literal| literal.len() + 16).chain(numbers).chain(strings).sum::<usize>()
     });
     let objects = objects.iter().map(|object| {
         let properties = object.properties.iter().map(|property| property.name.len() * 2 + 100);
@@ -782,43 +789,7 @@ impl Automaton for JsonMachine {
     }
 
     fn next_bytes(&self, state: &JsonState) -> ByteSet {
-        let mut bytes = ByteSet::default();
-        match &state.at {
-            At::Key { keys, .. } => {
-                for key in keys.iter() {
-                    let KeyReader::Named { low, high, depth } = key.reader else { return ByteSet::ALL };
-                    let object = self.object(key.item.shape);
-                    let names = object.sorted[low as usize..high as usize].iter();
-                    bytes.add_each(names.map(|&index| &*object.properties[index as usize].spelling), depth);
-                }
-            }
-            At::Scalar { machines, .. } => {
-                for scalar in machines.iter() {
-                    let (low, high, depth) = match scalar.reader {
-                        Reader::Literal { low, high, depth } => (low, high, depth),
-                        Reader::Number { .. } => {
-                            bytes = bytes.or(OF_NUMBERS).or(AFTER_VALUES);
-                            continue;
-                        }
-                        Reader::String { .. } | Reader::Label { .. } => return ByteSet::ALL,
-                    };
-                    let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
-                    // One that is complete may be followed by what comes after it.
-                    if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
-                        bytes = bytes.or(AFTER_VALUES);
-                    }
-                    bytes.add_each(literals.iter().map(|literal| &**literal), depth);
-                }
-            }
-            At::Value { .. } => bytes.add(b"{[\"-0123456789tfn \n\r\t"),
-            At::Open { .. } if state.level.kind == LevelKind::Object => bytes.add(b"\"} \n\r\t"),
-            At::Open { .. } => bytes.add(b"]{[\"-0123456789tfn \n\r\t"),
-            At::Comma { .. } => bytes.add(b"\" \n\r\t"),
-            At::Colon { .. } => bytes.add(b": \n\r\t"),
-            At::After { .. } => bytes = AFTER_VALUES,
-            At::End => {}
-        }
-        bytes
+        self.bytes_after(state)
     }
 
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {

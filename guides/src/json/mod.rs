@@ -30,6 +30,7 @@ mod masks;
 mod memo;
 mod named;
 mod names;
+mod next_bytes;
 mod node;
 mod numbers;
 mod object;

@@ -1,7 +1,9 @@
 //! What is left of a schema after analysis: for each set of conditions the alternatives that satisfy it. What is special
 //! to containers is in [`object`](super::object) and [`array`](super::array).
 
+use super::digits::OF_NUMBERS;
 use super::strings::{Characters, Strings};
+use crate::automaton::bytes::ByteSet;
 use crate::automaton::dfa::{Dfa, NEVER};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,21 @@ impl Schema {
     /// Whether its values are the literals and no others.
     pub(crate) fn is_finite(&self) -> bool {
         self.numbers.is_none() && self.strings.is_empty() && self.objects.is_empty() && self.arrays.is_empty()
+    }
+
+    /// The bytes with which its values begin.
+    pub(crate) fn first_bytes(&self) -> ByteSet {
+        let mut bytes = ByteSet::default();
+        bytes.add_each(self.literals.iter().map(|literal| &**literal), 0);
+        if let Some(numbers) = &self.numbers {
+            let start = numbers.dfa.start();
+            bytes.add_all(OF_NUMBERS.iter().filter(|&byte| numbers.dfa.next(start, byte) != 0));
+        }
+        for (some, byte) in [(&self.objects, b'{'), (&self.arrays, b'[')] {
+            bytes.add_all(some.iter().map(|_| byte));
+        }
+        bytes.add_all(self.strings.iter().map(|_| b'"'));
+        bytes
     }
 }
 

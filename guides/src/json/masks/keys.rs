@@ -1,8 +1,9 @@
 //! The tokens that are allowed within keys.
 
+use super::quotes::Closing;
 use super::used_keys::UsedKeys;
-use super::{Below, begins_entry, is_in_key};
-use crate::automaton::{Automaton, dfa::NEVER};
+use super::{Below, is_in_key, is_named};
+use crate::automaton::dfa::NEVER;
 use crate::json::classes::Room;
 use crate::json::few::Few;
 use crate::json::machine::{JsonMachine, adding, written};
@@ -16,7 +17,7 @@ use crate::mask::TokenSet;
 use std::sync::Arc;
 
 impl JsonMachine {
-    /// Within a key, of which some alternatives do not name it.
+    /// Within a key.
     pub(super) fn add_in_keys(
         &self,
         state: &JsonState,
@@ -28,8 +29,12 @@ impl JsonMachine {
             let at = At::Key { keys, text: text.clone() };
             JsonState { level: state.level.clone(), at }
         };
-        let named = keys.filter_map(|key| (!is_in_key(key)).then(|| key.clone()));
-        let mut reach = named.map_or(0, |named| self.add_each(&in_some(named), below, set));
+        let named = keys.iter().filter(|key| is_named(key)).collect();
+        let mut reach = self.add_named(state, (named, text), below, set);
+        let within_escapes = keys.filter_map(|key| (!is_named(key) && !is_in_key(key)).then(|| key.clone()));
+        if let Some(keys) = within_escapes {
+            reach = reach.max(self.add_each(&in_some(keys), below, set));
+        }
         let mut open: Vec<&Key> = keys.iter().filter(|key| is_in_key(key)).collect();
         while let Some(&first) = open.first() {
             // Alternatives that agree on which keys there may be.
@@ -95,11 +100,9 @@ impl JsonMachine {
         let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
         for class in 0..classes_of_keys {
             let Some(after) = self.after_key(level, keys, class) else { continue };
-            let stop = |state: &JsonState| matches!(state.at, At::Key { .. }) || begins_entry(state);
-            let follows = self.after_quote(&classes, below.node, additional.keys.escapes, &after, stop);
+            let closing = Closing { classes: &classes, node: below.node, escapes: additional.keys.escapes, room };
             let closes = |state: u32| additional.class_of[state as usize] == class as u32;
-            let follows = (&*follows, self.cost(&after));
-            reach = reach.max(classes.add_closing(follows, room, closes, &mut deferred, own));
+            reach = reach.max(self.add_closing(&closing, &after, closes, &mut deferred, own));
         }
         if !used.is_empty() {
             let keys = UsedKeys { additional, object, level, text, used: &used };

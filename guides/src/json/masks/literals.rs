@@ -3,15 +3,11 @@
 use super::Below;
 use crate::automaton::bytes::{ByteSet, texts_along};
 use crate::automaton::{Automaton, dfa::NEVER};
-use crate::json::digits::AFTER_VALUES;
 use crate::json::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::mask::TokenSet;
-
-/// JSON's white space (RFC 8259, section 2).
-const BLANKS: ByteSet = ByteSet::of(b" \n\r\t");
 
 /// A node of the trie, the literals that begin with what leads there, and how many of their bytes that are.
 type Open<'a, L> = (Below<'a>, &'a [L], usize);
@@ -57,9 +53,9 @@ impl JsonMachine {
     fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> u32 {
         let &Walk { state, below, depth, rest } = walk;
         let mut reach = match &state.at {
-            At::Value { .. } => self.add_along(state, BLANKS, below, set),
+            At::Value { blanks, .. } => self.add_along(state, self.blanks_after(*blanks), below, set),
             _ if literals.first().is_some_and(|literal| literal.as_ref().len() == depth) => {
-                self.add_along(state, AFTER_VALUES, below, set)
+                self.add_along(state, self.bytes_after_values(&state.level), below, set)
             }
             _ => 0,
         };

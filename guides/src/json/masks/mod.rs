@@ -2,7 +2,9 @@
 
 mod keys;
 mod literals;
+mod named_keys;
 mod numbers;
+mod quotes;
 mod repeating;
 mod strings;
 mod used_keys;
@@ -95,9 +97,7 @@ impl JsonMachine {
                     });
                     return each.max().unwrap_or(0);
                 }
-                At::Key { keys, text } if keys.iter().any(is_in_key) => {
-                    return self.add_in_keys(state, (keys, text), below, set);
-                }
+                At::Key { keys, text } => return self.add_in_keys(state, (keys, text), below, set),
                 _ => {}
             }
         }
@@ -167,6 +167,10 @@ fn is_in_string(scalar: &Scalar) -> bool {
 
 fn is_in_label(scalar: &Scalar) -> bool {
     matches!(scalar.reader, Reader::Label { .. })
+}
+
+fn is_named(key: &Key) -> bool {
+    matches!(key.reader, KeyReader::Named { .. })
 }
 
 fn is_in_key(key: &Key) -> bool {

@@ -2,7 +2,7 @@
 
 use super::Below;
 use crate::automaton::{Automaton, dfa::NEVER};
-use crate::json::digits::{AFTER_VALUES, OF_NUMBERS};
+use crate::json::digits::OF_NUMBERS;
 use crate::json::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::shape::{self, Numbers, SchemaId};
@@ -85,9 +85,9 @@ impl JsonMachine {
         }
         // However the number is spelled, the same comes after it.
         let Some(after) = self.value_done(level, pending, schemas) else { return reach };
-        let trie = below.trie();
+        let (trie, possible) = (below.trie(), self.bytes_after_values(level));
         for &(end, depth) in classes.ends() {
-            for node in trie.children_along(end, AFTER_VALUES) {
+            for node in trie.children_along(end, possible) {
                 if let Some(next) = self.step(&after, trie.byte(node)) {
                     reach = reach.max(self.add_node(&next, below.at(node, depth + 1), set));
                 }

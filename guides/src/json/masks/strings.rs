@@ -1,14 +1,14 @@
 //! The tokens that are allowed within strings.
 
-use super::{Below, ROOT, begins_entry};
+use super::quotes::Closing;
+use super::{Below, ROOT};
 use crate::automaton::Automaton;
-use crate::json::classes::{Room, StringClasses};
+use crate::json::classes::Room;
 use crate::json::few::Few;
-use crate::json::frame::AfterQuote;
 use crate::json::machine::JsonMachine;
 use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
-use crate::json::strings::{Decoder, Escapes, StringState};
+use crate::json::strings::{Decoder, StringState};
 use crate::mask::TokenSet;
 use std::sync::Arc;
 
@@ -69,8 +69,8 @@ impl JsonMachine {
         }
         let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
         let mut deferred = Vec::new();
-        let follows = self.after_quote(&classes, below.node, strings.escapes, &after, begins_entry);
-        let closed = classes.add_closing((&follows, self.cost(&after)), room, |_| true, &mut deferred, set);
+        let closing = Closing { classes: &classes, node: below.node, escapes: strings.escapes, room };
+        let closed = self.add_closing(&closing, &after, |_| true, &mut deferred, set);
         let others = self.add_tokens(state, &deferred, below, set);
         Some(inside.max(closed).max(others))
     }
@@ -143,18 +143,5 @@ impl JsonMachine {
             }
         }
         reach
-    }
-
-    /// What may follow the quote of a string or a key that is read below a node of the trie; `state` is that after the quote.
-    pub(super) fn after_quote(
-        &self,
-        classes: &StringClasses,
-        node: u32,
-        escapes: Escapes,
-        state: &JsonState,
-        stop: impl Fn(&JsonState) -> bool,
-    ) -> Arc<AfterQuote> {
-        let find = || classes.frame().after_quote(self, state, stop);
-        self.known.after_quote((self.key(state), node, escapes), find)
     }
 }

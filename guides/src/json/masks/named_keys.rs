@@ -1,0 +1,125 @@
+//! The tokens that are allowed where a key is one of those that the schema names: found along the names, without a state for each byte.
+
+use super::Below;
+use crate::automaton::bytes::{ByteSet, texts_along};
+use crate::automaton::{Automaton, dfa::NEVER};
+use crate::json::few::Few;
+use crate::json::machine::JsonMachine;
+use crate::json::shape;
+use crate::json::state::{At, JsonState, Key, KeyReader};
+use crate::mask::TokenSet;
+use std::sync::Arc;
+
+/// A name that may come next.
+struct Name<'a> {
+    /// As JSON without the opening quote.
+    spelling: &'a [u8],
+    /// Its place among all names of the object.
+    place: u32,
+    /// Least bytes from after its closing quote to the end of the output.
+    cost: u32,
+}
+
+impl AsRef<[u8]> for Name<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.spelling
+    }
+}
+
+impl JsonMachine {
+    /// Within a key, read for alternatives that name it.
+    pub(super) fn add_named(
+        &self,
+        state: &JsonState,
+        (mut keys, text): (Vec<&Key>, &Arc<[u8]>),
+        below: Below<'_>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        while let Some(&first) = keys.first() {
+            // Alternatives that agree on the names are followed together.
+            let agree = |key: &Key| {
+                let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
+                first.reader == key.reader && one.has_same_names(other)
+            };
+            let (same, others): (Vec<&Key>, Vec<&Key>) =
+                keys.iter().partition(|key| std::ptr::eq(**key, first) || agree(key));
+            reach = reach.max(self.add_names(state, (&same, text), below, set));
+            keys = others;
+        }
+        reach
+    }
+
+    fn add_names(
+        &self,
+        state: &JsonState,
+        (keys, text): (&[&Key], &Arc<[u8]>),
+        below: Below<'_>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let Some(&Key { ref item, reader: KeyReader::Named { low, high, depth }, .. }) = keys.first().copied() else {
+            return 0;
+        };
+        let object = self.object(item.shape);
+        let names = (low..high).filter_map(|place| {
+            let rests = keys.iter().map(|key| {
+                let (cost, _) = key.costs[place as usize];
+                shape::add(cost, Self::exit_cost(&state.level, key.item.schema))
+            });
+            let cost = shape::add(rests.min().unwrap_or(NEVER), 1 + self.spacing.colon);
+            let index = object.sorted[place as usize];
+            let spelling = &*object.properties[index as usize].spelling;
+            (cost != NEVER).then_some(Name { spelling, place, cost })
+        });
+        let names: Vec<Name<'_>> = names.collect();
+        let (trie, mut reach) = (below.trie(), 0);
+        let mut open: Vec<(Below<'_>, &[Name<'_>], usize)> = vec![(below, &names, depth as usize)];
+        while let Some((below, names, at)) = open.pop() {
+            let mut possible = ByteSet::default();
+            possible.add_each(names.iter().map(AsRef::as_ref), at as u32);
+            for node in trie.children_along(below.node, possible) {
+                let (along, below) = (texts_along(names, at, trie.byte(node)), below.at(node, 1));
+                if let Some(whole) = along.first().filter(|name| name.spelling.len() == at + 1) {
+                    if let Some(next) = self.after_name(state, (keys, text), whole) {
+                        reach = reach.max(self.add_node(&next, below, set));
+                    }
+                    continue;
+                }
+                let own = trie.own(node);
+                if !own.is_empty() {
+                    let costs = along.iter().map(|name| shape::add((name.spelling.len() - at - 1) as u32, name.cost));
+                    let cost = costs.min().unwrap_or(NEVER);
+                    if cost <= below.bytes {
+                        set.insert_all(own);
+                        reach = reach.max(cost);
+                    }
+                }
+                if trie.end(node) > node + 1 {
+                    open.push((below, along, at + 1));
+                }
+            }
+        }
+        reach
+    }
+
+    /// The state after a name that one of the keys becomes.
+    fn after_name(
+        &self,
+        state: &JsonState,
+        (keys, text): (&[&Key], &Arc<[u8]>),
+        name: &Name<'_>,
+    ) -> Option<JsonState> {
+        let &Name { spelling, place, .. } = name;
+        let (low, high) = (place, place + 1);
+        let from = match keys.first()?.reader {
+            // What is written is kept byte by byte where entries must differ.
+            KeyReader::Named { depth, .. } if state.level.distinct.is_some() => depth,
+            _ => spelling.len() as u32 - 1,
+        };
+        let reader = KeyReader::Named { low, high, depth: from };
+        let keys = keys.iter().map(|&key| Key { reader, ..key.clone() });
+        let at = At::Key { keys: Few::from_vec(keys.collect())?, text: text.clone() };
+        let state = JsonState { level: state.level.clone(), at };
+        spelling[from as usize..].iter().try_fold(state, |state, &byte| self.step(&state, byte))
+    }
+}

@@ -1,0 +1,98 @@
+//! The tokens that close a string or a key, by what they go on with after its quote.
+
+use super::begins_entry;
+use crate::automaton::Automaton;
+use crate::json::classes::{Room, StringClasses};
+use crate::json::few::Few;
+use crate::json::frame::{Look, QUOTE};
+use crate::json::machine::JsonMachine;
+use crate::json::shape::SchemaId;
+use crate::json::state::{At, Choice, Item, JsonState, Level, LevelKind};
+use crate::json::strings::Escapes;
+use crate::mask::TokenSet;
+
+/// A string or a key that is read below a node of the trie, and the tokens of which those that close it are asked for.
+pub(super) struct Closing<'a> {
+    pub(super) classes: &'a StringClasses,
+    pub(super) node: u32,
+    pub(super) escapes: Escapes,
+    pub(super) room: Room,
+}
+
+impl JsonMachine {
+    /// Adds the tokens that close it in one of the states for which `closes` holds, `after` being the output's state after the quote.
+    /// Returns a bound of the cost after any of them. Those that have to be looked at one by one are added to `deferred`.
+    pub(super) fn add_closing(
+        &self,
+        closing: &Closing<'_>,
+        after: &JsonState,
+        closes: impl Fn(u32) -> bool,
+        deferred: &mut Vec<u32>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let &Closing { classes, node, escapes, room } = closing;
+        let cost = self.cost(after);
+        let mut reach = classes.add_bare(cost, room, &closes, set);
+        // What comes after the next key is not known from a key whose text is not.
+        let look = |state: &JsonState| match state.at {
+            At::Key { .. } if matches!(after.at, At::Colon { .. }) => Look::Stop,
+            _ if begins_entry(state) => Look::Stop,
+            _ => Look::On,
+        };
+        let mut add = |(found, cost), deferred: &mut Vec<u32>, set: &mut TokenSet| {
+            reach = reach.max(classes.add_closing((found, cost), room, &closes, deferred, set));
+        };
+        let frame = classes.frame();
+        match self.lone_value(after) {
+            Some((pending, schema)) => {
+                let within = self.known.within_value((schema, node, escapes), || {
+                    frame.after_quote(self, &[QUOTE], &Self::colon_alone(schema), |state| self.look_within(state))
+                });
+                add((&within, cost), deferred, set);
+                if let (false, Some(done)) =
+                    (within.ends().is_empty(), self.value_done(&after.level, pending, &[schema]))
+                {
+                    let beyond = frame.after_quote(self, within.ends(), &done, look);
+                    add((&beyond, self.cost(&done)), deferred, set);
+                }
+            }
+            None => {
+                let find = || frame.after_quote(self, &[QUOTE], after, look);
+                let follows = self.known.after_quote((self.key(after), node, escapes), find);
+                add((&follows, cost), deferred, set);
+            }
+        }
+        reach
+    }
+
+    /// The value that comes after a key, if no state within it depends on what is written around it.
+    fn lone_value<'a>(&self, state: &'a JsonState) -> Option<(&'a Few<Choice>, SchemaId)> {
+        match &state.at {
+            At::Colon { pending: pending @ Few::One(choice), blanks: 0 }
+                if state.level.distinct.is_none() && !self.spacing.is_fixed() =>
+            {
+                Some((pending, choice.schema))
+            }
+            _ => None,
+        }
+    }
+
+    /// Before a colon and a value with which the output ends.
+    fn colon_alone(schema: SchemaId) -> JsonState {
+        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
+        JsonState { level, at: At::Colon { pending: Few::One(Choice { schema, next: Item::new(0, 0) }), blanks: 0 } }
+    }
+
+    /// Up to the end of the outermost value.
+    fn look_within(&self, state: &JsonState) -> Look {
+        match &state.at {
+            At::End => Look::End,
+            At::Scalar { machines, .. } if state.level.depth == 0 => {
+                let is_complete = machines.iter().any(|scalar| self.finished(scalar).0);
+                if is_complete { Look::OnOrEnd } else { Look::On }
+            }
+            _ if begins_entry(state) => Look::Stop,
+            _ => Look::On,
+        }
+    }
+}

@@ -23,8 +23,9 @@ pub(super) struct Known {
 /// The alternatives of an object, how many entries it has, and which additional ones.
 type Written = (Few<Item>, u32, Seen);
 
-/// The key of the state after a quote, and the frame whose suffixes follow: the node of the trie and the escapes.
-type Quote = (u128, u32, Escapes);
+/// The key of the state after a quote, and the frame whose suffixes follow: the node of the trie and the escapes. If the state is that
+/// after a value, the schema of it.
+type Quote = (u128, Option<SchemaId>, u32, Escapes);
 
 impl Known {
     pub(super) fn new() -> Known {

@@ -234,14 +234,25 @@ impl JsonMachine {
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
                 let costs = self.costs_of_added(level, item, additional);
-                let classes = costs.iter().map(|(_, class)| *class as usize);
-                if any_possible(additional, object, &level.seen, &state, &[], classes) {
+                if Self::may_become(level, object, additional, (&costs, &state, &[])) {
                     let reader = KeyReader::Additional(state);
                     keys.push(Key { item: item.clone(), reader, costs: costs.into() });
                 }
             }
         }
         Few::from_vec(keys)
+    }
+
+    /// Whether an additional key that repeats none can begin so: its costs ([`Key::costs`]), its state and its characters.
+    fn may_become(
+        level: &Level,
+        object: &Object,
+        additional: &Additional,
+        (costs, at, text): (&[(u32, u32)], &StringState, &[u8]),
+    ) -> bool {
+        let classes = costs.iter().map(|(_, class)| *class as usize);
+        costs.len() == additional.classes.len() && additional.is_endless_after(at)
+            || any_possible(additional, object, &level.seen, at, text, classes)
     }
 
     /// What may come after a key, those left out that allow no more than others.
@@ -300,9 +311,7 @@ impl JsonMachine {
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let classes = key.costs.iter().map(|(_, class)| *class as usize);
-                    let possible = key.costs.len() == additional.classes.len() && additional.is_endless_after(&next)
-                        || any_possible(additional, object, &level.seen, &next, text, classes);
+                    let possible = Self::may_become(level, object, additional, (&key.costs, &next, text));
                     possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
                 }
             }
@@ -626,7 +635,7 @@ impl JsonMachine {
     /// Adds to a key of masks what the counts of a container mean for the alternatives.
     fn print_level<'a>(&self, level: &Level, items: impl ExactSizeIterator<Item = &'a Item>, print: &mut Fingerprint) {
         let parent = level.parent.as_ref().map(|parent| parent.fingerprint);
-        print.add((level.kind, self.spacing.indentation(level), parent));
+        print.add((level.kind, self.spacing.indentation(level), parent, items.len()));
         // With several alternatives the cheapest one can change with the count, however far the bounds are.
         let far = if items.len() == 1 { FAR } else { u32::MAX };
         for item in items {

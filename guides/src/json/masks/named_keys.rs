@@ -103,12 +103,7 @@ impl JsonMachine {
     }
 
     /// The state after a name that one of the keys becomes.
-    fn after_name(
-        &self,
-        state: &JsonState,
-        (keys, text): (&[&Key], &Arc<[u8]>),
-        name: &Name<'_>,
-    ) -> Option<JsonState> {
+    fn after_name(&self, state: &JsonState, (keys, text): (&[&Key], &Arc<[u8]>), name: &Name<'_>) -> Option<JsonState> {
         let &Name { spelling, place, .. } = name;
         let (low, high) = (place, place + 1);
         let from = match keys.first()?.reader {

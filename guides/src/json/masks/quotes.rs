@@ -52,13 +52,14 @@ impl JsonMachine {
                 if let (false, Some(done)) =
                     (within.ends().is_empty(), self.value_done(&after.level, pending, &[schema]))
                 {
-                    let beyond = frame.after_quote(self, within.ends(), &done, look);
+                    let find = || frame.after_quote(self, within.ends(), &done, look);
+                    let beyond = self.known.after_quote((self.key(&done), Some(schema), node, escapes), find);
                     add((&beyond, self.cost(&done)), deferred, set);
                 }
             }
             None => {
                 let find = || frame.after_quote(self, &[QUOTE], after, look);
-                let follows = self.known.after_quote((self.key(after), node, escapes), find);
+                let follows = self.known.after_quote((self.key(after), None, node, escapes), find);
                 add((&follows, cost), deferred, set);
             }
         }

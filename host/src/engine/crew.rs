@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 
+/// To wake a thread takes as long as a short item, and where the cores are busy it comes late or stops in the midst of one: a thread is
+/// asked for help only where there are so many items for it.
+const ITEMS_FOR_ONE: usize = 4;
+
 /// Does `work` on each item, on the caller's thread and those of the pool. The results stand in the order of the items; one is `None`
 /// only if `work` panicked on a thread of the pool.
 ///
@@ -15,7 +19,7 @@ where
     R: Send + 'static,
 {
     let count = items.len();
-    let helpers = rayon::current_num_threads().min(count.saturating_sub(1));
+    let helpers = rayon::current_num_threads().min(count.saturating_sub(1) / ITEMS_FOR_ONE);
     let queue = Arc::new(Queue { items, next: AtomicUsize::new(0), work });
     let (sender, results) = mpsc::channel();
     for _ in 0..helpers {

@@ -12,7 +12,7 @@ use crate::json::shape;
 use crate::json::state::{At, Fingerprint, JsonState, Key, KeyReader, Level};
 use crate::json::strings::{Decoder, StringState};
 use crate::json::subsumed;
-use crate::json::used::used_with_prefix;
+use crate::json::used::{is_used, used_with_prefix};
 use crate::mask::TokenSet;
 use std::sync::Arc;
 
@@ -84,8 +84,13 @@ impl JsonMachine {
         let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
         let cost = costs.min().unwrap_or(NEVER);
         let least = keys.iter().map(|key| self.least_cost_inside_key(level, key)).min().unwrap_or(NEVER);
-        let none_inside = least > below.bytes;
-        if !none_inside && (cost == NEVER || cost.saturating_add(16) > below.bytes) {
+        // A key that goes on with any characters and may end as it is needs none of them. They are left out where they would take all
+        // that there is.
+        let may_end = universal && additional.classes.len() == 1 && !is_used(object, &level.seen, text);
+        let none_inside = least > below.bytes || may_end && cost != NEVER && cost > below.bytes;
+        // What a part of a character adds is kept for each token where all characters are allowed.
+        let margin = if universal { 0 } else { 16 };
+        if !none_inside && (cost == NEVER || cost.saturating_add(margin) > below.bytes) {
             return None;
         }
         let room = Room { least: 0, most: u32::MAX, bytes: below.bytes };

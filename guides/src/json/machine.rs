@@ -383,12 +383,7 @@ impl JsonMachine {
                     }
                 }
                 let machines = Few::from_vec(machines)?;
-                Some(
-                    self.settled(JsonState {
-                        level: level.clone(),
-                        at: At::Scalar { pending: pending.clone(), machines },
-                    }),
-                )
+                self.settled(JsonState { level: level.clone(), at: At::Scalar { pending: pending.clone(), machines } })
             }
         }
     }
@@ -563,13 +558,13 @@ impl JsonMachine {
         }
     }
 
-    /// Ends a scalar that is complete and cannot go on.
-    pub(super) fn settled(&self, state: JsonState) -> JsonState {
-        let At::Scalar { pending, machines } = &state.at else { return state };
+    /// Ends a scalar that is complete and cannot go on; `None` where it may not end so.
+    pub(super) fn settled(&self, state: JsonState) -> Option<JsonState> {
+        let At::Scalar { pending, machines } = &state.at else { return Some(state) };
         if machines.iter().any(|scalar| self.finished(scalar).1) {
-            return state;
+            return Some(state);
         }
-        self.scalar_done(&state.level, pending, machines).unwrap_or(state)
+        self.scalar_done(&state.level, pending, machines)
     }
 
     /// The state after a scalar that ends here.
@@ -598,7 +593,7 @@ impl JsonMachine {
         match self.beside_labels(machines, next, byte) {
             Some(machines) => {
                 let at = At::Scalar { pending: pending.clone(), machines };
-                Some(self.settled(JsonState { level: state.level.clone(), at }))
+                self.settled(JsonState { level: state.level.clone(), at })
             }
             // A number ends where something else begins.
             None if !machines.iter().any(|scalar| self.finished(scalar).0) => None,

@@ -102,8 +102,9 @@ impl JsonMachine {
                     let reader = Reader::String { index: *index, state: next };
                     let machines = Few::One(Scalar { reader, schema: scalar.schema });
                     let at = At::Scalar { pending: pending.clone(), machines };
-                    let next = self.settled(JsonState { level: state.level.clone(), at });
-                    reach = reach.max(self.add_node(&next, below.at(node, 1), set));
+                    if let Some(next) = self.settled(JsonState { level: state.level.clone(), at }) {
+                        reach = reach.max(self.add_node(&next, below.at(node, 1), set));
+                    }
                 }
             }
         }

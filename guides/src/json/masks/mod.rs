@@ -139,11 +139,22 @@ impl JsonMachine {
 
     /// Adds those of the tokens along which the output can go on, looked at one by one.
     fn add_tokens(&self, state: &JsonState, tokens: &[u32], below: Below<'_>, set: &mut TokenSet) -> u32 {
-        let mut reach = 0;
-        for &token in tokens {
-            let rest = below.vocabulary.bytes(token).and_then(|bytes| bytes.get(below.depth..));
-            let end = rest.and_then(|rest| rest.iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte)));
-            if let Some(cost) = end.map(|end| self.cost(&end)).filter(|&cost| cost <= below.bytes) {
+        let rest = |&token: &u32| Some((below.vocabulary.bytes(token)?.get(below.depth..)?, token));
+        let mut tokens: Vec<(&[u8], u32)> = tokens.iter().filter_map(rest).collect();
+        tokens.sort_unstable();
+        let (mut reach, mut before) = (0, &[][..]);
+        // The states after each of the bytes of the token before: those that the next one shares are not gone through again.
+        let mut states = vec![Some(state.clone())];
+        for (bytes, token) in tokens {
+            let shared = bytes.iter().zip(before).take_while(|(one, other)| one == other).count();
+            states.truncate(shared + 1);
+            for &byte in &bytes[shared..] {
+                let next = states.last().and_then(Option::as_ref).and_then(|state| self.step(state, byte));
+                states.push(next);
+            }
+            before = bytes;
+            let end = states.last().and_then(Option::as_ref);
+            if let Some(cost) = end.map(|end| self.cost(end)).filter(|&cost| cost <= below.bytes) {
                 set.insert(token);
                 reach = reach.max(cost);
             }

@@ -90,3 +90,54 @@ impl JsonMachine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::automaton::Automaton;
+    use crate::compiler::{Limits, Options, Whitespace};
+    use crate::json::{self, documents::Documents, languages::Languages};
+
+    const SCHEMA: &str = r#"{
+        "properties": {"a": {"type": "integer"}, "ab": {"enum": [1, 12, "x", [2]]}, "c": {"type": "array", "items": {"type": ["string", "null"]}},
+            "d": {}, "e": {"type": "array", "uniqueItems": true, "prefixItems": [{"const": true}, {"type": "number"}]}},
+        "additionalProperties": {"type": "object", "required": ["y"]}}"#;
+
+    const TEXTS: [(Whitespace, &str); 5] = [
+        (
+            Whitespace::Compact,
+            r#"{"a":-10,"ab":12,"c":["",null],"d":[{},[],1.5e3,{"q":false}],"e":[true,0,{}],"f":{"y":"\n\u00e9"}}"#,
+        ),
+        (
+            Whitespace::Optional,
+            r#"{ "ab" : "x" , "c" : [ ] , "d" : [1 , 2 ] , "e" :[ true ] , "zz" : { "y" :null , "x": {} } }"#,
+        ),
+        (
+            Whitespace::Spaces,
+            r#"{"a": 0, "ab": [2], "c": ["a", null], "d": {"a": [1, true]}, "e": [true, 2, 3], "f": {"y": {}}}"#,
+        ),
+        (
+            Whitespace::Pretty,
+            "{\n  \"a\": 7,\n  \"c\": [\n    \"s\",\n    null\n  ],\n  \"d\": [],\n  \"f\": {\n    \"y\": 1\n  }\n}",
+        ),
+        (Whitespace::Any, "{\r\n\t\"a\"  :\t7 ,\n\"d\":[ 1\t,\n[ ] ]\n, \"f\" : {\"y\": \"\"\n}  }"),
+    ];
+
+    #[test]
+    fn each_byte_that_can_follow_is_among_them() {
+        for (whitespace, text) in TEXTS {
+            let (languages, options) = (Languages::new(1 << 20), Options { whitespace, ..Options::default() });
+            let compiled = json::compile(SCHEMA, &options, &Limits::default(), &languages, &Documents::default());
+            let machine = compiled.expect("a schema");
+            let mut state = machine.start();
+            for (at, byte) in text.bytes().enumerate() {
+                let possible = machine.next_bytes(&state);
+                for other in 0..=255 {
+                    let missing = machine.step(&state, other).is_some() && !possible.contains(other);
+                    assert!(!missing, "{whitespace:?}: {:?} after {}", other as char, &text[..at]);
+                }
+                state = machine.step(&state, byte).unwrap_or_else(|| panic!("{whitespace:?}: {}", &text[..=at]));
+            }
+            assert_eq!(machine.cost(&state), 0, "{whitespace:?}");
+        }
+    }
+}

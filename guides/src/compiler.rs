@@ -92,9 +92,8 @@ pub struct Limits {
     pub source_bytes: usize,
     /// Nesting of the JSON text of a schema.
     pub depth: usize,
-    /// Characters of a string in JSON that neither a pattern nor a format nor the values that it is not describe, where the
-    /// schema does not ask for fewer; `None` for any number. Text that a schema spells out (`const`, `enum`) and keys may be longer.
-    /// A schema that asks for longer strings is refused.
+    /// Characters of a string in JSON, where the schema does not ask for fewer; `None` for any number. Text that a schema spells out
+    /// (`const`, `enum`) and keys may be longer. A schema that asks for longer strings, be it by a pattern or a format, is refused.
     pub string_length: Option<u32>,
     /// Items of an array in JSON, where the schema does not ask for fewer; `None` for any number. A schema that asks for more is
     /// refused.

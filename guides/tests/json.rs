@@ -135,13 +135,17 @@ fn caps_bound_the_strings_and_arrays_that_a_schema_leaves_free() {
         (json!({"items": {"type": "integer"}}), "[1,2]", "[1,2,3]"),
         (json!({"type": "object"}), r#"{"a long key":[]}"#, r#"{"a":[0,0,0]}"#),
         (json!({"enum": ["spelled out"]}), r#""spelled out""#, r#""abc""#),
-        (json!({"type": "string", "format": "date"}), r#""2024-02-29""#, r#""abc""#),
-        (json!({"type": "string", "pattern": "^a*$"}), r#""aaaaa""#, r#""b""#),
+        (json!({"type": "string", "format": "uri"}), r#""a:b""#, r#""a:bc""#),
+        (json!({"type": "string", "pattern": "^a*$"}), r#""aaa""#, r#""aaaa""#),
+        (json!({"type": "string", "pattern": "[0-9]"}), r#""é1é""#, r#""aa1a""#),
+        (json!({"type": "string", "not": {"const": "ab"}}), r#""abc""#, r#""abcd""#),
     ] {
         assert!(accepted(schema.clone(), yes) && !accepted(schema.clone(), no), "{schema}");
     }
     for (schema, at, option) in [
         (json!({"properties": {"a": {"type": "string", "minLength": 4}}}), "/properties/a", "--max-string-length"),
+        (json!({"anyOf": [{"type": "null"}, {"type": "string", "format": "date"}]}), "/anyOf", "--max-string-length"),
+        (json!({"type": "string", "pattern": "^abcd+$"}), "", "--max-string-length"),
         (json!({"items": {"type": "array", "minItems": 3}}), "/items", "--max-array-length"),
     ] {
         let error = capped(schema.clone()).expect_err("too long").to_string();

@@ -535,8 +535,7 @@ impl Builder<'_> {
             self.finish_number(&branch, gathered, terms)?;
         }
         if branch.kinds.has(Kinds::STRING) {
-            let length = self.string_length(&branch, terms)?;
-            let strings = self.strings(&branch.patterns, &branch.excluded, length, terms)?;
+            let strings = self.capped_strings(&branch, terms)?;
             if !strings.is_empty() {
                 gathered.strings.push(Arc::new(strings));
             }

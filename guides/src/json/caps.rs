@@ -5,16 +5,26 @@
 
 use super::analysis::Builder;
 use super::branch::{Branch, Term};
+use super::strings::Strings;
 use crate::compiler::too_big;
 use crate::error::CompileError;
 
+/// What [`Limits::string_length`](crate::Limits::string_length) counts.
+const CHARACTERS: &str = "characters of a string (max-string-length)";
+
 impl Builder<'_> {
-    /// The bounds on the number of characters of a branch's strings. Those of a pattern or a format are left alone: they
-    /// say themselves how long they can be, and counting what they are made of can take very many states.
-    pub(super) fn string_length(&self, branch: &Branch, terms: &[Term]) -> Result<(u32, u32), CompileError> {
-        let free = branch.patterns.is_empty() && branch.excluded.is_empty();
-        let names = ("characters of a string (max-string-length)", "minLength", "max-string-length");
-        self.capped(branch.length, self.limits.string_length.filter(|_| free), names, terms)
+    /// The strings of a branch, up to the cap. Those of a pattern or a format that all are longer are refused.
+    pub(super) fn capped_strings(&mut self, branch: &Branch, terms: &[Term]) -> Result<Strings, CompileError> {
+        let Branch { patterns, excluded, length, .. } = branch;
+        let names = (CHARACTERS, "minLength", "max-string-length");
+        let capped = self.capped(*length, self.limits.string_length, names, terms)?;
+        let strings = self.strings(patterns, excluded, capped, terms)?;
+        if capped != *length && strings.is_empty() && !self.strings(patterns, excluded, *length, terms)?.is_empty() {
+            let remedy =
+                "use a pattern or a format with shorter strings, or have the server's --max-string-length raised";
+            return Err(too_big(self.pointer(terms), CHARACTERS, capped.1 as usize, remedy));
+        }
+        Ok(strings)
     }
 
     /// The bounds on the number of items of a branch's arrays.

@@ -16,8 +16,8 @@ pub(super) struct SchemasArgs {
     /// outside of a schema is ever read
     #[arg(long, env = "JIG_SCHEMAS", value_name = "DIR", help_heading = "Schemas")]
     schemas: Option<PathBuf>,
-    /// The most characters of a string in guided JSON, where the schema has no smaller maxLength; strings with a pattern or a
-    /// format, and those that the schema spells out, may be longer [default: no limit]
+    /// The most characters of a string in guided JSON, where the schema has no smaller maxLength; strings that the schema
+    /// spells out, and keys, may be longer [default: no limit]
     #[arg(long, env = "JIG_MAX_STRING_LENGTH", value_name = "N", help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_string_length: Option<u32>,

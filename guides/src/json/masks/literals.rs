@@ -1,16 +1,11 @@
 //! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
 
 use super::Below;
-use crate::automaton::bytes::{ByteSet, texts_along};
 use crate::automaton::{Automaton, dfa::NEVER};
 use crate::json::few::Few;
 use crate::json::machine::JsonMachine;
-use crate::json::shape;
 use crate::json::state::{At, JsonState, Reader, Scalar};
 use crate::mask::TokenSet;
-
-/// A node of the trie, the literals that begin with what leads there, and how many of their bytes that are.
-type Open<'a, L> = (Below<'a>, &'a [L], usize);
 
 /// What a walk along literals of one schema is for: `depth` of their bytes were read, and `rest` is the cost after the value.
 struct Walk<'a> {
@@ -52,46 +47,16 @@ impl JsonMachine {
 
     fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> u32 {
         let &Walk { state, below, depth, rest } = walk;
-        let mut reach = match &state.at {
+        let reach = match &state.at {
             At::Value { blanks, .. } => self.add_along(state, self.blanks_after(*blanks), below, set),
             _ if literals.first().is_some_and(|literal| literal.as_ref().len() == depth) => {
                 self.add_along(state, self.bytes_after_values(&state.level), below, set)
             }
             _ => 0,
         };
-        let trie = below.trie();
-        let mut open: Vec<Open<'_, L>> = vec![(below, literals, depth)];
-        while let Some((below, literals, at)) = open.pop() {
-            let mut possible = ByteSet::default();
-            possible.add_each(literals.iter().map(AsRef::as_ref), at as u32);
-            for node in trie.children_along(below.node, possible) {
-                let along = texts_along(literals, at, trie.byte(node));
-                let own = trie.own(node);
-                if !own.is_empty() {
-                    let left =
-                        along.iter().map(|literal| (literal.as_ref().len() - at - 1) as u32).min().unwrap_or(NEVER);
-                    let cost = shape::add(left, rest);
-                    if cost <= below.bytes {
-                        set.insert_all(own);
-                        reach = reach.max(cost);
-                    }
-                }
-                if trie.end(node) == node + 1 {
-                    continue;
-                }
-                let below = below.at(node, 1);
-                match along.first().map(AsRef::as_ref).filter(|literal| literal.len() == at + 1) {
-                    None => open.push((below, along, at + 1)),
-                    // What follows one that is complete is found from the state there.
-                    Some(complete) => {
-                        let mut bytes_left = complete[depth..].iter();
-                        if let Some(next) = bytes_left.try_fold(state.clone(), |state, &byte| self.step(&state, byte)) {
-                            reach = reach.max(self.add_allowed(&next, below, set));
-                        }
-                    }
-                }
-            }
-        }
-        reach
+        let whole = |literal: &L| {
+            literal.as_ref()[depth..].iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte))
+        };
+        reach.max(self.add_texts((literals, depth), |_| rest, whole, below, set))
     }
 }

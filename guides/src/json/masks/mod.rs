@@ -7,6 +7,7 @@ mod numbers;
 mod quotes;
 mod repeating;
 mod strings;
+mod texts;
 mod used_keys;
 
 pub(super) use used_keys::may_be_escaped;

@@ -1,7 +1,6 @@
 //! The tokens that are allowed where a key is one of those that the schema names: found along the names, without a state for each byte.
 
 use super::Below;
-use crate::automaton::bytes::{ByteSet, texts_along};
 use crate::automaton::{Automaton, dfa::NEVER};
 use crate::json::few::Few;
 use crate::json::machine::JsonMachine;
@@ -72,34 +71,8 @@ impl JsonMachine {
             (cost != NEVER).then_some(Name { spelling, place, cost })
         });
         let names: Vec<Name<'_>> = names.collect();
-        let (trie, mut reach) = (below.trie(), 0);
-        let mut open: Vec<(Below<'_>, &[Name<'_>], usize)> = vec![(below, &names, depth as usize)];
-        while let Some((below, names, at)) = open.pop() {
-            let mut possible = ByteSet::default();
-            possible.add_each(names.iter().map(AsRef::as_ref), at as u32);
-            for node in trie.children_along(below.node, possible) {
-                let (along, below) = (texts_along(names, at, trie.byte(node)), below.at(node, 1));
-                if let Some(whole) = along.first().filter(|name| name.spelling.len() == at + 1) {
-                    if let Some(next) = self.after_name(state, (keys, text), whole) {
-                        reach = reach.max(self.add_node(&next, below, set));
-                    }
-                    continue;
-                }
-                let own = trie.own(node);
-                if !own.is_empty() {
-                    let costs = along.iter().map(|name| shape::add((name.spelling.len() - at - 1) as u32, name.cost));
-                    let cost = costs.min().unwrap_or(NEVER);
-                    if cost <= below.bytes {
-                        set.insert_all(own);
-                        reach = reach.max(cost);
-                    }
-                }
-                if trie.end(node) > node + 1 {
-                    open.push((below, along, at + 1));
-                }
-            }
-        }
-        reach
+        let whole = |name: &Name<'_>| self.after_name(state, (keys, text), name);
+        self.add_texts((&names, depth as usize), |name| name.cost, whole, below, set)
     }
 
     /// The state after a name that one of the keys becomes.

@@ -1,0 +1,57 @@
+//! The tokens along texts of which one is being written, found without a state for each byte.
+
+use super::Below;
+use crate::automaton::bytes::{ByteSet, texts_along};
+use crate::automaton::dfa::NEVER;
+use crate::json::machine::JsonMachine;
+use crate::json::shape;
+use crate::json::state::JsonState;
+use crate::mask::TokenSet;
+
+/// A node of the trie, the texts that begin with what leads there, and how many of their bytes that are.
+type Open<'a, T> = (Below<'a>, &'a [T], usize);
+
+impl JsonMachine {
+    /// Adds the tokens below a node along texts that are sorted and agree in their first `at` bytes, which were read. `cost` is that after
+    /// a text, `whole` the state there, from which all is found that follows it. Returns a bound of the cost after any of the tokens.
+    pub(super) fn add_texts<T: AsRef<[u8]>>(
+        &self,
+        (texts, at): (&[T], usize),
+        cost: impl Fn(&T) -> u32,
+        whole: impl Fn(&T) -> Option<JsonState>,
+        below: Below<'_>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let (trie, mut reach) = (below.trie(), 0);
+        let mut open: Vec<Open<'_, T>> = vec![(below, texts, at)];
+        while let Some((below, texts, at)) = open.pop() {
+            let mut possible = ByteSet::default();
+            possible.add_each(texts.iter().map(AsRef::as_ref), at as u32);
+            for node in trie.children_along(below.node, possible) {
+                let along = texts_along(texts, at, trie.byte(node));
+                let own = trie.own(node);
+                if !own.is_empty() {
+                    let costs = along.iter().map(|text| shape::add((text.as_ref().len() - at - 1) as u32, cost(text)));
+                    let cost = costs.min().unwrap_or(NEVER);
+                    if cost <= below.bytes {
+                        set.insert_all(own);
+                        reach = reach.max(cost);
+                    }
+                }
+                if trie.end(node) == node + 1 {
+                    continue;
+                }
+                let below = below.at(node, 1);
+                match along.first().filter(|text| text.as_ref().len() == at + 1) {
+                    None => open.push((below, along, at + 1)),
+                    Some(text) => {
+                        if let Some(next) = whole(text) {
+                            reach = reach.max(self.add_allowed(&next, below, set));
+                        }
+                    }
+                }
+            }
+        }
+        reach
+    }
+}

@@ -49,8 +49,8 @@ impl Matrix {
             if width != inputs || bias.as_ref().is_some_and(|bias| bias.len() != outputs) {
                 return Err(Error::internal("the parts of a matrix do not fit together"));
             }
-            if part.scale.is_some_and(|scale| scale.len() != outputs) {
-                return Err(Error::internal("a matrix has another number of scales than outputs"));
+            if part.scale.is_some_and(|scale| !scale.fit(outputs, inputs)) {
+                return Err(Error::internal("a matrix has other scales than its shape"));
             }
             let in_4_bits = part.weight.dtype() == DType::I4;
             let grouped = part.groups.map_or(!in_4_bits, |groups| in_4_bits && groups.fit(outputs, inputs));
@@ -167,9 +167,9 @@ fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory
             match part.groups {
                 Some(groups) => groups.widen(output, from, &mut values),
                 None => {
-                    let scale = part.scale.and_then(|scale| scale.get(output)).copied().unwrap_or(1.0);
-                    let scaled = |(index, value): (usize, &mut f32)| *value = element(stored, from, index) * scale;
-                    values.iter_mut().enumerate().for_each(scaled);
+                    let widened = |(index, value): (usize, &mut f32)| *value = element(stored, from, index);
+                    values.iter_mut().enumerate().for_each(widened);
+                    part.scale.into_iter().for_each(|scale| scale.apply(output, &mut values));
                 }
             }
             let places = to.chunks_exact_mut(dtype.bits() / 8).zip(&values);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, ErrorCode, LogitsWanted, Model, ModelSpec, Result};
-use jig_transformer::golden::{Golden, difference, quantized};
+use jig_transformer::golden::{Golden, OF_4_BITS, OF_8_BITS, difference, quantized};
 
 fn load(directory: &Path, dtype: &str) -> Result<Box<dyn Model>> {
     let mut spec = ModelSpec::new(directory);
@@ -22,10 +22,10 @@ fn logits(directory: &Path, dtype: &str, tokens: &[u32]) -> Vec<Vec<f32>> {
 
 #[test]
 fn weights_in_8_bits_are_multiplied_by_their_scales() {
-    for name in ["llama2", "qwen3", "opt", "mistral"] {
+    for (name, block) in OF_8_BITS {
         let golden = Golden::named(name);
         let directory = tempfile::tempdir().expect("a directory");
-        let [of_8_bits, plain] = quantized(&golden, directory.path());
+        let [of_8_bits, plain] = quantized(&golden, directory.path(), block);
         let right = logits(&plain, "f32", &golden.prompt);
         assert!(logits(&of_8_bits, "f32", &golden.prompt) == right, "{name}: exact in f32");
         // In 16 bits, weights times scales are rounded.
@@ -44,7 +44,7 @@ fn weights_in_8_bits_are_multiplied_by_their_scales() {
 #[test]
 fn a_weight_in_8_bits_without_its_scale_or_that_is_no_number_is_named() {
     let directory = tempfile::tempdir().expect("a directory");
-    let [of_8_bits, _] = quantized(&Golden::named("llama2"), directory.path());
+    let [of_8_bits, _] = quantized(&Golden::named("llama2"), directory.path(), None);
     let file = of_8_bits.join("model.safetensors");
     let bytes = std::fs::read(&file).expect("the model");
     let refused = |bytes: &[u8], says: &[&str]| {
@@ -65,11 +65,37 @@ fn a_weight_in_8_bits_without_its_scale_or_that_is_no_number_is_named() {
     let mut damaged = bytes.clone();
     damaged[8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + first] = 0xff;
     refused(&damaged, &["model.layers.0.mlp.up_proj.weight", "no number"]);
+
+    let scale =
+        header["model.layers.0.mlp.up_proj.weight_scale"]["data_offsets"][0].as_u64().expect("an offset") as usize;
+    let mut infinite = bytes.clone();
+    let at = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + scale;
+    infinite[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    refused(&infinite, &["model.layers.0.mlp.up_proj.weight_scale", "inf"]);
+}
+
+#[test]
+fn scales_of_blocks_of_another_size_than_config_json_tells_are_named_with_their_shapes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [of_8_bits, _] = quantized(&Golden::named("llama2"), directory.path(), Some([16, 16]));
+    let file = of_8_bits.join("config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("config.json")).expect("JSON");
+    for (block, says) in [
+        (serde_json::json!([8, 16]), "has shape [2, 2], by config.json it is [4, 2]"),
+        (serde_json::json!(null), "has shape [2, 2], by config.json it is [32, 1]"),
+    ] {
+        let mut config = config.clone();
+        config["quantization_config"]["weight_block_size"] = block;
+        std::fs::write(&file, config.to_string()).expect("written");
+        let error = load(&of_8_bits, "auto").err().expect("must be refused");
+        let named = error.message.contains("self_attn.q_proj.weight_scale_inv");
+        assert!(error.code == ErrorCode::InvalidFile && named && error.message.contains(says), "{error}");
+    }
 }
 
 #[test]
 fn weights_in_4_bits_stay_so_and_have_the_bits_of_what_they_stand_for() {
-    for name in ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"] {
+    for name in OF_4_BITS {
         let golden = Golden::named(name);
         let kept = |dtype: &str| {
             let model = load(&golden.directory, dtype).expect("a model");
@@ -82,7 +108,7 @@ fn weights_in_4_bits_stay_so_and_have_the_bits_of_what_they_stand_for() {
             for (found, right) in found.iter().zip(&right) {
                 // Inputs in the order of their groups are added up in that order.
                 let difference = difference(found, right);
-                assert!(difference <= if name == "mistral-gptq" { 1e-5 } else { 0.0 }, "{name}: {difference}");
+                assert!(difference <= if name.starts_with("mistral") { 1e-5 } else { 0.0 }, "{name}: {difference}");
             }
         }
     }

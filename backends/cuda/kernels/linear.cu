@@ -5,8 +5,8 @@
 // over the warp at the end. x is small and comes from the caches. Loads of the outputs of a warp don't depend on each other, so
 // OUTPUTS * UNROLL of them are in flight in each lane.
 //
-// What a row gives doesn't depend on how many rows there are: each output of each row is one chain of multiply-adds (of weights of 4
-// bits, of sums of eight), in the order of the row, and the same sum over the lanes.
+// What a row gives doesn't depend on how many rows there are: each output of each row is one chain of multiply-adds (of weights that
+// have scales along a row, of sums of eight), in the order of the row, and the same sum over the lanes.
 
 struct Linear {
   const float* x;
@@ -15,12 +15,21 @@ struct Linear {
   const float* scale;
   const float* bias;
   float* out;
-  // Of weights of 4 bits: for each output, its groups, of 2^shift inputs.
+  // Of weights of 4 bits, and of 8 in blocks: a row of words for each 2^row_shift outputs, each word for 2^shift inputs.
   const u32* groups;
   // Of all parts together. A gate has two halves: its functions' and its factors'.
   u32 outputs;
-  u32 rows, stride, out_stride, function, gate, groups_stride, shift;
+  u32 rows, stride, out_stride, function, gate, groups_stride, row_shift, shift;
 };
+
+// The product of what is loaded at once with some of a row.
+template <int COUNT>
+__device__ __forceinline__ float multiplied(const float* w, const float* x) {
+  float sum = w[0] * x[0];
+#pragma unroll
+  for (int i = 1; i < COUNT; i++) sum = fmaf(w[i], x[i], sum);
+  return sum;
+}
 
 // The weights of an output: what is loaded of them at once, and how that adds to a sum of products.
 template <class E>
@@ -58,10 +67,31 @@ struct Weights<I4> {
     return v;
   }
   static __device__ __forceinline__ float multiply(uint2 loaded, const float* w, const float* x, float sum) {
-    float part = w[0] * x[0];
-#pragma unroll
-    for (int i = 1; i < I4::COUNT; i++) part = fmaf(w[i], x[i], part);
-    return fmaf(I4::scale(loaded.y), part, sum);
+    return fmaf(I4::scale(loaded.y), multiplied<I4::COUNT>(w, x), sum);
+  }
+};
+
+// Weights of 8 bits whose scale is that of their block. Where an output begins is kept as for those of 4 bits.
+template <>
+struct Weights<F8Blocks> {
+  const uint2* weight;
+  const u32* scales;
+  u32 first, first_scale, shift;
+  __device__ __forceinline__ void find(const Linear& a, u32 output) {
+    weight = (const uint2*)a.weight;
+    scales = a.groups;
+    first = output * (a.stride / F8Blocks::COUNT);
+    first_scale = (output >> a.row_shift) * a.groups_stride;
+    shift = a.shift;
+  }
+  __device__ __forceinline__ F8Blocks::Loaded load(u32 i) const {
+    F8Blocks::Loaded v;
+    v.bits = load_once_8(weight + (first + i / F8Blocks::COUNT));
+    v.scale = __uint_as_float(scales[first_scale + (i >> shift)]);
+    return v;
+  }
+  static __device__ __forceinline__ float multiply(F8Blocks::Loaded loaded, const float* w, const float* x, float sum) {
+    return fmaf(loaded.scale, multiplied<F8Blocks::COUNT>(w, x), sum);
   }
 };
 
@@ -166,6 +196,13 @@ KERNEL(linear_f8_4, 256, Linear) { linear<F8, 4, 4, 4>(a); }
 KERNEL(linear_f8_8, 256, Linear) { linear<F8, 8, 4, 2>(a); }
 KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 4, 1>(a); }
 
+// A third word is loaded with each eight numbers, which comes from the caches.
+KERNEL(linear_f8_blocks_1, 256, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
+KERNEL(linear_f8_blocks_2, 256, Linear) { linear<F8Blocks, 2, 2, 8>(a); }
+KERNEL(linear_f8_blocks_4, 256, Linear) { linear<F8Blocks, 4, 4, 4>(a); }
+KERNEL(linear_f8_blocks_8, 256, Linear) { linear<F8Blocks, 8, 4, 2>(a); }
+KERNEL(linear_f8_blocks_16, 256, Linear) { linear<F8Blocks, 16, 4, 1>(a); }
+
 struct Widen {
   const unsigned char* weight;
   u16* out;
@@ -198,31 +235,47 @@ struct WidenGroups {
   const unsigned char* weight;
   const u32* groups;
   u16* out;
-  u32 stride, groups_stride, shift;
+  // The first output that is widened.
+  u32 first;
+  u32 stride, groups_stride, row_shift, shift;
 };
 
-// Weights of 4 bits, each rounded once. A block has some of an output's.
+// Eight weights of each 2^shift inputs share a word; each is rounded once. A block has some of an output's.
 template <class E>
-__device__ __forceinline__ void widen_groups(const WidenGroups& a) {
-  const u32 at = (blockIdx.y * blockDim.x + threadIdx.x) * I4::COUNT;
-  if (at >= a.stride) return;
-  const u64 output = blockIdx.x;
-  uint2 v;
-  v.x = load_once_4(a.weight + (output * a.stride + at) / 2);
-  v.y = a.groups[output * a.groups_stride + (at >> a.shift)];
-  float values[I4::COUNT];
-  I4::spread(v, values);
-  const float scale = I4::scale(v.y);
+__device__ __forceinline__ void write_widened(u16* out, const float* values, float scale) {
   uint4 packed;
   packed.x = E::pack(values[0] * scale, values[1] * scale);
   packed.y = E::pack(values[2] * scale, values[3] * scale);
   packed.z = E::pack(values[4] * scale, values[5] * scale);
   packed.w = E::pack(values[6] * scale, values[7] * scale);
-  *(uint4*)(a.out + output * a.stride + at) = packed;
+  *(uint4*)out = packed;
+}
+
+template <class E>
+__device__ __forceinline__ void widen_groups(const WidenGroups& a) {
+  const u32 at = (blockIdx.y * blockDim.x + threadIdx.x) * I4::COUNT;
+  if (at >= a.stride) return;
+  const u64 output = a.first + blockIdx.x;
+  uint2 v;
+  v.x = load_once_4(a.weight + (output * a.stride + at) / 2);
+  v.y = a.groups[(output >> a.row_shift) * a.groups_stride + (at >> a.shift)];
+  float values[I4::COUNT];
+  I4::spread(v, values);
+  write_widened<E>(a.out + (u64)blockIdx.x * a.stride + at, values, I4::scale(v.y));
 }
 
 KERNEL(widen_i4_f16, 256, WidenGroups) { widen_groups<F16>(a); }
 KERNEL(widen_i4_bf16, 256, WidenGroups) { widen_groups<BF16>(a); }
+
+KERNEL(widen_f8_blocks, 256, WidenGroups) {
+  const u32 at = (blockIdx.y * blockDim.x + threadIdx.x) * F8::COUNT;
+  if (at >= a.stride) return;
+  const u64 output = a.first + blockIdx.x;
+  float values[F8::COUNT];
+  F8::spread(F8::load(a.weight + output * a.stride + at), values);
+  const float scale = __uint_as_float(a.groups[(output >> a.row_shift) * a.groups_stride + (at >> a.shift)]);
+  write_widened<BF16>(a.out + (u64)blockIdx.x * a.stride + at, values, scale);
+}
 
 struct Finish {
   const float* product;

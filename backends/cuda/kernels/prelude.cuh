@@ -165,6 +165,16 @@ struct F8 {
   }
 };
 
+// The same with a scale for each block of inputs, which is loaded with them.
+struct F8Blocks {
+  struct Loaded {
+    uint2 bits;
+    float scale;
+  };
+  static const int COUNT = F8::COUNT;
+  static __device__ __forceinline__ void spread(const Loaded& v, float* out) { F8::spread(v.bits, out); }
+};
+
 // Whole numbers of 4 bits, of weights only, with a word for each group of them: its scale as f32, in whose last four bits is its zero.
 // Eight are loaded at once, with the word of their group, and spread to their differences from the zero.
 //

@@ -34,10 +34,13 @@ arguments! {
     Narrow { x: u64, out: u64, order: u64, stride: u32 }
     Linear {
         x: u64, weight: u64, scale: u64, bias: u64, out: u64, groups: u64,
-        outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32, groups_stride: u32, shift: u32,
+        outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32,
+        groups_stride: u32, row_shift: u32, shift: u32,
     }
     Widen { weight: u64, out: u64, count: u64 }
-    WidenGroups { weight: u64, groups: u64, out: u64, stride: u32, groups_stride: u32, shift: u32 }
+    WidenGroups {
+        weight: u64, groups: u64, out: u64, first: u32, stride: u32, groups_stride: u32, row_shift: u32, shift: u32,
+    }
     Finish {
         product: u64, scale: u64, bias: u64, out: u64,
         outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32,

@@ -224,12 +224,14 @@ impl CudaDevice {
             function,
             gate,
             groups_stride: groups.map_or(0, |groups| groups.stride as u32),
+            row_shift: groups.map_or(0, |groups| groups.row_shift),
             shift: groups.map_or(0, |groups| groups.shift),
         };
-        let (kernel, outputs_of_warp) = match (groups, &weight.scale) {
-            (Some(_), _) => (kernels::LINEAR_I4[size], kernels::LINEAR_I4_OUTPUTS[size]),
-            (None, Some(_)) => (kernels::LINEAR_F8[size], kernels::LINEAR_ROWS[size].1),
-            (None, None) => (kernels::of(&kernels::LINEAR[size], weight.dtype), kernels::LINEAR_ROWS[size].1),
+        let (kernel, outputs_of_warp) = match (weight.kept, groups) {
+            (DType::I4, _) => (kernels::LINEAR_I4[size], kernels::LINEAR_I4_OUTPUTS[size]),
+            (DType::F8, Some(_)) => (kernels::LINEAR_F8_BLOCKS[size], kernels::LINEAR_ROWS[size].1),
+            (DType::F8, None) => (kernels::LINEAR_F8[size], kernels::LINEAR_ROWS[size].1),
+            (dtype, _) => (kernels::of(&kernels::LINEAR[size], dtype), kernels::LINEAR_ROWS[size].1),
         };
         let outputs_of_block = kernel.threads as usize / 32 * outputs_of_warp;
         self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
@@ -310,19 +312,24 @@ impl CudaDevice {
     /// Weights of some outputs in the type that they are multiplied in; there is the room for them.
     fn widen(&self, weight: &Matrix, first: usize, outputs: usize, out: u64) -> Result<()> {
         let of_thread = |kernel: Kernel| ALIGNMENT * kernel.threads as usize;
-        let before = first * weight.stride;
         let Some(groups) = &weight.groups else {
             let (kernel, count) = (kernels::WIDEN[0], outputs * weight.stride);
-            let arguments = Widen { weight: weight.elements.address() + before as u64, out, count: count as u64 };
+            let from = weight.elements.address() + (first * weight.stride) as u64;
+            let arguments = Widen { weight: from, out, count: count as u64 };
             return self.launch(kernel, [count.div_ceil(of_thread(kernel)), 1, 1], 0, &arguments);
         };
-        let kernel = kernels::WIDEN_I4[usize::from(weight.dtype == DType::BF16)];
+        let kernel = match weight.kept {
+            DType::I4 => kernels::WIDEN_I4[usize::from(weight.dtype == DType::BF16)],
+            _ => kernels::WIDEN_F8_BLOCKS[0],
+        };
         let arguments = WidenGroups {
-            weight: weight.elements.address() + before as u64 / 2,
-            groups: groups.words.address() + 4 * (first * groups.stride) as u64,
+            weight: weight.elements.address(),
+            groups: groups.words.address(),
             out,
+            first: first as u32,
             stride: weight.stride as u32,
             groups_stride: groups.stride as u32,
+            row_shift: groups.row_shift,
             shift: groups.shift,
         };
         self.launch(kernel, [outputs, weight.stride.div_ceil(of_thread(kernel)), 1], 0, &arguments)

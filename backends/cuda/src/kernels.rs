@@ -72,6 +72,14 @@ pub const LINEAR_F8: [Kernel; 5] = [
     Kernel { name: "linear_f8_8", threads: 256 },
     Kernel { name: "linear_f8_16", threads: 256 },
 ];
+/// The same with a scale for each block.
+pub const LINEAR_F8_BLOCKS: [Kernel; 5] = [
+    Kernel { name: "linear_f8_blocks_1", threads: 256 },
+    Kernel { name: "linear_f8_blocks_2", threads: 256 },
+    Kernel { name: "linear_f8_blocks_4", threads: 256 },
+    Kernel { name: "linear_f8_blocks_8", threads: 256 },
+    Kernel { name: "linear_f8_blocks_16", threads: 256 },
+];
 /// The same with weights of 4 bits.
 pub const LINEAR_I4: [Kernel; 5] = [
     Kernel { name: "linear_i4_1", threads: 256 },
@@ -85,6 +93,8 @@ pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 4];
 /// From 4 bits to f16 and to bf16.
 pub const WIDEN_I4: [Kernel; 2] =
     [Kernel { name: "widen_i4_f16", threads: 256 }, Kernel { name: "widen_i4_bf16", threads: 256 }];
+/// From 8 bits with a scale for each block to bf16.
+pub const WIDEN_F8_BLOCKS: [Kernel; 1] = [Kernel { name: "widen_f8_blocks", threads: 256 }];
 /// From 8 bits to bf16.
 pub const WIDEN: [Kernel; 1] = [Kernel { name: "widen_f8", threads: 256 }];
 /// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
@@ -141,8 +151,10 @@ pub const SOURCES: [Source; 8] = [
         LINEAR[3],
         LINEAR[4],
         LINEAR_F8,
+        LINEAR_F8_BLOCKS,
         LINEAR_I4,
         WIDEN,
+        WIDEN_F8_BLOCKS,
         WIDEN_I4,
         FINISH
     ),

@@ -1,6 +1,5 @@
 //! What a device holds: activations, weights, the KV cache.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -8,6 +7,7 @@ use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{KvShape, MatrixPart, MatrixSource};
 use jig_transformer::weights::f8;
 use jig_transformer::weights::int4::{self, Groups};
+use jig_transformer::weights::scales::Scales;
 use jig_transformer::{DType, Tensor};
 
 use crate::runtime::{Allocation, Runtime};
@@ -88,31 +88,57 @@ pub(crate) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
 /// What the kernels for weights of 8 bits divide them by (`F8` in `kernels/prelude.cuh`); the scales make up for it.
 const F8_DIVISOR: f32 = 256.0;
 
-/// The groups of weights of 4 bits: for each output, its words ([`Groups::all`]).
+/// What weights share along a row: a row of words for some outputs, each word for some inputs.
 #[derive(Debug)]
 pub(crate) struct Grouped {
     pub(crate) words: Allocation,
-    /// Words of an output.
+    /// Words of a row.
     pub(crate) stride: usize,
-    /// The inputs of a group are 2 to this.
+    /// The outputs of a row are 2 to this.
+    pub(crate) row_shift: u32,
+    /// The inputs of a word are 2 to this.
     pub(crate) shift: u32,
     /// For each column of the matrix, the input that it is multiplied with, where that is not the one of its number.
     pub(crate) order: Option<Allocation>,
 }
 
+fn upload(runtime: &Arc<dyn Runtime>, words: &[u32]) -> Result<Allocation> {
+    let memory = Allocation::new(runtime, size_of_val(words))?;
+    memory.write(0, bytes_of(words))?;
+    Ok(memory)
+}
+
 impl Grouped {
-    /// The groups of stacked tensors, which are alike.
-    fn new(runtime: &Arc<dyn Runtime>, groups: &[&Groups]) -> Result<Option<Self>> {
+    /// The groups of stacked tensors, which are alike: words of [`Groups::all`].
+    fn of_groups(runtime: &Arc<dyn Runtime>, groups: &[&Groups]) -> Result<Option<Self>> {
         let Some(first) = groups.first() else { return Ok(None) };
-        let upload = |words: &[u32]| -> Result<Allocation> {
-            let memory = Allocation::new(runtime, size_of_val(words))?;
-            memory.write(0, bytes_of(words))?;
-            Ok(memory)
-        };
         let words: Vec<u32> = groups.iter().flat_map(|groups| groups.all()).map(|group| group.bits()).collect();
-        let order = first.order().map(|order| upload(order)).transpose()?;
+        let order = first.order().map(|order| upload(runtime, order)).transpose()?;
         let (stride, shift) = (first.of_output(), first.size().trailing_zeros());
-        Ok(Some(Self { words: upload(&words)?, stride, shift, order }))
+        Ok(Some(Self { words: upload(runtime, &words)?, stride, row_shift: 0, shift, order }))
+    }
+
+    /// The scales of stacked tensors of so many outputs each, in the largest blocks that each of theirs is made of: words are `f32`.
+    fn of_blocks(runtime: &Arc<dyn Runtime>, scales: &[(&Scales, usize)], inputs: usize) -> Result<Self> {
+        let (mut of_outputs, mut of_inputs, mut first) = (usize::MAX, usize::MAX, 0usize);
+        for (scales, outputs) in scales {
+            let [outputs_of_block, inputs_of_block] = scales.block();
+            let start = if first == 0 { usize::MAX } else { 1 << first.trailing_zeros() };
+            of_outputs = of_outputs.min(outputs_of_block).min(start);
+            of_inputs = of_inputs.min(inputs_of_block);
+            first += outputs;
+        }
+        let stride = inputs.div_ceil(of_inputs);
+        let mut words = Vec::new();
+        for (scales, outputs) in scales {
+            for output in (0..*outputs).step_by(of_outputs) {
+                let row = scales.of_output(output);
+                let scale = |block: usize| row.get(block * of_inputs / scales.block()[1]).copied().unwrap_or_default();
+                words.extend((0..stride).map(|block| (scale(block) * F8_DIVISOR).to_bits()));
+            }
+        }
+        let (row_shift, shift) = (of_outputs.trailing_zeros(), of_inputs.trailing_zeros());
+        Ok(Self { words: upload(runtime, &words)?, stride, row_shift, shift, order: None })
     }
 
     fn bytes(&self) -> usize {
@@ -123,6 +149,8 @@ impl Grouped {
 /// Weights of one or more tensors, stacked: `[outputs][stride]`, and a bias where any of them has one.
 #[derive(Debug)]
 pub struct Matrix {
+    /// The type in which they are kept.
+    pub(crate) kept: DType,
     /// The type in which they are multiplied: bf16 where they are kept in 8 bits, that of their scales where in 4.
     pub(crate) dtype: DType,
     pub(crate) inputs: usize,
@@ -131,9 +159,9 @@ pub struct Matrix {
     pub(crate) parts: Vec<usize>,
     pub(crate) elements: Allocation,
     pub(crate) bias: Option<Vector>,
-    /// Of each output; there where weights are kept in 8 bits.
+    /// Of each output; there where weights are kept in 8 bits and have no blocks.
     pub(crate) scale: Option<Vector>,
-    /// There where weights are kept in 4 bits.
+    /// There where weights are kept in 4 bits, or in 8 with a scale for each block.
     pub(crate) groups: Option<Grouped>,
 }
 
@@ -145,7 +173,7 @@ impl Matrix {
         };
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
-        let (mut parts, mut bias, mut scale) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut bias, mut scales) = (Vec::new(), Vec::new(), Vec::new());
         let in_4_bits = source.dtype == DType::I4;
         for part in source.parts {
             let (outputs, width) = shape(part.weight)?;
@@ -160,20 +188,21 @@ impl Matrix {
             if !grouped || (in_4_bits && !alike) {
                 return Err(Error::internal("the parts of a matrix in 4 bits have other groups than their shapes"));
             }
-            let unscaled = part.scale.is_some_and(|scale| scale.len() != outputs)
+            let unscaled = part.scale.is_some_and(|scale| !scale.fit(outputs, width))
                 || (source.dtype == DType::F8 && (part.scale.is_none() || part.weight.dtype() != DType::F8));
             if width != inputs || unscaled || part.bias.is_some_and(|bias| bias.len() != outputs) {
                 return Err(Error::internal("the parts of a matrix do not fit together"));
             }
             bias.extend(part.bias.map_or_else(|| vec![0.0; outputs], Tensor::to_f32));
-            scale.extend(part.scale.into_iter().flatten().map(|scale| scale * F8_DIVISOR));
+            scales.extend(part.scale.map(|scale| (scale, outputs)));
             parts.push(outputs);
         }
         let stride = inputs.next_multiple_of(ALIGNMENT);
         let row_bytes = source.dtype.bytes(stride).ok_or_else(too_large)?;
         let bytes = parts.iter().sum::<usize>().checked_mul(row_bytes).ok_or_else(too_large)?;
-        // The kernels count words of eight numbers in 32 bits.
-        if in_4_bits && u32::try_from(bytes / 4).is_err() {
+        // The kernels for weights with groups or blocks count eight numbers as one, in 32 bits.
+        let few_bits = matches!(source.dtype, DType::F8 | DType::I4);
+        if few_bits && u32::try_from(bytes / source.dtype.bits()).is_err() {
             return Err(too_large());
         }
         let elements = Allocation::new(runtime, bytes)?;
@@ -184,16 +213,32 @@ impl Matrix {
         }
         let has_bias = source.parts.iter().any(|part| part.bias.is_some());
         let bias = has_bias.then(|| Vector::new(runtime, &bias)).transpose()?;
-        // In any other type, the scales are in the weights.
-        let scale = (source.dtype == DType::F8).then(|| Vector::new(runtime, &scale)).transpose()?;
-        let groups: Vec<_> = source.parts.iter().filter_map(|part| part.groups).filter(|_| in_4_bits).collect();
         let dtype = match source.dtype {
             DType::F8 => DType::BF16,
             DType::I4 => first.groups.map_or(DType::F16, Groups::dtype),
             dtype => dtype,
         };
-        let groups = Grouped::new(runtime, &groups)?;
-        Ok(Self { dtype, inputs, stride, parts, elements, bias, scale, groups })
+        // In any other type, the scales are in the weights.
+        let in_blocks = scales.iter().any(|(scales, _)| scales.block()[1] < inputs);
+        let (mut scale, mut groups) = (None, None);
+        match source.dtype {
+            DType::I4 => {
+                let all: Vec<_> = source.parts.iter().filter_map(|part| part.groups).collect();
+                groups = Grouped::of_groups(runtime, &all)?;
+            }
+            DType::F8 if in_blocks => groups = Some(Grouped::of_blocks(runtime, &scales, inputs)?),
+            DType::F8 => {
+                let of_outputs = |(scales, outputs): &(&Scales, usize)| -> Vec<f32> {
+                    (0..*outputs)
+                        .filter_map(|output| scales.of_output(output).first())
+                        .map(|x| x * F8_DIVISOR)
+                        .collect()
+                };
+                scale = Some(Vector::new(runtime, &scales.iter().flat_map(of_outputs).collect::<Vec<_>>())?);
+            }
+            _ => {}
+        }
+        Ok(Self { kept: source.dtype, dtype, inputs, stride, parts, elements, bias, scale, groups })
     }
 
     pub(crate) fn outputs(&self) -> usize {
@@ -206,7 +251,7 @@ impl Matrix {
 
     /// Whether weights are kept in fewer bits than they are multiplied in.
     pub(crate) fn is_quantized(&self) -> bool {
-        self.scale.is_some() || self.groups.is_some()
+        matches!(self.kept, DType::F8 | DType::I4)
     }
 
     /// Where [`Grouped::order`] is, if it is there.
@@ -243,14 +288,16 @@ fn copy(
     for (index, piece) in tensor.bytes().chunks((rows * from_row).max(1)).enumerate() {
         let mut converted = Vec::with_capacity(piece.len().div_ceil(from_row.max(1)) * to_row);
         for (row, elements) in (index * rows..).zip(piece.chunks_exact(from_row)) {
-            let scale = part.scale.and_then(|scale| scale.get(row)).copied().unwrap_or(1.0);
-            match part.groups {
-                Some(groups) => {
-                    let mut values = vec![0.0; inputs];
-                    groups.widen(row, elements, &mut values);
-                    converted.extend_from_slice(&narrow(&values, dtype));
-                }
-                None => converted.extend_from_slice(&convert(elements, tensor.dtype(), dtype, scale)),
+            if unchanged {
+                converted.extend_from_slice(elements);
+            } else if let Some(groups) = part.groups {
+                let mut values = vec![0.0; inputs];
+                groups.widen(row, elements, &mut values);
+                converted.extend_from_slice(&narrow(&values, dtype));
+            } else {
+                let mut values = widened(elements, tensor.dtype());
+                part.scale.into_iter().for_each(|scale| scale.apply(row, &mut values));
+                converted.extend_from_slice(&narrow(&values, dtype));
             }
             converted.resize(converted.len().next_multiple_of(to_row), 0);
         }
@@ -259,20 +306,14 @@ fn copy(
     Ok(())
 }
 
-/// Elements in another type, multiplied by their scale.
-fn convert(bytes: &[u8], from: DType, to: DType, scale: f32) -> Cow<'_, [u8]> {
-    if from == to && (scale == 1.0 || to == DType::F8) {
-        return Cow::Borrowed(bytes);
-    }
-    let mut values: Vec<f32> = match from {
+fn widened(bytes: &[u8], from: DType) -> Vec<f32> {
+    match from {
         DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
         DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
         DType::I4 => bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from)).collect(),
-    };
-    values.iter_mut().for_each(|value| *value *= scale);
-    Cow::Owned(narrow(&values, to))
+    }
 }
 
 fn narrow(values: &[f32], to: DType) -> Vec<u8> {

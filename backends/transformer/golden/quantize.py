@@ -1,10 +1,12 @@
-"""Makes the golden models in 4 bits out of those of make.py: their projections packed as AWQ and GPTQ do it, and what comes out of them.
+"""Makes the golden models in few bits out of those of make.py: their projections packed as AWQ, GPTQ and compressed-tensors do it, or in
+FP8 with a scale for each block, and what comes out of them.
 
     pip install numpy
     python quantize.py        # writes values/NAME/{config.json, model.safetensors, golden.json} for each of MODELS
 
 The logits are those of the weights that the numbers stand for, in float64, by the forward pass below. Before it is used it has to give
-the golden values of the model that was not quantized, which another implementation computed.
+the golden values of the model that was not quantized, which another implementation computed. `check_quantized.py` reads the
+models with the reference implementation, those that it can read without a GPU.
 """
 
 import json
@@ -17,9 +19,11 @@ HERE = Path(__file__).parent / "values"
 STEPS = 8
 # The MLP of the golden models is no multiple of 8 wide; here it is, by some of its elements twice.
 WIDTH = 64
-TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32}
+TYPES = {"F32": np.float32, "F16": np.float16, "I32": np.int32, "I64": np.int64, "F8_E4M3": np.uint8}
+# What the bits of FP8 below that of the sign stand for, without those of what is no number.
+F8 = np.array([(bits & 7) * 2.0**-9 if bits < 8 else (8 + (bits & 7)) * 2.0 ** ((bits >> 3) - 10) for bits in range(127)])
 
-# name: model, method, inputs of a group, fields of its configuration, type of the scales
+# name: model, method, inputs of a group or size of a block, fields of its configuration, type of the scales
 MODELS = {
     "llama2-awq": (
         "llama2",
@@ -31,6 +35,23 @@ MODELS = {
     "mistral-gptq": ("mistral", "gptq", 16, {"sym": False, "desc_act": True}, "F16"),
     "qwen2-gptq": ("qwen2", "gptq", -1, {"sym": True, "desc_act": False}, "BF16"),
     "qwen3-gptq": ("qwen3", "gptq", 8, {"sym": False, "desc_act": False, "checkpoint_format": "gptq_v2"}, "F16"),
+    "llama2-compressed": (
+        "llama2",
+        "compressed-tensors",
+        16,
+        {"symmetric": False, "ignore": ["lm_head", "model.layers.0.self_attn.o_proj"]},
+        "F16",
+    ),
+    "mistral-compressed": (
+        "mistral",
+        "compressed-tensors",
+        16,
+        {"symmetric": True, "actorder": "group", "ignore": ["lm_head"]},
+        "BF16",
+    ),
+    "qwen3-compressed": ("qwen3", "compressed-tensors", -1, {"symmetric": True, "ignore": ["lm_head"]}, "BF16"),
+    # Powers of two: with such scales weights are exact in 16 bits, in which some devices keep them.
+    "qwen3-fp8": ("qwen3", "fp8", [16, 16], {"modules_to_not_convert": ["lm_head", "model.layers.1.self_attn.k_proj"]}, "F32"),
 }
 
 
@@ -146,6 +167,36 @@ def quantize(weight, group_of_input, symmetric, dtype):
     return numbers, zeros, scales, weights
 
 
+def quantize_blocks(weight, block):
+    """Bits of FP8 [outputs, inputs], a power of two for each block, and the weights that they stand for."""
+    bits, scales = np.zeros(weight.shape, np.uint8), np.zeros([-(-size // of) for size, of in zip(weight.shape, block)])
+    for row, column in np.ndindex(*scales.shape):
+        part = np.s_[row * block[0] : (row + 1) * block[0], column * block[1] : (column + 1) * block[1]]
+        scales[row, column] = 2.0 ** np.ceil(np.log2(np.abs(weight[part]).max() / F8.max()))
+        scaled = weight[part] / scales[row, column]
+        nearest = np.abs(np.abs(scaled)[..., None] - F8).argmin(-1)
+        bits[part] = nearest | np.where(scaled < 0, 0x80, 0)
+        weight[part] = np.copysign(F8[nearest], scaled) * scales[row, column]
+    return bits, scales, weight
+
+
+def configuration(method, group_size, fields):
+    """What config.json says of it."""
+    if method == "fp8":
+        return {"quant_method": method, "activation_scheme": "dynamic", "weight_block_size": group_size, **fields}
+    if method != "compressed-tensors":
+        return {"quant_method": method, "bits": 4, "group_size": group_size, **fields}
+    of_groups = {"strategy": "channel"} if group_size == -1 else {"strategy": "group", "group_size": group_size}
+    rest = {name: fields[name] for name in ("symmetric", "actorder") if name in fields}
+    return {
+        "quant_method": method,
+        "format": "pack-quantized",
+        "quantization_status": "compressed",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", **of_groups, **rest}}},
+        "ignore": fields["ignore"],
+    }
+
+
 def values(row):
     return [float(f"{x:.7g}") for x in row.tolist()]
 
@@ -171,8 +222,10 @@ def make(name, base, method, group_size, fields, dtype):
 
     again = np.arange(WIDTH) % config["intermediate_size"]
     config["intermediate_size"] = WIDTH
-    config["quantization_config"] = {"quant_method": method, "bits": 4, "group_size": group_size, **fields}
+    config["quantization_config"] = configuration(method, group_size, fields)
     random = np.random.default_rng(sum(map(ord, name)))
+    scattered = fields.get("desc_act") or fields.get("actorder") == "group"
+    symmetric = fields.get("sym", fields.get("symmetric", False))
     # Projections of the same inputs have their groups in common.
     group_of_inputs = {}
     written = {}
@@ -182,18 +235,31 @@ def make(name, base, method, group_size, fields, dtype):
         elif "down_proj" in tensor:
             weight = weight[:, again]
         projection = tensor.removesuffix(".weight")
-        left = projection in fields.get("modules_to_not_convert", ())
+        left = projection in fields.get("modules_to_not_convert", fields.get("ignore", ()))
         if left or not ("layers." in tensor and tensor.endswith("_proj.weight")):
             written[tensor] = ("F16", rounded(weight, "F16"))
             tensors[tensor] = written[tensor][1]
+            continue
+        if method == "fp8":
+            bits, scales, tensors[tensor] = quantize_blocks(weight.copy(), group_size)
+            written |= {tensor: ("F8_E4M3", bits), f"{tensor}_scale_inv": (dtype, scales)}
             continue
         outputs, inputs = weight.shape
         shared = tensor.replace("k_proj", "q_proj").replace("v_proj", "q_proj").replace("up_proj", "gate_proj")
         if shared not in group_of_inputs:
             groups = np.arange(inputs) // (inputs if group_size == -1 else group_size)
-            group_of_inputs[shared] = random.permutation(groups) if fields.get("desc_act") else groups
+            group_of_inputs[shared] = random.permutation(groups) if scattered else groups
         of_input = group_of_inputs[shared]
-        numbers, zeros, scales, tensors[tensor] = quantize(weight, of_input, fields.get("sym", False), dtype)
+        numbers, zeros, scales, tensors[tensor] = quantize(weight, of_input, symmetric, dtype)
+        if method == "compressed-tensors":
+            packed = {"packed": pack(numbers, 1)}
+            if not symmetric:
+                packed["zero_point"] = pack(zeros, 0)
+            if scattered:
+                packed["g_idx"] = of_input
+            written |= {f"{tensor}_{kind}": ("I32", words) for kind, words in packed.items()}
+            written |= {f"{tensor}_scale": (dtype, scales), f"{tensor}_shape": ("I64", np.array(weight.shape))}
+            continue
         if method == "awq":
             order = (0, 2, 4, 6, 1, 3, 5, 7)
             packed = {"qweight": pack(numbers.T, 1, order), "qzeros": pack(zeros.T, 1, order)}

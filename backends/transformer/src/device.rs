@@ -23,6 +23,7 @@ use jig_plugin_api::{Error, Result, SampleRow, Sampled};
 use crate::batch::{Batch, StepShape};
 use crate::shard::Shard;
 use crate::weights::int4::Groups;
+use crate::weights::scales::Scales;
 use crate::weights::{DType, Tensor};
 
 /// Hardware that computes a decoder. See the [module](self) for the rules.
@@ -262,9 +263,9 @@ pub struct MatrixPart<'a> {
     pub weight: &'a Tensor,
     /// `[outputs]`.
     pub bias: Option<&'a Tensor>,
-    /// What each output's product is multiplied by before its bias is added; as many as outputs. Weights of [`DType::F8`] have
-    /// them; a device may put them into weights that it keeps in another type.
-    pub scale: Option<&'a [f32]>,
+    /// What weights are multiplied by: those of [`DType::F8`] have scales. A device may put them into weights that it keeps in another
+    /// type.
+    pub scale: Option<&'a Scales>,
     /// What the numbers of a weight of [`DType::I4`] stand for; there for those only. A device that keeps weights so gets parts whose
     /// groups are [alike](Groups::alike).
     pub groups: Option<&'a Groups>,

@@ -54,7 +54,7 @@ impl<D: Device> Transformer<D> {
     /// Whatever is wrong with the directory, with a message that names file and field or tensor; `OutOfMemory` where
     /// the device can't hold it.
     pub fn load(device: D, spec: &ModelSpec, host: &Arc<dyn HostServices>) -> Result<Self> {
-        let Config { decoder: whole, names, packing } = Config::read(&spec.directory)?;
+        let Config { decoder: whole, names, quantization } = Config::read(&spec.directory)?;
         let partition = Partition::new(&whole, device.shard())?;
         let decoder = partition.decoder(&whole);
         let dtype = match spec.dtype.as_str() {
@@ -63,7 +63,7 @@ impl<D: Device> Transformer<D> {
         };
         let max_model_len = max_model_len(spec, &decoder)?;
         let weights = Weights::open(&spec.directory)?;
-        let source = Source { partition: &partition, names, weights: &weights, packing, dtype };
+        let source = Source { partition: &partition, names, weights: &weights, quantization, dtype };
         let network = Network::load(&device, &whole, &source, max_model_len, host.as_ref())?;
         let max_batch_tokens = (spec.max_batch_tokens as usize).max(1);
         let logit_rows = (LOGIT_BYTES / (4 * decoder.vocab_size)).clamp(1, (spec.max_sequences as usize).max(1));

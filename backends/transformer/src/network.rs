@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::projection::{Projection, Source, Wanted, stored};
 use crate::rope::Rope;
 use crate::shard::Role;
-use crate::weights::{DType, Weights};
+use crate::weights::{DType, Weights, packed};
 
 /// The weights of a decoder on a device.
 pub(crate) struct Network<D: Device> {
@@ -128,8 +128,8 @@ impl<D: Device> Network<D> {
                 .transpose()?,
         };
         let mut ignored = names.ignored.to_vec();
-        // Of activations in 8 bits, which they are not here.
-        ignored.push(".input_scale");
+        // Of activations in few bits, which they are not here; and of packed weights what config.json tells.
+        ignored.extend([".input_scale", ".activation_scale", ".input_zero_point", packed::SHAPE]);
         let copy = format!("{}.weight", names.logits);
         if decoder.tied_embeddings {
             ignored.push(&copy);
@@ -238,7 +238,7 @@ fn rotation_table(rope: &Rope, positions: usize) -> Result<Vec<f32>> {
 fn prefix(names: &Names, weights: &Weights) -> &'static str {
     let found = |prefix: &&&str| {
         let query = format!("{prefix}{}0.{}", names.layers, names.query);
-        weights.contains(&format!("{query}.weight")) || weights.contains(&format!("{query}.qweight"))
+        weights.contains(&format!("{query}.weight")) || packed::find(weights, &query).is_some()
     };
     names.prefixes.iter().find(found).or(names.prefixes.first()).copied().unwrap_or_default()
 }

@@ -2,12 +2,13 @@
 
 use jig_plugin_api::{Error, ErrorCode, Result};
 
+use crate::config::Quantization;
 use crate::device::MatrixPart;
 use crate::names::Names;
 use crate::shard::{Partition, Role};
 use crate::weights::int4::Groups;
-use crate::weights::packed::Packing;
-use crate::weights::{DType, Tensor, Weights, f8};
+use crate::weights::scales::Scales;
+use crate::weights::{DType, Tensor, Weights, f8, packed};
 
 /// Where weights come from, and which part and type of them is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,8 @@ pub(crate) struct Source<'a> {
     pub(crate) partition: &'a Partition,
     pub(crate) names: &'static Names,
     pub(crate) weights: &'a Weights,
-    /// How weights of 4 bits are packed, where there may be some.
-    pub(crate) packing: Option<Packing>,
+    /// How weights are quantized, where some are.
+    pub(crate) quantization: Quantization,
     /// The type on the device; `None` for that of each weight.
     pub(crate) dtype: Option<DType>,
 }
@@ -46,7 +47,7 @@ impl Wanted {
 pub(crate) struct Projection {
     weight: Tensor,
     bias: Option<Tensor>,
-    scale: Option<Vec<f32>>,
+    scale: Option<Scales>,
     groups: Option<Groups>,
 }
 
@@ -58,7 +59,7 @@ impl Projection {
     pub(crate) fn take(source: &Source<'_>, wanted: &Wanted, inputs: usize) -> Result<Self> {
         let Source { partition, weights, .. } = *source;
         let Wanted { role, ref name, outputs, bias } = *wanted;
-        let packed = weights.contains(&format!("{name}.qweight"));
+        let packed = packed::find(weights, name).is_some();
         let named = format!("{name}.bias");
         let taken =
             if bias || (packed && weights.contains(&named)) { Some(weights.take(&named, &[outputs])?) } else { None };
@@ -71,7 +72,7 @@ impl Projection {
             return Ok(Self { weight, bias, scale: None, groups: Some(groups) });
         }
         let weight = weights.take(&format!("{name}.weight"), &[outputs, inputs])?;
-        let scale = (weight.dtype() == DType::F8).then(|| scale(source, wanted, weight)).transpose()?;
+        let scale = (weight.dtype() == DType::F8).then(|| scale(source, wanted, weight, inputs)).transpose()?;
         Ok(Self { weight: partition.weight(role, weight)?, bias, scale, groups: None })
     }
 
@@ -80,7 +81,7 @@ impl Projection {
         MatrixPart {
             weight: &self.weight,
             bias: self.bias.as_ref(),
-            scale: self.scale.as_deref(),
+            scale: self.scale.as_ref(),
             groups: self.groups.as_ref(),
         }
     }
@@ -108,35 +109,54 @@ pub(crate) fn stored(parts: &[Projection]) -> DType {
 
 fn unpack(source: &Source<'_>, wanted: &Wanted, inputs: usize) -> Result<(Tensor, Groups)> {
     let Wanted { role, ref name, outputs, .. } = *wanted;
+    let tensor = packed::find(source.weights, name).unwrap_or_default();
     if matches!(role, Role::Embedding | Role::Positions) {
-        return Err(Error::unsupported(format!("`{name}.qweight`: a table in 4 bits; only projections may be")));
+        return Err(Error::unsupported(format!("`{name}.{tensor}`: a table in 4 bits; only projections may be")));
     }
     let unknown = || {
         let problem =
-            format!("tensor `{name}.qweight` is quantized, and config.json has no quantization_config of AWQ or GPTQ");
+            format!("tensor `{name}.{tensor}` is quantized, and config.json has no quantization_config of 4 bits");
         Error::new(ErrorCode::InvalidFile, problem)
     };
-    source.packing.ok_or_else(unknown)?.unpack(source.weights, name, outputs, inputs)
+    source.quantization.packing.ok_or_else(unknown)?.unpack(source.weights, name, outputs, inputs)
 }
 
-/// The device's part of the scales of a weight in 8 bits: one for each output, or one for all.
-fn scale(source: &Source<'_>, wanted: &Wanted, weight: &Tensor) -> Result<Vec<f32>> {
+/// The device's part of the scales of a weight in 8 bits, which has one for each output or block, or one for all.
+fn scale(source: &Source<'_>, wanted: &Wanted, weight: &Tensor, inputs: usize) -> Result<Scales> {
     let Wanted { role, ref name, outputs, .. } = *wanted;
     let file = weight.file().display();
+    let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, format!("{file}: {problem}"));
     if matches!(role, Role::Embedding | Role::Positions) {
         return Err(Error::unsupported(format!("{file}: `{name}` has 8 bits; only projections may")));
     }
     if weight.bytes().iter().any(|bits| f8::is_nan(*bits)) {
-        return Err(Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}.weight` holds what is no number")));
+        return Err(invalid(format!("`{name}.weight` holds what is no number")));
     }
-    let named = format!("{name}.weight_scale");
-    let known = |shape: &&[usize]| matches!(**shape, [] | [1] | [1, 1]) || **shape == [outputs];
-    let shape = source.weights.shape(&named).filter(known).map_or_else(|| vec![outputs, 1], <[usize]>::to_vec);
-    let mut values = source.weights.take(&named, &shape)?.to_f32();
-    if let [all] = values[..] {
-        values = vec![all; outputs];
+    // Some tools call it the inverse of what weights were multiplied by when they were quantized.
+    let inverse = format!("{name}.weight_scale_inv");
+    let named = if source.weights.contains(&inverse) { inverse } else { format!("{name}.weight_scale") };
+    let found = source.weights.shape(&named);
+    let of_outputs = |shape: &&[usize]| matches!(**shape, [] | [1] | [1, 1]) || **shape == [outputs];
+    let shape = found.filter(of_outputs).map_or_else(|| vec![outputs, 1], <[usize]>::to_vec);
+    let scales = match source.quantization.block.filter(|_| found != Some(&shape)) {
+        Some(block) => {
+            let shape = [outputs.div_ceil(block[0]), inputs.div_ceil(block[1])];
+            let values = source.weights.take(&named, &shape)?.to_f32();
+            let unsupported = || Error::unsupported(format!("{file}: `{name}` has blocks of {block:?}"));
+            Scales::of_blocks(block, values, inputs).ok_or_else(unsupported)?
+        }
+        None => {
+            let mut values = source.weights.take(&named, &shape)?.to_f32();
+            if let [all] = values[..] {
+                values = vec![all; outputs];
+            }
+            Scales::of_outputs(values, inputs)
+        }
+    };
+    if let Some(scale) = scales.all().iter().find(|scale| !scale.is_finite()) {
+        return Err(invalid(format!("`{named}` holds {scale}, which is no number")));
     }
-    source.partition.scale(role, &values)
+    source.partition.scale(role, &scales)
 }
 
 #[cfg(test)]

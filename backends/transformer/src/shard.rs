@@ -25,6 +25,7 @@ use jig_plugin_api::{Error, Result};
 use crate::description::Decoder;
 use crate::weights::Tensor;
 use crate::weights::int4::{Groups, LEAST_GROUP};
+use crate::weights::scales::{LEAST_INPUTS, Scales};
 
 /// One of some ranks that share a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,17 +200,25 @@ impl Partition {
         Ok(Some(part))
     }
 
-    /// The rank's part of numbers that there are for each output.
+    /// The rank's part of the scales of a weight of 8 bits.
     ///
     /// # Errors
-    /// As [`Partition::weight`].
-    pub fn scale(&self, role: Role, values: &[f32]) -> Result<Vec<f32>> {
+    /// `Unsupported` where inputs are cut within the least block.
+    pub fn scale(&self, role: Role, scales: &Scales) -> Result<Scales> {
         let part = match self.split(role) {
-            Split::Whole | Split::Inputs(_) => Some(values),
-            Split::Outputs(outputs) => values.get(outputs),
+            Split::Whole => Some(scales.clone()),
+            Split::Outputs(outputs) => scales.outputs(outputs),
+            Split::Inputs(inputs) => scales.inputs(inputs),
         };
-        let missing = || Error::internal(format!("{} scales are too few for {role:?}", values.len()));
-        part.map(<[f32]>::to_vec).ok_or_else(missing)
+        let refused = || {
+            let Shard { rank, of } = self.shard;
+            let [outputs, inputs] = scales.block();
+            Error::unsupported(format!(
+                "{role:?} in 8 bits has no part for rank {rank} of {of}: its blocks of {outputs} by {inputs} can't be cut where \
+                 parts are no multiples of {LEAST_INPUTS} inputs"
+            ))
+        };
+        part.ok_or_else(refused)
     }
 
     /// The rank's part of the groups of a weight of 4 bits.
@@ -317,8 +326,13 @@ mod tests {
         assert_eq!(last.weight(Role::Logits, &tall).unwrap().to_f32(), values);
         assert!(last.bias(Role::Down, &bias).unwrap().is_none());
         assert_eq!(parts[0].bias(Role::Down, &bias).unwrap().unwrap().to_f32(), values[..6]);
-        assert_eq!(last.scale(Role::Key, &values[..6]).unwrap(), [3.0, 4.0, 5.0]);
-        assert_eq!(last.scale(Role::Down, &values[..6]).unwrap(), values[..6]);
+        let of_outputs = Scales::of_outputs(values[..6].to_vec(), 4);
+        assert_eq!(last.scale(Role::Key, &of_outputs).unwrap(), Scales::of_outputs(values[3..6].to_vec(), 4));
+        assert_eq!(last.scale(Role::Down, &of_outputs).unwrap(), of_outputs);
+        let blocks = Scales::of_blocks([2, 8], values[..6].to_vec(), 16).unwrap();
+        assert!(last.scale(Role::Value, &blocks).unwrap().of_output(2) == &values[4..6], "cut within a block");
+        let error = last.scale(Role::Down, &blocks).unwrap_err();
+        assert!(error.code == ErrorCode::Unsupported && error.message.contains("Down in 8 bits"), "{error}");
         assert!(last.weight(Role::Query, &wide).unwrap_err().message.contains("rank 1 of 2 as Query"));
         let group = |index: usize| Group::new(1.0, index as u8).unwrap();
         let groups = Groups::new(16, 1, (0..6).map(group).collect(), DType::F16, None).unwrap();

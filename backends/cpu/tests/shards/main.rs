@@ -40,9 +40,9 @@ fn logits(model: &mut dyn Model, golden: &Golden) -> Vec<Vec<f32>> {
 fn is_divisible(golden: &Golden, of: usize) -> bool {
     match golden.name.as_str() {
         // Weights in 4 bits whose inputs are in the order of their groups.
-        "mistral-gptq" => of == 1,
-        // Weights in 4 bits of 48 inputs, of which 4 ranks would have 12 each.
-        "qwen3-gptq" => of < 4,
+        "mistral-gptq" | "mistral-compressed" => of == 1,
+        // Weights in few bits of 48 inputs, of which 4 ranks would have 12 each.
+        "qwen3-gptq" | "qwen3-compressed" | "qwen3-fp8" => of < 4,
         _ => true,
     }
 }

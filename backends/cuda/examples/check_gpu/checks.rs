@@ -7,7 +7,7 @@ use jig_plugin_api::conformance::{self, Outcome};
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, Result, SampleRow, SamplingParams};
 use jig_transformer::device_suite::{self, Tolerance};
-use jig_transformer::golden::{Golden, difference, quantized};
+use jig_transformer::golden::{Golden, OF_4_BITS, OF_8_BITS, difference, quantized};
 
 /// The largest difference that counts as equal, as a share of the largest logit of a row: where keys and values are kept in `f32`,
 /// and where they are rounded to 16 bits.
@@ -95,11 +95,11 @@ fn worst(golden: &Golden, model: &mut dyn Model) -> Result<(f32, usize)> {
 /// Models whose projections have 8 bits, beside the same numbers in `f32`.
 fn quantized_models() -> Vec<String> {
     let mut failed = Vec::new();
-    for name in ["llama2", "qwen3", "opt", "mistral"] {
+    for (name, block) in OF_8_BITS {
         let golden = Golden::named(name);
         let worst = || -> std::result::Result<f32, Box<dyn std::error::Error>> {
             let directory = tempfile::tempdir()?;
-            let [of_8_bits, plain] = quantized(&golden, directory.path());
+            let [of_8_bits, plain] = quantized(&golden, directory.path(), block);
             let (found, right) = (row_by_row(&golden, of_8_bits, "auto")?, row_by_row(&golden, plain, "auto")?);
             Ok(found.iter().zip(&right).map(|(found, right)| difference(found, right)).fold(0.0, f32::max))
         };
@@ -115,7 +115,7 @@ fn quantized_models() -> Vec<String> {
 /// Models whose projections have 4 bits, beside the same weights in `f32`: as golden models they have few rows at once only.
 fn models_of_4_bits() -> Vec<String> {
     let mut failed = Vec::new();
-    for name in ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"] {
+    for name in OF_4_BITS {
         let golden = Golden::named(name);
         let run = |dtype| row_by_row(&golden, golden.directory.clone(), dtype);
         match run("auto").and_then(|found| Ok((found, run("f32")?))) {

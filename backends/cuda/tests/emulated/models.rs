@@ -9,7 +9,7 @@ use jig_plugin_api::{
     Backend, BackendInfo, Chunk, DeviceInfo, Error, ErrorCode, HostServices, LogitsWanted, Model, ModelSpec, Result,
     SampleRow, SamplingParams, SequenceId,
 };
-use jig_transformer::golden::{Golden, difference, quantized};
+use jig_transformer::golden::{Golden, OF_4_BITS, OF_8_BITS, difference, quantized};
 use jig_transformer::{DType, Transformer};
 
 use crate::available;
@@ -53,9 +53,6 @@ impl Backend for Emulated {
         Ok(Box::new(Transformer::load(device, spec, &host)?))
     }
 }
-
-/// Models whose projections have 4 bits.
-const OF_4_BITS: [&str; 4] = ["llama2-awq", "mistral-gptq", "qwen2-gptq", "qwen3-gptq"];
 
 fn spec(golden: &Golden) -> ModelSpec {
     let mut spec = ModelSpec::new(&golden.directory);
@@ -226,7 +223,7 @@ fn weights_in_8_bits_stay_so_and_give_what_their_numbers_give() {
     if !available() {
         return;
     }
-    for name in ["llama2", "qwen3", "opt", "mistral"] {
+    for (name, block) in OF_8_BITS {
         let golden = Golden::named(name);
         let directory = tempfile::tempdir().expect("a directory");
         let run = |directory: &std::path::Path| {
@@ -241,7 +238,7 @@ fn weights_in_8_bits_stay_so_and_give_what_their_numbers_give() {
             }
             (found, model.memory().weight_bytes)
         };
-        let [of_8_bits, plain] = quantized(&golden, directory.path());
+        let [of_8_bits, plain] = quantized(&golden, directory.path(), block);
         let ((found, bytes), (right, plain_bytes)) = (run(&of_8_bits), run(&plain));
         assert!(bytes < plain_bytes * 2 / 3, "{name}: {bytes} of {plain_bytes} bytes");
         for (row, (found, right)) in found.iter().zip(&right).enumerate() {

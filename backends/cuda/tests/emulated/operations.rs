@@ -7,6 +7,7 @@ use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
 use jig_transformer::device::{Epilogue, KvShape, MatrixPart, MatrixSource};
 use jig_transformer::device_suite::{self, Tolerance};
 use jig_transformer::weights::int4::{Group, Groups};
+use jig_transformer::weights::scales::Scales;
 use jig_transformer::{DType, Device, Tensor};
 
 use crate::available;
@@ -159,7 +160,8 @@ fn a_matrix_in_8_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() 
     let weight = Tensor::from_values(DType::F8, &[outputs, inputs], &values);
     let scale: Vec<f32> = (0..outputs).map(|output| 1.0 + output as f32).collect();
     let device = device(None);
-    let part = MatrixPart { weight: &weight, bias: None, scale: Some(&scale), groups: None };
+    let scales = Scales::of_outputs(scale.clone(), inputs);
+    let part = MatrixPart { weight: &weight, bias: None, scale: Some(&scales), groups: None };
     let matrix = device.matrix(&MatrixSource { parts: &[part], dtype: DType::F8 }).expect("a matrix");
     let (x, out) = (device.buffer(rows, inputs).expect("rows"), device.buffer(rows, outputs).expect("rows"));
     let row: Vec<f32> = (0..inputs).map(|i| if i % 1000 == 3 { 0.5 } else { 0.0 }).collect();

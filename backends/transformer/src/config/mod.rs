@@ -16,18 +16,15 @@ use serde_json::Value;
 
 use crate::description::Decoder;
 use crate::names::Names;
-use crate::weights::packed::Packing;
 use families::FAMILIES;
 use fields::Fields;
+pub use quantization::Quantization;
 
 /// The largest `config.json` that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
 /// Fields that change what the model computes whatever its family, with what we would have to do about them.
-const REFUSED: [(&str, &str); 2] = [
-    ("compression_config", "compressed weights are not supported; use the uncompressed model"),
-    ("adapter_config", "adapters are not supported; merge them into the model first"),
-];
+const REFUSED: [(&str, &str); 1] = [("adapter_config", "adapters are not supported; merge them into the model first")];
 
 /// A model's description and the names of its tensors.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +33,8 @@ pub struct Config {
     pub decoder: Decoder,
     /// How its tensors are called.
     pub names: &'static Names,
-    /// How weights of 4 bits are packed, where there may be some.
-    pub packing: Option<Packing>,
+    /// How its weights are quantized, where some are.
+    pub quantization: Quantization,
 }
 
 /// The architectures that can be loaded, as `config.json` names them.
@@ -79,9 +76,9 @@ impl Config {
                 return Err(fields.unsupported(name, remedy));
             }
         }
-        let packing = quantization::read(&fields)?;
+        let quantization = quantization::read(&fields)?;
         let decoder = (family.describe)(family, &fields)?;
-        Ok(Self { decoder, names: family.names, packing })
+        Ok(Self { decoder, names: family.names, quantization })
     }
 }
 

@@ -1,7 +1,7 @@
-//! `quantization_config`: weights of 8 bits with a scale for each output or for the whole matrix, weights of 4 bits as AWQ and GPTQ
-//! pack them, and nothing else.
+//! `quantization_config`: weights of 8 bits with a scale for each output, for each block or for the whole matrix, weights of 4 bits as
+//! AWQ, GPTQ and compressed-tensors pack them, and nothing else.
 //!
-//! What checkpoints in 8 bits say of activations is about speed on hardware that multiplies 8 bits: here activations stay as they are,
+//! What checkpoints say of activations is about speed on hardware that multiplies few bits: here activations stay as they are,
 //! which is closer to the model that was quantized. Which weights are quantized is told by the tensors.
 
 use jig_plugin_api::{Error, Result};
@@ -9,29 +9,54 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use crate::weights::packed::{Layout, Packing};
+use crate::weights::scales::LEAST_INPUTS;
 
-const FIELD: &str = "quantization_config";
-const PREFIX: &str = "quantization_config.";
-const REMEDY: &str = "is not supported; use the unquantized model, one in FP8, or one of AWQ or GPTQ in 4 bits";
+/// The field, and how older versions of compressed-tensors call it, with what stands before fields in it.
+const FIELDS: [(&str, &str); 2] =
+    [("quantization_config", "quantization_config."), ("compression_config", "compression_config.")];
+const REMEDY: &str =
+    "is not supported; use the unquantized model, one in FP8, or one in 4 bits of AWQ, GPTQ or compressed-tensors";
 
-/// The largest size of a group that is believed.
+/// The largest size of a group or a block that is believed.
 const MOST_GROUP: usize = 1 << 20;
 
-/// Checks that the quantization is one that can be computed, and gives how weights of 4 bits are packed where there may be some.
+/// How weights are quantized, where some are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantization {
+    /// How weights of 4 bits are packed.
+    pub packing: Option<Packing>,
+    /// Outputs and inputs of a block of weights of 8 bits that has a scale, where a weight has more scales than one for each output.
+    pub block: Option<[usize; 2]>,
+}
+
+impl From<Packing> for Quantization {
+    fn from(packing: Packing) -> Self {
+        Self { packing: Some(packing), block: None }
+    }
+}
+
+/// Checks that the quantization is one that can be computed, and gives what tensors alone do not tell of it.
 ///
 /// # Errors
 /// `Unsupported` or `InvalidFile` that name the field.
-pub(super) fn read(fields: &Fields<'_>) -> Result<Option<Packing>> {
-    let Some(config) = fields.object(FIELD, PREFIX)? else { return Ok(None) };
-    match text(&config, "quant_method") {
-        Some("fbgemm_fp8") => Ok(None),
-        Some("fp8") if config.value("weight_block_size").is_none() => Ok(None),
-        Some("fp8") => Err(refused(&config, "weight_block_size")),
-        Some("compressed-tensors") => compressed(&config).map(|()| None),
-        Some("awq") => awq(&config).map(Some),
-        Some("gptq") => gptq(&config).map(Some),
-        _ => Err(refused(&config, "quant_method")),
+pub(super) fn read(fields: &Fields<'_>) -> Result<Quantization> {
+    let mut found = None;
+    for (name, prefix) in FIELDS {
+        let Some(config) = fields.object(name, prefix)? else { continue };
+        let quantization = match text(&config, "quant_method") {
+            Some("fbgemm_fp8") => Quantization::default(),
+            Some("fp8") => Quantization { packing: None, block: block(&config, "weight_block_size")? },
+            Some("compressed-tensors") => compressed(&config)?,
+            Some("awq") => awq(&config)?.into(),
+            Some("gptq") => gptq(&config)?.into(),
+            _ => return Err(refused(&config, "quant_method")),
+        };
+        if found.is_some_and(|found| found != quantization) {
+            return Err(fields.invalid(name, format_args!("does not say the same as `{}`", FIELDS[0].0)));
+        }
+        found = Some(quantization);
     }
+    Ok(found.unwrap_or_default())
 }
 
 fn text<'a>(config: &Fields<'a>, name: &str) -> Option<&'a str> {
@@ -42,29 +67,78 @@ fn refused(config: &Fields<'_>, name: &str) -> Error {
     config.unsupported(name, REMEDY)
 }
 
-fn compressed(config: &Fields<'_>) -> Result<()> {
-    if text(config, "format") != Some("float-quantized") {
+/// What compressed-tensors writes: groups of modules, each with a format. Modules may be of several groups as long as those that are packed
+/// are packed alike.
+fn compressed(config: &Fields<'_>) -> Result<Quantization> {
+    let format = text(config, "format");
+    if !matches!(format, Some("float-quantized" | "pack-quantized" | "mixed-precision")) {
         return Err(refused(config, "format"));
     }
     if config.value("kv_cache_scheme").is_some() {
         return Err(refused(config, "kv_cache_scheme"));
     }
-    let sparsity = config.object("sparsity_config", "quantization_config.sparsity_config.")?;
-    if let Some(sparsity) = sparsity.filter(|sparsity| text(sparsity, "format").is_some_and(|it| it != "dense")) {
-        return Err(sparsity.unsupported("format", "is not supported; use a model that is not sparse"));
+    if config.value("transform_config").is_some_and(|it| it.as_object().is_none_or(|it| !it.is_empty())) {
+        return Err(refused(config, "transform_config"));
+    }
+    let dense = |sparsity: &Value| sparsity["format"].as_str().is_none_or(|format| format == "dense");
+    if !config.value("sparsity_config").is_none_or(dense) {
+        return Err(refused(config, "sparsity_config"));
     }
     let groups = config.value("config_groups").and_then(Value::as_object);
     let groups = groups.ok_or_else(|| config.invalid("config_groups", "expected an object"))?;
-    let plain = |group: &Value| {
-        let weights = &group["weights"];
-        let strategy = weights["strategy"].as_str();
-        weights["num_bits"] == 8
-            && weights["type"] == "float"
-            && matches!(strategy, Some("channel" | "tensor"))
-            && weights["symmetric"].as_bool().unwrap_or(true)
-            && group["output_activations"].is_null()
-    };
-    if groups.values().all(plain) { Ok(()) } else { Err(refused(config, "config_groups")) }
+    let mut all = Quantization::default();
+    for group in groups.values() {
+        let format = group["format"].as_str().or(format).unwrap_or_default();
+        let one = group_of_modules(format, group).ok_or_else(|| refused(config, "config_groups"))?;
+        let differ = all.packing.is_some() && one.packing.is_some() && all.packing != one.packing
+            || all.block.is_some() && one.block.is_some() && all.block != one.block;
+        if differ {
+            return Err(refused(config, "config_groups"));
+        }
+        all = Quantization { packing: all.packing.or(one.packing), block: all.block.or(one.block) };
+    }
+    Ok(all)
+}
+
+/// A group of modules of compressed-tensors in a format. `None` for what can't be computed.
+fn group_of_modules(format: &str, group: &Value) -> Option<Quantization> {
+    let weights = &group["weights"];
+    let (bits, kind) = (weights["num_bits"].as_u64()?, weights["type"].as_str()?);
+    let symmetric = weights["symmetric"].as_bool().unwrap_or(true);
+    let size = |value: &Value| usize::try_from(value.as_u64()?).ok().filter(|size| (1..=MOST_GROUP).contains(size));
+    if !group["output_activations"].is_null() {
+        return None;
+    }
+    match (format, bits, kind, weights["strategy"].as_str()?) {
+        ("float-quantized", 8, "float", "channel" | "tensor") if symmetric => Some(Quantization::default()),
+        ("float-quantized", 8, "float", "block") if symmetric => {
+            let block = weights["block_structure"].as_array()?;
+            let [outputs, inputs] = &block[..] else { return None };
+            let block = Some([size(outputs)?, size(inputs)?]).filter(is_block)?;
+            Some(Quantization { packing: None, block: Some(block) })
+        }
+        ("pack-quantized", 4, "int", strategy @ ("group" | "channel")) => {
+            let group_size = if strategy == "group" { Some(size(&weights["group_size"])?) } else { None };
+            let ordered = matches!(weights["actorder"].as_str(), Some("group" | "dynamic"));
+            let layout = Layout::Compressed { symmetric };
+            Some(Packing { layout, group_size, ordered: ordered && group_size.is_some() }.into())
+        }
+        _ => None,
+    }
+}
+
+/// Outputs and inputs of a block that has a scale, if the field is there.
+fn block(config: &Fields<'_>, name: &str) -> Result<Option<[usize; 2]>> {
+    let Some(value) = config.value(name) else { return Ok(None) };
+    let sizes: Option<Vec<usize>> = value
+        .as_array()
+        .and_then(|sizes| sizes.iter().map(|size| size.as_u64().and_then(|size| usize::try_from(size).ok())).collect());
+    let block = sizes.as_deref().and_then(|sizes| <[usize; 2]>::try_from(sizes).ok()).filter(is_block);
+    block.map(Some).ok_or_else(|| refused(config, name))
+}
+
+fn is_block(block: &[usize; 2]) -> bool {
+    block.iter().all(|size| size.is_power_of_two() && *size <= MOST_GROUP) && block[1] >= LEAST_INPUTS
 }
 
 /// What AutoAWQ writes, under the names of either of its files.

@@ -85,34 +85,61 @@ fn what_would_change_the_numbers_and_is_not_supported_is_refused_by_name() {
     }
 }
 
+fn quantization(config: Value) -> Quantization {
+    parse(&with(llama(), "quantization_config", config)).expect("supported").quantization
+}
+
+/// What compressed-tensors writes, with a group of modules for each description of weights.
+fn compressed(format: &str, weights: &[Value]) -> Value {
+    let group = |weights: &Value| json!({"targets": ["Linear"], "weights": weights, "input_activations": {}});
+    let groups: serde_json::Map<_, _> =
+        weights.iter().enumerate().map(|(index, weights)| (format!("group_{index}"), group(weights))).collect();
+    json!({"quant_method": "compressed-tensors", "format": format, "config_groups": groups, "ignore": ["lm_head"]})
+}
+
+/// Weights of 8 bits.
+fn floats(strategy: &str) -> Value {
+    json!({"num_bits": 8, "type": "float", "strategy": strategy, "symmetric": true, "block_structure": [128, 64]})
+}
+
+/// Weights of 4 bits.
+fn integers(strategy: &str) -> Value {
+    json!({"num_bits": 4, "type": "int", "strategy": strategy, "group_size": 128, "symmetric": true, "actorder": null})
+}
+
 #[test]
-fn weights_in_fp8_are_read_and_other_quantizations_are_refused_by_name() {
-    let group =
-        |weights: Value| json!({"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": {}}});
-    let compressed = |format: &str, strategy: &str, bits: u32| {
-        let weights = json!({"num_bits": bits, "type": "float", "strategy": strategy, "symmetric": true});
-        json!({"quant_method": "compressed-tensors", "format": format, "config_groups": group(weights), "ignore": ["lm_head"]})
-    };
-    for config in [
-        json!({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": []}),
-        json!({"quant_method": "fp8", "activation_scheme": "static"}),
-        compressed("float-quantized", "channel", 8),
-        compressed("float-quantized", "tensor", 8),
+fn weights_in_fp8_are_read_with_the_size_of_their_blocks_and_other_quantizations_are_refused_by_name() {
+    let blocks = json!({"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]});
+    for (config, block) in [
+        (json!({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": []}), None),
+        (json!({"quant_method": "fp8", "activation_scheme": "static"}), None),
+        (compressed("float-quantized", &[floats("channel")]), None),
+        (compressed("float-quantized", &[floats("tensor"), floats("channel")]), None),
+        (blocks.clone(), Some([128, 128])),
+        (compressed("float-quantized", &[floats("block")]), Some([128, 64])),
     ] {
-        parse(&with(llama(), "quantization_config", config)).expect("supported");
+        assert_eq!(quantization(config), Quantization { packing: None, block });
     }
+    let channel = compressed("float-quantized", &[floats("channel")]);
     for (config, named) in [
         (json!({"quant_method": "bitsandbytes"}), "quant_method"),
         (json!({"quant_method": "marlin", "bits": 4, "group_size": 128}), "quant_method"),
         (json!({}), "quant_method"),
-        (json!({"quant_method": "fp8", "weight_block_size": [128, 128]}), "weight_block_size"),
-        (compressed("pack-quantized", "channel", 8), "format"),
-        (compressed("float-quantized", "group", 8), "config_groups"),
-        (compressed("float-quantized", "channel", 4), "config_groups"),
-        (
-            with(compressed("float-quantized", "channel", 8), "kv_cache_scheme", json!({"num_bits": 8})),
-            "kv_cache_scheme",
-        ),
+        (with(blocks.clone(), "weight_block_size", json!([128])), "weight_block_size"),
+        (with(blocks.clone(), "weight_block_size", json!([128, 100])), "weight_block_size"),
+        (with(blocks.clone(), "weight_block_size", json!([0, 128])), "weight_block_size"),
+        (with(blocks.clone(), "weight_block_size", json!([128, 4])), "weight_block_size"),
+        (with(blocks, "weight_block_size", json!("128")), "weight_block_size"),
+        (compressed("nvfp4-pack-quantized", &[floats("channel")]), "format"),
+        (compressed("float-quantized", &[floats("group")]), "config_groups"),
+        (compressed("float-quantized", &[with(floats("channel"), "num_bits", json!(4))]), "config_groups"),
+        (compressed("float-quantized", &[with(floats("channel"), "symmetric", json!(false))]), "config_groups"),
+        (compressed("float-quantized", &[with(floats("block"), "block_structure", json!([128, 3]))]), "config_groups"),
+        (compressed("float-quantized", &[with(floats("block"), "block_structure", json!(null))]), "config_groups"),
+        (with(channel.clone(), "kv_cache_scheme", json!({"num_bits": 8})), "kv_cache_scheme"),
+        (with(channel.clone(), "transform_config", json!({"config_groups": {"u": {}}})), "transform_config"),
+        (with(channel.clone(), "sparsity_config", json!({"format": "sparse-24-bitmask"})), "sparsity_config"),
+        (with(channel, "config_groups", json!([])), "config_groups"),
     ] {
         let message = message(&with(llama(), "quantization_config", config));
         assert!(message.contains(&format!("quantization_config.{named}")), "{message}");
@@ -120,8 +147,52 @@ fn weights_in_fp8_are_read_and_other_quantizations_are_refused_by_name() {
 }
 
 #[test]
+fn weights_in_4_bits_of_compressed_tensors_are_read_with_their_packing() {
+    let layout = Layout::Compressed { symmetric: true };
+    let plain = Packing { layout, group_size: Some(128), ordered: false };
+    let asymmetric = Packing { layout: Layout::Compressed { symmetric: false }, ..plain };
+    for (weights, packing) in [
+        (integers("group"), plain),
+        (integers("channel"), Packing { group_size: None, ..plain }),
+        (with(integers("group"), "symmetric", json!(false)), asymmetric),
+        (with(integers("group"), "actorder", json!("weight")), plain),
+        (with(integers("group"), "actorder", json!("group")), Packing { ordered: true, ..plain }),
+    ] {
+        assert_eq!(quantization(compressed("pack-quantized", &[weights])), packing.into());
+    }
+    // Two groups of modules, each in a format of its own.
+    let mut mixed = compressed("mixed-precision", &[integers("group"), floats("block")]);
+    mixed["config_groups"]["group_0"]["format"] = json!("pack-quantized");
+    mixed["config_groups"]["group_1"]["format"] = json!("float-quantized");
+    assert_eq!(quantization(mixed.clone()), Quantization { packing: Some(plain), block: Some([128, 64]) });
+    mixed["config_groups"]["group_1"]["format"] = json!("int-quantized");
+    let other_groups = with(integers("group"), "group_size", json!(64));
+    for config in [
+        mixed,
+        compressed("pack-quantized", &[integers("group"), other_groups]),
+        compressed("pack-quantized", &[with(integers("group"), "num_bits", json!(8))]),
+        compressed("pack-quantized", &[with(integers("group"), "type", json!("float"))]),
+        compressed("pack-quantized", &[with(integers("group"), "group_size", json!(0))]),
+        compressed("pack-quantized", &[integers("tensor")]),
+    ] {
+        let message = message(&with(llama(), "quantization_config", config));
+        assert!(message.contains("quantization_config.config_groups"), "{message}");
+    }
+}
+
+#[test]
+fn the_older_name_of_the_quantization_is_read_as_the_newer_one() {
+    let config = compressed("pack-quantized", &[integers("group")]);
+    let older = with(llama(), "compression_config", config.clone());
+    assert_eq!(parse(&older).expect("supported").quantization, quantization(config.clone()));
+    parse(&with(older.clone(), "quantization_config", config)).expect("both say the same");
+    let message = message(&with(older, "quantization_config", json!({"quant_method": "fbgemm_fp8"})));
+    assert!(message.contains("compression_config") && message.contains("quantization_config"), "{message}");
+}
+
+#[test]
 fn weights_in_4_bits_are_read_with_their_packing() {
-    let packing = |config: Value| parse(&with(llama(), "quantization_config", config)).expect("supported").packing;
+    let packing = |config: Value| quantization(config).packing;
     let awq = json!({
         "quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": true,
         "modules_to_not_convert": null,
@@ -143,7 +214,7 @@ fn weights_in_4_bits_are_read_with_their_packing() {
     assert_eq!(packing(column), Some(Packing { group_size: None, ..plain }));
     let second = with(gptq.clone(), "checkpoint_format", json!("gptq_v2"));
     assert_eq!(packing(second), Some(Packing { layout: Layout::Gptq { exact_zeros: true }, ..plain }));
-    assert_eq!(parse(&llama()).expect("valid").packing, None);
+    assert_eq!(parse(&llama()).expect("valid").quantization, Quantization::default());
 
     for (config, field, value) in [
         (&awq, "bits", json!(8)),

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::{Found, Suite, Tolerance, compare, filled, numbers, read, reference};
 use crate::device::{Activation, Device, Epilogue, MatrixPart, MatrixSource};
 use crate::weights::int4::{Group, Groups};
+use crate::weights::scales::Scales;
 use crate::weights::{DType, Tensor};
 
 const TYPES: [DType; 5] = [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4];
 const ACTIVATIONS: [Activation; 4] = [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh];
+
+const GATES: [(usize, Epilogue); 2] = [(1, Epilogue::Gate(Activation::Silu)), (19, Epilogue::Gate(Activation::Silu))];
 
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in TYPES {
@@ -40,6 +43,22 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             }
         }
     }
+    for sizes in [&[[1, 8]][..], &[[8, 16]], &[[128, 128]], &[[16, 64], [8, 128], [1, 256]]] {
+        for inputs in [100, 264] {
+            for (rows, epilogue) in [1, 2, 4, 7, 16, 19].map(|rows| (rows, Epilogue::None)).into_iter().chain(GATES) {
+                let name = format!("linear, f8 in blocks of {sizes:?}, {epilogue:?}, {rows} rows of {inputs}");
+                suite.case(name, |device, tolerance| {
+                    of_blocks(device, tolerance, sizes, DType::F8, rows, inputs, epilogue)
+                });
+            }
+        }
+    }
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let name = format!("linear, f8 in blocks, kept in {dtype}");
+        suite.case(name, |device, tolerance| {
+            of_blocks(device, tolerance, &[[16, 32], [8, 16]], dtype, 5, 100, Epilogue::None)
+        });
+    }
     if suite.tolerance.same_bits_in_any_batch {
         for dtype in TYPES {
             let name = format!("linear, {dtype}: a row has the same bits in any batch");
@@ -56,14 +75,14 @@ struct Weights {
 struct Part {
     weight: Tensor,
     bias: Option<Tensor>,
-    scale: Option<Vec<f32>>,
+    scale: Option<Scales>,
     groups: Option<Groups>,
 }
 
 impl Part {
     fn uploaded(&self) -> MatrixPart<'_> {
         let Self { weight, bias, scale, groups } = self;
-        MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_deref(), groups: groups.as_ref() }
+        MatrixPart { weight, bias: bias.as_ref(), scale: scale.as_ref(), groups: groups.as_ref() }
     }
 }
 
@@ -81,7 +100,7 @@ impl Weights {
             Part {
                 weight,
                 bias: (index % 2 == 0).then_some(bias),
-                scale: (dtype == DType::F8).then(|| (0..*outputs).map(power).collect()),
+                scale: (dtype == DType::F8).then(|| Scales::of_outputs((0..*outputs).map(power).collect(), inputs)),
                 groups: (dtype == DType::I4).then(|| groups(*outputs, inputs, None)),
             }
         };
@@ -97,6 +116,15 @@ impl Weights {
         self
     }
 
+    /// Each part with a scale for each block, of sizes that are taken in turn.
+    fn in_blocks(mut self, sizes: &[[usize; 2]], inputs: usize) -> Self {
+        for (part, block) in self.parts.iter_mut().zip(sizes.iter().cycle()) {
+            let blocks = part.weight.shape()[0].div_ceil(block[0]) * inputs.div_ceil(block[1]);
+            part.scale = Scales::of_blocks(*block, (0..blocks).map(power).collect(), inputs);
+        }
+        self
+    }
+
     fn upload<D: Device>(&self, device: &D, dtype: DType) -> jig_plugin_api::Result<D::Matrix> {
         let parts: Vec<_> = self.parts.iter().map(Part::uploaded).collect();
         device.matrix(&MatrixSource { parts: &parts, dtype })
@@ -106,8 +134,8 @@ impl Weights {
     fn times(&self, x: &[f32]) -> Vec<Vec<f64>> {
         let product = |Part { weight, bias, scale, groups }: &Part| {
             let mut values = weight.to_f32();
-            for (row, scale) in values.chunks_mut(x.len()).zip(scale.iter().flatten()) {
-                row.iter_mut().for_each(|value| *value *= scale);
+            for (output, row) in values.chunks_mut(x.len()).enumerate() {
+                scale.iter().for_each(|scale| scale.apply(output, row));
             }
             if let Some(groups) = groups {
                 let packed = weight.bytes().chunks(x.len() / 2);
@@ -153,6 +181,21 @@ fn of_four_bits<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, order
     let weights = Weights::new(&[24, 66], inputs, DType::I4);
     let weights = if ordered { weights.ordered(inputs) } else { weights };
     compare_products(device, tolerance, &weights, dtype, rows, inputs, Epilogue::None)
+}
+
+/// Products with weights of 8 bits that have a scale for each block, kept in some type.
+fn of_blocks<D: Device>(
+    device: &D,
+    tolerance: Tolerance,
+    sizes: &[[usize; 2]],
+    dtype: DType,
+    rows: usize,
+    inputs: usize,
+    epilogue: Epilogue,
+) -> Found {
+    let outputs: &[usize] = if matches!(epilogue, Epilogue::Gate(_)) { &[72, 72] } else { &[65, 1, 130] };
+    let weights = Weights::new(outputs, inputs, DType::F8).in_blocks(sizes, inputs);
+    compare_products(device, tolerance, &weights, dtype, rows, inputs, epilogue)
 }
 
 fn compare_products<D: Device>(

@@ -18,9 +18,9 @@ type Written = (String, Dtype, Vec<usize>, Vec<u8>);
 /// Writes a model twice into a directory, and gives both: once with its projections in 8 bits, and once with the same numbers in `f32`.
 ///
 /// As in checkpoints, most have a scale for each output, the last ones of the MLPs one for all, and the first projection to keys is
-/// not quantized.
+/// not quantized. Or all that are have one for each block of so many outputs and inputs.
 #[must_use]
-pub fn quantized(golden: &Golden, directory: &Path) -> [PathBuf; 2] {
+pub fn quantized(golden: &Golden, directory: &Path, block: Option<[usize; 2]>) -> [PathBuf; 2] {
     let file = fs::read(golden.directory.join("model.safetensors")).expect("a model in one file");
     let mut written: [Vec<Written>; 2] = Default::default();
     for (name, view) in SafeTensors::deserialize(&file).expect("safetensors").iter() {
@@ -32,26 +32,31 @@ pub fn quantized(golden: &Golden, directory: &Path) -> [PathBuf; 2] {
             continue;
         }
         let values = floats(&view);
-        let width = view.shape()[1];
-        let largest = |values: &[f32]| values.iter().fold(1e-6f32, |largest, x| largest.max(x.abs()));
+        let [outputs, inputs] = [view.shape()[0], view.shape()[1]];
         let for_all = name.contains("down_proj") || name.contains("fc2");
-        let scale: Vec<f32> =
-            values.chunks(if for_all { values.len() } else { width }).map(|part| largest(part) / f8::LARGEST).collect();
-        let of = |index: usize| if for_all { scale[0] } else { scale[index / width] };
-        let bits: Vec<u8> = values.iter().enumerate().map(|(index, x)| f8::narrow(x / of(index))).collect();
-        let same = bits.iter().enumerate().flat_map(|(index, bits)| (f8::widen(*bits) * of(index)).to_le_bytes());
+        let [height, width] = block.unwrap_or(if for_all { [outputs, inputs] } else { [1, inputs] });
+        let shape = [outputs.div_ceil(height), inputs.div_ceil(width)];
+        let at = |index: usize| index / inputs / height * shape[1] + index % inputs / width;
+        let mut largest = vec![1e-6f32; shape[0] * shape[1]];
+        values.iter().enumerate().for_each(|(index, x)| largest[at(index)] = largest[at(index)].max(x.abs()));
+        let scale: Vec<f32> = largest.iter().map(|largest| largest / f8::LARGEST).collect();
+        let bits: Vec<u8> = values.iter().enumerate().map(|(index, x)| f8::narrow(x / scale[at(index)])).collect();
+        let same =
+            bits.iter().enumerate().flat_map(|(index, bits)| (f8::widen(*bits) * scale[at(index)]).to_le_bytes());
         written[1].push((name.to_owned(), Dtype::F32, view.shape().to_vec(), same.collect()));
         written[0].push((name.to_owned(), Dtype::F8_E4M3, view.shape().to_vec(), bits));
-        let shape = if for_all { vec![] } else { vec![scale.len(), 1] };
+        let shape = if block.is_none() && for_all { vec![] } else { shape.to_vec() };
         let scale = scale.iter().flat_map(|scale| scale.to_le_bytes()).collect();
-        written[0].push((format!("{name}_scale"), Dtype::F32, shape, scale));
+        let named = format!("{name}_scale{}", if block.is_some() { "_inv" } else { "" });
+        written[0].push((named, Dtype::F32, shape, scale));
         let beside = name.replace(".weight", ".input_scale");
         written[0].push((beside, Dtype::F32, vec![1], 1f32.to_le_bytes().to_vec()));
     }
     let config: Value =
         serde_json::from_slice(&fs::read(golden.directory.join("config.json")).expect("config.json")).expect("JSON");
     let mut of_8_bits = config.clone();
-    of_8_bits["quantization_config"] = json!({"quant_method": "fp8", "activation_scheme": "static"});
+    of_8_bits["quantization_config"] =
+        json!({"quant_method": "fp8", "activation_scheme": "static", "weight_block_size": block});
     let save = |name: &str, config: &Value, tensors: &[Written]| {
         let directory = directory.join(name);
         fs::create_dir_all(&directory).expect("a directory");

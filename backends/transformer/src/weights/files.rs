@@ -10,6 +10,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
+use super::packed::SHAPE;
 use super::tensor::{DType, MappedFile, Tensor};
 
 const SINGLE: &str = "model.safetensors";
@@ -114,6 +115,8 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::BF16 => DType::BF16,
             Dtype::F8_E4M3 => DType::F8,
             Dtype::I32 => DType::I4,
+            // The shape of a packed weight, which config.json tells.
+            Dtype::I64 if name.ends_with(SHAPE) => continue,
             other => {
                 let problem = format!(
                     "{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16, F8_E4M3, I32",

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::blocks::Cut;
 use super::tensor::DType;
 
 /// The fewest inputs of a group: devices read as many numbers at once.
@@ -165,13 +166,10 @@ impl Groups {
         if !whole || !inside || self.order.is_some() {
             return None;
         }
-        let size = if inputs.start == 0 { self.size } else { self.size.min(1 << inputs.start.trailing_zeros()) };
-        let of_output = inputs.len().div_ceil(size);
-        let part = |row: &[Group]| {
-            (0..of_output).map(|group| row[(inputs.start + group * size) / self.size]).collect::<Vec<_>>()
-        };
+        let cut = Cut::new(self.size, &inputs);
+        let part = |row: &[Group]| cut.blocks().map(|group| row[group]).collect::<Vec<_>>();
         let groups = self.groups.chunks_exact(self.of_output).flat_map(part).collect();
-        Some(Self { size, of_output, groups, dtype: self.dtype, order: None })
+        Some(Self { size: cut.size, of_output: cut.count, groups, dtype: self.dtype, order: None })
     }
 
     /// The weights of an output by its packed numbers, each at its input.

@@ -1,9 +1,11 @@
 //! The weights of a model directory: memory-mapped safetensors, one file or several.
 
+mod blocks;
 pub mod f8;
 mod files;
 pub mod int4;
 pub mod packed;
+pub mod scales;
 mod tensor;
 
 use std::cell::RefCell;

@@ -1,16 +1,17 @@
 //! How checkpoints pack weights of four bits, and from there to [`DType::I4`] with [`Groups`].
 //!
-//! Both formats have of a linear layer of `inputs` and `outputs`, with words of 32 bits that hold eight numbers each, the first one in the
+//! All formats have of a linear layer of `inputs` and `outputs`, with words of 32 bits that hold eight numbers each, the first one in the
 //! lowest bits:
 //!
-//! | tensor | AWQ ("gemm") | GPTQ |
+//! | AWQ ("gemm") | GPTQ | compressed-tensors ("pack-quantized") |
 //! |---|---|---|
-//! | `qweight` | `[inputs, outputs / 8]`: a word has eight outputs | `[inputs / 8, outputs]`: a word has eight inputs |
-//! | `qzeros` | `[groups, outputs / 8]` | `[groups, outputs / 8]`, one less than they are before format 2 |
-//! | `scales` | `[groups, outputs]` | `[groups, outputs]` |
-//! | `g_idx` | | `[inputs]`: the group of each input; may be left out where groups are consecutive inputs |
+//! | `qweight` `[inputs, outputs / 8]`: a word has eight outputs | `qweight` `[inputs / 8, outputs]`: a word has eight inputs | `weight_packed` `[outputs, inputs / 8]`: a word has eight inputs |
+//! | `qzeros` `[groups, outputs / 8]` | `qzeros` `[groups, outputs / 8]`, one less than they are before format 2 | `weight_zero_point` `[outputs / 8, groups]`; where groups are symmetric there is none, and zeros are 8 |
+//! | `scales` `[groups, outputs]` | `scales` `[groups, outputs]` | `weight_scale` `[outputs, groups]` |
+//! | | `g_idx` `[inputs]`: the group of each input; may be left out where groups are consecutive inputs | `weight_g_idx` `[inputs]`: the same |
 //!
-//! The eight outputs of an AWQ word are in the order 0, 2, 4, 6, 1, 3, 5, 7.
+//! The eight outputs of an AWQ word are in the order 0, 2, 4, 6, 1, 3, 5, 7. Where outputs are no multiple of 8, which only
+//! compressed-tensors may have, the last word of zeros is filled up.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use jig_plugin_api::{Error, ErrorCode, Result};
 
 use super::int4::{self, Group, Groups, LEAST_GROUP};
 use super::{DType, Tensor, Weights};
+
+/// The zero of symmetric groups: numbers from -8 to 7 are stored as from 0 to 15.
+const MIDDLE: u8 = 8;
 
 /// Where in an AWQ word each of its outputs is.
 const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
@@ -45,104 +49,149 @@ pub enum Layout {
         /// Whether zeros are stored as they are, and not as one less.
         exact_zeros: bool,
     },
+    /// That of compressed-tensors.
+    Compressed {
+        /// Whether the zeros of all groups are 8, and not stored.
+        symmetric: bool,
+    },
+}
+
+/// The tensors that packed weights are in.
+const PACKED: [&str; 2] = ["qweight", "weight_packed"];
+
+/// What compressed-tensors calls the shape of a packed weight.
+pub(crate) const SHAPE: &str = ".weight_shape";
+
+/// The tensor that the weight `name` is packed in, if it is.
+pub(crate) fn find(weights: &Weights, name: &str) -> Option<&'static str> {
+    PACKED.into_iter().find(|tensor| weights.contains(&format!("{name}.{tensor}")))
 }
 
 impl Packing {
-    /// The weight `name` (without `.qweight`), `[outputs, inputs]`.
+    /// The weight `name`, `[outputs, inputs]`.
     ///
     /// # Errors
     /// `InvalidFile` where tensors are missing, don't fit `config.json` or make no sense; `Unsupported` for sizes that devices don't take.
     pub fn unpack(&self, weights: &Weights, name: &str, outputs: usize, inputs: usize) -> Result<(Tensor, Groups)> {
-        let awq = self.layout == Layout::Awq;
-        let words = if awq { [inputs, outputs / 8] } else { [inputs / 8, outputs] };
-        let qweight = weights.take_packed(&format!("{name}.qweight"), words)?;
-        let file = qweight.file().display();
-        let unsupported = |problem: String| Error::unsupported(format!("{file}: `{name}`: {problem}"));
-        let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}`: {problem}"));
-        if !inputs.is_multiple_of(LEAST_GROUP) || !outputs.is_multiple_of(8) {
-            return Err(unsupported(format!(
-                "{outputs} outputs of {inputs} inputs in 4 bits; both must be multiples of 8"
+        let (tensor, words) = match self.layout {
+            Layout::Awq => ("qweight", [inputs, outputs / 8]),
+            Layout::Gptq { .. } => ("qweight", [inputs / 8, outputs]),
+            Layout::Compressed { .. } => ("weight_packed", [outputs, inputs.div_ceil(8)]),
+        };
+        let packed = weights.take_packed(&format!("{name}.{tensor}"), words)?;
+        let whole_words = matches!(self.layout, Layout::Compressed { .. }) || outputs.is_multiple_of(8);
+        if !inputs.is_multiple_of(LEAST_GROUP) || !whole_words {
+            let file = packed.file().display();
+            return Err(Error::unsupported(format!(
+                "{file}: `{name}`: {outputs} outputs of {inputs} inputs in 4 bits; both must be multiples of 8"
             )));
         }
         let size = self.group_size.unwrap_or(inputs).min(inputs).max(1);
+        let order = self.order(weights, name, inputs, size)?;
+        let groups = self.groups(weights, name, [outputs, inputs], size, order.clone())?;
+        let (shape, bytes, order) = ([outputs, inputs], packed.bytes(), order.as_deref());
+        let tensor = match self.layout {
+            Layout::Compressed { .. } if order.is_none() => packed.reshaped(&shape),
+            Layout::Compressed { .. } => by_outputs(bytes, shape, order, |output, input| output * inputs + input),
+            Layout::Awq => by_outputs(bytes, shape, order, |output, input| input * outputs + awq_place(output)),
+            Layout::Gptq { .. } => {
+                by_outputs(bytes, shape, order, |output, input| (input / 8 * outputs + output) * 8 + input % 8)
+            }
+        };
+        tensor.zip(groups).ok_or_else(|| Error::internal(format!("{name}: its parts do not fit together")))
+    }
+
+    /// The groups of `size` inputs each, whose inputs may stand in an order.
+    fn groups(
+        &self,
+        weights: &Weights,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        size: usize,
+        order: Option<Arc<[u32]>>,
+    ) -> Result<Option<Groups>> {
         let count = inputs.div_ceil(size);
         // In memory a group's size is a power of two, and a larger group is some of those.
         let kept = if count == 1 { inputs.next_power_of_two() } else { 1 << size.trailing_zeros() };
+        let compressed = matches!(self.layout, Layout::Compressed { .. });
+        let (named, shape) = if compressed { ("weight_scale", [outputs, count]) } else { ("scales", [count, outputs]) };
+        let scales = weights.take(&format!("{name}.{named}"), &shape)?;
+        let file = scales.file().display();
         if kept < LEAST_GROUP {
-            return Err(unsupported(format!(
-                "groups of {size} inputs; their size must be a multiple of {LEAST_GROUP}"
+            return Err(Error::unsupported(format!(
+                "{file}: `{name}`: groups of {size} inputs; their size must be a multiple of {LEAST_GROUP}"
             )));
         }
-
-        let scales = weights.take(&format!("{name}.scales"), &[count, outputs])?;
-        let qzeros = weights.take_packed(&format!("{name}.qzeros"), [count, outputs / 8])?;
+        let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, format!("{file}: `{name}`: {problem}"));
         if !matches!(scales.dtype(), DType::F16 | DType::BF16) {
             return Err(invalid(format!("scales are {}, not f16 or bf16", scales.dtype())));
         }
-        let (values, zeros) = (scales.to_f32(), qzeros.bytes());
+        let zeros = match self.layout {
+            Layout::Awq | Layout::Gptq { .. } => {
+                weights.take_packed(&format!("{name}.qzeros"), [count, outputs / 8])?.bytes()
+            }
+            Layout::Compressed { symmetric: false } => {
+                weights.take_packed(&format!("{name}.weight_zero_point"), [outputs.div_ceil(8), count])?.bytes()
+            }
+            Layout::Compressed { symmetric: true } => &[],
+        };
         let zero = |group: usize, output: usize| match self.layout {
             Layout::Awq => number(zeros, group * outputs + awq_place(output)),
             Layout::Gptq { exact_zeros: true } => number(zeros, group * outputs + output),
             // A zero is at most 15, and so never 16: what is stored as 15 is one less than 0.
             Layout::Gptq { exact_zeros: false } => (number(zeros, group * outputs + output) + 1) & int4::LARGEST,
+            Layout::Compressed { symmetric: false } => number(zeros, (output / 8 * count + group) * 8 + output % 8),
+            Layout::Compressed { symmetric: true } => MIDDLE,
         };
-        let of_output = inputs.div_ceil(kept);
+        let (values, of_output) = (scales.to_f32(), inputs.div_ceil(kept));
         let mut groups = Vec::with_capacity(outputs * of_output);
         for output in 0..outputs {
             for group in (0..of_output).map(|group| group * kept / size) {
-                let scale = values[group * outputs + output];
+                let scale = values[if compressed { output * count + group } else { group * outputs + output }];
                 let made = Group::new(scale, zero(group, output));
                 groups.push(made.ok_or_else(|| invalid(format!("a scale is {scale}, which is no number")))?);
             }
         }
-
-        let order = self.order(weights, name, inputs, size, count)?;
-        let places = order.as_deref();
-        let column = |column: usize| places.map_or(column, |order| order[column] as usize);
-        let bytes = qweight.bytes();
-        let packed = match self.layout {
-            Layout::Awq => {
-                transpose(outputs, inputs, |output, at| number(bytes, column(at) * outputs + awq_place(output)))
-            }
-            Layout::Gptq { .. } => transpose(outputs, inputs, |output, at| {
-                let input = column(at);
-                number(bytes, (input / 8 * outputs + output) * 8 + input % 8)
-            }),
-        };
-        let tensor = Tensor::in_memory(DType::I4, &[outputs, inputs], packed);
-        let groups = Groups::new(kept, of_output, groups, scales.dtype(), order);
-        tensor.zip(groups).ok_or_else(|| Error::internal(format!("{name}: its parts do not fit together")))
+        Ok(Groups::new(kept, of_output, groups, scales.dtype(), order))
     }
 
     /// The inputs group by group, where that is not their order.
-    fn order(
-        &self,
-        weights: &Weights,
-        name: &str,
-        inputs: usize,
-        size: usize,
-        count: usize,
-    ) -> Result<Option<Arc<[u32]>>> {
-        let named = format!("{name}.g_idx");
+    fn order(&self, weights: &Weights, name: &str, inputs: usize, size: usize) -> Result<Option<Arc<[u32]>>> {
+        let compressed = matches!(self.layout, Layout::Compressed { .. });
+        let named = format!("{name}.{}", if compressed { "weight_g_idx" } else { "g_idx" });
         if self.layout == Layout::Awq || !(self.ordered || weights.contains(&named)) {
             return Ok(None);
         }
         let tensor = weights.take_packed(&named, [inputs])?;
         let of_input: Vec<u32> = tensor.bytes().as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        if of_input.iter().enumerate().all(|(input, group)| *group as usize == input / size) {
+        // Compressed-tensors fills it with -1 where it is of no use.
+        let unused = compressed && of_input.iter().all(|group| *group == u32::MAX);
+        if unused || of_input.iter().enumerate().all(|(input, group)| *group as usize == input / size) {
             return Ok(None);
         }
         let mut order: Vec<u32> = (0..inputs as u32).collect();
         order.sort_by_key(|input| of_input[*input as usize]);
         let in_order = order.iter().enumerate().all(|(at, input)| of_input[*input as usize] as usize == at / size);
         let invalid = || {
-            let (file, last) = (tensor.file().display(), count - 1);
+            let (file, last) = (tensor.file().display(), inputs.div_ceil(size) - 1);
             let problem =
                 format!("{file}: tensor `{named}` does not give each group from 0 to {last} its {size} inputs");
             Error::new(ErrorCode::InvalidFile, problem)
         };
         in_order.then(|| Some(order.into())).ok_or_else(invalid)
     }
+}
+
+/// The numbers of a matrix `[outputs, inputs]` in an order of its inputs, by where each output's number for an input is.
+fn by_outputs(
+    bytes: &[u8],
+    [outputs, inputs]: [usize; 2],
+    order: Option<&[u32]>,
+    place: impl Fn(usize, usize) -> usize + Sync,
+) -> Option<Tensor> {
+    let column = |column: usize| order.map_or(column, |order| order[column] as usize);
+    let numbers = transpose(outputs, inputs, |output, at| number(bytes, place(output, column(at))));
+    Tensor::in_memory(DType::I4, &[outputs, inputs], numbers)
 }
 
 /// Where an output is among all of an AWQ row.

@@ -177,6 +177,13 @@ impl Tensor {
         all.get(self.range.clone()).unwrap_or_default()
     }
 
+    /// The same elements in another shape. `None` where that is of more or fewer.
+    #[must_use]
+    pub fn reshaped(&self, shape: &[usize]) -> Option<Self> {
+        let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
+        (elements == self.len()).then(|| Self { shape: shape.to_vec(), ..self.clone() })
+    }
+
     /// Some of its rows (of a vector, its elements), where they are. `None` if it has fewer, or they don't begin with a byte.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Option<Self> {

@@ -80,6 +80,30 @@ fn g_idx(of_input: impl Fn(usize) -> usize) -> Written {
     ("p.g_idx", Dtype::I32, vec![INPUTS], bytes)
 }
 
+/// Words along the inputs, and of zeros along the outputs.
+fn compressed(groups: usize, symmetric: bool) -> Layer {
+    let row = |output: usize| {
+        (0..INPUTS).step_by(8).flat_map(move |first| word(std::array::from_fn(|place| weight(output, first + place))))
+    };
+    let scales = (0..OUTPUTS).flat_map(|output| (0..groups).map(move |group| scale(output, group)));
+    let eight = |first: usize, group: usize| word(std::array::from_fn(|place| zero(first + place, group)));
+    let zeros = (0..OUTPUTS).step_by(8).flat_map(|first| (0..groups).flat_map(move |group| eight(first, group)));
+    let mut layer = vec![
+        ("p.weight_packed", Dtype::I32, vec![OUTPUTS, INPUTS / 8], (0..OUTPUTS).flat_map(row).collect()),
+        ("p.weight_scale", Dtype::F16, vec![OUTPUTS, groups], halves(scales)),
+        (
+            "p.weight_shape",
+            Dtype::I64,
+            vec![2],
+            [OUTPUTS, INPUTS].iter().flat_map(|n| (*n as i64).to_le_bytes()).collect(),
+        ),
+    ];
+    if !symmetric {
+        layer.push(("p.weight_zero_point", Dtype::I32, vec![OUTPUTS / 8, groups], zeros.collect()));
+    }
+    layer
+}
+
 fn unpack(layer: &Layer, packing: Packing) -> Result<(Tensor, Groups)> {
     let directory = tempfile::tempdir().expect("a directory");
     let views: HashMap<_, _> = layer
@@ -95,6 +119,8 @@ fn unpack(layer: &Layer, packing: Packing) -> Result<(Tensor, Groups)> {
 
 /// That each weight is the one of its number, by its group.
 fn check(layer: &Layer, packing: Packing, group: impl Fn(usize) -> usize) {
+    let symmetric = packing.layout == Layout::Compressed { symmetric: true };
+    let zero = |output, group| if symmetric { 8 } else { zero(output, group) };
     let (tensor, groups) = unpack(layer, packing).expect("a layer");
     assert_eq!((tensor.dtype(), tensor.shape()), (DType::I4, &[OUTPUTS, INPUTS][..]));
     assert!(groups.fit(OUTPUTS, INPUTS) && groups.dtype() == DType::F16, "{groups:?}");
@@ -144,6 +170,40 @@ fn words_of_gptq_have_inputs_and_zeros_that_are_one_less_but_in_format_2() {
     assert_eq!((set, found[INPUTS]), (vec![INPUTS], 5.0));
 }
 
+const COMPRESSED: Packing = Packing { layout: Layout::Compressed { symmetric: false }, ..AWQ };
+
+#[test]
+fn words_of_compressed_tensors_have_inputs_and_zeros_are_stored_or_8() {
+    for symmetric in [false, true] {
+        let packing = Packing { layout: Layout::Compressed { symmetric }, ..AWQ };
+        for size in [8, 16, 32, 128] {
+            let layer = compressed(INPUTS.div_ceil(size), symmetric);
+            check(&layer, Packing { group_size: Some(size), ..packing }, |input| input / size);
+        }
+        check(&compressed(1, symmetric), Packing { group_size: None, ..packing }, |_| 0);
+    }
+    // By hand: the lowest bits of the first word of the second row are input 0 of output 1.
+    let mut layer = compressed(4, true);
+    layer[0].3 = [&[0; INPUTS / 2][..], &[9], &[0; INPUTS * OUTPUTS / 2 - INPUTS / 2 - 1]].concat();
+    let packing = Packing { layout: Layout::Compressed { symmetric: true }, ..AWQ };
+    let found = unpack(&layer, packing).expect("a layer").0.to_f32();
+    let set: Vec<_> = (0..found.len()).filter(|at| found[*at] != 0.0).collect();
+    assert_eq!((set, found[INPUTS]), (vec![INPUTS], 9.0));
+}
+
+#[test]
+fn scattered_groups_of_compressed_tensors_are_put_in_order_unless_nothing_is_said_of_them() {
+    let scattered = |input: usize| input * 5 % INPUTS / 8;
+    let with = |of_input: &dyn Fn(usize) -> usize| {
+        let (_, dtype, shape, bytes) = g_idx(of_input);
+        [compressed(4, false), vec![("p.weight_g_idx", dtype, shape, bytes)]].concat()
+    };
+    check(&with(&scattered), Packing { ordered: true, ..COMPRESSED }, scattered);
+    let unused = with(&|_| usize::MAX);
+    check(&unused, COMPRESSED, |input| input / 8);
+    assert!(unpack(&unused, COMPRESSED).expect("a layer").1.order().is_none());
+}
+
 #[test]
 fn inputs_whose_groups_are_scattered_are_put_in_the_order_of_their_groups() {
     let ordered = Packing { ordered: true, ..GPTQ };
@@ -187,6 +247,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         (&infinite[..], AWQ, "a scale is inf"),
         (&wide[..], AWQ, "scales are f32"),
         (&floats[..], AWQ, "`p.qweight` is bf16, not I32"),
+        (&awq(4)[..], COMPRESSED, "`p.weight_packed` is missing"),
+        (&compressed(4, true)[..], COMPRESSED, "`p.weight_zero_point` is missing"),
+        (&compressed(2, false)[..], COMPRESSED, "`p.weight_scale` has shape [16, 2]"),
+        (&compressed(4, false)[..], Packing { ordered: true, ..COMPRESSED }, "`p.weight_g_idx` is missing"),
     ] {
         let message = unpack(&layer.to_vec(), packing).expect_err(says).message;
         assert!(message.contains(says), "{message} instead of {says}");

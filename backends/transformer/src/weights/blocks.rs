@@ -1,0 +1,46 @@
+//! Numbers that consecutive elements share: how a cut through them leaves smaller ones.
+
+use std::ops::Range;
+
+/// A range of elements, cut out of all of them, where each block of `size` (a power of two) shares a number.
+#[derive(Clone, Debug)]
+pub(super) struct Cut {
+    /// Elements of a block of what was cut out: a power of two, no more than before.
+    pub(super) size: usize,
+    /// Its blocks.
+    pub(super) count: usize,
+    start: usize,
+    before: usize,
+}
+
+impl Cut {
+    /// Where the range begins within a block, blocks become smaller, so that each lies in one of those before.
+    pub(super) fn new(size: usize, range: &Range<usize>) -> Self {
+        let aligned = if range.start == 0 { size } else { size.min(1 << range.start.trailing_zeros()) };
+        Self { size: aligned, count: range.len().div_ceil(aligned), start: range.start, before: size }
+    }
+
+    /// For each of its blocks, the one before that it lies in.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.count).map(|block| (self.start + block * self.size) / self.before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_element_has_the_number_that_it_had() {
+        for size in [1, 2, 8, 64] {
+            for range in [0..5, 0..64, 8..24, 12..41, 63..64, 64..200] {
+                let cut = Cut::new(size, &range);
+                let blocks: Vec<usize> = cut.blocks().collect();
+                assert!(cut.size <= size && blocks.len() == cut.count);
+                for (at, element) in range.enumerate() {
+                    assert_eq!(blocks[at / cut.size], element / size, "{size} {at}");
+                }
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-// Products of 1 to 16 rows with a matrix of weights, and what follows a product.
+// Products of 1 to 16 rows with a matrix of weights, and what follows a product. (linear_mma.cu takes 5 rows and more where it can.)
 //
 // With so few rows a product is bound by reading the weights, which are read once and in loads of 16 bytes (weights of 8 bits in 8, of 4 bits
 // in 4). A warp has a few outputs (rows of the matrix); its lanes take as much each along the row, multiply it with all rows of x, and sum
@@ -7,20 +7,6 @@
 //
 // What a row gives doesn't depend on how many rows there are: each output of each row is one chain of multiply-adds (of weights that
 // have scales along a row, of sums of eight), in the order of the row, and the same sum over the lanes.
-
-struct Linear {
-  const float* x;
-  const void* weight;
-  // For each output, null for none. What is written is function(sum * scale + bias).
-  const float* scale;
-  const float* bias;
-  float* out;
-  // Of weights of 4 bits, and of 8 in blocks: a row of words for each 2^row_shift outputs, each word for 2^shift inputs.
-  const u32* groups;
-  // Of all parts together. A gate has two halves: its functions' and its factors'.
-  u32 outputs;
-  u32 rows, stride, out_stride, function, gate, groups_stride, row_shift, shift;
-};
 
 // The product of what is loaded at once with some of a row.
 template <int COUNT>
@@ -161,8 +147,7 @@ __device__ __forceinline__ void linear(const Linear& a) {
       const float all = warp_sum(sum[o][r]);
       if (lane_of() == r) mine[o] = all;
     }
-    if (a.scale) mine[o] *= a.scale[output[o]];
-    if (a.bias) mine[o] += a.bias[output[o]];
+    mine[o] = finished(a, mine[o], output[o]);
   }
   if (lane_of() >= ROWS || lane_of() >= a.rows) return;
   float* out = a.out + (u64)lane_of() * a.out_stride + first;
@@ -285,11 +270,6 @@ struct Finish {
   u32 outputs, product_stride, out_stride, function, gate;
 };
 
-__device__ __forceinline__ float finished(const Finish& a, const float* product, u32 i) {
-  const float x = a.scale ? product[i] * a.scale[i] : product[i];
-  return a.bias ? x + a.bias[i] : x;
-}
-
 // What follows a product that something else has computed: out = activate(product * scale + bias), gated or not. `out` may be `product` where
 // there is no gate.
 KERNEL(finish, 256, Finish) {
@@ -298,7 +278,7 @@ KERNEL(finish, 256, Finish) {
   const u32 results = a.gate ? a.outputs / 2 : a.outputs;
   const u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= results) return;
-  float x = activate(a.function, finished(a, product, i));
-  if (a.gate) x *= finished(a, product, i + results);
+  float x = activate(a.function, finished(a, product[i], i));
+  if (a.gate) x *= finished(a, product[i + results], i + results);
   out[i] = x;
 }

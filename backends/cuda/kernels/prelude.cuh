@@ -69,6 +69,23 @@ __device__ __forceinline__ u32 multiply_add_f16x2(u32 a, u32 b, u32 c) {
   return v;
 }
 
+// The same with numbers in bf16.
+__device__ __forceinline__ u32 multiply_add_bf16x2(u32 a, u32 b, u32 c) {
+  u32 v;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(v) : "r"(a), "r"(b), "r"(c));
+  return v;
+}
+
+// 16 bytes that other blocks of the same grid have written, past the first cache, which doesn't know of it.
+__device__ __forceinline__ uint4 load_written(const void* at) {
+  uint4 v;
+  asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(at)
+               : "memory");
+  return v;
+}
+
 // c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
 // mma.m16n8k16.
 #define MULTIPLY(name, type)                                                                        \
@@ -236,6 +253,32 @@ __device__ __forceinline__ float activate(u32 function, float x) {
     case 4: return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
     default: return x;
   }
+}
+
+// What linear.cu and linear_mma.cu take.
+struct Linear {
+  const float* x;
+  const void* weight;
+  // For each output, null for none. What is written is function(sum * scale + bias).
+  const float* scale;
+  const float* bias;
+  float* out;
+  // Of weights of 4 bits, and of 8 in blocks: a row of words for each 2^row_shift outputs, each word for 2^shift inputs.
+  const u32* groups;
+  // Of all parts together. A gate has two halves: its functions' and its factors'.
+  u32 outputs;
+  u32 rows, stride, out_stride, function, gate, groups_stride, row_shift, shift;
+  // Of linear_mma.cu: how many blocks share the inputs of an output, room for their sums, and how many have written them.
+  u32 splits;
+  float* parts;
+  u32* counters;
+};
+
+// What follows the sum of an output, but for its function; of structures that have scales and biases of outputs.
+template <class A>
+__device__ __forceinline__ float finished(const A& a, float sum, u32 output) {
+  const float x = a.scale ? sum * a.scale[output] : sum;
+  return a.bias ? x + a.bias[output] : x;
 }
 
 // What prefill.cu and prefill_mma.cu take. A tile is some consecutive rows of one sequence: the first one, how many, the position of the

@@ -35,7 +35,7 @@ arguments! {
     Linear {
         x: u64, weight: u64, scale: u64, bias: u64, out: u64, groups: u64,
         outputs: u32, rows: u32, stride: u32, out_stride: u32, function: u32, gate: u32,
-        groups_stride: u32, row_shift: u32, shift: u32,
+        groups_stride: u32, row_shift: u32, shift: u32, splits: u32, parts: u64, counters: u64,
     }
     Widen { weight: u64, out: u64, count: u64 }
     WidenGroups {

@@ -1,29 +1,21 @@
 //! [`CudaDevice`]: the decoder's operations as launches of kernels.
 
+mod linear;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jig_plugin_api::{Error, Result, SampleRow, Sampled, sampler};
 use jig_transformer::device::{AttentionShape, Epilogue, HeadNorms, KvShape, MatrixSource, Norm, NormKind};
 use jig_transformer::{Batch, DType, Device, StepShape};
 
-use crate::arguments::{
-    Arguments, CopyPage, Decode, Embed, Finish, Gather, HeadNorm, Linear, Narrow, NormRows, Prefill, StoreKv, Widen,
-    WidenGroups, function_code,
-};
+use crate::arguments::{Arguments, CopyPage, Decode, Embed, Gather, HeadNorm, NormRows, Prefill, StoreKv};
 use crate::drawing::Drawing;
 use crate::kernels::{self, Kernel};
-use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
+use crate::memory::{Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
 use crate::recordings::{Action, Recordings};
-use crate::runtime::{Allocation, DeviceMemory, Launch, Product, Runtime};
+use crate::runtime::{Allocation, DeviceMemory, Launch, Runtime};
 use crate::step::{Lists, StepData};
 
-/// The most rows that the kernels for few rows take; more go to the runtime's product.
-const FEW_ROWS: usize = 16;
-/// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
-const PRODUCT_ROWS: usize = 2048;
-/// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
-const WIDE_OUTPUTS: usize = 64;
-const WIDE_BYTES: usize = 64 << 20;
 /// The most parts that a context is cut into.
 const SPLITS: u32 = 32;
 /// The tokens of a tile of `decode.cu`.
@@ -84,6 +76,9 @@ struct Scratch {
     widened: Option<Allocation>,
     /// Products before their gates.
     products: Option<Allocation>,
+    /// Sums of products whose inputs are split among blocks, and how many blocks have written theirs.
+    parts_of_sums: Option<Allocation>,
+    counters: Option<Allocation>,
     /// Parts of decoding rows.
     parts: Option<Allocation>,
     /// The largest needs so far: rows of any buffer, elements of a row in 16 bits, outputs of a gate.
@@ -94,6 +89,8 @@ struct Scratch {
     ordered: usize,
     /// Bytes that are widened at once.
     wide: usize,
+    /// Bytes of the sums of a product.
+    sums: usize,
 }
 
 impl CudaDevice {
@@ -147,17 +144,6 @@ impl CudaDevice {
         self.settings.kv_type.or(state.weight_type).unwrap_or(DType::F32)
     }
 
-    /// Gets the scratch memory for all matrices and buffers that there are.
-    fn reserve(&self) -> Result<()> {
-        let Scratch { rows, inputs, gates, ordered, wide, .. } = self.state().scratch;
-        let rows = rows.min(PRODUCT_ROWS);
-        let few = 4 * rows.min(FEW_ROWS) * ordered;
-        self.scratch(|scratch| &mut scratch.narrowed, few.max(2 * rows * inputs))?;
-        self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
-        self.scratch(|scratch| &mut scratch.widened, wide)?;
-        Ok(())
-    }
-
     /// Scratch memory of at least so many bytes. Where it has to grow, recordings that name it are forgotten.
     fn scratch(&self, memory: fn(&mut Scratch) -> &mut Option<Allocation>, bytes: usize) -> Result<u64> {
         let state = &mut *self.state();
@@ -197,144 +183,6 @@ impl CudaDevice {
         self.launch(kernels::NORM_ROWS[0], [rows, 1, 1], 0, &arguments)
     }
 
-    /// A product of few rows, in one kernel.
-    fn few_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
-        let size = kernels::LINEAR_ROWS.iter().position(|(most, _)| rows <= *most);
-        let size = size.ok_or_else(|| Error::internal("too many rows for a kernel for few"))?;
-        let (function, gate) = function_code(epilogue);
-        let mut rows_of_x = x.address();
-        if let Some(order) = weight.order() {
-            let out = self.scratch(|scratch| &mut scratch.narrowed, 4 * rows * x.stride)?;
-            let arguments = Narrow { x: rows_of_x, out, order, stride: x.stride as u32 };
-            self.launch(kernels::of(&kernels::NARROW, DType::F32), [rows, 1, 1], 0, &arguments)?;
-            rows_of_x = out;
-        }
-        let groups = weight.groups.as_ref();
-        let arguments = Linear {
-            x: rows_of_x,
-            weight: weight.elements.address(),
-            scale: weight.scale(),
-            bias: weight.bias(),
-            out: out.address(),
-            groups: groups.map_or(0, |groups| groups.words.address()),
-            outputs: weight.outputs() as u32,
-            rows: rows as u32,
-            stride: x.stride as u32,
-            out_stride: out.stride as u32,
-            function,
-            gate,
-            groups_stride: groups.map_or(0, |groups| groups.stride as u32),
-            row_shift: groups.map_or(0, |groups| groups.row_shift),
-            shift: groups.map_or(0, |groups| groups.shift),
-        };
-        let (kernel, outputs_of_warp) = match (weight.kept, groups) {
-            (DType::I4, _) => (kernels::LINEAR_I4[size], kernels::LINEAR_I4_OUTPUTS[size]),
-            (DType::F8, Some(_)) => (kernels::LINEAR_F8_BLOCKS[size], kernels::LINEAR_ROWS[size].1),
-            (DType::F8, None) => (kernels::LINEAR_F8[size], kernels::LINEAR_ROWS[size].1),
-            (dtype, _) => (kernels::of(&kernels::LINEAR[size], dtype), kernels::LINEAR_ROWS[size].1),
-        };
-        let outputs_of_block = kernel.threads as usize / 32 * outputs_of_warp;
-        self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
-    }
-
-    /// A product of many rows: narrowed to the type of the weights, multiplied by the runtime, and finished, some rows at a time.
-    fn many_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
-        let outputs = weight.outputs();
-        let (function, gate) = function_code(epilogue);
-        let at_once = rows.min(PRODUCT_ROWS);
-        let narrow_bytes = if weight.dtype == DType::F32 { 0 } else { 2 * at_once * x.stride };
-        let gated_bytes = if gate == 0 { 0 } else { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) };
-        let narrowed = self.scratch(|scratch| &mut scratch.narrowed, narrow_bytes)?;
-        let products = self.scratch(|scratch| &mut scratch.products, gated_bytes)?;
-        for first in (0..rows).step_by(PRODUCT_ROWS) {
-            let rows = (rows - first).min(PRODUCT_ROWS);
-            let rows_of_x = x.address() + x.offset(first) as u64;
-            let rows_of_out = out.address() + out.offset(first) as u64;
-            let narrow = weight.dtype != DType::F32;
-            if narrow {
-                let order = weight.order().unwrap_or(0);
-                let arguments = Narrow { x: rows_of_x, out: narrowed, order, stride: x.stride as u32 };
-                self.launch(kernels::of(&kernels::NARROW, weight.dtype), [rows, 1, 1], 0, &arguments)?;
-            }
-            let (product, product_stride) =
-                if gate == 0 { (rows_of_out, out.stride) } else { (products, outputs.next_multiple_of(ALIGNMENT)) };
-            let arguments = Product {
-                dtype: weight.dtype,
-                rows,
-                outputs,
-                inputs: x.stride,
-                out_stride: product_stride,
-                x: if narrow { narrowed } else { rows_of_x },
-                weight: weight.elements.address(),
-                out: product,
-            };
-            self.product(&arguments, weight)?;
-            if epilogue == Epilogue::None && weight.bias.is_none() && weight.scale.is_none() {
-                continue;
-            }
-            let arguments = Finish {
-                product,
-                scale: weight.scale(),
-                bias: weight.bias(),
-                out: rows_of_out,
-                outputs: outputs as u32,
-                product_stride: product_stride as u32,
-                out_stride: out.stride as u32,
-                function,
-                gate,
-            };
-            let kernel = kernels::FINISH[0];
-            self.launch(kernel, [out.width.div_ceil(kernel.threads as usize), rows, 1], 0, &arguments)?;
-        }
-        Ok(())
-    }
-
-    /// A product with a whole matrix, whose weights are widened before if they are quantized: some outputs at a time.
-    ///
-    /// The caller has checked the shapes.
-    fn product(&self, product: &Product, weight: &Matrix) -> Result<()> {
-        if !weight.is_quantized() {
-            // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
-            return unsafe { self.runtime.product(product) };
-        }
-        let at_once = wide_outputs(weight);
-        let widened = self.scratch(|scratch| &mut scratch.widened, 2 * at_once * weight.stride)?;
-        for first in (0..product.outputs).step_by(at_once) {
-            let outputs = at_once.min(product.outputs - first);
-            self.widen(weight, first, outputs, widened)?;
-            let out = product.out + (first * size_of::<f32>()) as u64;
-            // SAFETY: as above; the outputs are some of those.
-            unsafe { self.runtime.product(&Product { outputs, weight: widened, out, ..*product }) }?;
-        }
-        Ok(())
-    }
-
-    /// Weights of some outputs in the type that they are multiplied in; there is the room for them.
-    fn widen(&self, weight: &Matrix, first: usize, outputs: usize, out: u64) -> Result<()> {
-        let of_thread = |kernel: Kernel| ALIGNMENT * kernel.threads as usize;
-        let Some(groups) = &weight.groups else {
-            let (kernel, count) = (kernels::WIDEN[0], outputs * weight.stride);
-            let from = weight.elements.address() + (first * weight.stride) as u64;
-            let arguments = Widen { weight: from, out, count: count as u64 };
-            return self.launch(kernel, [count.div_ceil(of_thread(kernel)), 1, 1], 0, &arguments);
-        };
-        let kernel = match weight.kept {
-            DType::I4 => kernels::WIDEN_I4[usize::from(weight.dtype == DType::BF16)],
-            _ => kernels::WIDEN_F8_BLOCKS[0],
-        };
-        let arguments = WidenGroups {
-            weight: weight.elements.address(),
-            groups: groups.words.address(),
-            out,
-            first: first as u32,
-            stride: weight.stride as u32,
-            groups_stride: groups.stride as u32,
-            row_shift: groups.row_shift,
-            shift: groups.shift,
-        };
-        self.launch(kernel, [outputs, weight.stride.div_ceil(of_thread(kernel)), 1], 0, &arguments)
-    }
-
     /// Attention of the rows that decode.
     fn attend_single_rows(&self, lists: &Lists, mut arguments: Decode, dtype: DType) -> Result<()> {
         if lists.decode_rows == 0 {
@@ -371,12 +219,6 @@ impl CudaDevice {
         }
         drawing.answers(&launch, rows)
     }
-}
-
-/// How many outputs of a quantized matrix are widened at a time.
-fn wide_outputs(weight: &Matrix) -> usize {
-    let most = WIDE_BYTES / (2 * weight.stride).max(1);
-    (most / WIDE_OUTPUTS * WIDE_OUTPUTS).clamp(WIDE_OUTPUTS, weight.outputs().next_multiple_of(WIDE_OUTPUTS))
 }
 
 /// Which of the kernels on tensor cores takes a cache, if one does.
@@ -439,20 +281,7 @@ impl Device for CudaDevice {
         let state = &mut *self.state();
         state.weight_bytes += matrix.bytes() as u64;
         state.weight_type.get_or_insert(matrix.dtype);
-        if matrix.dtype != DType::F32 {
-            state.scratch.inputs = state.scratch.inputs.max(matrix.stride);
-        }
-        if matrix.order().is_some() {
-            state.scratch.ordered = state.scratch.ordered.max(matrix.stride);
-        }
-        if matrix.is_quantized() {
-            state.scratch.wide = state.scratch.wide.max(2 * wide_outputs(&matrix) * matrix.stride);
-        }
-        if let [a, b] = *matrix.parts
-            && a == b
-        {
-            state.scratch.gates = state.scratch.gates.max((a + b).next_multiple_of(ALIGNMENT));
-        }
+        state.scratch.note(&matrix);
         Ok(matrix)
     }
 
@@ -572,11 +401,7 @@ impl Device for CudaDevice {
         let halves = || weight.parts.len() == 2 && weight.parts.iter().all(|part| *part == outputs);
         let widths = x.width == weight.inputs && out.width == outputs && (!gated || halves());
         fits(widths && rows <= x.rows.min(out.rows) && !std::ptr::eq(x, out), "linear")?;
-        if rows <= FEW_ROWS {
-            self.few_rows(rows, x, weight, epilogue, out)
-        } else {
-            self.many_rows(rows, x, weight, epilogue, out)
-        }
+        self.multiply(rows, x, weight, epilogue, out)
     }
 
     fn store_kv(

@@ -90,6 +90,31 @@ pub const LINEAR_I4: [Kernel; 5] = [
 ];
 /// The outputs that a warp of each of [`LINEAR_I4`] computes.
 pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 4];
+/// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of bf16.
+pub const LINEAR_MMA: [Kernel; 2] =
+    [Kernel { name: "linear_mma_bf16_8", threads: 128 }, Kernel { name: "linear_mma_bf16_16", threads: 128 }];
+/// The same with weights of 8 bits.
+pub const LINEAR_MMA_F8: [Kernel; 3] = [
+    Kernel { name: "linear_mma_f8_8", threads: 128 },
+    Kernel { name: "linear_mma_f8_16", threads: 128 },
+    Kernel { name: "linear_mma_f8_64", threads: 128 },
+];
+/// The same with a scale for each block.
+pub const LINEAR_MMA_F8_BLOCKS: [Kernel; 3] = [
+    Kernel { name: "linear_mma_f8_blocks_8", threads: 128 },
+    Kernel { name: "linear_mma_f8_blocks_16", threads: 128 },
+    Kernel { name: "linear_mma_f8_blocks_64", threads: 128 },
+];
+/// The same with weights of 4 bits.
+pub const LINEAR_MMA_I4: [Kernel; 3] = [
+    Kernel { name: "linear_mma_i4_8", threads: 128 },
+    Kernel { name: "linear_mma_i4_16", threads: 128 },
+    Kernel { name: "linear_mma_i4_64", threads: 128 },
+];
+/// The most rows of each of these kernels, the rows of a block, and the bytes of shared memory that it takes.
+pub const LINEAR_MMA_ROWS: [(usize, usize, usize); 3] = [(8, 8, 4096), (16, 16, 8192), (64, 16, 4096)];
+/// The inputs of a tile.
+pub const LINEAR_MMA_TILE: usize = 128;
 /// From 4 bits to f16 and to bf16.
 pub const WIDEN_I4: [Kernel; 2] =
     [Kernel { name: "widen_i4_f16", threads: 256 }, Kernel { name: "widen_i4_bf16", threads: 256 }];
@@ -141,7 +166,7 @@ macro_rules! source {
 }
 
 /// All sources.
-pub const SOURCES: [Source; 8] = [
+pub const SOURCES: [Source; 9] = [
     source!("rows.cu", EMBED, ADD_EMBED, NORM_ROWS, GATHER_ROWS, NARROW),
     source!(
         "linear.cu",
@@ -158,6 +183,7 @@ pub const SOURCES: [Source; 8] = [
         WIDEN_I4,
         FINISH
     ),
+    source!("linear_mma.cu", LINEAR_MMA, LINEAR_MMA_F8, LINEAR_MMA_F8_BLOCKS, LINEAR_MMA_I4),
     source!("cache.cu", STORE_KV, COPY_PAGE),
     source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
     source!("prefill.cu", PREFILL),

@@ -294,6 +294,9 @@ inline uint4 load_once(const void* at) {
   return value;
 }
 
+inline uint4 load_written(const void* at) { return load_once(at); }
+inline void __threadfence() {}
+
 inline unsigned load_once_4(const void* at) {
   if ((uintptr_t)at % 4 != 0) emulator::fail("a load of 4 bytes from an address that is no multiple of 4");
   unsigned value;
@@ -356,11 +359,18 @@ inline unsigned short narrow_f16(float x) {
   return (unsigned short)(sign | (((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112 << 10)));
 }
 
-// In double, products and sums of numbers in f16 are exact.
-inline unsigned multiply_add_f16x2(unsigned a, unsigned b, unsigned c) {
+inline unsigned short narrow_bf16(float x) {
+  const unsigned bits = __float_as_uint(x);
+  return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+// In double, products and sums of such numbers of f16 are exact; those of bf16 where they are not far apart, as the kernels have them.
+inline unsigned multiply_add(float (*widen)(unsigned short), unsigned short (*narrow)(float), unsigned a, unsigned b, unsigned c) {
   const auto one = [=](int place) {
-    const auto half = [=](unsigned two) { return (double)widen_f16((unsigned short)(two >> place)); };
-    return (unsigned)narrow_f16((float)(half(a) * half(b) + half(c))) << place;
+    const auto half = [=](unsigned two) { return (double)widen((unsigned short)(two >> place)); };
+    return (unsigned)narrow((float)(half(a) * half(b) + half(c))) << place;
   };
   return one(0) | one(16);
 }
+inline unsigned multiply_add_f16x2(unsigned a, unsigned b, unsigned c) { return multiply_add(widen_f16, narrow_f16, a, b, c); }
+inline unsigned multiply_add_bf16x2(unsigned a, unsigned b, unsigned c) { return multiply_add(widen_bf16, narrow_bf16, a, b, c); }

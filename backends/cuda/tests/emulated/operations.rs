@@ -150,6 +150,49 @@ fn heads_that_the_kernels_do_not_take_are_refused_with_both_sizes() {
 }
 
 #[test]
+fn what_a_row_gives_on_tensor_cores_does_not_depend_on_how_many_there_are() {
+    if !available() {
+        return;
+    }
+    // Inputs of which there are enough to be split among blocks, and the last split has fewer.
+    let (inputs, outputs) = (1088, 130);
+    let device = device(None);
+    let number = |i: usize| ((i * 7919 + i / inputs) % 1013) as f32 / 1013.0 - 0.5;
+    let x: Vec<f32> = (0..64 * inputs).map(|i| number(3 * i + 1)).collect();
+    for dtype in [DType::BF16, DType::F8, DType::I4] {
+        let value = |i: usize| if dtype == DType::I4 { (i * 7 % 16) as f32 } else { number(i) };
+        let weight =
+            Tensor::from_values(dtype, &[outputs, inputs], &(0..outputs * inputs).map(value).collect::<Vec<_>>());
+        let scales = Scales::of_outputs(vec![0.7; outputs], inputs);
+        let all = vec![Group::new(0.375, 7).expect("a group"); outputs * inputs.div_ceil(64)];
+        let groups = Groups::new(64, inputs.div_ceil(64), all, DType::F16, None).expect("groups");
+        let part = MatrixPart {
+            weight: &weight,
+            bias: None,
+            scale: (dtype == DType::F8).then_some(&scales),
+            groups: (dtype == DType::I4).then_some(&groups),
+        };
+        let matrix = device.matrix(&MatrixSource { parts: &[part], dtype }).expect("a matrix");
+        let (rows_of_x, out) = (device.buffer(64, inputs).expect("rows"), device.buffer(64, outputs).expect("rows"));
+        device.write_rows(&rows_of_x, &x).expect("written");
+        let all = |rows: usize| -> Vec<Vec<f32>> {
+            device.linear(rows, &rows_of_x, &matrix, Epilogue::None, &out).expect("a product");
+            (0..rows).map(|row| device.read_row(&out, row).expect("a row")).collect()
+        };
+        let sixteen = all(16);
+        for rows in [5, 8, 9, 15] {
+            assert!(all(rows) == sixteen[..rows], "{rows} rows in {dtype}");
+        }
+        if dtype != DType::BF16 {
+            let sixty_four = all(64);
+            for rows in [17, 32, 50] {
+                assert!(all(rows) == sixty_four[..rows], "{rows} rows in {dtype}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_matrix_in_8_bits_too_large_to_be_widened_at_once_is_multiplied_in_pieces() {
     if !available() {
         return;

@@ -11,8 +11,6 @@ use crate::weights::{DType, Tensor};
 const TYPES: [DType; 5] = [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4];
 const ACTIVATIONS: [Activation; 4] = [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh];
 
-const GATES: [(usize, Epilogue); 2] = [(1, Epilogue::Gate(Activation::Silu)), (19, Epilogue::Gate(Activation::Silu))];
-
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in TYPES {
         // Rows in 4 bits have their inputs by the eight.
@@ -36,16 +34,20 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
     for dtype in TYPES.into_iter().filter(|dtype| *dtype != DType::F8) {
         for ordered in [false, true] {
-            for rows in [1, 6, 16, 19] {
+            for rows in [1, 6, 16, 19, 70] {
                 let order = if ordered { "by groups" } else { "as they are" };
-                let name = format!("linear, i4 kept in {dtype}, inputs {order}, {rows} rows");
-                suite.case(name, |device, tolerance| of_four_bits(device, tolerance, dtype, ordered, rows));
+                for inputs in [136, 448] {
+                    let name = format!("linear, i4 kept in {dtype}, {inputs} inputs {order}, {rows} rows");
+                    suite.case(name, |device, tolerance| of_four_bits(device, tolerance, dtype, ordered, rows, inputs));
+                }
             }
         }
     }
+    let gates = |rows: [usize; 2]| rows.map(|rows| (rows, Epilogue::Gate(Activation::Silu)));
+    let plain = |rows: &[usize]| rows.iter().map(|rows| (*rows, Epilogue::None)).collect::<Vec<_>>();
     for sizes in [&[[1, 8]][..], &[[8, 16]], &[[128, 128]], &[[16, 64], [8, 128], [1, 256]]] {
-        for inputs in [100, 264] {
-            for (rows, epilogue) in [1, 2, 4, 7, 16, 19].map(|rows| (rows, Epilogue::None)).into_iter().chain(GATES) {
+        for inputs in [100, 264, 448] {
+            for (rows, epilogue) in plain(&[1, 2, 4, 7, 16, 19]).into_iter().chain(gates([1, 19])) {
                 let name = format!("linear, f8 in blocks of {sizes:?}, {epilogue:?}, {rows} rows of {inputs}");
                 suite.case(name, |device, tolerance| {
                     of_blocks(device, tolerance, sizes, DType::F8, rows, inputs, epilogue)
@@ -58,6 +60,21 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
         suite.case(name, |device, tolerance| {
             of_blocks(device, tolerance, &[[16, 32], [8, 16]], dtype, 5, 100, Epilogue::None)
         });
+    }
+    // Widths as models have them, which some devices have other kernels for.
+    for dtype in [DType::BF16, DType::F8, DType::I4] {
+        for (inputs, rows) in [(256, &[5, 8, 9, 64, 65][..]), (448, &[4, 12, 16, 17, 40]), (1088, &[7, 20])] {
+            for (rows, epilogue) in plain(rows).into_iter().chain(gates([6, 21])) {
+                let name = format!("linear, {epilogue:?}, {dtype}, {rows} rows of {inputs}");
+                suite.case(name, |device, tolerance| linear(device, tolerance, dtype, rows, inputs, epilogue));
+            }
+        }
+    }
+    for dtype in TYPES {
+        for rows in [1, 4, 5, 13, 16] {
+            let name = format!("linear, {dtype}, {rows} rows of 448 numbers of 24 bits");
+            suite.case(name, |device, tolerance| of_long_numbers(device, tolerance, dtype, rows));
+        }
     }
     if suite.tolerance.same_bits_in_any_batch {
         for dtype in TYPES {
@@ -176,8 +193,14 @@ fn linear<D: Device>(
 }
 
 /// Products with weights of 4 bits that a device keeps in some type, their columns in an order of their own or not.
-fn of_four_bits<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, ordered: bool, rows: usize) -> Found {
-    let inputs = 136;
+fn of_four_bits<D: Device>(
+    device: &D,
+    tolerance: Tolerance,
+    dtype: DType,
+    ordered: bool,
+    rows: usize,
+    inputs: usize,
+) -> Found {
     let weights = Weights::new(&[24, 66], inputs, DType::I4);
     let weights = if ordered { weights.ordered(inputs) } else { weights };
     compare_products(device, tolerance, &weights, dtype, rows, inputs, Epilogue::None)
@@ -198,6 +221,14 @@ fn of_blocks<D: Device>(
     compare_products(device, tolerance, &weights, dtype, rows, inputs, epilogue)
 }
 
+/// Few rows lose next to nothing of their numbers.
+fn of_long_numbers<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, rows: usize) -> Found {
+    let (inputs, epilogue) = (448, Epilogue::None);
+    let (coarse, fine) = (numbers(rows * inputs, 22), numbers(rows * inputs, 23));
+    let x: Vec<f32> = coarse.iter().zip(fine).map(|(coarse, fine)| coarse + fine / 512.0).collect();
+    compare_products_with(device, tolerance, &Weights::new(&[65, 130], inputs, dtype), dtype, &x, inputs, epilogue)
+}
+
 fn compare_products<D: Device>(
     device: &D,
     tolerance: Tolerance,
@@ -207,7 +238,19 @@ fn compare_products<D: Device>(
     inputs: usize,
     epilogue: Epilogue,
 ) -> Found {
-    let x = numbers(rows * inputs, 20);
+    compare_products_with(device, tolerance, weights, dtype, &numbers(rows * inputs, 20), inputs, epilogue)
+}
+
+fn compare_products_with<D: Device>(
+    device: &D,
+    tolerance: Tolerance,
+    weights: &Weights,
+    dtype: DType,
+    x: &[f32],
+    inputs: usize,
+    epilogue: Epilogue,
+) -> Found {
+    let rows = x.len() / inputs;
     let right: Vec<Vec<f64>> = x
         .chunks_exact(inputs)
         .map(|x| match (epilogue, weights.times(x)) {
@@ -221,7 +264,7 @@ fn compare_products<D: Device>(
         })
         .collect();
     let matrix = weights.upload(device, dtype)?;
-    let (x, out) = (filled(device, inputs, &x)?, device.buffer(rows + 1, right[0].len())?);
+    let (x, out) = (filled(device, inputs, x)?, device.buffer(rows + 1, right[0].len())?);
     device.linear(rows, &x, &matrix, epilogue, &out)?;
     let problem = compare(tolerance, &read(device, &out, rows)?, &right);
     let past = device.read_row(&out, rows)?.iter().any(|x| *x != 0.0);

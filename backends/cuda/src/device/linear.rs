@@ -1,0 +1,316 @@
+//! Products with matrices of weights: which kernels take how many rows.
+//!
+//! | rows | weights of f32, f16 | of bf16 | of 8 and 4 bits |
+//! |---|---|---|---|
+//! | to 4 | `linear.cu` | `linear.cu` | `linear.cu` |
+//! | to 16 | `linear.cu` | `linear_mma.cu` | `linear_mma.cu` |
+//! | to 64 | cuBLASLt | cuBLASLt | `linear_mma.cu` |
+//! | more | cuBLASLt | cuBLASLt | widened to 16 bits, then cuBLASLt |
+//!
+//! `linear_mma.cu` wants rows of weights of a multiple of 64 inputs, as all real models have them; others go the way of f16.
+
+use jig_plugin_api::{Error, Result};
+use jig_transformer::DType;
+use jig_transformer::device::Epilogue;
+
+use super::{CudaDevice, Scratch};
+use crate::arguments::{Finish, Linear, Narrow, Widen, WidenGroups, function_code};
+use crate::kernels::{self, Kernel};
+use crate::memory::{ALIGNMENT, Buffer, Matrix};
+use crate::runtime::Product;
+
+/// The most rows that the kernels for few rows take; more go to the runtime's product.
+const FEW_ROWS: usize = 16;
+/// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
+const PRODUCT_ROWS: usize = 2048;
+/// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
+const WIDE_OUTPUTS: usize = 64;
+const WIDE_BYTES: usize = 64 << 20;
+/// The fewest rows for tensor cores: with fewer, weights are read no faster, and rows keep all of their bits without them.
+const LEAST_MMA_ROWS: usize = 5;
+/// What the inputs of a row must be a multiple of for `linear_mma.cu`, and those that share a scale at least.
+const MMA_INPUTS: usize = 64;
+/// Blocks of a product for which its inputs are split, if it has too few otherwise: three for each multiprocessor of an H100 or H200.
+const BLOCKS: usize = 396;
+/// The fewest tiles of inputs of a split.
+const LEAST_TILES: usize = 2;
+/// Tiles of outputs and rows that may be split at most, each of which has a counter.
+const MOST_COUNTERS: usize = 4096;
+
+/// How a product on tensor cores is divided among blocks.
+struct Split {
+    /// Blocks side by side, each of some outputs.
+    tiles: usize,
+    /// Blocks that share the inputs of each of those.
+    splits: usize,
+    /// Outputs of a block.
+    outputs: usize,
+}
+
+impl Split {
+    /// By the weights alone: what a row gives doesn't depend on how many there are.
+    fn new(weight: &Matrix) -> Self {
+        let outputs = if weight.kept == DType::I4 { 256 } else { 128 };
+        let tiles = weight.outputs().div_ceil(outputs);
+        let along = weight.stride.div_ceil(kernels::LINEAR_MMA_TILE);
+        let wanted = (BLOCKS / tiles.max(1)).clamp(1, (along / LEAST_TILES).max(1));
+        // So that none is without inputs.
+        let splits = along.div_ceil(along.div_ceil(wanted).max(1)).max(1);
+        Self { tiles, splits, outputs }
+    }
+
+    /// Bytes of the sums of all blocks: those of full ones, each lane's four numbers side by side.
+    fn bytes(&self, row_tiles: usize, rows_of_block: usize) -> usize {
+        4 * self.tiles * self.splits * self.outputs * row_tiles * rows_of_block
+    }
+}
+
+/// The kernel on tensor cores for so many rows, if there is one.
+fn mma_size(rows: usize, weight: &Matrix) -> Option<usize> {
+    let most = match weight.kept {
+        DType::BF16 => kernels::LINEAR_MMA.len(),
+        DType::F8 | DType::I4 => kernels::LINEAR_MMA_ROWS.len(),
+        DType::F32 | DType::F16 => 0,
+    };
+    let shared = weight.groups.as_ref().is_none_or(|groups| 1 << groups.shift >= MMA_INPUTS);
+    let fits = rows >= LEAST_MMA_ROWS && weight.stride.is_multiple_of(MMA_INPUTS) && shared;
+    let size = || kernels::LINEAR_MMA_ROWS[..most].iter().position(|(most, ..)| rows <= *most);
+    if fits { size() } else { None }
+}
+
+impl Scratch {
+    /// Takes note of what products with a matrix need.
+    pub(super) fn note(&mut self, weight: &Matrix) {
+        if weight.dtype != DType::F32 {
+            self.inputs = self.inputs.max(weight.stride);
+        }
+        if weight.order().is_some() {
+            self.ordered = self.ordered.max(weight.stride);
+        }
+        if weight.is_quantized() {
+            self.wide = self.wide.max(2 * wide_outputs(weight) * weight.stride);
+        }
+        if let [a, b] = *weight.parts
+            && a == b
+        {
+            self.gates = self.gates.max((a + b).next_multiple_of(ALIGNMENT));
+        }
+        let (split, most) = (Split::new(weight), kernels::LINEAR_MMA_ROWS.iter().rev());
+        let largest = most.copied().find(|(most, ..)| mma_size(*most, weight).is_some());
+        if let Some((rows, of_block, _)) = largest.filter(|_| split.splits > 1) {
+            self.sums = self.sums.max(split.bytes(rows.div_ceil(of_block), of_block));
+        }
+    }
+}
+
+impl CudaDevice {
+    /// Gets the scratch memory for all matrices and buffers that there are.
+    pub(super) fn reserve(&self) -> Result<()> {
+        let Scratch { rows, inputs, gates, ordered, wide, sums, .. } = self.state().scratch;
+        let rows = rows.min(PRODUCT_ROWS);
+        let ordered_rows = rows.min(kernels::LINEAR_MMA_ROWS.iter().fold(FEW_ROWS, |most, (rows, ..)| most.max(*rows)));
+        self.scratch(|scratch| &mut scratch.narrowed, (4 * ordered_rows * ordered).max(2 * rows * inputs))?;
+        self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
+        self.scratch(|scratch| &mut scratch.widened, wide)?;
+        self.scratch(|scratch| &mut scratch.parts_of_sums, sums)?;
+        self.scratch(|scratch| &mut scratch.counters, if sums > 0 { 4 * MOST_COUNTERS } else { 0 })?;
+        Ok(())
+    }
+
+    /// A product, and what follows it; shapes were checked.
+    pub(super) fn multiply(
+        &self,
+        rows: usize,
+        x: &Buffer,
+        weight: &Matrix,
+        epilogue: Epilogue,
+        out: &Buffer,
+    ) -> Result<()> {
+        match mma_size(rows, weight) {
+            Some(size) => self.some_rows(size, rows, x, weight, epilogue, out),
+            None if rows <= FEW_ROWS => self.few_rows(rows, x, weight, epilogue, out),
+            None => self.many_rows(rows, x, weight, epilogue, out),
+        }
+    }
+
+    /// A product of few rows, in one kernel.
+    fn few_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
+        let size = kernels::LINEAR_ROWS.iter().position(|(most, _)| rows <= *most);
+        let size = size.ok_or_else(|| Error::internal("too many rows for a kernel for few"))?;
+        let arguments = self.arguments(rows, x, weight, epilogue, out)?;
+        let (kernel, outputs_of_warp) = match (weight.kept, &weight.groups) {
+            (DType::I4, _) => (kernels::LINEAR_I4[size], kernels::LINEAR_I4_OUTPUTS[size]),
+            (DType::F8, Some(_)) => (kernels::LINEAR_F8_BLOCKS[size], kernels::LINEAR_ROWS[size].1),
+            (DType::F8, None) => (kernels::LINEAR_F8[size], kernels::LINEAR_ROWS[size].1),
+            (dtype, _) => (kernels::of(&kernels::LINEAR[size], dtype), kernels::LINEAR_ROWS[size].1),
+        };
+        let outputs_of_block = kernel.threads as usize / 32 * outputs_of_warp;
+        self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
+    }
+
+    /// A product of some rows, on tensor cores, by the kernel of this number of [`kernels::LINEAR_MMA_ROWS`].
+    fn some_rows(
+        &self,
+        size: usize,
+        rows: usize,
+        x: &Buffer,
+        weight: &Matrix,
+        epilogue: Epilogue,
+        out: &Buffer,
+    ) -> Result<()> {
+        let (_, rows_of_block, shared) = kernels::LINEAR_MMA_ROWS[size];
+        let row_tiles = rows.div_ceil(rows_of_block);
+        let split = Split::new(weight);
+        let mut arguments = self.arguments(rows, x, weight, epilogue, out)?;
+        if split.splits > 1 {
+            arguments.splits = split.splits as u32;
+            arguments.parts =
+                self.scratch(|scratch| &mut scratch.parts_of_sums, split.bytes(row_tiles, rows_of_block))?;
+            arguments.counters = self.scratch(|scratch| &mut scratch.counters, 4 * MOST_COUNTERS)?;
+        }
+        let kernel = match (weight.kept, &weight.groups) {
+            (DType::I4, _) => kernels::LINEAR_MMA_I4[size],
+            (DType::F8, Some(_)) => kernels::LINEAR_MMA_F8_BLOCKS[size],
+            (DType::F8, None) => kernels::LINEAR_MMA_F8[size],
+            _ => kernels::LINEAR_MMA[size],
+        };
+        self.launch(kernel, [row_tiles * split.tiles, split.splits, 1], shared, &arguments)
+    }
+
+    /// What the kernels of one product take, once x is in the order of the weights' columns.
+    fn arguments(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<Linear> {
+        let mut rows_of_x = x.address();
+        if let Some(order) = weight.order() {
+            let out = self.scratch(|scratch| &mut scratch.narrowed, 4 * rows * x.stride)?;
+            let arguments = Narrow { x: rows_of_x, out, order, stride: x.stride as u32 };
+            self.launch(kernels::of(&kernels::NARROW, DType::F32), [rows, 1, 1], 0, &arguments)?;
+            rows_of_x = out;
+        }
+        let (function, gate) = function_code(epilogue);
+        let groups = weight.groups.as_ref();
+        Ok(Linear {
+            x: rows_of_x,
+            weight: weight.elements.address(),
+            scale: weight.scale(),
+            bias: weight.bias(),
+            out: out.address(),
+            groups: groups.map_or(0, |groups| groups.words.address()),
+            outputs: weight.outputs() as u32,
+            rows: rows as u32,
+            stride: x.stride as u32,
+            out_stride: out.stride as u32,
+            function,
+            gate,
+            groups_stride: groups.map_or(0, |groups| groups.stride as u32),
+            row_shift: groups.map_or(0, |groups| groups.row_shift),
+            shift: groups.map_or(0, |groups| groups.shift),
+            splits: 1,
+            parts: 0,
+            counters: 0,
+        })
+    }
+
+    /// A product of many rows: narrowed to the type of the weights, multiplied by the runtime, and finished, some rows at a time.
+    fn many_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
+        let outputs = weight.outputs();
+        let (function, gate) = function_code(epilogue);
+        let at_once = rows.min(PRODUCT_ROWS);
+        let narrow_bytes = if weight.dtype == DType::F32 { 0 } else { 2 * at_once * x.stride };
+        let gated_bytes = if gate == 0 { 0 } else { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) };
+        let narrowed = self.scratch(|scratch| &mut scratch.narrowed, narrow_bytes)?;
+        let products = self.scratch(|scratch| &mut scratch.products, gated_bytes)?;
+        for first in (0..rows).step_by(PRODUCT_ROWS) {
+            let rows = (rows - first).min(PRODUCT_ROWS);
+            let rows_of_x = x.address() + x.offset(first) as u64;
+            let rows_of_out = out.address() + out.offset(first) as u64;
+            let narrow = weight.dtype != DType::F32;
+            if narrow {
+                let order = weight.order().unwrap_or(0);
+                let arguments = Narrow { x: rows_of_x, out: narrowed, order, stride: x.stride as u32 };
+                self.launch(kernels::of(&kernels::NARROW, weight.dtype), [rows, 1, 1], 0, &arguments)?;
+            }
+            let (product, product_stride) =
+                if gate == 0 { (rows_of_out, out.stride) } else { (products, outputs.next_multiple_of(ALIGNMENT)) };
+            let arguments = Product {
+                dtype: weight.dtype,
+                rows,
+                outputs,
+                inputs: x.stride,
+                out_stride: product_stride,
+                x: if narrow { narrowed } else { rows_of_x },
+                weight: weight.elements.address(),
+                out: product,
+            };
+            self.product(&arguments, weight)?;
+            if epilogue == Epilogue::None && weight.bias.is_none() && weight.scale.is_none() {
+                continue;
+            }
+            let arguments = Finish {
+                product,
+                scale: weight.scale(),
+                bias: weight.bias(),
+                out: rows_of_out,
+                outputs: outputs as u32,
+                product_stride: product_stride as u32,
+                out_stride: out.stride as u32,
+                function,
+                gate,
+            };
+            let kernel = kernels::FINISH[0];
+            self.launch(kernel, [out.width.div_ceil(kernel.threads as usize), rows, 1], 0, &arguments)?;
+        }
+        Ok(())
+    }
+
+    /// A product with a whole matrix, whose weights are widened before if they are quantized: some outputs at a time.
+    ///
+    /// The caller has checked the shapes.
+    fn product(&self, product: &Product, weight: &Matrix) -> Result<()> {
+        if !weight.is_quantized() {
+            // SAFETY: the caller has checked the shapes, and the scratch memory was made for them.
+            return unsafe { self.runtime.product(product) };
+        }
+        let at_once = wide_outputs(weight);
+        let widened = self.scratch(|scratch| &mut scratch.widened, 2 * at_once * weight.stride)?;
+        for first in (0..product.outputs).step_by(at_once) {
+            let outputs = at_once.min(product.outputs - first);
+            self.widen(weight, first, outputs, widened)?;
+            let out = product.out + (first * size_of::<f32>()) as u64;
+            // SAFETY: as above; the outputs are some of those.
+            unsafe { self.runtime.product(&Product { outputs, weight: widened, out, ..*product }) }?;
+        }
+        Ok(())
+    }
+
+    /// Weights of some outputs in the type that they are multiplied in; there is the room for them.
+    fn widen(&self, weight: &Matrix, first: usize, outputs: usize, out: u64) -> Result<()> {
+        let of_thread = |kernel: Kernel| ALIGNMENT * kernel.threads as usize;
+        let Some(groups) = &weight.groups else {
+            let (kernel, count) = (kernels::WIDEN[0], outputs * weight.stride);
+            let from = weight.elements.address() + (first * weight.stride) as u64;
+            let arguments = Widen { weight: from, out, count: count as u64 };
+            return self.launch(kernel, [count.div_ceil(of_thread(kernel)), 1, 1], 0, &arguments);
+        };
+        let kernel = match weight.kept {
+            DType::I4 => kernels::WIDEN_I4[usize::from(weight.dtype == DType::BF16)],
+            _ => kernels::WIDEN_F8_BLOCKS[0],
+        };
+        let arguments = WidenGroups {
+            weight: weight.elements.address(),
+            groups: groups.words.address(),
+            out,
+            first: first as u32,
+            stride: weight.stride as u32,
+            groups_stride: groups.stride as u32,
+            row_shift: groups.row_shift,
+            shift: groups.shift,
+        };
+        self.launch(kernel, [outputs, weight.stride.div_ceil(of_thread(kernel)), 1], 0, &arguments)
+    }
+}
+
+/// How many outputs of a quantized matrix are widened at a time.
+fn wide_outputs(weight: &Matrix) -> usize {
+    let most = WIDE_BYTES / (2 * weight.stride).max(1);
+    (most / WIDE_OUTPUTS * WIDE_OUTPUTS).clamp(WIDE_OUTPUTS, weight.outputs().next_multiple_of(WIDE_OUTPUTS))
+}

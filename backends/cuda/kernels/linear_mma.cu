@@ -1,7 +1,7 @@
 // Products of 5 to 64 rows with a matrix of weights of 16, 8 or 4 bits, on tensor cores.
 //
 // With so many rows, multiplying number by number takes longer than reading the weights. Here 16 outputs are multiplied with 8 rows
-// at once (mma.m16n8k16; the weights are its first operand). A warp has some times 16 outputs and a block's 8 or 16 rows, and goes
+// at once (mma.m16n8k16; the weights are its first operand). A warp has some times 16 outputs and a block's 8, 16 or 32 rows, and goes
 // along the inputs in tiles of TILE: the weights of a tile are on their way to registers while x is put into shared memory, as the numbers of 16 bits that tensor
 // cores take. For few rows each number of x is put there as two, what it is rounded to and what that leaves, so that next to nothing
 // is lost; for more rows as one, as for products by cuBLASLt. All else is exact but the sums, which are f32.
@@ -75,11 +75,18 @@ struct Four {
   }
 };
 
+// With more rows there are registers for fewer outputs.
+struct FourOfManyRows : Four {
+  static const int M = 2;
+};
+
 // Puts a tile of x into shared memory: for each eight of a lane, each of the two products and each 8 rows, the two words of the second
 // operand, and behind them those of what rounding left.
 template <class W, int N, int PARTS>
 __device__ __forceinline__ void load_rows(const Linear& a, u32 first_row, u32 start, u32* room) {
-  for (u32 i = threadIdx.x; i < TILE / 32 * N * WARP; i += THREADS) {
+#pragma unroll
+  for (int item = 0; item < TILE * N / THREADS; item++) {
+    const u32 i = item * THREADS + threadIdx.x;
     const u32 lane = i % WARP, n = i / WARP % N, eight = i / WARP / N;
     const u32 row = first_row + n * 8 + lane / 4;
     const u32 input = start + (eight / W::EIGHTS * 4 + lane % 4) * 8 * W::EIGHTS + eight % W::EIGHTS * 8;
@@ -167,12 +174,6 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
       // What has scales along a row is added up for each of them first.
       float part[M][N][4];
 #pragma unroll
-      for (int m = 0; m < M; m++)
-#pragma unroll
-        for (int n = 0; n < N; n++)
-#pragma unroll
-          for (int i = 0; i < 4; i++) part[m][n][i] = W::SCALED ? 0.0f : sum[m][n][i];
-#pragma unroll
       for (int e = 0; e < W::EIGHTS; e++) {
         u32 left[M][2][4];
 #pragma unroll
@@ -190,18 +191,23 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
 #pragma unroll
             for (int m = 0; m < M; m++) {
               const u32 four[4] = {left[m][0][2 * step], left[m][1][2 * step], left[m][0][2 * step + 1], left[m][1][2 * step + 1]};
-              if (PARTS == 2) multiply_bf16(part[m][n], four, right + 2 * PARTS - 2);
-              multiply_bf16(part[m][n], four, right);
+              float* to = W::SCALED ? part[m][n] : sum[m][n];
+              if (W::SCALED && e == 0 && step == 0)
+                multiply_bf16_only(to, four, right);
+              else
+                multiply_bf16(to, four, right);
+              if (PARTS == 2) multiply_bf16(to, four, right + 2 * PARTS - 2);
             }
           }
       }
+      if (W::SCALED) {
 #pragma unroll
-      for (int m = 0; m < M; m++)
+        for (int m = 0; m < M; m++)
 #pragma unroll
-        for (int n = 0; n < N; n++)
+          for (int n = 0; n < N; n++)
 #pragma unroll
-          for (int i = 0; i < 4; i++)
-            sum[m][n][i] = W::SCALED ? fmaf(W::scale(words[c][m][i / 2]), part[m][n][i], sum[m][n][i]) : part[m][n][i];
+            for (int i = 0; i < 4; i++) sum[m][n][i] = fmaf(W::scale(words[c][m][i / 2]), part[m][n][i], sum[m][n][i]);
+      }
     }
   }
 
@@ -267,10 +273,10 @@ KERNEL(linear_mma_bf16_8, THREADS, Linear) { linear_mma<Plain, 1, 2>(a); }
 KERNEL(linear_mma_bf16_16, THREADS, Linear) { linear_mma<Plain, 2, 2>(a); }
 KERNEL(linear_mma_f8_8, THREADS, Linear) { linear_mma<Eight, 1, 2>(a); }
 KERNEL(linear_mma_f8_16, THREADS, Linear) { linear_mma<Eight, 2, 2>(a); }
-KERNEL(linear_mma_f8_64, THREADS, Linear) { linear_mma<Eight, 2, 1>(a); }
+KERNEL(linear_mma_f8_64, THREADS, Linear) { linear_mma<Eight, 4, 1>(a); }
 KERNEL(linear_mma_f8_blocks_8, THREADS, Linear) { linear_mma<EightBlocks, 1, 2>(a); }
 KERNEL(linear_mma_f8_blocks_16, THREADS, Linear) { linear_mma<EightBlocks, 2, 2>(a); }
-KERNEL(linear_mma_f8_blocks_64, THREADS, Linear) { linear_mma<EightBlocks, 2, 1>(a); }
+KERNEL(linear_mma_f8_blocks_64, THREADS, Linear) { linear_mma<EightBlocks, 4, 1>(a); }
 KERNEL(linear_mma_i4_8, THREADS, Linear) { linear_mma<Four, 1, 2>(a); }
 KERNEL(linear_mma_i4_16, THREADS, Linear) { linear_mma<Four, 2, 2>(a); }
-KERNEL(linear_mma_i4_64, THREADS, Linear) { linear_mma<Four, 2, 1>(a); }
+KERNEL(linear_mma_i4_64, THREADS, Linear) { linear_mma<FourOfManyRows, 4, 1>(a); }

@@ -62,6 +62,13 @@ __device__ __forceinline__ u16 narrow_f16(float x) {
   return bits;
 }
 
+// Two numbers in a word of bf16, each rounded to nearest.
+__device__ __forceinline__ u32 narrow_bf16x2(float low, float high) {
+  u32 v;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(high), "f"(low));
+  return v;
+}
+
 // a b + c of two words with two numbers in f16 each, rounded once.
 __device__ __forceinline__ u32 multiply_add_f16x2(u32 a, u32 b, u32 c) {
   u32 v;
@@ -87,13 +94,19 @@ __device__ __forceinline__ uint4 load_written(const void* at) {
 }
 
 // c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
-// mma.m16n8k16.
+// mma.m16n8k16. And c = a b.
 #define MULTIPLY(name, type)                                                                        \
   __device__ __forceinline__ void name(float* c, const u32* a, const u32* b) {                      \
     asm("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 "                             \
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                           \
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                                            \
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                        \
+  }                                                                                                 \
+  __device__ __forceinline__ void name##_only(float* c, const u32* a, const u32* b) {               \
+    asm("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 "                             \
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"                       \
+        : "=f"(c[0]), "=f"(c[1]), "=f"(c[2]), "=f"(c[3])                                            \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));             \
   }
 MULTIPLY(multiply_f16, "f16")
 MULTIPLY(multiply_bf16, "bf16")
@@ -148,7 +161,7 @@ struct BF16 {
     if ((bits & 0x7fffffff) > 0x7f800000) return (u16)((bits >> 16) | 0x40);
     return (u16)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
-  static __device__ __forceinline__ u32 pack(float low, float high) { return narrow(low) | (u32)narrow(high) << 16; }
+  static __device__ __forceinline__ u32 pack(float low, float high) { return narrow_bf16x2(low, high); }
   static __device__ __forceinline__ void multiply(float* c, const u32* a, const u32* b) { multiply_bf16(c, a, b); }
   static __device__ __forceinline__ void spread(uint4 v, float* out) {
     const u32 words[4] = {v.x, v.y, v.z, v.w};

@@ -112,7 +112,11 @@ pub const LINEAR_MMA_I4: [Kernel; 3] = [
     Kernel { name: "linear_mma_i4_64", threads: 128 },
 ];
 /// The most rows of each of these kernels, the rows of a block, and the bytes of shared memory that it takes.
-pub const LINEAR_MMA_ROWS: [(usize, usize, usize); 3] = [(8, 8, 4096), (16, 16, 8192), (64, 16, 4096)];
+pub const LINEAR_MMA_ROWS: [(usize, usize, usize); 3] = [(8, 8, 4096), (16, 16, 8192), (64, 32, 8192)];
+/// The outputs of a block of each of [`LINEAR_MMA_I4`], and of the others.
+pub const LINEAR_MMA_I4_OUTPUTS: [usize; 3] = [256, 256, 128];
+/// See [`LINEAR_MMA_I4_OUTPUTS`].
+pub const LINEAR_MMA_OUTPUTS: usize = 128;
 /// The inputs of a tile.
 pub const LINEAR_MMA_TILE: usize = 128;
 /// From 4 bits to f16 and to bf16.

@@ -48,9 +48,10 @@ struct Split {
 }
 
 impl Split {
-    /// By the weights alone: what a row gives doesn't depend on how many there are.
-    fn new(weight: &Matrix) -> Self {
-        let outputs = if weight.kept == DType::I4 { 256 } else { 128 };
+    /// For a kernel, by its number in [`kernels::LINEAR_MMA_ROWS`], and by the weights: not by the rows.
+    fn new(size: usize, weight: &Matrix) -> Self {
+        let in_4_bits = weight.kept == DType::I4;
+        let outputs = if in_4_bits { kernels::LINEAR_MMA_I4_OUTPUTS[size] } else { kernels::LINEAR_MMA_OUTPUTS };
         let tiles = weight.outputs().div_ceil(outputs);
         let along = weight.stride.div_ceil(kernels::LINEAR_MMA_TILE);
         let wanted = (BLOCKS / tiles.max(1)).clamp(1, (along / LEAST_TILES).max(1));
@@ -95,10 +96,11 @@ impl Scratch {
         {
             self.gates = self.gates.max((a + b).next_multiple_of(ALIGNMENT));
         }
-        let (split, most) = (Split::new(weight), kernels::LINEAR_MMA_ROWS.iter().rev());
-        let largest = most.copied().find(|(most, ..)| mma_size(*most, weight).is_some());
-        if let Some((rows, of_block, _)) = largest.filter(|_| split.splits > 1) {
-            self.sums = self.sums.max(split.bytes(rows.div_ceil(of_block), of_block));
+        for (size, (rows, of_block, _)) in kernels::LINEAR_MMA_ROWS.into_iter().enumerate() {
+            let split = Split::new(size, weight);
+            if split.splits > 1 && mma_size(rows, weight) == Some(size) {
+                self.sums = self.sums.max(split.bytes(rows.div_ceil(of_block), of_block));
+            }
         }
     }
 }
@@ -160,7 +162,7 @@ impl CudaDevice {
     ) -> Result<()> {
         let (_, rows_of_block, shared) = kernels::LINEAR_MMA_ROWS[size];
         let row_tiles = rows.div_ceil(rows_of_block);
-        let split = Split::new(weight);
+        let split = Split::new(size, weight);
         let mut arguments = self.arguments(rows, x, weight, epilogue, out)?;
         if split.splits > 1 {
             arguments.splits = split.splits as u32;

@@ -341,6 +341,10 @@ inline void multiply(float (*widen)(unsigned short), float* c, const unsigned* a
 }
 inline void multiply_f16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_f16, c, a, b); }
 inline void multiply_bf16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_bf16, c, a, b); }
+inline void multiply_bf16_only(float* c, const unsigned* a, const unsigned* b) {
+  for (int i = 0; i < 4; i++) c[i] = 0.0f;
+  multiply_bf16(c, a, b);
+}
 
 inline float widen_f16(unsigned short bits) {
   const unsigned sign = (unsigned)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -362,6 +366,11 @@ inline unsigned short narrow_f16(float x) {
 inline unsigned short narrow_bf16(float x) {
   const unsigned bits = __float_as_uint(x);
   return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+inline unsigned narrow_bf16x2(float low, float high) {
+  const auto one = [](float x) { return std::isnan(x) ? 0x7fffu : (unsigned)narrow_bf16(x); };
+  return one(low) | one(high) << 16;
 }
 
 // In double, products and sums of such numbers of f16 are exact; those of bf16 where they are not far apart, as the kernels have them.

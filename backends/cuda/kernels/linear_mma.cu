@@ -17,11 +17,17 @@
 // Inputs.
 #define TILE 128
 
-// Weights as tensor cores take them. EIGHTS are loaded at once; `words` gives the four words of one of them, whose numbers are those of the
-// inputs ORDER(0), ORDER(1), .... A warp has 16 times M outputs.
+// Two numbers in a word of bf16, and in another one what rounding left of them.
+__device__ __forceinline__ void split_in_two(float low, float high, u32* rounded, u32* rest) {
+  *rounded = BF16::pack(low, high);
+  *rest = BF16::pack(low - __uint_as_float(*rounded << 16), high - __uint_as_float(*rounded & 0xffff0000u));
+}
+
+// Weights as tensor cores take them, in bf16. EIGHTS are loaded at once; `words` gives the four words of one of them, whose numbers are those
+// of the inputs order(0), order(1), ..., and behind them, where there are two PARTS, four that add to those. A warp has 16 times M outputs.
 struct Plain {
   typedef uint4 Loaded;
-  static const int EIGHTS = 1, M = 2;
+  static const int EIGHTS = 1, M = 2, PARTS = 1;
   static const bool SCALED = false;
   static __device__ __forceinline__ int order(int i) { return i; }
   static __device__ __forceinline__ uint4 load(const void* weight, u32 unit) { return load_once((const uint4*)weight + unit); }
@@ -34,10 +40,20 @@ struct Plain {
   }
 };
 
+// The numbers of f16 have three bits more than bf16 has, and so are two of those.
+struct Halves : Plain {
+  static const int PARTS = 2;
+  static __device__ __forceinline__ void words(uint4 v, int, u32, u32* out) {
+    const u32 from[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) split_in_two(widen_f16((u16)(from[i] & 0xffff)), widen_f16((u16)(from[i] >> 16)), out + i, out + 4 + i);
+  }
+};
+
 // As F8 gives them, divided by 256: their bits, put where bf16 has its own, are divided by 2^120, and 2^112 is multiplied in.
 struct Eight {
   typedef uint4 Loaded;
-  static const int EIGHTS = 2, M = 2;
+  static const int EIGHTS = 2, M = 2, PARTS = 1;
   static const bool SCALED = false;
   static __device__ __forceinline__ int order(int i) { return (i & 4) | (i & 1) << 1 | (i >> 1 & 1); }
   static __device__ __forceinline__ uint4 load(const void* weight, u32 unit) { return load_once((const uint4*)weight + unit); }
@@ -62,7 +78,7 @@ struct EightBlocks : Eight {
 // Differences from the zero: the bits of a number become the last ones of a bf16 that is 128 and the number.
 struct Four {
   typedef uint2 Loaded;
-  static const int EIGHTS = 2, M = 4;
+  static const int EIGHTS = 2, M = 4, PARTS = 1;
   static const bool SCALED = true;
   static __device__ __forceinline__ int order(int i) { return i >> 1 | (i & 1) << 2; }
   static __device__ __forceinline__ uint2 load(const void* weight, u32 unit) { return load_once_8((const uint2*)weight + unit); }
@@ -98,9 +114,10 @@ __device__ __forceinline__ void load_rows(const Linear& a, u32 first_row, u32 st
 #pragma unroll
       for (int w = 0; w < 2; w++) {
         const float low = x[W::order(4 * step + 2 * w)], high = x[W::order(4 * step + 2 * w + 1)];
-        words[w] = BF16::pack(low, high);
         if (PARTS == 2)
-          words[2 * PARTS - 2 + w] = BF16::pack(low - __uint_as_float(words[w] << 16), high - __uint_as_float(words[w] & 0xffff0000u));
+          split_in_two(low, high, words + w, words + 2 * PARTS - 2 + w);
+        else
+          words[w] = BF16::pack(low, high);
       }
       u32* to = room + (((eight * 2 + step) * N + n) * WARP + lane) * 2 * PARTS;
       if (PARTS == 2) {
@@ -175,7 +192,7 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
       float part[M][N][4];
 #pragma unroll
       for (int e = 0; e < W::EIGHTS; e++) {
-        u32 left[M][2][4];
+        u32 left[M][2][4 * W::PARTS];
 #pragma unroll
         for (int m = 0; m < M; m++)
 #pragma unroll
@@ -190,13 +207,21 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
             for (int i = 0; i < 2 * PARTS; i++) right[i] = from[i];
 #pragma unroll
             for (int m = 0; m < M; m++) {
-              const u32 four[4] = {left[m][0][2 * step], left[m][1][2 * step], left[m][0][2 * step + 1], left[m][1][2 * step + 1]};
+              const u32* top = left[m][0];
+              const u32* bottom = left[m][1];
+              const u32 four[4] = {top[2 * step], bottom[2 * step], top[2 * step + 1], bottom[2 * step + 1]};
               float* to = W::SCALED ? part[m][n] : sum[m][n];
               if (W::SCALED && e == 0 && step == 0)
                 multiply_bf16_only(to, four, right);
               else
                 multiply_bf16(to, four, right);
               if (PARTS == 2) multiply_bf16(to, four, right + 2 * PARTS - 2);
+              // What is left of both is too little to count.
+              if (W::PARTS == 2) {
+                const int at = 4 * W::PARTS - 4 + 2 * step;
+                const u32 rest[4] = {top[at], bottom[at], top[at + 1], bottom[at + 1]};
+                multiply_bf16(to, rest, right);
+              }
             }
           }
       }
@@ -269,6 +294,8 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
   }
 }
 
+KERNEL(linear_mma_f16_8, THREADS, Linear) { linear_mma<Halves, 1, 2>(a); }
+KERNEL(linear_mma_f16_16, THREADS, Linear) { linear_mma<Halves, 2, 2>(a); }
 KERNEL(linear_mma_bf16_8, THREADS, Linear) { linear_mma<Plain, 1, 2>(a); }
 KERNEL(linear_mma_bf16_16, THREADS, Linear) { linear_mma<Plain, 2, 2>(a); }
 KERNEL(linear_mma_f8_8, THREADS, Linear) { linear_mma<Eight, 1, 2>(a); }

@@ -90,8 +90,11 @@ pub const LINEAR_I4: [Kernel; 5] = [
 ];
 /// The outputs that a warp of each of [`LINEAR_I4`] computes.
 pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 4];
-/// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of bf16.
-pub const LINEAR_MMA: [Kernel; 2] =
+/// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of f16.
+pub const LINEAR_MMA_F16: [Kernel; 2] =
+    [Kernel { name: "linear_mma_f16_8", threads: 128 }, Kernel { name: "linear_mma_f16_16", threads: 128 }];
+/// The same with weights of bf16.
+pub const LINEAR_MMA_BF16: [Kernel; 2] =
     [Kernel { name: "linear_mma_bf16_8", threads: 128 }, Kernel { name: "linear_mma_bf16_16", threads: 128 }];
 /// The same with weights of 8 bits.
 pub const LINEAR_MMA_F8: [Kernel; 3] = [
@@ -187,7 +190,7 @@ pub const SOURCES: [Source; 9] = [
         WIDEN_I4,
         FINISH
     ),
-    source!("linear_mma.cu", LINEAR_MMA, LINEAR_MMA_F8, LINEAR_MMA_F8_BLOCKS, LINEAR_MMA_I4),
+    source!("linear_mma.cu", LINEAR_MMA_F16, LINEAR_MMA_BF16, LINEAR_MMA_F8, LINEAR_MMA_F8_BLOCKS, LINEAR_MMA_I4),
     source!("cache.cu", STORE_KV, COPY_PAGE),
     source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
     source!("prefill.cu", PREFILL),

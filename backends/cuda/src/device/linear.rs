@@ -1,13 +1,14 @@
 //! Products with matrices of weights: which kernels take how many rows.
 //!
-//! | rows | weights of f32, f16 | of bf16 | of 8 and 4 bits |
+//! | rows | weights of f32 | of 16 bits | of 8 and 4 bits |
 //! |---|---|---|---|
 //! | to 4 | `linear.cu` | `linear.cu` | `linear.cu` |
 //! | to 16 | `linear.cu` | `linear_mma.cu` | `linear_mma.cu` |
 //! | to 64 | cuBLASLt | cuBLASLt | `linear_mma.cu` |
 //! | more | cuBLASLt | cuBLASLt | widened to 16 bits, then cuBLASLt |
 //!
-//! `linear_mma.cu` wants rows of weights of a multiple of 64 inputs, as all real models have them; others go the way of f16.
+//! `linear_mma.cu` wants rows of weights of a multiple of 64 inputs, as all real models have them, and as many that share a scale. Others
+//! go the way of f32.
 
 use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
@@ -69,9 +70,9 @@ impl Split {
 /// The kernel on tensor cores for so many rows, if there is one.
 fn mma_size(rows: usize, weight: &Matrix) -> Option<usize> {
     let most = match weight.kept {
-        DType::BF16 => kernels::LINEAR_MMA.len(),
+        DType::F32 => 0,
+        DType::F16 | DType::BF16 => kernels::LINEAR_MMA_BF16.len(),
         DType::F8 | DType::I4 => kernels::LINEAR_MMA_ROWS.len(),
-        DType::F32 | DType::F16 => 0,
     };
     let shared = weight.groups.as_ref().is_none_or(|groups| 1 << groups.shift >= MMA_INPUTS);
     let fits = rows >= LEAST_MMA_ROWS && weight.stride.is_multiple_of(MMA_INPUTS) && shared;
@@ -174,7 +175,8 @@ impl CudaDevice {
             (DType::I4, _) => kernels::LINEAR_MMA_I4[size],
             (DType::F8, Some(_)) => kernels::LINEAR_MMA_F8_BLOCKS[size],
             (DType::F8, None) => kernels::LINEAR_MMA_F8[size],
-            _ => kernels::LINEAR_MMA[size],
+            (DType::F16, _) => kernels::LINEAR_MMA_F16[size],
+            _ => kernels::LINEAR_MMA_BF16[size],
         };
         self.launch(kernel, [row_tiles * split.tiles, split.splits, 1], shared, &arguments)
     }

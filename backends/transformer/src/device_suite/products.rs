@@ -62,7 +62,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
         });
     }
     // Widths as models have them, which some devices have other kernels for.
-    for dtype in [DType::BF16, DType::F8, DType::I4] {
+    for dtype in [DType::F16, DType::BF16, DType::F8, DType::I4] {
         for (inputs, rows) in [(256, &[5, 8, 9, 64, 65][..]), (448, &[4, 12, 16, 17, 40]), (1088, &[7, 20])] {
             for (rows, epilogue) in plain(rows).into_iter().chain(gates([6, 21])) {
                 let name = format!("linear, {epilogue:?}, {dtype}, {rows} rows of {inputs}");
@@ -221,12 +221,22 @@ fn of_blocks<D: Device>(
     compare_products(device, tolerance, &weights, dtype, rows, inputs, epilogue)
 }
 
-/// Few rows lose next to nothing of their numbers.
+/// Few rows lose next to nothing of their numbers, nor of those of weights that have as many digits.
 fn of_long_numbers<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, rows: usize) -> Found {
     let (inputs, epilogue) = (448, Epilogue::None);
-    let (coarse, fine) = (numbers(rows * inputs, 22), numbers(rows * inputs, 23));
-    let x: Vec<f32> = coarse.iter().zip(fine).map(|(coarse, fine)| coarse + fine / 512.0).collect();
-    compare_products_with(device, tolerance, &Weights::new(&[65, 130], inputs, dtype), dtype, &x, inputs, epilogue)
+    let mut weights = Weights::new(&[65, 130], inputs, dtype);
+    if matches!(dtype, DType::F32 | DType::F16) {
+        for part in &mut weights.parts {
+            let shape = part.weight.shape();
+            part.weight = Tensor::from_values(dtype, shape, &long_numbers(part.weight.len(), shape[0] as u64));
+        }
+    }
+    compare_products_with(device, tolerance, &weights, dtype, &long_numbers(rows * inputs, 22), inputs, epilogue)
+}
+
+/// Numbers of more digits than bf16 has.
+fn long_numbers(count: usize, seed: u64) -> Vec<f32> {
+    numbers(count, seed).into_iter().zip(numbers(count, seed + 1)).map(|(coarse, fine)| coarse + fine / 512.0).collect()
 }
 
 fn compare_products<D: Device>(

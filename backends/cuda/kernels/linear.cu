@@ -1,4 +1,4 @@
-// Products of 1 to 16 rows with a matrix of weights, and what follows a product. (linear_mma.cu takes 5 rows and more where it can.)
+// Products of 1 to 16 rows with a matrix of weights, and what follows a product. (linear_mma.cu takes what it can of those that this would take too long for.)
 //
 // With so few rows a product is bound by reading the weights, which are read once and in loads of 16 bytes (weights of 8 bits in 8, of 4 bits
 // in 4). A warp has a few outputs (rows of the matrix); its lanes take as much each along the row, multiply it with all rows of x, and sum
@@ -81,6 +81,32 @@ struct Weights<F8Blocks> {
   }
 };
 
+// Adds what UNROLL loads of each output are worth. There is no branch between the loads and their use: the compiler would put them behind it,
+// and have one after the other in flight.
+template <class E, int ROWS, int OUTPUTS, int UNROLL>
+__device__ __forceinline__ void add_products(const Linear& a, const Weights<E>* weight, const u32* x, u32 start,
+                                             float (*sum)[ROWS]) {
+  const u32 step = WARP * E::COUNT;
+  typename E::Loaded loaded[UNROLL][OUTPUTS];
+#pragma unroll
+  for (int n = 0; n < UNROLL; n++)
+#pragma unroll
+    for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = weight[o].load(start + n * step);
+#pragma unroll
+  for (int n = 0; n < UNROLL; n++) {
+    float w[OUTPUTS][E::COUNT];
+#pragma unroll
+    for (int o = 0; o < OUTPUTS; o++) E::spread(loaded[n][o], w[o]);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      float values[E::COUNT];
+      load_floats<E::COUNT>(a.x + (x[r] + start + n * step), values);
+#pragma unroll
+      for (int o = 0; o < OUTPUTS; o++) sum[o][r] = Weights<E>::multiply(loaded[n][o], w[o], values, sum[o][r]);
+    }
+  }
+}
+
 template <class E, int ROWS, int OUTPUTS, int UNROLL>
 __device__ __forceinline__ void linear(const Linear& a) {
   const u32 warp = blockIdx.x * (blockDim.x / WARP) + warp_of();
@@ -112,30 +138,9 @@ __device__ __forceinline__ void linear(const Linear& a) {
     for (int r = 0; r < ROWS; r++) sum[o][r] = 0.0f;
 
   const u32 step = WARP * E::COUNT;
-  for (u32 start = lane_of() * E::COUNT; start < a.stride; start += UNROLL * step) {
-    typename E::Loaded loaded[UNROLL][OUTPUTS];
-#pragma unroll
-    for (int n = 0; n < UNROLL; n++) {
-      const u32 at = start + n * step;
-#pragma unroll
-      for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = weight[o].load(at < a.stride ? at : start);
-    }
-#pragma unroll
-    for (int n = 0; n < UNROLL; n++) {
-      const u32 at = start + n * step;
-      if (at >= a.stride) break;
-      float w[OUTPUTS][E::COUNT];
-#pragma unroll
-      for (int o = 0; o < OUTPUTS; o++) E::spread(loaded[n][o], w[o]);
-#pragma unroll
-      for (int r = 0; r < ROWS; r++) {
-        float values[E::COUNT];
-        load_floats<E::COUNT>(a.x + (x[r] + at), values);
-#pragma unroll
-        for (int o = 0; o < OUTPUTS; o++) sum[o][r] = Weights<E>::multiply(loaded[n][o], w[o], values, sum[o][r]);
-      }
-    }
-  }
+  u32 start = lane_of() * E::COUNT;
+  for (; start + (UNROLL - 1) * step < a.stride; start += UNROLL * step) add_products<E, ROWS, OUTPUTS, UNROLL>(a, weight, x, start, sum);
+  for (; start < a.stride; start += step) add_products<E, ROWS, OUTPUTS, 1>(a, weight, x, start, sum);
 
   // Every lane has all sums. Each of the first lanes goes on with those of the row of its number.
   float mine[OUTPUTS];
@@ -162,13 +167,14 @@ __device__ __forceinline__ void linear(const Linear& a) {
   }
 }
 
-// The more rows, the more outputs share what is read of x, and the fewer loads of weights are needed in flight.
+// The more rows, the more outputs share what is read of x, as far as there are registers, and the fewer loads of weights are needed in
+// flight.
 #define LINEAR(name, E)                                            \
   KERNEL(linear_##name##_1, 256, Linear) { linear<E, 1, 2, 4>(a); } \
   KERNEL(linear_##name##_2, 256, Linear) { linear<E, 2, 2, 4>(a); } \
   KERNEL(linear_##name##_4, 256, Linear) { linear<E, 4, 4, 2>(a); } \
   KERNEL(linear_##name##_8, 256, Linear) { linear<E, 8, 4, 1>(a); } \
-  KERNEL(linear_##name##_16, 256, Linear) { linear<E, 16, 4, 1>(a); }
+  KERNEL(linear_##name##_16, 256, Linear) { linear<E, 16, 2, 2>(a); }
 
 LINEAR(f32, F32)
 LINEAR(f16, F16)
@@ -179,14 +185,14 @@ KERNEL(linear_f8_1, 256, Linear) { linear<F8, 1, 2, 8>(a); }
 KERNEL(linear_f8_2, 256, Linear) { linear<F8, 2, 2, 8>(a); }
 KERNEL(linear_f8_4, 256, Linear) { linear<F8, 4, 4, 4>(a); }
 KERNEL(linear_f8_8, 256, Linear) { linear<F8, 8, 4, 2>(a); }
-KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 4, 1>(a); }
+KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 2, 2>(a); }
 
 // A third word is loaded with each eight numbers, which comes from the caches.
 KERNEL(linear_f8_blocks_1, 256, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
 KERNEL(linear_f8_blocks_2, 256, Linear) { linear<F8Blocks, 2, 2, 8>(a); }
 KERNEL(linear_f8_blocks_4, 256, Linear) { linear<F8Blocks, 4, 4, 4>(a); }
 KERNEL(linear_f8_blocks_8, 256, Linear) { linear<F8Blocks, 8, 4, 2>(a); }
-KERNEL(linear_f8_blocks_16, 256, Linear) { linear<F8Blocks, 16, 4, 1>(a); }
+KERNEL(linear_f8_blocks_16, 256, Linear) { linear<F8Blocks, 16, 2, 2>(a); }
 
 struct Widen {
   const unsigned char* weight;
@@ -214,7 +220,7 @@ KERNEL(linear_i4_1, 256, Linear) { linear<I4, 1, 4, 4>(a); }
 KERNEL(linear_i4_2, 256, Linear) { linear<I4, 2, 4, 4>(a); }
 KERNEL(linear_i4_4, 256, Linear) { linear<I4, 4, 4, 4>(a); }
 KERNEL(linear_i4_8, 256, Linear) { linear<I4, 8, 4, 2>(a); }
-KERNEL(linear_i4_16, 256, Linear) { linear<I4, 16, 4, 1>(a); }
+KERNEL(linear_i4_16, 256, Linear) { linear<I4, 16, 2, 2>(a); }
 
 struct WidenGroups {
   const unsigned char* weight;

@@ -1,6 +1,6 @@
-// Products of 5 to 64 rows with a matrix of weights of 16, 8 or 4 bits, on tensor cores.
+// Products of up to 64 rows with a matrix of weights of 16, 8 or 4 bits, on tensor cores.
 //
-// With so many rows, multiplying number by number takes longer than reading the weights. Here 16 outputs are multiplied with 8 rows
+// From some rows on, multiplying number by number takes longer than reading the weights. Here 16 outputs are multiplied with 8 rows
 // at once (mma.m16n8k16; the weights are its first operand). A warp has some times 16 outputs and a block's 8, 16 or 32 rows, and goes
 // along the inputs in tiles of TILE: the weights of a tile are on their way to registers while x is put into shared memory, as the numbers of 16 bits that tensor
 // cores take. For few rows each number of x is put there as two, what it is rounded to and what that leaves, so that next to nothing

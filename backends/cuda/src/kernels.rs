@@ -89,7 +89,7 @@ pub const LINEAR_I4: [Kernel; 5] = [
     Kernel { name: "linear_i4_16", threads: 256 },
 ];
 /// The outputs that a warp of each of [`LINEAR_I4`] computes.
-pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 4];
+pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 2];
 /// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of f16.
 pub const LINEAR_MMA_F16: [Kernel; 2] =
     [Kernel { name: "linear_mma_f16_8", threads: 128 }, Kernel { name: "linear_mma_f16_16", threads: 128 }];
@@ -130,7 +130,7 @@ pub const WIDEN_F8_BLOCKS: [Kernel; 1] = [Kernel { name: "widen_f8_blocks", thre
 /// From 8 bits to bf16.
 pub const WIDEN: [Kernel; 1] = [Kernel { name: "widen_f8", threads: 256 }];
 /// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
-pub const LINEAR_ROWS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 4), (8, 4), (16, 4)];
+pub const LINEAR_ROWS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 4), (8, 4), (16, 2)];
 /// Bias and function of a product.
 pub const FINISH: [Kernel; 1] = [Kernel { name: "finish", threads: 256 }];
 /// Norms and rotation of heads, and keys and values into the cache.

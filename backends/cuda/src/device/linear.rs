@@ -1,11 +1,12 @@
 //! Products with matrices of weights: which kernels take how many rows.
 //!
-//! | rows | weights of f32 | of 16 bits | of 8 and 4 bits |
-//! |---|---|---|---|
-//! | to 4 | `linear.cu` | `linear.cu` | `linear.cu` |
-//! | to 16 | `linear.cu` | `linear_mma.cu` | `linear_mma.cu` |
-//! | to 64 | cuBLASLt | cuBLASLt | `linear_mma.cu` |
-//! | more | cuBLASLt | cuBLASLt | widened to 16 bits, then cuBLASLt |
+//! | rows | weights of f32 | of 16 bits | of 8 bits | of 4 bits |
+//! |---|---|---|---|---|
+//! | to 2 | `linear.cu` | `linear.cu` | `linear.cu` | `linear_mma.cu` |
+//! | to 4 | `linear.cu` | `linear.cu` | `linear_mma.cu` | `linear_mma.cu` |
+//! | to 16 | `linear.cu` | `linear_mma.cu` | `linear_mma.cu` | `linear_mma.cu` |
+//! | to 64 | cuBLASLt | cuBLASLt | `linear_mma.cu` | `linear_mma.cu` |
+//! | more | cuBLASLt | cuBLASLt | widened, then cuBLASLt | widened, then cuBLASLt |
 //!
 //! `linear_mma.cu` wants rows of weights of a multiple of 64 inputs, as all real models have them, and as many that share a scale. Others
 //! go the way of f32.
@@ -27,8 +28,16 @@ const PRODUCT_ROWS: usize = 2048;
 /// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
 const WIDE_OUTPUTS: usize = 64;
 const WIDE_BYTES: usize = 64 << 20;
-/// The fewest rows for tensor cores: with fewer, weights are read no faster, and rows keep all of their bits without them.
-const LEAST_MMA_ROWS: usize = 5;
+/// The fewest rows for tensor cores, by the weights. With fewer, plain kernels keep up with the memory, and rows keep all of their bits;
+/// the fewer bits weights have, the more of their time goes into widening them, of which tensor cores need less.
+const fn least_mma_rows(kept: DType) -> usize {
+    match kept {
+        DType::F32 | DType::F16 | DType::BF16 => 5,
+        DType::F8 => 3,
+        DType::I4 => 1,
+    }
+}
+
 /// What the inputs of a row must be a multiple of for `linear_mma.cu`, and those that share a scale at least.
 const MMA_INPUTS: usize = 64;
 /// Blocks of a product for which its inputs are split, if it has too few otherwise: three for each multiprocessor of an H100 or H200.
@@ -75,7 +84,7 @@ fn mma_size(rows: usize, weight: &Matrix) -> Option<usize> {
         DType::F8 | DType::I4 => kernels::LINEAR_MMA_ROWS.len(),
     };
     let shared = weight.groups.as_ref().is_none_or(|groups| 1 << groups.shift >= MMA_INPUTS);
-    let fits = rows >= LEAST_MMA_ROWS && weight.stride.is_multiple_of(MMA_INPUTS) && shared;
+    let fits = rows >= least_mma_rows(weight.kept) && weight.stride.is_multiple_of(MMA_INPUTS) && shared;
     let size = || kernels::LINEAR_MMA_ROWS[..most].iter().position(|(most, ..)| rows <= *most);
     if fits { size() } else { None }
 }

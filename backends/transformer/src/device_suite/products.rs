@@ -63,7 +63,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
     // Widths as models have them, which some devices have other kernels for.
     for dtype in [DType::F16, DType::BF16, DType::F8, DType::I4] {
-        for (inputs, rows) in [(256, &[5, 8, 9, 64, 65][..]), (448, &[4, 12, 16, 17, 40]), (1088, &[7, 20])] {
+        for (inputs, rows) in [(256, &[1, 5, 8, 9, 64, 65][..]), (448, &[2, 4, 12, 16, 17, 40]), (1088, &[3, 7, 20])] {
             for (rows, epilogue) in plain(rows).into_iter().chain(gates([6, 21])) {
                 let name = format!("linear, {epilogue:?}, {dtype}, {rows} rows of {inputs}");
                 suite.case(name, |device, tolerance| linear(device, tolerance, dtype, rows, inputs, epilogue));

@@ -2,17 +2,25 @@
 //
 // One row has too little work for a GPU unless its context is cut: a block has one key head, a few of the query heads that share it (so
 // that keys and values are read once for all of them), and one of SPLITS parts of the context. What a part gives is kept as largest
-// score, sum of exponentials and weighted sum of values; a second kernel puts the parts together ("flash decoding"; Dao et al.
-// 2023).
+// score, sum of exponentials and weighted sum of values; the block that is the last one to be done puts the parts together ("flash
+// decoding"; Dao et al. 2023).
 //
 // How the context is cut depends on its length alone: a row has the same bits whatever else is in the batch. And so do the sizes of
 // a launch, so that it can be recorded once for all lengths; parts without tokens leave at once.
 //
 // In a block, the tokens of the part go by in tiles of TILE. Scores: eight lanes share a token, and take 16 bytes of its key in turn.
-// Values: a thread has 16 bytes of the head, of every n-th token of the tile.
+// Values: a thread has 16 bytes of the head, of every n-th token of the tile. All that a thread needs of a tile is loaded at once, values
+// before the scores by which they will be multiplied: one load after the other would take longer than all else.
 
 #define THREADS 128
 #define TILE 64
+// The most parts.
+#define MOST_SPLITS 32
+// Tokens whose scores a thread has a part in.
+#define KEYS (TILE / (THREADS / 8))
+// Values that a thread has on their way at once; and of its keys, how many pieces.
+#define VALUES 8
+#define PIECES 2
 // The least tokens of a part: with fewer, putting parts together costs more than it gains.
 #define LEAST_PART 64
 
@@ -27,6 +35,8 @@ struct Decode {
   const u32* pages;
   // For each row of the launch, query head and part: largest score, sum, and head_dim sums of values.
   float* parts;
+  // For each row of the launch and block of heads, how many parts are written.
+  u32* counters;
   float* out;
   u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits;
   float scale;
@@ -51,6 +61,7 @@ __device__ __forceinline__ void decode(const Decode& a) {
   // Queries, scores, and at the end sums: [GROUP][cache_dim], [GROUP][TILE].
   DYNAMIC_SHARED(shared);
   __shared__ float largest[GROUP], total[GROUP], factor[GROUP];
+  __shared__ u32 arrived;
   float* query = shared;
   float* scores = shared + GROUP * a.cache_dim;
 
@@ -94,34 +105,65 @@ __device__ __forceinline__ void decode(const Decode& a) {
 
   for (u32 tile = begin; tile < end; tile += TILE) {
     const u32 tokens = min((u32)TILE, end - tile);
-    // Every lane goes as often around as any, since sums over lanes need all of them.
-    for (u32 t = threadIdx.x / 8; t < TILE; t += THREADS / 8) {
-      float dot[GROUP];
+    const auto place = [&](u32 t) {
+      const u32 position = tile + t;
+      return (((u64)pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE) * a.cache_dim;
+    };
+    uint4 value[VALUES];
+    const auto load_values = [&](u32 first) {
+      // Past the end the last one is loaded again, and not used.
+      u64 from[VALUES];
 #pragma unroll
-      for (int g = 0; g < GROUP; g++) dot[g] = 0.0f;
-      if (t < tokens) {
-        const u32 position = tile + t;
-        const u64 place = ((u64)pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE;
-        const typename E::Stored* key = keys + place * a.cache_dim;
-        for (u32 at = threadIdx.x % 8 * E::COUNT; at < a.cache_dim; at += 8 * E::COUNT) {
-          float k[E::COUNT];
-          E::spread(load_once(key + at), k);
+      for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + piece * E::COUNT;
 #pragma unroll
-          for (int g = 0; g < GROUP; g++) {
-            float q[E::COUNT];
-            load_floats<E::COUNT>(query + g * a.cache_dim + at, q);
+      for (int n = 0; n < VALUES; n++)
+        if (n * sharers < TILE) value[n] = load_once(values + from[n]);
+    };
+    load_values(sharer);
+
+    float dot[KEYS][GROUP];
 #pragma unroll
-            for (int i = 0; i < E::COUNT; i++) dot[g] = fmaf(q[i], k[i], dot[g]);
-          }
+    for (int n = 0; n < KEYS; n++)
+#pragma unroll
+      for (int g = 0; g < GROUP; g++) dot[n][g] = 0.0f;
+    for (u32 at = threadIdx.x % 8 * E::COUNT; at < a.cache_dim; at += PIECES * 8 * E::COUNT) {
+      uint4 key[PIECES][KEYS];
+#pragma unroll
+      for (int n = 0; n < KEYS; n++) {
+        const u32 t = threadIdx.x / 8 + n * (THREADS / 8);
+        // Past the end the last one is loaded again, and its score is not written.
+        const typename E::Stored* from = keys + place(min(t, tokens - 1)) + at;
+#pragma unroll
+        for (int p = 0; p < PIECES; p++)
+          if (at + p * 8 * E::COUNT < a.cache_dim) key[p][n] = load_once(from + p * 8 * E::COUNT);
+      }
+#pragma unroll
+      for (int p = 0; p < PIECES; p++) {
+        if (at + p * 8 * E::COUNT >= a.cache_dim) continue;
+        float k[KEYS][E::COUNT];
+#pragma unroll
+        for (int n = 0; n < KEYS; n++) E::spread(key[p][n], k[n]);
+#pragma unroll
+        for (int g = 0; g < GROUP; g++) {
+          float q[E::COUNT];
+          load_floats<E::COUNT>(query + g * a.cache_dim + at + p * 8 * E::COUNT, q);
+#pragma unroll
+          for (int n = 0; n < KEYS; n++)
+#pragma unroll
+            for (int i = 0; i < E::COUNT; i++) dot[n][g] = fmaf(q[i], k[n][i], dot[n][g]);
         }
       }
+    }
+    // Sums over lanes need all of them.
+#pragma unroll
+    for (int n = 0; n < KEYS; n++)
 #pragma unroll
       for (int g = 0; g < GROUP; g++) {
+        const u32 t = threadIdx.x / 8 + n * (THREADS / 8);
 #pragma unroll
-        for (int step = 4; step > 0; step /= 2) dot[g] += __shfl_xor_sync(ALL_LANES, dot[g], step);
-        if (threadIdx.x % 8 == 0) scores[g * TILE + t] = t < tokens ? dot[g] : -LARGEST;
+        for (int step = 4; step > 0; step /= 2) dot[n][g] += __shfl_xor_sync(ALL_LANES, dot[n][g], step);
+        if (threadIdx.x % 8 == 0) scores[g * TILE + t] = t < tokens ? dot[n][g] : -LARGEST;
       }
-    }
     __syncthreads();
     // A warp has the scores of a head: the largest so far, what sums so far are multiplied by, and the exponentials.
     for (u32 g = warp_of(); g < GROUP; g += THREADS / WARP) {
@@ -152,16 +194,20 @@ __device__ __forceinline__ void decode(const Decode& a) {
       for (int g = 0; g < GROUP; g++)
 #pragma unroll
         for (int i = 0; i < E::COUNT; i++) sums[g][i] *= factor[g];
-      for (u32 t = sharer; t < tokens; t += sharers) {
-        const u32 position = tile + t;
-        const u64 place = ((u64)pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE;
-        float v[E::COUNT];
-        E::spread(load_once(values + place * a.cache_dim + piece * E::COUNT), v);
+      for (u32 first = sharer; first < tokens; first += VALUES * sharers) {
+        if (first != sharer) load_values(first);
 #pragma unroll
-        for (int g = 0; g < GROUP; g++) {
-          const float weight = scores[g * TILE + t];
+        for (int n = 0; n < VALUES; n++) {
+          const u32 t = first + n * sharers;
+          if (t >= tokens) continue;
+          float v[E::COUNT];
+          E::spread(value[n], v);
 #pragma unroll
-          for (int i = 0; i < E::COUNT; i++) sums[g][i] = fmaf(weight, v[i], sums[g][i]);
+          for (int g = 0; g < GROUP; g++) {
+            const float weight = scores[g * TILE + t];
+#pragma unroll
+            for (int i = 0; i < E::COUNT; i++) sums[g][i] = fmaf(weight, v[i], sums[g][i]);
+          }
         }
       }
     }
@@ -181,12 +227,59 @@ __device__ __forceinline__ void decode(const Decode& a) {
     }
     __syncthreads();
   }
+  const u64 first_part = ((u64)blockIdx.z * a.heads + first_head) * a.splits;
+  float* parts = a.parts + first_part * (a.head_dim + 2);
+  const u32 stride = a.splits * (a.head_dim + 2);
   for (u32 i = threadIdx.x; i < heads * (a.head_dim + 2); i += THREADS) {
     const u32 g = i / (a.head_dim + 2), element = i % (a.head_dim + 2);
-    const u64 part = ((u64)blockIdx.z * a.heads + first_head + g) * a.splits + blockIdx.x;
     float value = element == 0 ? largest[g] : total[g];
     if (element >= 2) value = query[g * a.cache_dim + element - 2];
-    a.parts[part * (a.head_dim + 2) + element] = value;
+    parts[g * stride + blockIdx.x * (a.head_dim + 2) + element] = value;
+  }
+
+  // The block that comes last puts the parts together, in their order.
+  const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
+  u32* counter = a.counters + blockIdx.z * a.kv_heads * blocks + blockIdx.y;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) arrived = atomicAdd(counter, 1u) + 1;
+  __syncthreads();
+  if (arrived < count) return;
+  __threadfence();
+  // For the next launch.
+  if (threadIdx.x == 0) *counter = 0;
+  // Of each head, the largest scores of the parts, by which they are weighted, and behind them their sums.
+  for (u32 i = threadIdx.x; i < heads * count; i += THREADS) {
+    const u32 g = i / count, part = i % count;
+    const float* from = parts + g * stride + part * (a.head_dim + 2);
+    scores[g * TILE + part] = load_written_4(from);
+    scores[g * TILE + MOST_SPLITS + part] = load_written_4(from + 1);
+  }
+  __syncthreads();
+  if (threadIdx.x < heads) {
+    float* of_head = scores + threadIdx.x * TILE;
+    float most = -LARGEST, sum = 0.0f;
+    for (u32 i = 0; i < count; i++) most = fmaxf(most, of_head[i]);
+    for (u32 i = 0; i < count; i++) {
+      of_head[i] = expf(of_head[i] - most);
+      sum += of_head[MOST_SPLITS + i] * of_head[i];
+    }
+    total[threadIdx.x] = sum;
+  }
+  __syncthreads();
+  for (u32 i = threadIdx.x; i < heads * a.head_dim; i += THREADS) {
+    const u32 g = i / a.head_dim, element = i % a.head_dim;
+    const float* from = parts + g * stride + 2 + element;
+    float sum = 0.0f;
+    for (u32 first = 0; first < count; first += VALUES) {
+      float value[VALUES];
+#pragma unroll
+      for (int n = 0; n < VALUES; n++) value[n] = load_written_4(from + min(first + n, count - 1) * (a.head_dim + 2));
+#pragma unroll
+      for (int n = 0; n < VALUES; n++)
+        if (first + n < count) sum += value[n] * scores[g * TILE + first + n];
+    }
+    a.out[(u64)row * a.out_stride + (first_head + g) * a.head_dim + element] = sum / total[g];
   }
 }
 
@@ -199,28 +292,3 @@ __device__ __forceinline__ void decode(const Decode& a) {
 DECODE(f32, F32)
 DECODE(f16, F16)
 DECODE(bf16, BF16)
-
-// Puts the parts of a head together: a block has a head of a row.
-KERNEL(decode_join, THREADS, Decode) {
-  if (a.first_pages[blockIdx.y] == NONE) return;
-  const u32 head = blockIdx.x, row = a.rows[blockIdx.y];
-  const Seen seen = seen_from(a, row);
-  const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
-  const float* parts = a.parts + ((u64)blockIdx.y * a.heads + head) * a.splits * (a.head_dim + 2);
-  float largest = -LARGEST;
-  for (u32 i = 0; i < count; i++) largest = fmaxf(largest, parts[i * (a.head_dim + 2)]);
-  float total = 0.0f;
-  for (u32 i = 0; i < count; i++) {
-    const float* part = parts + i * (a.head_dim + 2);
-    total += part[1] * expf(part[0] - largest);
-  }
-  float* out = a.out + (u64)row * a.out_stride + head * a.head_dim;
-  for (u32 element = threadIdx.x; element < a.head_dim; element += THREADS) {
-    float sum = 0.0f;
-    for (u32 i = 0; i < count; i++) {
-      const float* part = parts + i * (a.head_dim + 2);
-      sum += part[2 + element] * expf(part[0] - largest);
-    }
-    out[element] = sum / total;
-  }
-}

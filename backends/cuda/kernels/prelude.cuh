@@ -93,6 +93,13 @@ __device__ __forceinline__ uint4 load_written(const void* at) {
   return v;
 }
 
+// And 4.
+__device__ __forceinline__ float load_written_4(const void* at) {
+  float v;
+  asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(v) : "l"(at) : "memory");
+  return v;
+}
+
 // c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
 // mma.m16n8k16. And c = a b.
 #define MULTIPLY(name, type)                                                                        \

@@ -54,7 +54,8 @@ arguments! {
     }
     CopyPage { cache: u64, layer_stride: u64, page_size: u64, from: u32, to: u32 }
     Decode {
-        qkv: u64, keys: u64, values: u64, positions: u64, rows: u64, first_pages: u64, pages: u64, parts: u64, out: u64,
+        qkv: u64, keys: u64, values: u64, positions: u64, rows: u64, first_pages: u64, pages: u64, parts: u64,
+        counters: u64, out: u64,
         heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32, splits: u32,
         scale: f32,
     }

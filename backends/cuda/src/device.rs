@@ -16,7 +16,7 @@ use crate::recordings::{Action, Recordings};
 use crate::runtime::{Allocation, DeviceMemory, Launch, Runtime};
 use crate::step::{Lists, StepData};
 
-/// The most parts that a context is cut into.
+/// The most parts that a context is cut into; `MOST_SPLITS` of `decode.cu`.
 const SPLITS: u32 = 32;
 /// The tokens of a tile of `decode.cu`.
 const DECODE_TILE: usize = 64;
@@ -79,8 +79,9 @@ struct Scratch {
     /// Sums of products whose inputs are split among blocks, and how many blocks have written theirs.
     parts_of_sums: Option<Allocation>,
     counters: Option<Allocation>,
-    /// Parts of decoding rows.
+    /// Parts of decoding rows, and how many of them are written.
     parts: Option<Allocation>,
+    part_counters: Option<Allocation>,
     /// The largest needs so far: rows of any buffer, elements of a row in 16 bits, outputs of a gate.
     rows: usize,
     inputs: usize,
@@ -198,13 +199,13 @@ impl CudaDevice {
         let together = kernels::DECODE_GROUPS[size];
         let shared = 4 * together * (cache_dim as usize + DECODE_TILE);
         let blocks = kv_heads as usize * group.div_ceil(together);
+        arguments.counters = self.scratch(|scratch| &mut scratch.part_counters, 4 * DECODE_ROWS * blocks)?;
         for first in (0..lists.decode_rows).step_by(DECODE_ROWS) {
             let rows = (lists.decode_rows - first).min(DECODE_ROWS);
             arguments.rows = lists.decode + 4 * first as u64;
             arguments.first_pages = lists.first_pages + 4 * first as u64;
             let kernel = kernels::of(&kernels::DECODE[size], dtype);
             self.launch(kernel, [splits as usize, blocks, rows], shared, &arguments)?;
-            self.launch(kernels::DECODE_JOIN[0], [heads as usize, rows, 1], 0, &arguments)?;
         }
         Ok(())
     }
@@ -462,6 +463,7 @@ impl Device for CudaDevice {
             first_pages: 0,
             pages: lists.pages,
             parts: 0,
+            counters: 0,
             out: out.address(),
             heads: shape.heads as u32,
             kv_heads: shape.kv_heads as u32,

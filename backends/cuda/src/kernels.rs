@@ -146,8 +146,6 @@ pub const DECODE: [Typed; 4] = [
 ];
 /// See [`DECODE`].
 pub const DECODE_GROUPS: [usize; 4] = [1, 2, 4, 8];
-/// Puts the parts of [`DECODE`] together.
-pub const DECODE_JOIN: [Kernel; 1] = [Kernel { name: "decode_join", threads: 128 }];
 /// Attention of many rows of a sequence.
 pub const PREFILL: Typed = typed!("prefill", "", 128);
 /// The same on tensor cores, for caches of f16 and bf16, and heads of as many elements as [`PREFILL_MMA_DIMS`] says.
@@ -192,7 +190,7 @@ pub const SOURCES: [Source; 9] = [
     ),
     source!("linear_mma.cu", LINEAR_MMA_F16, LINEAR_MMA_BF16, LINEAR_MMA_F8, LINEAR_MMA_F8_BLOCKS, LINEAR_MMA_I4),
     source!("cache.cu", STORE_KV, COPY_PAGE),
-    source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3], DECODE_JOIN),
+    source!("decode.cu", DECODE[0], DECODE[1], DECODE[2], DECODE[3]),
     source!("prefill.cu", PREFILL),
     source!("prefill_mma.cu", PREFILL_MMA[0], PREFILL_MMA[1]),
     source!("sample.cu", DRAW),

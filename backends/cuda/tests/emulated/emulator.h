@@ -295,6 +295,7 @@ inline uint4 load_once(const void* at) {
 }
 
 inline uint4 load_written(const void* at) { return load_once(at); }
+inline float load_written_4(const void* at) { return *(const float*)at; }
 inline void __threadfence() {}
 
 inline unsigned load_once_4(const void* at) {

@@ -90,8 +90,8 @@ __device__ __forceinline__ void decode(const Decode& a) {
   }
   __syncthreads();
 
-  const typename E::Stored* keys = (const typename E::Stored*)a.keys;
-  const typename E::Stored* values = (const typename E::Stored*)a.values;
+  const uint4* keys = (const uint4*)a.keys;
+  const uint4* values = (const uint4*)a.values;
   const u32* pages = a.pages + first_page;
   // Threads by pieces of 16 bytes of a head, and by tokens.
   const u32 pieces = a.cache_dim / E::COUNT;
@@ -105,16 +105,17 @@ __device__ __forceinline__ void decode(const Decode& a) {
 
   for (u32 tile = begin; tile < end; tile += TILE) {
     const u32 tokens = min((u32)TILE, end - tile);
+    // Where a token's keys or values are, in pieces of 16 bytes.
     const auto place = [&](u32 t) {
       const u32 position = tile + t;
-      return (((u64)pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE) * a.cache_dim;
+      return ((pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE) * pieces;
     };
     uint4 value[VALUES];
     const auto load_values = [&](u32 first) {
       // Past the end the last one is loaded again, and not used.
-      u64 from[VALUES];
+      u32 from[VALUES];
 #pragma unroll
-      for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + piece * E::COUNT;
+      for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + piece;
 #pragma unroll
       for (int n = 0; n < VALUES; n++)
         if (n * sharers < TILE) value[n] = load_once(values + from[n]);
@@ -132,10 +133,10 @@ __device__ __forceinline__ void decode(const Decode& a) {
       for (int n = 0; n < KEYS; n++) {
         const u32 t = threadIdx.x / 8 + n * (THREADS / 8);
         // Past the end the last one is loaded again, and its score is not written.
-        const typename E::Stored* from = keys + place(min(t, tokens - 1)) + at;
+        const uint4* from = keys + (place(min(t, tokens - 1)) + at / E::COUNT);
 #pragma unroll
         for (int p = 0; p < PIECES; p++)
-          if (at + p * 8 * E::COUNT < a.cache_dim) key[p][n] = load_once(from + p * 8 * E::COUNT);
+          if (at + p * 8 * E::COUNT < a.cache_dim) key[p][n] = load_once(from + p * 8);
       }
 #pragma unroll
       for (int p = 0; p < PIECES; p++) {

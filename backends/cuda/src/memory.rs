@@ -341,6 +341,11 @@ pub struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(runtime: &Arc<dyn Runtime>, shape: KvShape, pages: usize, dtype: DType) -> Result<Self> {
+        // The kernels count pieces of 16 bytes of a layer's keys, or values, in 32 bits.
+        let pieces = Self::part_elements(&shape).checked_mul(pages).map(|elements| elements * dtype.bits() / 8 / 16);
+        if pieces.is_none_or(|pieces| u32::try_from(pieces).is_err()) {
+            return Err(Error::out_of_memory("the keys of a layer take more than 64 GiB; set a smaller KV cache"));
+        }
         let bytes =
             Self::page_bytes(&shape, dtype).checked_mul(pages as u64).and_then(|bytes| usize::try_from(bytes).ok());
         let memory = Allocation::new(runtime, bytes.ok_or_else(too_large)?)?;

@@ -100,6 +100,42 @@ __device__ __forceinline__ float load_written_4(const void* at) {
   return v;
 }
 
+// 2 to the power of x, to within 2^-22 of it.
+__device__ __forceinline__ float power_of_2(float x) {
+  float v;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(v) : "f"(x));
+  return v;
+}
+
+// A place in shared memory, in bytes.
+typedef u32 Place;
+
+__device__ __forceinline__ Place place_of(const void* at) {
+  Place place;
+  asm("{\n .reg .u64 full;\n cvta.to.shared.u64 full, %1;\n cvt.u32.u64 %0, full;\n}" : "=r"(place) : "l"(at));
+  return place;
+}
+
+// Begins to copy 16 bytes to shared memory, or zeros where they are not real.
+__device__ __forceinline__ void copy_async(Place to, const void* from, bool real) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(real ? 16 : 0) : "memory");
+}
+
+// Waits for all copies that this thread has begun.
+__device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
+// Four matrices of 8 by 8 numbers of 16 bits from shared memory, by all lanes of a warp: lane l gives the place of row l mod 8 of matrix
+// l / 8, and gets of each matrix elements 2 (l mod 4) and the next one of row l / 4; transposed, those of column l / 4.
+#define LOAD_MATRICES(name, how)                                                                    \
+  __device__ __forceinline__ void name(Place row, u32* out) {                                       \
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4" how ".shared.b16 {%0, %1, %2, %3}, [%4];"          \
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])                            \
+                 : "r"(row)                                                                          \
+                 : "memory");                                                                        \
+  }
+LOAD_MATRICES(load_matrices, "")
+LOAD_MATRICES(load_matrices_transposed, ".trans")
+
 // c += a b on tensor cores, by all lanes of a warp: 16 by 16 and 16 by 8 numbers of 16 bits, two in a word, in PTX's layout of
 // mma.m16n8k16. And c = a b.
 #define MULTIPLY(name, type)                                                                        \
@@ -146,6 +182,7 @@ struct F16 {
   static __device__ __forceinline__ u16 narrow(float x) { return narrow_f16(x); }
   static __device__ __forceinline__ u32 pack(float low, float high) { return narrow(low) | (u32)narrow(high) << 16; }
   static __device__ __forceinline__ void multiply(float* c, const u32* a, const u32* b) { multiply_f16(c, a, b); }
+  static __device__ __forceinline__ void multiply_only(float* c, const u32* a, const u32* b) { multiply_f16_only(c, a, b); }
   static __device__ __forceinline__ void spread(uint4 v, float* out) {
     const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
@@ -170,6 +207,7 @@ struct BF16 {
   }
   static __device__ __forceinline__ u32 pack(float low, float high) { return narrow_bf16x2(low, high); }
   static __device__ __forceinline__ void multiply(float* c, const u32* a, const u32* b) { multiply_bf16(c, a, b); }
+  static __device__ __forceinline__ void multiply_only(float* c, const u32* a, const u32* b) { multiply_bf16_only(c, a, b); }
   static __device__ __forceinline__ void spread(uint4 v, float* out) {
     const u32 words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll

@@ -504,7 +504,8 @@ impl Device for CudaDevice {
         };
         let dim = kernels::PREFILL_MMA_DIMS[size];
         let kernel = kernels::PREFILL_MMA[size][usize::from(cache.dtype == DType::BF16)];
-        let shared = 2 * (MMA_TOKENS * (dim + 8) + dim * (MMA_TOKENS + 8));
+        // Keys and values of 16 bits.
+        let shared = 2 * 2 * MMA_TOKENS * (dim + 8);
         self.launch(kernel, grid, shared, &arguments)
     }
 

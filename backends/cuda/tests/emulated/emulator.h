@@ -342,10 +342,60 @@ inline void multiply(float (*widen)(unsigned short), float* c, const unsigned* a
 }
 inline void multiply_f16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_f16, c, a, b); }
 inline void multiply_bf16(float* c, const unsigned* a, const unsigned* b) { multiply(widen_bf16, c, a, b); }
+inline void multiply_f16_only(float* c, const unsigned* a, const unsigned* b) {
+  for (int i = 0; i < 4; i++) c[i] = 0.0f;
+  multiply_f16(c, a, b);
+}
 inline void multiply_bf16_only(float* c, const unsigned* a, const unsigned* b) {
   for (int i = 0; i < 4; i++) c[i] = 0.0f;
   multiply_bf16(c, a, b);
 }
+
+inline float power_of_2(float x) { return exp2f(x); }
+
+typedef uintptr_t Place;
+inline Place place_of(const void* at) { return (Place)at; }
+
+// Copies are made as late as they may be: when they are waited for. A kernel that doesn't sees what was there before.
+struct Copy {
+  void* to;
+  const void* from;
+  bool real;
+};
+inline std::vector<Copy>& copies() {
+  static thread_local std::vector<Copy> of_threads[1024];
+  return of_threads[emulator::machine().current->number];
+}
+inline void copy_async(Place to, const void* from, bool real) {
+  if (to % 16 != 0 || (uintptr_t)from % 16 != 0) emulator::fail("a copy of 16 bytes to or from an address that is no multiple of 16");
+  copies().push_back(Copy{(void*)to, from, real});
+}
+inline void wait_for_copies() {
+  for (const Copy& copy : copies()) {
+    if (copy.real)
+      memcpy(copy.to, copy.from, 16);
+    else
+      memset(copy.to, 0, 16);
+  }
+  copies().clear();
+}
+
+// What ldmatrix.x4 loads.
+inline void load_matrices(Place row, unsigned* out, bool transposed) {
+  static thread_local const unsigned short* room[32][32];
+  const unsigned number = emulator::machine().current->number, lane = number % 32;
+  const unsigned short** rows = room[number / 32];
+  rows[lane] = (const unsigned short*)row;
+  __syncwarp();
+  for (unsigned matrix = 0; matrix < 4; matrix++) {
+    const auto element = [=](unsigned row, unsigned column) { return (unsigned)rows[matrix * 8 + row][column]; };
+    const unsigned one = lane / 4, two = lane % 4 * 2;
+    out[matrix] = transposed ? element(two, one) | element(two + 1, one) << 16 : element(one, two) | element(one, two + 1) << 16;
+  }
+  __syncwarp();
+}
+inline void load_matrices(Place row, unsigned* out) { load_matrices(row, out, false); }
+inline void load_matrices_transposed(Place row, unsigned* out) { load_matrices(row, out, true); }
 
 inline float widen_f16(unsigned short bits) {
   const unsigned sign = (unsigned)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;

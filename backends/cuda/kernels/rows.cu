@@ -39,33 +39,87 @@ struct NormRows {
   u32 centred;
 };
 
+#define NORM_THREADS 1024
+
+// Four elements of a row of `width`, zeros past its end.
+__device__ __forceinline__ void load_four(const float* from, u32 at, u32 width, float* out) {
+  if (at + 4 <= width) {
+    F32::spread(*(const uint4*)(from + at), out);
+    return;
+  }
+#pragma unroll
+  for (u32 i = 0; i < 4; i++) out[i] = at + i < width ? from[at + i] : 0.0f;
+}
+
+__device__ __forceinline__ void store_four(float* to, u32 at, u32 width, const float* from) {
+  if (at + 4 <= width) {
+    const uint4 four = {__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]), __float_as_uint(from[3])};
+    *(uint4*)(to + at) = four;
+    return;
+  }
+#pragma unroll
+  for (u32 i = 0; i < 4; i++)
+    if (at + i < width) to[at + i] = from[i];
+}
+
 // x[r] += delta[r] (if there is a delta); out[r] = norm(x[r]) (if there is an out).
 //
-// Each thread comes back to the elements that it has written itself, so they need no barrier.
-KERNEL(norm_rows, 512, NormRows) {
+// The row stays in registers, and all that is read is on its way before anything is waited for: at one row this is nothing but waiting.
+template <int N>
+__device__ __forceinline__ void norm_rows(const NormRows& a) {
   __shared__ float room[WARP];
   float* x = a.x + (u64)blockIdx.x * a.x_stride;
-  if (a.delta) {
-    const float* delta = a.delta + (u64)blockIdx.x * a.delta_stride;
-    for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) x[i] += delta[i];
+  const float* delta = a.delta + (u64)blockIdx.x * a.delta_stride;
+  const u32 first = threadIdx.x * 4, step = NORM_THREADS * 4;
+  float row[N][4], added[N][4], weight[N][4], bias[N][4];
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+    const u32 at = first + n * step;
+    if (at >= a.width) continue;
+    load_four(x, at, a.width, row[n]);
+    if (a.delta) load_four(delta, at, a.width, added[n]);
+    // Of long rows there are not registers enough.
+    if (N <= 2 && a.weight) load_four(a.weight, at, a.width, weight[n]);
+    if (N <= 2 && a.bias) load_four(a.bias, at, a.width, bias[n]);
+  }
+  float sum = 0.0f;
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+    const u32 at = first + n * step;
+    if (at >= a.width) continue;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (a.delta) row[n][i] += added[n][i];
+      sum += row[n][i];
+    }
+    if (a.delta) store_four(x, at, a.width, row[n]);
   }
   if (!a.out) return;
-  float mean = 0.0f;
-  if (a.centred) {
-    float sum = 0.0f;
-    for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) sum += x[i];
-    mean = block_sum(sum, room) / (float)a.width;
-  }
+  const float mean = a.centred ? block_sum(sum, room) / (float)a.width : 0.0f;
   float squares = 0.0f;
-  for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) squares += (x[i] - mean) * (x[i] - mean);
+#pragma unroll
+  for (int n = 0; n < N; n++)
+#pragma unroll
+    for (u32 i = 0; i < 4; i++)
+      if (first + n * step + i < a.width) squares += (row[n][i] - mean) * (row[n][i] - mean);
   const float scale = 1.0f / sqrtf(block_sum(squares, room) / (float)a.width + a.epsilon);
   float* out = a.out + (u64)blockIdx.x * a.out_stride;
-  for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) {
-    const float weight = a.weight ? a.weight[i] : 1.0f;
-    const float bias = a.bias ? a.bias[i] : 0.0f;
-    out[i] = (x[i] - mean) * scale * weight + bias;
+#pragma unroll
+  for (int n = 0; n < N; n++) {
+    const u32 at = first + n * step;
+    if (at >= a.width) continue;
+    if (N > 2 && a.weight) load_four(a.weight, at, a.width, weight[n]);
+    if (N > 2 && a.bias) load_four(a.bias, at, a.width, bias[n]);
+#pragma unroll
+    for (int i = 0; i < 4; i++) row[n][i] = (row[n][i] - mean) * scale * (a.weight ? weight[n][i] : 1.0f) + (a.bias ? bias[n][i] : 0.0f);
+    store_four(out, at, a.width, row[n]);
   }
 }
+
+// Of rows of up to 4096, 8192 and 16384 elements.
+KERNEL(norm_rows_1, NORM_THREADS, NormRows) { norm_rows<1>(a); }
+KERNEL(norm_rows_2, NORM_THREADS, NormRows) { norm_rows<2>(a); }
+KERNEL(norm_rows_4, NORM_THREADS, NormRows) { norm_rows<4>(a); }
 
 struct Gather {
   const float* x;

@@ -4,14 +4,17 @@
 // multiplications and additions (`scaled_of`), none of them fused. Nothing is sorted: the thresholds of top-k and top-p are found digit by
 // digit, with a histogram of counts and one of weights for each eight bits of the logits' order, and only where they are asked for.
 //
-// A block has a row. Each of its warps has a run of words of the mask, 32 tokens a word, one for each lane; words without an allowed
-// token cost nothing. The sums of the warps say in which warp's run the drawn token is, and that warp looks for it.
+// A block has a row. Each of its warps has a run of words of the mask, 32 tokens a word, one for each lane, and takes some words at once, so
+// that it does not wait for the memory word by word; words without an allowed token cost nothing. The sums of the warps say in
+// which warp's run the drawn token is, and that warp looks for it.
 //
 // What changes single tokens (bias, penalties, bans) comes as a list in the order of tokens, made by the host, and is applied to a
 // copy of the row. The structures and the exponential stand in prelude.cuh: logprobs.cu reads what this has drawn.
 
 #define THREADS 1024
 #define WARPS (THREADS / WARP)
+// Words that a warp loads at once.
+#define AT_ONCE 8
 
 // Stands in the place of a banned token's logit: a NaN that no arithmetic gives.
 #define BANNED 0x7fc04a49u
@@ -48,29 +51,44 @@ struct Candidates {
   u64 least_weight;
   float threshold;
 
-  // The lane's token of a word: whether it is allowed, and its logit.
-  __device__ __forceinline__ bool allowed(u32 word, float* value) const {
-    const u32 token = word * WARP + lane_of();
-    const u32 bits = mask ? mask[word] : ALL_LANES;
-    if (token >= vocabulary || !(bits >> lane_of() & 1)) return false;
-    *value = finite(values[token]);
-    return true;
+  // Calls `f` with each word of this warp: whether the lane's token is allowed, and its logit. Until it gives true, the same in all lanes.
+  template <class F>
+  __device__ __forceinline__ void each(F f) const {
+    for (u32 first = begin; first < end; first += AT_ONCE) {
+      u32 allowed[AT_ONCE];
+      float value[AT_ONCE];
+#pragma unroll
+      for (u32 n = 0; n < AT_ONCE; n++) {
+        const u32 word = min(first + n, end - 1);
+        allowed[n] = mask ? mask[word] : ALL_LANES;
+      }
+#pragma unroll
+      for (u32 n = 0; n < AT_ONCE; n++) {
+        const u32 token = (first + n) * WARP + lane_of();
+        allowed[n] = first + n < end && token < vocabulary && (allowed[n] >> lane_of() & 1);
+        value[n] = 0.0f;
+        if (allowed[n]) value[n] = values[token];
+      }
+#pragma unroll
+      for (u32 n = 0; n < AT_ONCE; n++)
+        if (first + n < end && f(first + n, allowed[n] != 0, finite(value[n]))) return;
+    }
   }
 
-  // The weight of the lane's token of a word; 0 where it is no candidate.
-  __device__ __forceinline__ u64 weight(u32 word, float* value) const {
-    if (!allowed(word, value)) return 0;
-    const u64 weight = weight_of(__fdiv_rn(__fsub_rn(*value, largest), temperature));
-    return weight >= least_weight && *value >= threshold ? weight : 0;
+  // The weight of a token; 0 where it is no candidate.
+  __device__ __forceinline__ u64 weight(bool allowed, float value) const {
+    if (!allowed) return 0;
+    const u64 weight = weight_of(__fdiv_rn(__fsub_rn(value, largest), temperature));
+    return weight >= least_weight && value >= threshold ? weight : 0;
   }
 
   // The sum of this warp's weights, in every lane.
   __device__ __forceinline__ u64 sum() const {
     u64 sum = 0;
-    for (u32 word = begin; word < end; word++) {
-      float value;
-      sum += weight(word, &value);
-    }
+    each([&](u32, bool allowed, float value) {
+      sum += weight(allowed, value);
+      return false;
+    });
     return warp_sum_u64(sum);
   }
 };
@@ -96,19 +114,18 @@ __device__ __forceinline__ float threshold_of(const Candidates& candidates, u32 
       h.counts[i] = 0;
     }
     __syncthreads();
-    for (u32 word = candidates.begin; word < candidates.end; word++) {
-      float value;
-      const u64 weight = candidates.weight(word, &value);
-      if (weight == 0) continue;
+    candidates.each([&](u32, bool allowed, float value) {
+      const u64 weight = candidates.weight(allowed, value);
       const u32 order = order_of(value);
-      if (shift < 24 && order >> (shift + 8) != prefix) continue;
+      if (weight == 0 || (shift < 24 && order >> (shift + 8) != prefix)) return false;
       const u32 digit = order >> shift & 255;
       if (top_k) {
         atomicAdd(&h.counts[digit], 1u);
       } else {
         atomicAdd(&h.weights[digit], weight);
       }
-    }
+      return false;
+    });
     __syncthreads();
     // The first warp: each lane has eight digits, lane 0 the largest.
     if (warp_of() == 0) {
@@ -210,15 +227,14 @@ KERNEL(draw, THREADS, Draw) {
   // The largest logit, and the first token whose logit is no number. Not-a-number marks that there is none yet.
   float largest = __uint_as_float(BANNED);
   u32 wrong = NONE;
-  for (u32 word = candidates.begin; word < candidates.end; word++) {
-    float value;
-    if (!candidates.allowed(word, &value)) continue;
-    if (value <= LARGEST) {
+  candidates.each([&](u32 word, bool allowed, float value) {
+    if (allowed && value <= LARGEST) {
       largest = fmaxf(largest, value);
-    } else if (__float_as_uint(value) != BANNED) {
+    } else if (allowed && __float_as_uint(value) != BANNED) {
       wrong = min(wrong, word * WARP + lane_of());
     }
-  }
+    return false;
+  });
 #pragma unroll
   for (int step = WARP / 2; step > 0; step /= 2) {
     largest = fmaxf(largest, __shfl_xor_sync(ALL_LANES, largest, step));
@@ -245,10 +261,10 @@ KERNEL(draw, THREADS, Draw) {
   if (row.temperature == 0.0f) {
     // The lowest id among those with the largest logit.
     u32 first = NONE;
-    for (u32 word = candidates.begin; word < candidates.end; word++) {
-      float value;
-      if (candidates.allowed(word, &value) && value == largest) first = min(first, word * WARP + lane_of());
-    }
+    candidates.each([&](u32 word, bool allowed, float value) {
+      if (allowed && value == largest) first = min(first, word * WARP + lane_of());
+      return false;
+    });
 #pragma unroll
     for (int step = WARP / 2; step > 0; step /= 2) first = min(first, __shfl_xor_sync(ALL_LANES, first, step));
     if (lane_of() == 0) warp_first[warp_of()] = first;
@@ -275,19 +291,15 @@ KERNEL(draw, THREADS, Draw) {
   u64 target = (u64)((double)row.uniform * (double)total);
   if (target > total - 1) target = total - 1;
   if (before > target || before + own <= target) return;
-  for (u32 word = candidates.begin; word < candidates.end; word++) {
-    float value;
-    const u64 weight = candidates.weight(word, &value);
-    const u64 until = before + warp_scan_u64(weight);
+  candidates.each([&](u32 word, bool allowed, float value) {
+    const u64 until = before + warp_scan_u64(candidates.weight(allowed, value));
     // The first lane past the target has the token.
     const u32 past = __ballot_sync(ALL_LANES, until > target);
-    if (past) {
-      if (lane_of() == 0) {
-        drawn->token = word * WARP + __ffs((int)past) - 1;
-        drawn->status = 0;
-      }
-      return;
+    if (past && lane_of() == 0) {
+      drawn->token = word * WARP + __ffs((int)past) - 1;
+      drawn->status = 0;
     }
     before = __shfl_sync(ALL_LANES, until, WARP - 1);
-  }
+    return past != 0;
+  });
 }

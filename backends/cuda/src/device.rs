@@ -181,7 +181,12 @@ impl CudaDevice {
             epsilon: norm.map_or(0.0, |(norm, _)| norm.epsilon),
             centred: u32::from(norm.is_some_and(|(norm, _)| norm.kind == NormKind::Layer)),
         };
-        self.launch(kernels::NORM_ROWS[0], [rows, 1, 1], 0, &arguments)
+        let size = kernels::NORM_WIDTHS.iter().position(|most| x.width <= *most);
+        let size = size.ok_or_else(|| {
+            let most = kernels::NORM_WIDTHS[kernels::NORM_WIDTHS.len() - 1];
+            Error::unsupported(format!("a row of {} elements; the kernels for norms take up to {most}", x.width))
+        })?;
+        self.launch(kernels::NORM_ROWS[size], [rows, 1, 1], 0, &arguments)
     }
 
     /// Attention of the rows that decode.

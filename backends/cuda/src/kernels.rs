@@ -50,8 +50,14 @@ pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
 pub const EMBED: Typed = typed!("embed", "", 256);
 /// `out[r] += table[id + offset]`.
 pub const ADD_EMBED: Typed = typed!("add_embed", "", 256);
-/// `x += delta; out = norm(x)`.
-pub const NORM_ROWS: [Kernel; 1] = [Kernel { name: "norm_rows", threads: 512 }];
+/// `x += delta; out = norm(x)`, of rows of as many elements as [`NORM_WIDTHS`] says.
+pub const NORM_ROWS: [Kernel; 3] = [
+    Kernel { name: "norm_rows_1", threads: 1024 },
+    Kernel { name: "norm_rows_2", threads: 1024 },
+    Kernel { name: "norm_rows_4", threads: 1024 },
+];
+/// See [`NORM_ROWS`].
+pub const NORM_WIDTHS: [usize; 3] = [4096, 8192, 16384];
 /// `out[i] = x[rows[i]]`.
 pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 256 }];
 /// To the type of the weights, and in the order of their columns.

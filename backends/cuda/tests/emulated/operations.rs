@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jig_backend_cuda::device::{CudaDevice, Settings};
 use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
 use jig_transformer::device::{Epilogue, KvShape, MatrixPart, MatrixSource};
-use jig_transformer::device_suite::{self, Tolerance};
+use jig_transformer::device_suite::{self, CaseResult, Tolerance};
 use jig_transformer::weights::int4::{Group, Groups};
 use jig_transformer::weights::scales::Scales;
 use jig_transformer::{DType, Device, Tensor};
@@ -18,11 +18,9 @@ fn device(kv_type: Option<DType>) -> CudaDevice {
     CudaDevice::new(Emulator::new(1 << 30), settings).expect("a device")
 }
 
-fn run_suite(kv_type: DType, relative: f64) {
-    let results = device_suite::run(&device(Some(kv_type)), Tolerance { relative, same_bits_in_any_batch: false });
-    assert!(results.len() > 100, "{} cases", results.len());
+fn check(results: &[CaseResult]) {
     let mut failed = String::new();
-    for result in &results {
+    for result in results {
         if let Some(problem) = &result.problem {
             writeln!(failed, "{}: {problem}", result.name).expect("text");
         }
@@ -34,15 +32,22 @@ fn run_suite(kv_type: DType, relative: f64) {
 fn every_operation_agrees_with_its_textbook_version() {
     // Rows of more than 16 are narrowed to the type of the weights, in which the suite's inputs are exact.
     if available() {
-        run_suite(DType::F32, 2e-5);
+        let tolerance = Tolerance { relative: 2e-5, same_bits_in_any_batch: false };
+        let results = device_suite::run(&device(Some(DType::F32)), tolerance);
+        assert!(results.len() > 100, "{} cases", results.len());
+        check(&results);
     }
 }
 
 #[test]
 fn keys_and_values_in_16_bits_cost_their_rounding_and_no_more() {
     if available() {
-        run_suite(DType::F16, 2e-3);
-        run_suite(DType::BF16, 2e-2);
+        for (kv_type, relative) in [(DType::F16, 2e-3), (DType::BF16, 2e-2)] {
+            let tolerance = Tolerance { relative, same_bits_in_any_batch: false };
+            let results = device_suite::run_attention(&device(Some(kv_type)), tolerance);
+            assert!(results.len() > 10, "{} cases", results.len());
+            check(&results);
+        }
     }
 }
 

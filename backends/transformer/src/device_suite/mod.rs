@@ -44,6 +44,13 @@ pub fn run<D: Device>(device: &D, tolerance: Tolerance) -> Vec<CaseResult> {
     suite.results
 }
 
+/// Runs those cases that depend on the type of keys and values.
+pub fn run_attention<D: Device>(device: &D, tolerance: Tolerance) -> Vec<CaseResult> {
+    let mut suite = Suite { device, tolerance, results: Vec::new() };
+    attention::cases(&mut suite);
+    suite.results
+}
+
 struct Suite<'a, D: Device> {
     device: &'a D,
     tolerance: Tolerance,

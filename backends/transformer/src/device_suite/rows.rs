@@ -20,6 +20,13 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             }
         }
     }
+    // As wide as rows of large models, and a little wider.
+    for width in [4096, 4100, 9001] {
+        for kind in [NormKind::Rms, NormKind::Layer] {
+            let name = format!("norm and add_norm, {kind:?}, 2 rows of {width}");
+            suite.case(name, |device, tolerance| norms(device, tolerance, kind, 2, width));
+        }
+    }
     suite.case("gather".to_owned(), gather);
     suite.case("add_ranks, alone".to_owned(), add_ranks);
 }

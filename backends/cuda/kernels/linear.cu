@@ -167,11 +167,13 @@ __device__ __forceinline__ void linear(const Linear& a) {
   }
 }
 
+// With three blocks on a multiprocessor, the projections of a model are one wave of blocks, or many.
+//
 // The more rows, the more outputs share what is read of x, as far as there are registers, and the fewer loads of weights are needed in
 // flight.
 #define LINEAR(name, E)                                            \
-  KERNEL(linear_##name##_1, 256, Linear) { linear<E, 1, 2, 4>(a); } \
-  KERNEL(linear_##name##_2, 256, Linear) { linear<E, 2, 2, 4>(a); } \
+  KERNEL_OF_MANY(linear_##name##_1, 256, 3, Linear) { linear<E, 1, 2, 4>(a); } \
+  KERNEL_OF_MANY(linear_##name##_2, 256, 3, Linear) { linear<E, 2, 2, 4>(a); } \
   KERNEL(linear_##name##_4, 256, Linear) { linear<E, 4, 4, 2>(a); } \
   KERNEL(linear_##name##_8, 256, Linear) { linear<E, 8, 4, 1>(a); } \
   KERNEL(linear_##name##_16, 256, Linear) { linear<E, 16, 2, 2>(a); }
@@ -181,14 +183,14 @@ LINEAR(f16, F16)
 LINEAR(bf16, BF16)
 
 // Loads of 8 bytes: twice as many of them in flight, as far as there are registers.
-KERNEL(linear_f8_1, 256, Linear) { linear<F8, 1, 2, 8>(a); }
-KERNEL(linear_f8_2, 256, Linear) { linear<F8, 2, 2, 8>(a); }
+KERNEL_OF_MANY(linear_f8_1, 256, 3, Linear) { linear<F8, 1, 2, 8>(a); }
+KERNEL_OF_MANY(linear_f8_2, 256, 3, Linear) { linear<F8, 2, 2, 8>(a); }
 KERNEL(linear_f8_4, 256, Linear) { linear<F8, 4, 4, 4>(a); }
 KERNEL(linear_f8_8, 256, Linear) { linear<F8, 8, 4, 2>(a); }
 KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 2, 2>(a); }
 
 // A third word is loaded with each eight numbers, which comes from the caches.
-KERNEL(linear_f8_blocks_1, 256, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
+KERNEL_OF_MANY(linear_f8_blocks_1, 256, 3, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
 KERNEL(linear_f8_blocks_2, 256, Linear) { linear<F8Blocks, 2, 2, 8>(a); }
 KERNEL(linear_f8_blocks_4, 256, Linear) { linear<F8Blocks, 4, 4, 4>(a); }
 KERNEL(linear_f8_blocks_8, 256, Linear) { linear<F8Blocks, 8, 4, 2>(a); }

@@ -4,7 +4,7 @@
 // numbers are kept as integers and widened here.
 //
 // A kernel takes one structure by value. `KERNEL(name, threads, Structure)` begins its definition; in it the structure is
-// called `a`. The same sources are compiled by a C++ compiler for tests (tests/emulated/emulator.h), which gives KERNEL, DYNAMIC_SHARED
+// called `a`. `KERNEL_OF_MANY` says how many blocks a multiprocessor must have registers for as well. The same sources are compiled by a C++ compiler for tests (tests/emulated/emulator.h), which gives KERNEL, DYNAMIC_SHARED
 // and the few functions with inline PTX another meaning.
 //
 // Rows of activations and of weights begin at multiples of 8 elements, and what fills a row up to that is zero. So all loads
@@ -23,8 +23,9 @@ typedef unsigned long long u64;
 
 #ifndef JIG_EMULATED
 
-#define KERNEL(name, threads, Structure) \
-  extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ Structure a)
+#define KERNEL(name, threads, Structure) KERNEL_OF_MANY(name, threads, 1, Structure)
+#define KERNEL_OF_MANY(name, threads, blocks, Structure) \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Structure a)
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(16) float name[]
 
 // 16 bytes that are read once: they take no room in the first cache.

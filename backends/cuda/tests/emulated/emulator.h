@@ -224,6 +224,8 @@ inline float* aligned(float* at) { return (float*)(((uintptr_t)at + 15) & ~(uint
   }                                                                                                                   \
   static void name##_body(const Structure& a)
 
+#define KERNEL_OF_MANY(name, threads, blocks, Structure) KERNEL(name, threads, Structure)
+
 #define DYNAMIC_SHARED(name) float* name = emulator::aligned(emulator::machine().shared.data())
 
 inline void __syncthreads() {

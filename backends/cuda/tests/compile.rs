@@ -1,6 +1,7 @@
 //! Every kernel compiles without a warning for each generation of GPUs, and none spills registers to memory.
 
 use std::panic::catch_unwind;
+use std::thread;
 
 use jig_backend_cuda::compile::{Capability, compile};
 use jig_backend_cuda::kernels::SOURCES;
@@ -45,12 +46,20 @@ fn every_kernel_compiles_for_every_generation_without_warnings_and_spills() {
         Ok(Err(error)) => return println!("skipped: {error}"),
         Err(_) => panic!("NVRTC is there and can't be asked for its version"),
     }
-    for source in &SOURCES {
-        let logs = CAPABILITIES.map(|capability| {
-            let compiled = compile(source, capability).unwrap_or_else(|error| panic!("{error}"));
-            assert!(compiled.cubin.starts_with(b"\x7fELF"), "{} gave no machine code", source.file);
-            compiled.log
+    // Each source in a thread for each generation.
+    let logs = thread::scope(|scope| {
+        let running = SOURCES.each_ref().map(|source| {
+            CAPABILITIES.map(|capability| {
+                scope.spawn(move || {
+                    let compiled = compile(source, capability).unwrap_or_else(|error| panic!("{error}"));
+                    assert!(compiled.cubin.starts_with(b"\x7fELF"), "{} gave no machine code", source.file);
+                    compiled.log
+                })
+            })
         });
+        running.map(|of_source| of_source.map(|log| log.join().expect("what was compiled")))
+    });
+    for (source, logs) in SOURCES.iter().zip(&logs) {
         let tables = logs.each_ref().map(|log| read(log));
         for (capability, (_, others)) in CAPABILITIES.iter().zip(&tables) {
             assert!(others.is_empty(), "{} for {capability}: {others:#?}", source.file);

@@ -60,6 +60,7 @@ run() {
   step "backends" ./jig backends --backend-dir .
   step "checks" timeout 120 ./check_gpu checks
   step "compute-sanitizer" sanitizer
+  step "operations" timeout 60 ./check_gpu operations
   step "speed" timeout 240 python3 compare.py ./check_gpu "$model"
   step "guided" guided "$model"
   if [ ${#failed[@]} -gt 0 ]; then

@@ -22,7 +22,10 @@ struct StoreKv {
   u32 heads, kv_heads, head_dim, cache_dim, stride, rotated;
 };
 
-// A warp has a head of a row; lanes come back to elements of others, so there are barriers of the warp between the parts.
+// Pairs of elements that a lane has of a head, half of it apart: enough for heads of 256.
+#define PAIRS 4
+
+// A warp has a head of a row, in registers: lane l has elements l, l + 32, ... of each half.
 template <class E>
 __device__ __forceinline__ void store_kv(const StoreKv& a) {
   const u32 head = blockIdx.y * (blockDim.x / WARP) + warp_of();
@@ -31,41 +34,86 @@ __device__ __forceinline__ void store_kv(const StoreKv& a) {
   float* x = a.qkv + (u64)row * a.stride + (u64)head * a.head_dim;
   const bool is_query = head < a.heads;
   const bool is_value = head >= a.heads + a.kv_heads;
+  const u32 half = (a.head_dim + 1) / 2;
+  const u32 slot = a.slots[row], position = a.positions[row];
+
+  float low[PAIRS], high[PAIRS];
+#pragma unroll
+  for (u32 n = 0; n < PAIRS; n++) {
+    const u32 i = lane_of() + n * WARP;
+    low[n] = i < half ? x[i] : 0.0f;
+    high[n] = i + half < a.head_dim ? x[i + half] : 0.0f;
+  }
+  const bool rotated = !is_value && a.rotated;
+  float cosine[PAIRS], sine[PAIRS];
+  if (rotated) {
+    const float* table = a.rotation + (u64)position * a.head_dim;
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      const u32 i = lane_of() + n * WARP;
+      cosine[n] = i < half ? table[i] : 0.0f;
+      sine[n] = i < half ? table[i + half] : 0.0f;
+    }
+  }
 
   const HeadNorm& norm = is_query ? a.query_norm : a.key_norm;
-  if (!is_value && norm.kind != 0) {
-    float mean = 0.0f;
-    if (norm.kind == 2) {
-      float sum = 0.0f;
-      for (u32 i = lane_of(); i < a.head_dim; i += WARP) sum += x[i];
-      mean = warp_sum(sum) / (float)a.head_dim;
+  const bool normed = !is_value && norm.kind != 0;
+  if (normed) {
+    float weight_low[PAIRS], weight_high[PAIRS], bias_low[PAIRS], bias_high[PAIRS];
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      const u32 i = lane_of() + n * WARP;
+      weight_low[n] = norm.weight && i < half ? norm.weight[i] : 1.0f;
+      weight_high[n] = norm.weight && i + half < a.head_dim ? norm.weight[i + half] : 1.0f;
+      bias_low[n] = norm.bias && i < half ? norm.bias[i] : 0.0f;
+      bias_high[n] = norm.bias && i + half < a.head_dim ? norm.bias[i + half] : 0.0f;
     }
-    float squares = 0.0f;
-    for (u32 i = lane_of(); i < a.head_dim; i += WARP) squares += (x[i] - mean) * (x[i] - mean);
+    float sum = 0.0f, squares = 0.0f;
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) sum += low[n] + high[n];
+    const float mean = norm.kind == 2 ? warp_sum(sum) / (float)a.head_dim : 0.0f;
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      const u32 i = lane_of() + n * WARP;
+      if (i < half) squares += (low[n] - mean) * (low[n] - mean);
+      if (i + half < a.head_dim) squares += (high[n] - mean) * (high[n] - mean);
+    }
     const float scale = 1.0f / sqrtf(warp_sum(squares) / (float)a.head_dim + norm.epsilon);
-    for (u32 i = lane_of(); i < a.head_dim; i += WARP) {
-      const float weight = norm.weight ? norm.weight[i] : 1.0f;
-      x[i] = (x[i] - mean) * scale * weight + (norm.bias ? norm.bias[i] : 0.0f);
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      low[n] = (low[n] - mean) * scale * weight_low[n] + bias_low[n];
+      high[n] = (high[n] - mean) * scale * weight_high[n] + bias_high[n];
     }
-    __syncwarp();
   }
-  if (!is_value && a.rotated) {
-    const u32 half = a.head_dim / 2;
-    const float* cosines = a.rotation + (u64)a.positions[row] * a.head_dim;
-    const float* sines = cosines + half;
-    for (u32 i = lane_of(); i < half; i += WARP) {
-      const float low = x[i], high = x[i + half];
-      x[i] = low * cosines[i] - high * sines[i];
-      x[i + half] = high * cosines[i] + low * sines[i];
+  if (rotated) {
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      const float before = low[n];
+      low[n] = before * cosine[n] - high[n] * sine[n];
+      high[n] = high[n] * cosine[n] + before * sine[n];
     }
-    __syncwarp();
   }
-  const u32 slot = a.slots[row];
-  if (is_query || slot == NONE) return;
+
+  if (is_query) {
+    if (!normed && !rotated) return;
+#pragma unroll
+    for (u32 n = 0; n < PAIRS; n++) {
+      const u32 i = lane_of() + n * WARP;
+      if (i < half) x[i] = low[n];
+      if (i + half < a.head_dim) x[i + half] = high[n];
+    }
+    return;
+  }
+  if (slot == NONE) return;
   const u32 kv_head = head - a.heads - (is_value ? a.kv_heads : 0);
   const u64 place = ((u64)(slot / PAGE) * a.kv_heads + kv_head) * PAGE + slot % PAGE;
   typename E::Stored* to = (typename E::Stored*)(is_value ? a.values : a.keys) + place * a.cache_dim;
-  for (u32 i = lane_of(); i < a.head_dim; i += WARP) to[i] = E::narrow(x[i]);
+#pragma unroll
+  for (u32 n = 0; n < PAIRS; n++) {
+    const u32 i = lane_of() + n * WARP;
+    if (i < half) to[i] = E::narrow(low[n]);
+    if (i + half < a.head_dim) to[i + half] = E::narrow(high[n]);
+  }
 }
 
 KERNEL(store_kv_f32, 128, StoreKv) { store_kv<F32>(a); }

@@ -71,3 +71,37 @@ fn an_order_of_threads_that_no_barrier_makes_does_not_hold() {
     let Some(out) = run_kernel(race) else { return };
     assert!(out.expect("runs").iter().enumerate().any(|(t, x)| *x != t as u32));
 }
+
+#[test]
+fn what_is_copied_to_shared_memory_is_there_once_it_is_waited_for_and_not_before() {
+    let body = "alignas(16) __shared__ u32 room[256]; alignas(16) __shared__ u32 from[4];
+                from[0] = 5; room[4 * t] = 7; __syncthreads();
+                copy_async(place_of(room + 4 * t), from, t % 2 == 0);
+                u32 before = room[4 * t]; wait_for_copies();
+                a.out[t] = 100 * before + room[4 * t];";
+    let Some(out) = run_kernel(body) else { return };
+    // What is not real is zero.
+    assert_eq!(out.expect("runs"), (0..64).map(|t| if t % 2 == 0 { 705 } else { 700 }).collect::<Vec<u32>>());
+}
+
+#[test]
+fn matrices_are_loaded_as_they_lie_or_transposed() {
+    let body = "alignas(16) __shared__ u16 room[256];
+                for (u32 i = 0; i < 4; i++) room[4 * t + i] = (u16)(4 * t + i);
+                __syncthreads();
+                u32 plain[4], turned[4];
+                load_matrices(place_of(room + lane_of() * 8), plain);
+                load_matrices_transposed(place_of(room + lane_of() * 8), turned);
+                a.out[t] = warp_of() == 0 ? plain[1] : turned[2];";
+    let Some(out) = run_kernel(body) else { return };
+    let element = |matrix: u32, row: u32, column: u32| 64 * matrix + 8 * row + column;
+    let right = |t: u32| {
+        let (one, two) = (t % 32 / 4, t % 4 * 2);
+        if t < 32 {
+            element(1, one, two) | element(1, one, two + 1) << 16
+        } else {
+            element(2, two, one) | element(2, two + 1, one) << 16
+        }
+    };
+    assert_eq!(out.expect("runs"), (0..64).map(right).collect::<Vec<u32>>());
+}

@@ -50,7 +50,7 @@ pub(super) fn characters_after(text: &[u8], before: &StringState, after: &String
 }
 
 /// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
-/// the object, which `added` says by class ([`Key::costs`]); `None` if all that it could become are used.
+/// the object, which `added` says by class; `None` if all that it could become are used.
 pub(super) fn additional_cost(
     additional: &Additional,
     object: &Object,

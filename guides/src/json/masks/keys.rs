@@ -1,6 +1,6 @@
 //! The tokens that are allowed within keys.
 
-use super::quotes::Closing;
+use super::quotes::OpenString;
 use super::used_keys::UsedKeys;
 use super::{Below, is_in_key, is_named};
 use crate::automaton::dfa::NEVER;
@@ -105,9 +105,9 @@ impl JsonMachine {
         let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
         for class in 0..classes_of_keys {
             let Some(after) = self.after_key(level, keys, class) else { continue };
-            let closing = Closing { classes: &classes, node: below.node, escapes: additional.keys.escapes, room };
+            let open = OpenString { classes: &classes, node: below.node, escapes: additional.keys.escapes, room };
             let closes = |state: u32| additional.class_of[state as usize] == class as u32;
-            reach = reach.max(self.add_closing(&closing, &after, closes, &mut deferred, own));
+            reach = reach.max(self.add_closing(&open, &after, closes, &mut deferred, own));
         }
         if !used.is_empty() {
             let keys = UsedKeys { additional, object, level, text, used: &used };

@@ -12,7 +12,7 @@ use crate::json::strings::Escapes;
 use crate::mask::TokenSet;
 
 /// A string or a key that is read below a node of the trie, and the tokens of which those that close it are asked for.
-pub(super) struct Closing<'a> {
+pub(super) struct OpenString<'a> {
     pub(super) classes: &'a StringClasses,
     pub(super) node: u32,
     pub(super) escapes: Escapes,
@@ -24,13 +24,13 @@ impl JsonMachine {
     /// Returns a bound of the cost after any of them. Those that have to be looked at one by one are added to `deferred`.
     pub(super) fn add_closing(
         &self,
-        closing: &Closing<'_>,
+        open: &OpenString<'_>,
         after: &JsonState,
         closes: impl Fn(u32) -> bool,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> u32 {
-        let &Closing { classes, node, escapes, room } = closing;
+        let &OpenString { classes, node, escapes, room } = open;
         let cost = self.cost(after);
         let mut reach = classes.add_bare(cost, room, &closes, set);
         // What comes after the next key is not known from a key whose text is not.

@@ -1,6 +1,6 @@
 //! The tokens that are allowed within strings.
 
-use super::quotes::Closing;
+use super::quotes::OpenString;
 use super::{Below, ROOT};
 use crate::automaton::Automaton;
 use crate::json::classes::Room;
@@ -69,8 +69,8 @@ impl JsonMachine {
         }
         let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
         let mut deferred = Vec::new();
-        let closing = Closing { classes: &classes, node: below.node, escapes: strings.escapes, room };
-        let closed = self.add_closing(&closing, &after, |_| true, &mut deferred, set);
+        let open = OpenString { classes: &classes, node: below.node, escapes: strings.escapes, room };
+        let closed = self.add_closing(&open, &after, |_| true, &mut deferred, set);
         let others = self.add_tokens(state, &deferred, below, set);
         Some(inside.max(closed).max(others))
     }

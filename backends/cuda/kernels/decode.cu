@@ -5,8 +5,9 @@
 // score, sum of exponentials and weighted sum of values; the block that is the last one to be done puts the parts together ("flash
 // decoding"; Dao et al. 2023).
 //
-// How the context is cut depends on its length alone: a row has the same bits whatever else is in the batch. And so do the sizes of
-// a launch, so that it can be recorded once for all lengths; parts without tokens leave at once.
+// How the context is cut depends on its length alone: a row has the same bits whatever else is in the batch. The sizes of a launch do
+// not depend on it, so that it can be recorded once for all lengths: a row has some blocks for each key head, the fewer the more rows there
+// are, and they take its parts in turn.
 //
 // In a block, the tokens of the part go by in tiles of TILE. Scores: eight lanes share a token, and take 16 bytes of its key in turn.
 // Values: a thread has 16 bytes of the head, of every n-th token of the tile. All that a thread needs of a tile is loaded at once, values
@@ -18,8 +19,8 @@
 #define MOST_SPLITS 32
 // Tokens whose scores a thread has a part in.
 #define KEYS (TILE / (THREADS / 8))
-// Values that a thread has on their way at once; and of its keys, how many pieces.
-#define VALUES 8
+// Values that a thread has on their way at once, as far as there are registers; and of its keys, how many pieces.
+#define VALUES (GROUP < 8 ? 8 : 4)
 #define PIECES 2
 // The least tokens of a part: with fewer, putting parts together costs more than it gains.
 #define LEAST_PART 64
@@ -38,7 +39,8 @@ struct Decode {
   // For each row of the launch and block of heads, how many parts are written.
   u32* counters;
   float* out;
-  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits;
+  // `splits` is the most parts of a row, `blocks` how many blocks it has for each key head.
+  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits, blocks;
   float scale;
 };
 
@@ -56,52 +58,24 @@ __device__ __forceinline__ Seen seen_from(const Decode& a, u32 row) {
   return seen;
 }
 
+// What a block has of a row.
+struct Share {
+  const u32* pages;
+  u32 kv_head;
+};
+
+// A part, from `begin` on: largest scores and sums of exponentials of its heads, and the sums of their values in each thread's piece.
 template <class E, int GROUP>
-__device__ __forceinline__ void decode(const Decode& a) {
-  // Queries, scores, and at the end sums: [GROUP][cache_dim], [GROUP][TILE].
-  DYNAMIC_SHARED(shared);
-  __shared__ float largest[GROUP], total[GROUP], factor[GROUP];
-  __shared__ u32 arrived;
-  float* query = shared;
-  float* scores = shared + GROUP * a.cache_dim;
-
-  const u32 first_page = a.first_pages[blockIdx.z];
-  if (first_page == NONE) return;
-  const u32 row = a.rows[blockIdx.z];
-  const u32 group = a.heads / a.kv_heads;
-  const u32 blocks = (group + GROUP - 1) / GROUP;
-  const u32 kv_head = blockIdx.y / blocks;
-  const u32 first_head = kv_head * group + blockIdx.y % blocks * GROUP;
-  const u32 heads = min((u32)GROUP, (kv_head + 1) * group - first_head);
-  const Seen seen = seen_from(a, row);
-  const u32 begin = seen.first + blockIdx.x * seen.part;
-  if (begin >= seen.end) return;
-  const u32 end = min(begin + seen.part, seen.end);
-
-  const float* row_queries = a.qkv + (u64)row * a.qkv_stride;
-  for (u32 i = threadIdx.x; i < GROUP * a.cache_dim; i += THREADS) {
-    const u32 head = i / a.cache_dim, element = i % a.cache_dim;
-    const bool real = head < heads && element < a.head_dim;
-    query[i] = real ? row_queries[(first_head + head) * a.head_dim + element] * a.scale : 0.0f;
-  }
-  if (threadIdx.x < GROUP) {
-    largest[threadIdx.x] = -LARGEST;
-    total[threadIdx.x] = 0.0f;
-  }
-  __syncthreads();
-
+__device__ __forceinline__ void attend_part(const Decode& a, const Share& share, u32 begin, u32 end, const float* query, float* scores,
+                                            float* largest, float* total, float* factor, float (*sums)[E::COUNT]) {
   const uint4* keys = (const uint4*)a.keys;
   const uint4* values = (const uint4*)a.values;
-  const u32* pages = a.pages + first_page;
+  const u32* pages = share.pages;
+  const u32 kv_head = share.kv_head;
   // Threads by pieces of 16 bytes of a head, and by tokens.
   const u32 pieces = a.cache_dim / E::COUNT;
   const u32 sharers = THREADS / pieces;
   const u32 piece = threadIdx.x % pieces, sharer = threadIdx.x / pieces;
-  float sums[GROUP][E::COUNT];
-#pragma unroll
-  for (int g = 0; g < GROUP; g++)
-#pragma unroll
-    for (int i = 0; i < E::COUNT; i++) sums[g][i] = 0.0f;
 
   for (u32 tile = begin; tile < end; tile += TILE) {
     const u32 tokens = min((u32)TILE, end - tile);
@@ -214,36 +188,82 @@ __device__ __forceinline__ void decode(const Decode& a) {
     }
     __syncthreads();
   }
+}
 
-  // The sharers' sums, one after the other, in the place of the queries.
-  for (u32 turn = 0; turn < sharers; turn++) {
-    if (sharer == turn) {
-#pragma unroll
-      for (int g = 0; g < GROUP; g++)
-#pragma unroll
-        for (int i = 0; i < E::COUNT; i++) {
-          float* sum = query + g * a.cache_dim + piece * E::COUNT + i;
-          *sum = turn == 0 ? sums[g][i] : *sum + sums[g][i];
-        }
-    }
-    __syncthreads();
+template <class E, int GROUP>
+__device__ __forceinline__ void decode(const Decode& a) {
+  // Queries, sums, scores: twice [GROUP][cache_dim], [GROUP][TILE].
+  DYNAMIC_SHARED(shared);
+  __shared__ float largest[GROUP], total[GROUP], factor[GROUP];
+  __shared__ u32 arrived;
+  float* query = shared;
+  float* summed = query + GROUP * a.cache_dim;
+  float* scores = summed + GROUP * a.cache_dim;
+
+  const u32 first_page = a.first_pages[blockIdx.z];
+  if (first_page == NONE) return;
+  const u32 row = a.rows[blockIdx.z];
+  const u32 group = a.heads / a.kv_heads;
+  const u32 blocks = (group + GROUP - 1) / GROUP;
+  const Share share = {a.pages + first_page, blockIdx.y / blocks};
+  const u32 first_head = share.kv_head * group + blockIdx.y % blocks * GROUP;
+  const u32 heads = min((u32)GROUP, (share.kv_head + 1) * group - first_head);
+  const Seen seen = seen_from(a, row);
+  const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
+  if (blockIdx.x >= count) return;
+
+  const float* row_queries = a.qkv + (u64)row * a.qkv_stride;
+  for (u32 i = threadIdx.x; i < GROUP * a.cache_dim; i += THREADS) {
+    const u32 head = i / a.cache_dim, element = i % a.cache_dim;
+    const bool real = head < heads && element < a.head_dim;
+    query[i] = real ? row_queries[(first_head + head) * a.head_dim + element] * a.scale : 0.0f;
   }
   const u64 first_part = ((u64)blockIdx.z * a.heads + first_head) * a.splits;
   float* parts = a.parts + first_part * (a.head_dim + 2);
   const u32 stride = a.splits * (a.head_dim + 2);
-  for (u32 i = threadIdx.x; i < heads * (a.head_dim + 2); i += THREADS) {
-    const u32 g = i / (a.head_dim + 2), element = i % (a.head_dim + 2);
-    float value = element == 0 ? largest[g] : total[g];
-    if (element >= 2) value = query[g * a.cache_dim + element - 2];
-    parts[g * stride + blockIdx.x * (a.head_dim + 2) + element] = value;
+  const u32 sharers = THREADS / (a.cache_dim / E::COUNT);
+  const u32 piece = threadIdx.x % (a.cache_dim / E::COUNT), sharer = threadIdx.x / (a.cache_dim / E::COUNT);
+  u32 done = 0;
+  for (u32 part = blockIdx.x; part < count; part += a.blocks, done++) {
+    if (threadIdx.x < GROUP) {
+      largest[threadIdx.x] = -LARGEST;
+      total[threadIdx.x] = 0.0f;
+    }
+    __syncthreads();
+    float sums[GROUP][E::COUNT];
+#pragma unroll
+    for (int g = 0; g < GROUP; g++)
+#pragma unroll
+      for (int i = 0; i < E::COUNT; i++) sums[g][i] = 0.0f;
+    const u32 begin = seen.first + part * seen.part;
+    attend_part<E, GROUP>(a, share, begin, min(begin + seen.part, seen.end), query, scores, largest, total, factor, sums);
+    // The sharers' sums, one after the other.
+    for (u32 turn = 0; turn < sharers; turn++) {
+      if (sharer == turn) {
+#pragma unroll
+        for (int g = 0; g < GROUP; g++)
+#pragma unroll
+          for (int i = 0; i < E::COUNT; i++) {
+            float* sum = summed + g * a.cache_dim + piece * E::COUNT + i;
+            *sum = turn == 0 ? sums[g][i] : *sum + sums[g][i];
+          }
+      }
+      __syncthreads();
+    }
+    for (u32 i = threadIdx.x; i < heads * (a.head_dim + 2); i += THREADS) {
+      const u32 g = i / (a.head_dim + 2), element = i % (a.head_dim + 2);
+      float value = element == 0 ? largest[g] : total[g];
+      if (element >= 2) value = summed[g * a.cache_dim + element - 2];
+      parts[g * stride + part * (a.head_dim + 2) + element] = value;
+    }
+    __syncthreads();
   }
 
   // The block that comes last puts the parts together, in their order.
-  const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
   u32* counter = a.counters + blockIdx.z * a.kv_heads * blocks + blockIdx.y;
   __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) arrived = atomicAdd(counter, 1u) + 1;
+  if (threadIdx.x == 0) arrived = atomicAdd(counter, done) + done;
   __syncthreads();
   if (arrived < count) return;
   __threadfence();
@@ -272,12 +292,12 @@ __device__ __forceinline__ void decode(const Decode& a) {
     const u32 g = i / a.head_dim, element = i % a.head_dim;
     const float* from = parts + g * stride + 2 + element;
     float sum = 0.0f;
-    for (u32 first = 0; first < count; first += VALUES) {
-      float value[VALUES];
+    for (u32 first = 0; first < count; first += 8) {
+      float value[8];
 #pragma unroll
-      for (int n = 0; n < VALUES; n++) value[n] = load_written_4(from + min(first + n, count - 1) * (a.head_dim + 2));
+      for (int n = 0; n < 8; n++) value[n] = load_written_4(from + min(first + n, count - 1) * (a.head_dim + 2));
 #pragma unroll
-      for (int n = 0; n < VALUES; n++)
+      for (int n = 0; n < 8; n++)
         if (first + n < count) sum += value[n] * scores[g * TILE + first + n];
     }
     a.out[(u64)row * a.out_stride + (first_head + g) * a.head_dim + element] = sum / total[g];

@@ -57,7 +57,7 @@ arguments! {
         qkv: u64, keys: u64, values: u64, positions: u64, rows: u64, first_pages: u64, pages: u64, parts: u64,
         counters: u64, out: u64,
         heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32, splits: u32,
-        scale: f32,
+        blocks: u32, scale: f32,
     }
     Prefill {
         qkv: u64, keys: u64, values: u64, tiles: u64, pages: u64, out: u64,

@@ -20,6 +20,8 @@ use crate::step::{Lists, StepData};
 const SPLITS: u32 = 32;
 /// The tokens of a tile of `decode.cu`.
 const DECODE_TILE: usize = 64;
+/// Blocks of one launch, unless rows have fewer parts: four times as many as an H100 or H200 runs at a time.
+const DECODE_BLOCKS: usize = 1056;
 /// Decoding rows of one launch, for whose parts there is scratch memory.
 const DECODE_ROWS: usize = 64;
 /// The rows of a tile of `prefill.cu`, and those of one of `prefill_mma.cu`.
@@ -202,15 +204,17 @@ impl CudaDevice {
         let size =
             kernels::DECODE_GROUPS.iter().position(|most| group <= *most).unwrap_or(kernels::DECODE_GROUPS.len() - 1);
         let together = kernels::DECODE_GROUPS[size];
-        let shared = 4 * together * (cache_dim as usize + DECODE_TILE);
-        let blocks = kv_heads as usize * group.div_ceil(together);
-        arguments.counters = self.scratch(|scratch| &mut scratch.part_counters, 4 * DECODE_ROWS * blocks)?;
+        let shared = 4 * together * (2 * cache_dim as usize + DECODE_TILE);
+        let groups = kv_heads as usize * group.div_ceil(together);
+        arguments.counters = self.scratch(|scratch| &mut scratch.part_counters, 4 * DECODE_ROWS * groups)?;
         for first in (0..lists.decode_rows).step_by(DECODE_ROWS) {
             let rows = (lists.decode_rows - first).min(DECODE_ROWS);
             arguments.rows = lists.decode + 4 * first as u64;
             arguments.first_pages = lists.first_pages + 4 * first as u64;
             let kernel = kernels::of(&kernels::DECODE[size], dtype);
-            self.launch(kernel, [splits as usize, blocks, rows], shared, &arguments)?;
+            let blocks = (DECODE_BLOCKS / (groups * rows)).clamp(1, splits as usize);
+            arguments.blocks = blocks as u32;
+            self.launch(kernel, [blocks, groups, rows], shared, &arguments)?;
         }
         Ok(())
     }
@@ -478,6 +482,7 @@ impl Device for CudaDevice {
             out_stride: out.stride as u32,
             window: window.unwrap_or(0),
             splits: SPLITS,
+            blocks: 0,
             scale: shape.scale,
         };
         self.attend_single_rows(&lists, arguments, cache.dtype)?;

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use jig_backend_cuda::device::{CudaDevice, Settings};
 use jig_plugin_api::{ErrorCode, SampleRow, SamplingParams, mask, sampler};
-use jig_transformer::device::{Epilogue, KvShape, MatrixPart, MatrixSource};
+use jig_transformer::device::{AttentionShape, Epilogue, KvShape, MatrixPart, MatrixSource};
 use jig_transformer::device_suite::{self, CaseResult, Tolerance};
 use jig_transformer::weights::int4::{Group, Groups};
 use jig_transformer::weights::scales::Scales;
-use jig_transformer::{DType, Device, Tensor};
+use jig_transformer::{Batch, DType, Device, Span, Tensor};
 
 use crate::available;
 use crate::emulator::Emulator;
@@ -151,6 +151,58 @@ fn heads_that_the_kernels_do_not_take_are_refused_with_both_sizes() {
         let error = device.kv_cache(&shape(head_dim), 1).expect_err("longer heads");
         let said = format!("heads of {head_dim} elements; the CUDA backend computes at most 256");
         assert!(error.code == ErrorCode::Unsupported && error.message == said, "{error}");
+    }
+}
+
+#[test]
+fn a_row_that_decodes_has_the_same_bits_with_many_others_whose_blocks_have_several_of_its_parts() {
+    if !available() {
+        return;
+    }
+    let shape = AttentionShape { heads: 8, kv_heads: 8, head_dim: 8, scale: 0.35 };
+    let kv = KvShape { layers: 1, kv_heads: 8, head_dim: 8 };
+    let (context, most) = (400, 64);
+    let device = device(Some(DType::F32));
+    let page = device.page_tokens();
+    let pages = context / page;
+    let cache = device.kv_cache(&kv, pages).expect("a cache");
+    // All rows see the same sequence, up to one token or another.
+    let batch = |first: usize, rows: usize, tokens: usize| Batch {
+        tokens: vec![0; rows],
+        positions: (first..first + rows).map(|row| (tokens - 1 - row % 7) as u32).collect(),
+        slots: vec![u32::MAX; rows],
+        spans: (0..rows as u32)
+            .map(|row| Span {
+                first_row: row,
+                rows: 1,
+                first_position: (tokens - 1 - (first + row as usize) % 7) as u32,
+                first_page: row * pages as u32,
+                pages: pages as u32,
+            })
+            .collect(),
+        pages: (0..rows).flat_map(|_| 0..pages as u32).collect(),
+        logit_rows: vec![],
+    };
+    let number = |i: usize| ((i * 7919 + i / 192) % 1013) as f32 / 1013.0 - 0.5;
+    let values: Vec<f32> = (0..context * shape.qkv_width()).map(number).collect();
+    let qkv = device.buffer(context, shape.qkv_width()).expect("rows");
+    let out = device.buffer(context, 64).expect("rows");
+    let mut filling = batch(0, context, context);
+    filling.positions = (0..context as u32).collect();
+    filling.slots = (0..context as u32).collect();
+    device.write_rows(&qkv, &values).expect("written");
+    device.begin(&filling).expect("a batch");
+    device.store_kv(0, &shape, &qkv, None, None, &cache).expect("stored");
+
+    let mut attend = |first: usize, rows: usize| -> Vec<Vec<f32>> {
+        device.write_rows(&qkv, &values[first * shape.qkv_width()..]).expect("written");
+        device.begin(&batch(first, rows, context)).expect("a batch");
+        device.attend(0, &shape, None, &qkv, &cache, &out).expect("attention");
+        (0..rows).map(|row| device.read_row(&out, row).expect("a row")).collect()
+    };
+    let together = attend(0, most);
+    for row in [0, 1, 40, 63] {
+        assert_eq!(attend(row, 1)[0], together[row], "row {row}");
     }
 }
 

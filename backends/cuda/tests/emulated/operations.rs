@@ -194,7 +194,7 @@ fn a_row_that_decodes_has_the_same_bits_with_many_others_whose_blocks_have_sever
     device.begin(&filling).expect("a batch");
     device.store_kv(0, &shape, &qkv, None, None, &cache).expect("stored");
 
-    let mut attend = |first: usize, rows: usize| -> Vec<Vec<f32>> {
+    let attend = |first: usize, rows: usize| -> Vec<Vec<f32>> {
         device.write_rows(&qkv, &values[first * shape.qkv_width()..]).expect("written");
         device.begin(&batch(first, rows, context)).expect("a batch");
         device.attend(0, &shape, None, &qkv, &cache, &out).expect("attention");

@@ -35,6 +35,11 @@ macro_rules! typed {
     };
 }
 
+/// Kernels with as many threads each.
+macro_rules! named {
+    ($threads:literal, $($name:literal),*) => { [$(Kernel { name: $name, threads: $threads }),*] };
+}
+
 /// The kernel for a type of elements.
 #[must_use]
 pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
@@ -51,11 +56,7 @@ pub const EMBED: Typed = typed!("embed", "", 256);
 /// `out[r] += table[id + offset]`.
 pub const ADD_EMBED: Typed = typed!("add_embed", "", 256);
 /// `x += delta; out = norm(x)`, of rows of as many elements as [`NORM_WIDTHS`] says.
-pub const NORM_ROWS: [Kernel; 3] = [
-    Kernel { name: "norm_rows_1", threads: 1024 },
-    Kernel { name: "norm_rows_2", threads: 1024 },
-    Kernel { name: "norm_rows_4", threads: 1024 },
-];
+pub const NORM_ROWS: [Kernel; 3] = named!(1024, "norm_rows_1", "norm_rows_2", "norm_rows_4");
 /// See [`NORM_ROWS`].
 pub const NORM_WIDTHS: [usize; 3] = [4096, 8192, 16384];
 /// `out[i] = x[rows[i]]`.
@@ -71,55 +72,33 @@ pub const LINEAR: [Typed; 5] = [
     typed!("linear", "_16", 256),
 ];
 /// The same with weights of 8 bits.
-pub const LINEAR_F8: [Kernel; 5] = [
-    Kernel { name: "linear_f8_1", threads: 256 },
-    Kernel { name: "linear_f8_2", threads: 256 },
-    Kernel { name: "linear_f8_4", threads: 256 },
-    Kernel { name: "linear_f8_8", threads: 256 },
-    Kernel { name: "linear_f8_16", threads: 256 },
-];
+pub const LINEAR_F8: [Kernel; 5] =
+    named!(256, "linear_f8_1", "linear_f8_2", "linear_f8_4", "linear_f8_8", "linear_f8_16");
 /// The same with a scale for each block.
-pub const LINEAR_F8_BLOCKS: [Kernel; 5] = [
-    Kernel { name: "linear_f8_blocks_1", threads: 256 },
-    Kernel { name: "linear_f8_blocks_2", threads: 256 },
-    Kernel { name: "linear_f8_blocks_4", threads: 256 },
-    Kernel { name: "linear_f8_blocks_8", threads: 256 },
-    Kernel { name: "linear_f8_blocks_16", threads: 256 },
-];
+pub const LINEAR_F8_BLOCKS: [Kernel; 5] = named!(
+    256,
+    "linear_f8_blocks_1",
+    "linear_f8_blocks_2",
+    "linear_f8_blocks_4",
+    "linear_f8_blocks_8",
+    "linear_f8_blocks_16"
+);
 /// The same with weights of 4 bits.
-pub const LINEAR_I4: [Kernel; 5] = [
-    Kernel { name: "linear_i4_1", threads: 256 },
-    Kernel { name: "linear_i4_2", threads: 256 },
-    Kernel { name: "linear_i4_4", threads: 256 },
-    Kernel { name: "linear_i4_8", threads: 256 },
-    Kernel { name: "linear_i4_16", threads: 256 },
-];
+pub const LINEAR_I4: [Kernel; 5] =
+    named!(256, "linear_i4_1", "linear_i4_2", "linear_i4_4", "linear_i4_8", "linear_i4_16");
 /// The outputs that a warp of each of [`LINEAR_I4`] computes.
 pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 2];
 /// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of f16.
-pub const LINEAR_MMA_F16: [Kernel; 2] =
-    [Kernel { name: "linear_mma_f16_8", threads: 128 }, Kernel { name: "linear_mma_f16_16", threads: 128 }];
+pub const LINEAR_MMA_F16: [Kernel; 2] = named!(128, "linear_mma_f16_8", "linear_mma_f16_16");
 /// The same with weights of bf16.
-pub const LINEAR_MMA_BF16: [Kernel; 2] =
-    [Kernel { name: "linear_mma_bf16_8", threads: 128 }, Kernel { name: "linear_mma_bf16_16", threads: 128 }];
+pub const LINEAR_MMA_BF16: [Kernel; 2] = named!(128, "linear_mma_bf16_8", "linear_mma_bf16_16");
 /// The same with weights of 8 bits.
-pub const LINEAR_MMA_F8: [Kernel; 3] = [
-    Kernel { name: "linear_mma_f8_8", threads: 128 },
-    Kernel { name: "linear_mma_f8_16", threads: 128 },
-    Kernel { name: "linear_mma_f8_64", threads: 128 },
-];
+pub const LINEAR_MMA_F8: [Kernel; 3] = named!(128, "linear_mma_f8_8", "linear_mma_f8_16", "linear_mma_f8_64");
 /// The same with a scale for each block.
-pub const LINEAR_MMA_F8_BLOCKS: [Kernel; 3] = [
-    Kernel { name: "linear_mma_f8_blocks_8", threads: 128 },
-    Kernel { name: "linear_mma_f8_blocks_16", threads: 128 },
-    Kernel { name: "linear_mma_f8_blocks_64", threads: 128 },
-];
+pub const LINEAR_MMA_F8_BLOCKS: [Kernel; 3] =
+    named!(128, "linear_mma_f8_blocks_8", "linear_mma_f8_blocks_16", "linear_mma_f8_blocks_64");
 /// The same with weights of 4 bits.
-pub const LINEAR_MMA_I4: [Kernel; 3] = [
-    Kernel { name: "linear_mma_i4_8", threads: 128 },
-    Kernel { name: "linear_mma_i4_16", threads: 128 },
-    Kernel { name: "linear_mma_i4_64", threads: 128 },
-];
+pub const LINEAR_MMA_I4: [Kernel; 3] = named!(128, "linear_mma_i4_8", "linear_mma_i4_16", "linear_mma_i4_64");
 /// The most rows of each of these kernels, the rows of a block, and the bytes of shared memory that it takes.
 pub const LINEAR_MMA_ROWS: [(usize, usize, usize); 3] = [(8, 8, 4096), (16, 16, 8192), (64, 32, 8192)];
 /// The outputs of a block of each of [`LINEAR_MMA_I4`], and of the others.
@@ -129,8 +108,7 @@ pub const LINEAR_MMA_OUTPUTS: usize = 128;
 /// The inputs of a tile.
 pub const LINEAR_MMA_TILE: usize = 128;
 /// From 4 bits to f16 and to bf16.
-pub const WIDEN_I4: [Kernel; 2] =
-    [Kernel { name: "widen_i4_f16", threads: 256 }, Kernel { name: "widen_i4_bf16", threads: 256 }];
+pub const WIDEN_I4: [Kernel; 2] = named!(256, "widen_i4_f16", "widen_i4_bf16");
 /// From 8 bits with a scale for each block to bf16.
 pub const WIDEN_F8_BLOCKS: [Kernel; 1] = [Kernel { name: "widen_f8_blocks", threads: 256 }];
 /// From 8 bits to bf16.

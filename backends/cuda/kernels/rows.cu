@@ -1,6 +1,27 @@
 // What is done to each row of activations by itself: embedding, norms with the residual sum before them, gathering, and the
 // narrowing to 16 bits that tensor cores want. All are bound by memory and small beside the weights; a block has a row.
 
+// Four elements of a row of `width`, zeros past its end.
+__device__ __forceinline__ void load_four(const float* from, u32 at, u32 width, float* out) {
+  if (at + 4 <= width) {
+    F32::spread(*(const uint4*)(from + at), out);
+    return;
+  }
+#pragma unroll
+  for (u32 i = 0; i < 4; i++) out[i] = at + i < width ? from[at + i] : 0.0f;
+}
+
+__device__ __forceinline__ void store_four(float* to, u32 at, u32 width, const float* from) {
+  if (at + 4 <= width) {
+    const uint4 four = {__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]), __float_as_uint(from[3])};
+    *(uint4*)(to + at) = four;
+    return;
+  }
+#pragma unroll
+  for (u32 i = 0; i < 4; i++)
+    if (at + i < width) to[at + i] = from[i];
+}
+
 struct Embed {
   const void* table;
   const u32* ids;
@@ -15,9 +36,20 @@ __device__ __forceinline__ void embed(const Embed& a) {
   const u64 id = (u64)a.ids[row] + a.offset;
   const typename E::Stored* from = (const typename E::Stored*)a.table + id * a.table_stride;
   float* out = a.out + (u64)row * a.out_stride;
-  for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) {
-    const float x = E::widen(from[i]);
-    out[i] = ADD ? out[i] + x : x;
+  for (u32 at = threadIdx.x * E::COUNT; at < a.width; at += blockDim.x * E::COUNT) {
+    float values[E::COUNT];
+    E::spread(load_once(from + at), values);
+#pragma unroll
+    for (u32 i = 0; i < E::COUNT; i += 4) {
+      if (at + i >= a.width) continue;
+      if (ADD) {
+        float before[4];
+        load_four(out, at + i, a.width, before);
+#pragma unroll
+        for (int n = 0; n < 4; n++) values[i + n] += before[n];
+      }
+      store_four(out, at + i, a.width, values + i);
+    }
   }
 }
 
@@ -40,27 +72,6 @@ struct NormRows {
 };
 
 #define NORM_THREADS 1024
-
-// Four elements of a row of `width`, zeros past its end.
-__device__ __forceinline__ void load_four(const float* from, u32 at, u32 width, float* out) {
-  if (at + 4 <= width) {
-    F32::spread(*(const uint4*)(from + at), out);
-    return;
-  }
-#pragma unroll
-  for (u32 i = 0; i < 4; i++) out[i] = at + i < width ? from[at + i] : 0.0f;
-}
-
-__device__ __forceinline__ void store_four(float* to, u32 at, u32 width, const float* from) {
-  if (at + 4 <= width) {
-    const uint4 four = {__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]), __float_as_uint(from[3])};
-    *(uint4*)(to + at) = four;
-    return;
-  }
-#pragma unroll
-  for (u32 i = 0; i < 4; i++)
-    if (at + i < width) to[at + i] = from[i];
-}
 
 // x[r] += delta[r] (if there is a delta); out[r] = norm(x[r]) (if there is an out).
 //
@@ -129,10 +140,14 @@ struct Gather {
 };
 
 // out[i] = x[rows[i]]
-KERNEL(gather_rows, 256, Gather) {
+KERNEL(gather_rows, 1024, Gather) {
   const float* x = a.x + (u64)a.rows[blockIdx.x] * a.x_stride;
   float* out = a.out + (u64)blockIdx.x * a.out_stride;
-  for (u32 i = threadIdx.x; i < a.width; i += blockDim.x) out[i] = x[i];
+  for (u32 at = threadIdx.x * 4; at < a.width; at += blockDim.x * 4) {
+    float four[4];
+    load_four(x, at, a.width, four);
+    store_four(out, at, a.width, four);
+  }
 }
 
 struct Narrow {

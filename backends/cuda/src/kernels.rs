@@ -60,7 +60,7 @@ pub const NORM_ROWS: [Kernel; 3] = named!(1024, "norm_rows_1", "norm_rows_2", "n
 /// See [`NORM_ROWS`].
 pub const NORM_WIDTHS: [usize; 3] = [4096, 8192, 16384];
 /// `out[i] = x[rows[i]]`.
-pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 256 }];
+pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 1024 }];
 /// To the type of the weights, and in the order of their columns.
 pub const NARROW: Typed = typed!("narrow", "", 256);
 /// Products of as many rows as [`LINEAR_ROWS`] says.

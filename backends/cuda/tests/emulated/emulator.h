@@ -5,7 +5,9 @@
 // exchange within a warp that some of its threads never reach, and blocks in which nobody can go on. Dynamic shared memory is
 // full of NaN at the start of a block.
 //
-// Not seen: races that the two orders don't show, misaligned loads, memory out of bounds.
+// Wide loads must be aligned, and memory past the end of an allocation is out of reach (`Guarded` in emulator.rs).
+//
+// Not seen: races that the two orders don't show, narrow loads that are misaligned, memory of another allocation.
 
 #include <cmath>
 #include <csetjmp>
@@ -184,6 +186,11 @@ inline void run_block() {
   }
 }
 
+// Floats behind a block's dynamic shared memory that have to stay as they are.
+const size_t BEHIND = 64;
+
+inline float* aligned(float* at) { return (float*)(((uintptr_t)at + 15) & ~(uintptr_t)15); }
+
 // Runs a grid. Returns what went wrong, or null.
 inline const char* launch(void (*body)(const void*), const void* arguments, unsigned threads, const unsigned* grid, unsigned shared) {
   Machine& m = machine();
@@ -199,14 +206,18 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
     for (unsigned y = 0; y < grid[1]; y++)
       for (unsigned x = 0; x < grid[0]; x++) {
         m.block = Index{x, y, z};
-        m.shared.assign((shared + 15) / 16 * 4 + 4, NAN);
+        const size_t asked = (shared + 15) / 16 * 4;
+        m.shared.assign(4 + asked + BEHIND, NAN);
+        float* behind = aligned(m.shared.data()) + asked;
+        memset(behind, 0xa5, BEHIND * sizeof *behind);
         run_block();
         if (m.failure) return m.failure;
+        for (size_t i = 0; i < BEHIND * sizeof *behind; i++)
+          if (((unsigned char*)behind)[i] != 0xa5) return "more shared memory is written than was asked for";
       }
   return nullptr;
 }
 
-inline float* aligned(float* at) { return (float*)(((uintptr_t)at + 15) & ~(uintptr_t)15); }
 
 }  // namespace emulator
 

@@ -3,7 +3,6 @@
 //! `emulator.h` gives CUDA's words their meaning; large products, which are cuBLASLt's on a GPU, are plain loops. Where there is no C++
 //! compiler, tests say so and pass.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::fs;
@@ -18,6 +17,7 @@ use jig_backend_cuda::runtime::{DeviceMemory, Launch, Product, Recording, Runtim
 use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
 use libloading::Library;
+use memmap2::MmapMut;
 
 /// An emulated kernel: grid, threads, shared memory, arguments and their size; gives what went wrong, or null.
 type Entry = unsafe extern "C" fn(*const u32, u32, u32, *const c_void, usize) -> *const c_char;
@@ -95,7 +95,7 @@ pub(crate) fn run(entry: Entry, launch: &Launch, arguments: *const c_void) -> st
 /// See the [module](self).
 pub(crate) struct Emulator {
     total: u64,
-    allocations: Mutex<HashMap<u64, Layout>>,
+    allocations: Mutex<HashMap<u64, Guarded>>,
     recording: Mutex<Option<Vec<Operation>>>,
     recorded: Mutex<Vec<Vec<Operation>>>,
     replays: Mutex<usize>,
@@ -109,8 +109,36 @@ enum Operation {
     Product(Product),
 }
 
-/// Alignment of allocations; that of the driver's.
-const ALIGNMENT: usize = 256;
+/// Memory that ends where none may be read or written: a kernel that goes past its end ends the test, by a signal.
+struct Guarded {
+    bytes: usize,
+    address: u64,
+    /// Gives it back.
+    _map: MmapMut,
+}
+
+impl Guarded {
+    /// What the kernels' widest loads are aligned to.
+    const ALIGNMENT: usize = 16;
+    /// At least a page of any machine, and a multiple of all of them.
+    const GUARD: usize = 64 << 10;
+
+    fn new(bytes: usize) -> Self {
+        let taken = bytes.next_multiple_of(Self::ALIGNMENT);
+        let map = MmapMut::map_anon(taken.next_multiple_of(Self::GUARD) + 2 * Self::GUARD).expect("memory");
+        let end = (map.as_ptr() as usize + taken).next_multiple_of(Self::GUARD);
+        #[cfg(unix)]
+        {
+            unsafe extern "C" {
+                fn mprotect(address: *mut std::ffi::c_void, length: usize, protection: i32) -> i32;
+            }
+            // SAFETY: the pages are the map's, and nothing of it lies behind `end`.
+            let refused = unsafe { mprotect(end as *mut std::ffi::c_void, Self::GUARD, 0) };
+            assert_eq!(refused, 0, "memory that can't be used");
+        }
+        Self { bytes, address: (end - taken) as u64, _map: map }
+    }
+}
 
 impl Emulator {
     /// A device with so much memory.
@@ -137,7 +165,7 @@ impl Emulator {
 
     /// Bytes that are allocated.
     pub(crate) fn used(&self) -> u64 {
-        self.allocations.lock().unwrap().values().map(|layout| layout.size() as u64).sum()
+        self.allocations.lock().unwrap().values().map(|guarded| guarded.bytes as u64).sum()
     }
 
     fn not_recording(&self, what: &str) -> Result<()> {
@@ -201,18 +229,14 @@ impl Runtime for Emulator {
         if self.used() + bytes as u64 > self.total {
             return Err(Error::out_of_memory(format!("{bytes} bytes")));
         }
-        let layout = Layout::from_size_align(bytes, ALIGNMENT).expect("a size");
-        // SAFETY: nobody asks for no bytes.
-        let address = unsafe { alloc_zeroed(layout) } as u64;
-        assert!(address != 0, "the test's machine has no memory left");
-        self.allocations.lock().unwrap().insert(address, layout);
+        let guarded = Guarded::new(bytes);
+        let address = guarded.address;
+        self.allocations.lock().unwrap().insert(address, guarded);
         Ok(address)
     }
 
     unsafe fn free(&self, address: u64) {
-        let layout = self.allocations.lock().unwrap().remove(&address).expect("memory that was allocated");
-        // SAFETY: it was allocated with this layout, and is given back once.
-        unsafe { dealloc(address as *mut u8, layout) };
+        self.allocations.lock().unwrap().remove(&address).expect("memory that was allocated");
     }
 
     fn memory(&self) -> Result<DeviceMemory> {

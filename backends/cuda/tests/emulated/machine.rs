@@ -1,10 +1,10 @@
 //! The emulation itself: that it is right, and that it reports what a GPU leaves undefined.
 
 use jig_backend_cuda::kernels::{Kernel, PRELUDE};
-use jig_backend_cuda::runtime::Launch;
+use jig_backend_cuda::runtime::{Launch, Runtime};
 use libloading::Library;
 
-use crate::emulator;
+use crate::emulator::{self, Emulator};
 
 /// Compiles a kernel and runs it with a block of 64 threads.
 fn run_kernel(body: &str) -> Option<Result<Vec<u32>, String>> {
@@ -55,6 +55,7 @@ fn what_a_gpu_leaves_undefined_is_an_error() {
         ("if (t < 16) __syncwarp(); else a.out[t] = __shfl_sync(ALL_LANES, t, 0);", "different calls"),
         ("a.out[t] = __shfl_sync(0xffffu, t, 0);", "some lanes"),
         ("a.out[t] = load_once((char*)a.out + 4).x;", "16"),
+        ("DYNAMIC_SHARED(room); room[t] = 1.0f;", "more shared memory"),
     ];
     for (body, says) in wrong {
         let Some(outcome) = run_kernel(body) else { return };
@@ -104,4 +105,28 @@ fn matrices_are_loaded_as_they_lie_or_transposed() {
         }
     };
     assert_eq!(out.expect("runs"), (0..64).map(right).collect::<Vec<u32>>());
+}
+
+#[test]
+#[ignore = "ends the process; `memory_past_the_end_of_an_allocation_is_out_of_reach` runs it"]
+fn reads_past_the_end() {
+    let emulator = Emulator::new(1 << 20);
+    let address = emulator.allocate(96).expect("memory");
+    let read = |offset: u64| {
+        // SAFETY: the first of them lies inside; the other one is to be caught.
+        unsafe { ((address + offset) as *const u8).read_volatile() }
+    };
+    assert_eq!(read(95), 0);
+    println!("read {}", read(96));
+}
+
+#[cfg(unix)]
+#[test]
+fn memory_past_the_end_of_an_allocation_is_out_of_reach() {
+    use std::os::unix::process::ExitStatusExt;
+    let test = std::env::current_exe().expect("a path");
+    let arguments = ["--exact", "machine::reads_past_the_end", "--ignored", "--nocapture"];
+    let out = std::process::Command::new(test).args(arguments).output().expect("the test runs");
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.signal().is_some() && said.contains("running 1 test") && !said.contains("read "), "{said}");
 }

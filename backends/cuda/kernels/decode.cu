@@ -58,10 +58,11 @@ __device__ __forceinline__ Seen seen_from(const Decode& a, u32 row) {
   return seen;
 }
 
-// What a block has of a row.
+// What a block has of a row, and a thread of that: of 16 bytes of a head each, how many pieces there are and which one it has; among how
+// many threads the tokens are shared for each piece, and which of them it is.
 struct Share {
   const u32* pages;
-  u32 kv_head;
+  u32 kv_head, pieces, piece, sharers, sharer;
 };
 
 // A part, from `begin` on: largest scores and sums of exponentials of its heads, and the sums of their values in each thread's piece.
@@ -70,26 +71,20 @@ __device__ __forceinline__ void attend_part(const Decode& a, const Share& share,
                                             float* largest, float* total, float* factor, float (*sums)[E::COUNT]) {
   const uint4* keys = (const uint4*)a.keys;
   const uint4* values = (const uint4*)a.values;
-  const u32* pages = share.pages;
-  const u32 kv_head = share.kv_head;
-  // Threads by pieces of 16 bytes of a head, and by tokens.
-  const u32 pieces = a.cache_dim / E::COUNT;
-  const u32 sharers = THREADS / pieces;
-  const u32 piece = threadIdx.x % pieces, sharer = threadIdx.x / pieces;
-
+  const u32 sharers = share.sharers, sharer = share.sharer;
   for (u32 tile = begin; tile < end; tile += TILE) {
     const u32 tokens = min((u32)TILE, end - tile);
     // Where a token's keys or values are, in pieces of 16 bytes.
     const auto place = [&](u32 t) {
       const u32 position = tile + t;
-      return ((pages[position / PAGE] * a.kv_heads + kv_head) * PAGE + position % PAGE) * pieces;
+      return ((share.pages[position / PAGE] * a.kv_heads + share.kv_head) * PAGE + position % PAGE) * share.pieces;
     };
     uint4 value[VALUES];
     const auto load_values = [&](u32 first) {
       // Past the end the last one is loaded again, and not used.
       u32 from[VALUES];
 #pragma unroll
-      for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + piece;
+      for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + share.piece;
 #pragma unroll
       for (int n = 0; n < VALUES; n++)
         if (n * sharers < TILE) value[n] = load_once(values + from[n]);
@@ -205,7 +200,8 @@ __device__ __forceinline__ void decode(const Decode& a) {
   const u32 row = a.rows[blockIdx.z];
   const u32 group = a.heads / a.kv_heads;
   const u32 blocks = (group + GROUP - 1) / GROUP;
-  const Share share = {a.pages + first_page, blockIdx.y / blocks};
+  const u32 pieces = a.cache_dim / E::COUNT;
+  const Share share = {a.pages + first_page, blockIdx.y / blocks, pieces, threadIdx.x % pieces, THREADS / pieces, threadIdx.x / pieces};
   const u32 first_head = share.kv_head * group + blockIdx.y % blocks * GROUP;
   const u32 heads = min((u32)GROUP, (share.kv_head + 1) * group - first_head);
   const Seen seen = seen_from(a, row);
@@ -221,8 +217,6 @@ __device__ __forceinline__ void decode(const Decode& a) {
   const u64 first_part = ((u64)blockIdx.z * a.heads + first_head) * a.splits;
   float* parts = a.parts + first_part * (a.head_dim + 2);
   const u32 stride = a.splits * (a.head_dim + 2);
-  const u32 sharers = THREADS / (a.cache_dim / E::COUNT);
-  const u32 piece = threadIdx.x % (a.cache_dim / E::COUNT), sharer = threadIdx.x / (a.cache_dim / E::COUNT);
   u32 done = 0;
   for (u32 part = blockIdx.x; part < count; part += a.blocks, done++) {
     if (threadIdx.x < GROUP) {
@@ -238,13 +232,13 @@ __device__ __forceinline__ void decode(const Decode& a) {
     const u32 begin = seen.first + part * seen.part;
     attend_part<E, GROUP>(a, share, begin, min(begin + seen.part, seen.end), query, scores, largest, total, factor, sums);
     // The sharers' sums, one after the other.
-    for (u32 turn = 0; turn < sharers; turn++) {
-      if (sharer == turn) {
+    for (u32 turn = 0; turn < share.sharers; turn++) {
+      if (share.sharer == turn) {
 #pragma unroll
         for (int g = 0; g < GROUP; g++)
 #pragma unroll
           for (int i = 0; i < E::COUNT; i++) {
-            float* sum = summed + g * a.cache_dim + piece * E::COUNT + i;
+            float* sum = summed + g * a.cache_dim + share.piece * E::COUNT + i;
             *sum = turn == 0 ? sums[g][i] : *sum + sums[g][i];
           }
       }

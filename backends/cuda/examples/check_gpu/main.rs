@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! check_gpu checks            operations, golden models and the conformance kit; exit code 1 if one fails
-//! check_gpu operations        how fast single operations are; `operations try` runs them, much smaller, on the CPU
+//! check_gpu operations        how fast single operations are
 //! check_gpu short             one golden model, for compute-sanitizer
 //! check_gpu speed --model DIR decode and prefill, as JSON
 //! ```
@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use jig_backend_cpu::{CpuDevice, Level};
 use jig_plugin_api::host::Silent;
 use jig_plugin_api::{Chunk, LogitsWanted, Model, ModelSpec, SampleRow, SamplingParams, SequenceId, mask};
 use serde_json::json;
@@ -31,16 +30,6 @@ const STEPS: usize = 64;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments == ["operations", "try"] {
-        let tried = CpuDevice::new(None, Level::best()).and_then(|device| operations::measure(&device, 32));
-        return tried.map_or_else(
-            |error| {
-                eprintln!("check_gpu: {error}");
-                ExitCode::FAILURE
-            },
-            |()| ExitCode::SUCCESS,
-        );
-    }
     if let Err(error) = jig_backend_cuda::open("auto", &[]) {
         eprintln!("check_gpu: {error}");
         return ExitCode::FAILURE;

@@ -21,22 +21,22 @@ const PRODUCTS: [(&str, &[usize], usize); 4] = [
 ];
 /// More than the caches of GPUs hold.
 const UNCACHED: usize = 256 << 20;
-const HEADS: AttentionShape = AttentionShape { heads: 32, kv_heads: 8, head_dim: 128, scale: 0.088 };
 /// Sequences, and what each of them holds.
 const CONTEXTS: [(usize, usize); 4] = [(1, 640), (1, 8192), (16, 640), (64, 640)];
 const PREFILLS: [usize; 2] = [512, 8192];
 
-/// Measures products and attention, and prints tables. `smaller` divides all sizes, to try this out.
+/// Measures products and attention, and prints tables. `smaller` divides all sizes; tests try it out.
 pub(crate) fn measure<D: Device>(device: &D, smaller: usize) -> Result<()> {
-    let mut timer = Timer { device, next: 0 };
+    // Before the first round that counts, scratch memory is made, and operations are recorded.
+    let mut timer = Timer { device, next: 0, rounds: if smaller > 1 { 3 } else { 7 } };
     let rows: Vec<usize> = ROWS.into_iter().filter(|rows| *rows <= 2048 / smaller).collect();
-    let heads: Vec<String> = rows.iter().map(|rows| format!("{rows}")).collect();
+    let columns: Vec<String> = rows.iter().map(|rows| format!("{rows}")).collect();
     println!("Products, GB of weights a second, by rows:\n");
-    println!("| weights | projection | {} |\n|---|---|{}", heads.join(" | "), "---|".repeat(rows.len()));
+    println!("| weights | projection | {} |\n|---|---|{}", columns.join(" | "), "---|".repeat(rows.len()));
     for kind in [Kind::Plain(DType::F16), Kind::Plain(DType::BF16), Kind::Eight, Kind::EightBlocks, Kind::Four] {
         for (name, outputs, inputs) in PRODUCTS {
             let outputs: Vec<usize> = outputs.iter().map(|outputs| outputs / smaller).collect();
-            let rates = products(&mut timer, kind, &outputs, inputs / smaller, &rows, UNCACHED / smaller / smaller)?;
+            let rates = products(&mut timer, kind, &outputs, inputs / smaller, &rows, UNCACHED / smaller.pow(3))?;
             let shown: Vec<String> = rates.iter().map(|rate| format!("{:.0}", rate / 1e9)).collect();
             println!("| {} | {name} | {} |", kind.name(), shown.join(" | "));
         }
@@ -44,14 +44,22 @@ pub(crate) fn measure<D: Device>(device: &D, smaller: usize) -> Result<()> {
     println!("\nAttention over a cache in the type of the first weights:\n\n| | |\n|---|---|");
     for (sequences, context) in CONTEXTS {
         let (context, sequences) = ((context / smaller).max(16), (sequences / smaller).max(1));
-        let rate = decode(&mut timer, sequences, context, (32 / smaller).max(1))?;
+        let rate = decode(&mut timer, heads_of(smaller), sequences, context, (32 / smaller).max(1))?;
         println!("| decode, {sequences} of {context} tokens | {:.0} GB/s of keys and values |", rate / 1e9);
     }
     for tokens in PREFILLS {
         let tokens = tokens / smaller;
-        println!("| prefill of {tokens} tokens | {:.1} TFLOP/s |", prefill(&mut timer, tokens)? / 1e12);
+        println!(
+            "| prefill of {tokens} tokens | {:.1} TFLOP/s |",
+            prefill(&mut timer, heads_of(smaller), tokens)? / 1e12
+        );
     }
     Ok(())
+}
+
+fn heads_of(smaller: usize) -> AttentionShape {
+    let kv_heads = (8 / smaller).max(1);
+    AttentionShape { heads: 4 * kv_heads, kv_heads, head_dim: 128, scale: 0.088 }
 }
 
 #[derive(Clone, Copy)]
@@ -119,6 +127,7 @@ impl Kind {
 struct Timer<'a, D: Device> {
     device: &'a D,
     next: usize,
+    rounds: usize,
 }
 
 impl<D: Device> Timer<'_, D> {
@@ -127,13 +136,12 @@ impl<D: Device> Timer<'_, D> {
         self.next += 1;
         let shape = StepShape { rows: batch.rows(), logit_rows: self.next, decode: true };
         let mut fastest = f64::INFINITY;
-        for round in 0..7 {
+        for round in 0..self.rounds {
             self.device.begin(batch)?;
             self.device.synchronize()?;
             let start = Instant::now();
             self.device.record(shape, operations)?;
             self.device.synchronize()?;
-            // Before, scratch memory is made, and operations are recorded.
             if round >= 2 {
                 fastest = fastest.min(start.elapsed().as_secs_f64());
             }
@@ -193,25 +201,31 @@ fn sequences(page_tokens: usize, count: usize, context: usize, rows: usize) -> (
 }
 
 /// Bytes of keys and values a second.
-fn decode<D: Device>(timer: &mut Timer<'_, D>, count: usize, context: usize, layers: usize) -> Result<f64> {
+fn decode<D: Device>(
+    timer: &mut Timer<'_, D>,
+    heads: AttentionShape,
+    count: usize,
+    context: usize,
+    layers: usize,
+) -> Result<f64> {
     let device = timer.device;
-    let kv = KvShape { layers, kv_heads: HEADS.kv_heads, head_dim: HEADS.head_dim };
+    let kv = KvShape { layers, kv_heads: heads.kv_heads, head_dim: heads.head_dim };
     let (batch, pages) = sequences(device.page_tokens(), count, context, 1);
     let cache = device.kv_cache(&kv, pages)?;
-    let (qkv, out) = (device.buffer(count, HEADS.qkv_width())?, device.buffer(count, HEADS.heads * HEADS.head_dim)?);
-    let mut operations = || (0..layers).try_for_each(|layer| device.attend(layer, &HEADS, None, &qkv, &cache, &out));
+    let (qkv, out) = (device.buffer(count, heads.qkv_width())?, device.buffer(count, heads.heads * heads.head_dim)?);
+    let mut operations = || (0..layers).try_for_each(|layer| device.attend(layer, &heads, None, &qkv, &cache, &out));
     let seconds = timer.seconds(&batch, &mut operations)?;
     let bytes = device.page_bytes(&kv) as f64 * (count * context) as f64 / device.page_tokens() as f64;
     Ok(bytes / seconds)
 }
 
 /// Operations a second: those of what rows see.
-fn prefill<D: Device>(timer: &mut Timer<'_, D>, tokens: usize) -> Result<f64> {
+fn prefill<D: Device>(timer: &mut Timer<'_, D>, heads: AttentionShape, tokens: usize) -> Result<f64> {
     let device = timer.device;
-    let kv = KvShape { layers: 1, kv_heads: HEADS.kv_heads, head_dim: HEADS.head_dim };
+    let kv = KvShape { layers: 1, kv_heads: heads.kv_heads, head_dim: heads.head_dim };
     let (batch, pages) = sequences(device.page_tokens(), 1, tokens, tokens);
     let cache = device.kv_cache(&kv, pages)?;
-    let (qkv, out) = (device.buffer(tokens, HEADS.qkv_width())?, device.buffer(tokens, HEADS.heads * HEADS.head_dim)?);
-    let seconds = timer.seconds(&batch, &mut || device.attend(0, &HEADS, None, &qkv, &cache, &out))?;
-    Ok(2.0 * (tokens * tokens) as f64 * (HEADS.heads * HEADS.head_dim) as f64 / seconds)
+    let (qkv, out) = (device.buffer(tokens, heads.qkv_width())?, device.buffer(tokens, heads.heads * heads.head_dim)?);
+    let seconds = timer.seconds(&batch, &mut || device.attend(0, &heads, None, &qkv, &cache, &out))?;
+    Ok(2.0 * (tokens * tokens) as f64 * (heads.heads * heads.head_dim) as f64 / seconds)
 }

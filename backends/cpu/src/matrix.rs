@@ -3,8 +3,7 @@
 use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{MatrixPart, MatrixSource};
-use jig_transformer::weights::f8;
-use jig_transformer::weights::int4::{self, Groups};
+use jig_transformer::weights::int4::Groups;
 use jig_transformer::{DType, Tensor};
 
 use crate::int4::Int4;
@@ -164,14 +163,7 @@ fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory
         let mut values = vec![0.0; inputs];
         let outputs = from.chunks_exact(place(stored, inputs)).zip(to.chunks_exact_mut(place(dtype, inputs)));
         for (output, (from, to)) in (first..).zip(outputs) {
-            match part.groups {
-                Some(groups) => groups.widen(output, from, &mut values),
-                None => {
-                    let widened = |(index, value): (usize, &mut f32)| *value = element(stored, from, index);
-                    values.iter_mut().enumerate().for_each(widened);
-                    part.scale.into_iter().for_each(|scale| scale.apply(output, &mut values));
-                }
-            }
+            part.widen(output, from, &mut values);
             let places = to.chunks_exact_mut(dtype.bits() / 8).zip(&values);
             match dtype {
                 DType::F32 => places.for_each(|(to, value)| to.copy_from_slice(&value.to_ne_bytes())),
@@ -183,18 +175,6 @@ fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory
         }
     });
     Ok(memory)
-}
-
-/// A little-endian element.
-fn element(dtype: DType, bytes: &[u8], index: usize) -> f32 {
-    let two = || bytes.as_chunks::<2>().0.get(index).copied().unwrap_or_default();
-    match dtype {
-        DType::F32 => f32::from_le_bytes(bytes.as_chunks::<4>().0.get(index).copied().unwrap_or_default()),
-        DType::F16 => f16::from_le_bytes(two()).to_f32(),
-        DType::BF16 => bf16::from_le_bytes(two()).to_f32(),
-        DType::F8 => f8::widen(bytes.get(index).copied().unwrap_or_default()),
-        DType::I4 => f32::from(int4::numbers(bytes.get(index / 2).copied().unwrap_or_default())[index % 2]),
-    }
 }
 
 #[cfg(test)]

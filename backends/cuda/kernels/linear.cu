@@ -1,4 +1,5 @@
-// Products of 1 to 16 rows with a matrix of weights, and what follows a product. (linear_mma.cu takes what it can of those that this would take too long for.)
+// Products of 1 to 16 rows with a matrix of weights, and what follows a product. (linear_mma.cu takes what it can of those that this would
+// take too long for.)
 //
 // With so few rows a product is bound by reading the weights, which are read once and in loads of 16 bytes (weights of 8 bits in 8, of 4 bits
 // in 4). A warp has a few outputs (rows of the matrix); its lanes take as much each along the row, multiply it with all rows of x, and sum
@@ -233,7 +234,7 @@ struct WidenGroups {
   u32 stride, groups_stride, row_shift, shift;
 };
 
-// Eight weights of each 2^shift inputs share a word; each is rounded once. A block has some of an output's.
+// Eight weights with their scale, each rounded once.
 template <class E>
 __device__ __forceinline__ void write_widened(u16* out, const float* values, float scale) {
   uint4 packed;
@@ -244,6 +245,7 @@ __device__ __forceinline__ void write_widened(u16* out, const float* values, flo
   *(uint4*)out = packed;
 }
 
+// Weights that share words along a row. A block has some of an output's.
 template <class E>
 __device__ __forceinline__ void widen_groups(const WidenGroups& a) {
   const u32 at = (blockIdx.y * blockDim.x + threadIdx.x) * I4::COUNT;

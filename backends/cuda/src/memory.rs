@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use half::{bf16, f16};
 use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{KvShape, MatrixPart, MatrixSource};
-use jig_transformer::weights::f8;
-use jig_transformer::weights::int4::{self, Groups};
+use jig_transformer::weights::int4::Groups;
 use jig_transformer::weights::scales::Scales;
 use jig_transformer::{DType, Tensor};
 
@@ -285,49 +283,21 @@ fn copy(
     let bytes = |dtype: DType, elements| dtype.bytes(elements).ok_or_else(too_large);
     let (from_row, to_row) = (bytes(tensor.dtype(), inputs)?, bytes(dtype, stride)?);
     let rows = (PIECE / to_row.max(1)).max(1);
+    let mut values = vec![0.0; inputs];
     for (index, piece) in tensor.bytes().chunks((rows * from_row).max(1)).enumerate() {
         let mut converted = Vec::with_capacity(piece.len().div_ceil(from_row.max(1)) * to_row);
         for (row, elements) in (index * rows..).zip(piece.chunks_exact(from_row)) {
             if unchanged {
                 converted.extend_from_slice(elements);
-            } else if let Some(groups) = part.groups {
-                let mut values = vec![0.0; inputs];
-                groups.widen(row, elements, &mut values);
-                converted.extend_from_slice(&narrow(&values, dtype));
             } else {
-                let mut values = widened(elements, tensor.dtype());
-                part.scale.into_iter().for_each(|scale| scale.apply(row, &mut values));
-                converted.extend_from_slice(&narrow(&values, dtype));
+                part.widen(row, elements, &mut values);
+                converted.extend_from_slice(&dtype.narrow(&values));
             }
             converted.resize(converted.len().next_multiple_of(to_row), 0);
         }
         to.write(offset + index * rows * to_row, &converted)?;
     }
     Ok(())
-}
-
-fn widened(bytes: &[u8], from: DType) -> Vec<f32> {
-    match from {
-        DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-        DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-        DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
-        DType::I4 => bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from)).collect(),
-    }
-}
-
-fn narrow(values: &[f32], to: DType) -> Vec<u8> {
-    match to {
-        DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
-        DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
-        DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
-        // As whole numbers, without their groups.
-        DType::I4 => {
-            let number = |x: Option<&f32>| x.map_or(0, |x| *x as u8);
-            values.chunks(2).map(|two| int4::pack(number(two.first()), number(two.get(1)))).collect()
-        }
-    }
 }
 
 /// Keys and values of all layers: `[layer][keys, values][page][kv head][token of the page][element]`.

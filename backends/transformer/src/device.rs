@@ -271,6 +271,22 @@ pub struct MatrixPart<'a> {
     pub groups: Option<&'a Groups>,
 }
 
+impl MatrixPart<'_> {
+    /// The weights of an output that its elements, as they are stored, stand for: by its groups, or by their scales.
+    ///
+    /// # Panics
+    /// If the part has groups, and there are other numbers of inputs, or no such output.
+    pub fn widen(&self, output: usize, elements: &[u8], into: &mut [f32]) {
+        if let Some(groups) = self.groups {
+            return groups.widen(output, elements, into);
+        }
+        self.weight.dtype().widen(elements, into);
+        if let Some(scale) = self.scale {
+            scale.apply(output, into);
+        }
+    }
+}
+
 /// What follows a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epilogue {

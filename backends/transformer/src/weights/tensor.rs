@@ -49,6 +49,35 @@ impl DType {
             _ => None,
         }
     }
+
+    /// The numbers of elements as they are stored, little-endian: of weights that have scales or groups, without them. As many as there are
+    /// places in `into`, or as there are elements.
+    pub fn widen(self, bytes: &[u8], into: &mut [f32]) {
+        fn put(into: &mut [f32], values: impl Iterator<Item = f32>) {
+            into.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        }
+        match self {
+            DType::F32 => put(into, bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
+            DType::F16 => put(into, bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            DType::BF16 => put(into, bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+            DType::F8 => put(into, bytes.iter().map(|b| f8::widen(*b))),
+            DType::I4 => put(into, bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from))),
+        }
+    }
+
+    /// Numbers as elements, rounded to the nearest, as they are stored.
+    #[must_use]
+    pub fn narrow(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+            DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
+            DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
+            DType::I4 => {
+                values.chunks(2).map(|two| int4::pack(two[0] as u8, two.get(1).map_or(0, |x| *x as u8))).collect()
+            }
+        }
+    }
 }
 
 impl fmt::Display for DType {
@@ -131,15 +160,7 @@ impl Tensor {
     #[must_use]
     pub fn from_values(dtype: DType, shape: &[usize], values: &[f32]) -> Self {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "shape and number of values");
-        let bytes: Vec<u8> = match dtype {
-            DType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            DType::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
-            DType::BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
-            DType::F8 => values.iter().map(|x| f8::narrow(*x)).collect(),
-            DType::I4 => {
-                values.chunks(2).map(|two| int4::pack(two[0] as u8, two.get(1).map_or(0, |x| *x as u8))).collect()
-            }
-        };
+        let bytes = dtype.narrow(values);
         Self { dtype, shape: shape.to_vec(), range: 0..bytes.len(), storage: Storage::Memory(bytes.into()) }
     }
 
@@ -224,14 +245,9 @@ impl Tensor {
     /// Its elements as `f32`: of weights that have scales, without them.
     #[must_use]
     pub fn to_f32(&self) -> Vec<f32> {
-        let bytes = self.bytes();
-        match self.dtype {
-            DType::F32 => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            DType::F16 => bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-            DType::BF16 => bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-            DType::F8 => bytes.iter().map(|b| f8::widen(*b)).collect(),
-            DType::I4 => bytes.iter().flat_map(|b| int4::numbers(*b).map(f32::from)).collect(),
-        }
+        let mut values = vec![0.0; self.len()];
+        self.dtype.widen(self.bytes(), &mut values);
+        values
     }
 }
 

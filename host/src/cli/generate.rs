@@ -6,9 +6,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::CommandResult;
 use super::load::LoadArgs;
-use crate::engine::Event;
+use super::{CommandResult, MODEL_FREED_WITHIN};
+use crate::engine::{Event, RequestStream};
 use crate::params;
 use crate::prepare::Preparation;
 
@@ -46,7 +46,14 @@ pub(super) fn run(args: &GenerateArgs) -> CommandResult {
     let loaded = args.load.load()?;
     let request = params::parse(body.to_string().as_bytes(), loaded.engine.info().vocab_size)?;
     let preparation = Preparation::new(loaded.tokenizer, loaded.compiler, loaded.engine.info().max_model_len);
-    let mut stream = loaded.engine.submit(preparation.prepare(request)?.request)?;
+    let stream = loaded.engine.submit(preparation.prepare(request)?.request)?;
+    let printed = print(stream);
+    loaded.engine.finish(MODEL_FREED_WITHIN);
+    printed
+}
+
+/// Prints an answer as it comes.
+fn print(mut stream: RequestStream) -> CommandResult {
     let mut out = std::io::stdout().lock();
     while let Some(event) = stream.blocking_recv() {
         match event {

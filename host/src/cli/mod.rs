@@ -13,8 +13,12 @@ mod table;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+/// How long the end of a program waits until the backend has given everything back.
+const MODEL_FREED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command ends with: nothing, or an error for a person.
 type CommandResult = Result<(), Box<dyn Error + Send + Sync>>;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::CommandResult;
 use super::load::LoadArgs;
+use super::{CommandResult, MODEL_FREED_WITHIN};
 use crate::http;
 
 #[derive(Args, Clone, Debug)]
@@ -44,8 +44,12 @@ pub(super) fn run(args: &ServeArgs) -> CommandResult {
     // Whether that succeeds or not: what is not there is made when a request asks for it.
     let warming = loaded.compiler.clone();
     let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
+    let engine = loaded.engine.clone();
     let state = http::AppState::new(loaded.name, loaded.engine, loaded.tokenizer, loaded.compiler);
     runtime.block_on(server.run(state, shutdown()));
+    if !engine.finish(MODEL_FREED_WITHIN) {
+        tracing::warn!("the backend did not free the model within {} s", MODEL_FREED_WITHIN.as_secs());
+    }
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub struct Engine;
 
 impl Engine {
     /// Starts the thread that owns the model. It ends, and frees the model, when all handles are dropped and the
-    /// requests that it has are done.
+    /// requests that it has are done; [`EngineHandle::finish`] waits for that.
     #[must_use]
     pub fn start(model: Box<dyn Model>, tokenizer: Tokenizer, config: EngineConfig) -> EngineHandle {
         let mut info = model.info();
@@ -135,6 +135,7 @@ impl Drop for AliveGuard {
         inbox.submissions.clear();
         inbox.idle = true;
         self.0.idle.notify_waiters();
+        self.0.arrived.notify_all();
     }
 }
 
@@ -229,6 +230,18 @@ impl EngineHandle {
             shared.until_idle().await;
         }
         done
+    }
+
+    /// Takes no further requests and waits until those taken are done and the model is freed, for at most `limit`. Returns whether it is.
+    ///
+    /// A program that ends without it takes the process from under the backend: libraries end while their model still uses them.
+    pub fn finish(&self, limit: Duration) -> bool {
+        let shared = &self.owner.shared;
+        let mut inbox = shared.lock();
+        (inbox.draining, inbox.closed) = (true, true);
+        shared.arrived.notify_all();
+        let waited = shared.arrived.wait_timeout_while(inbox, limit, |_| self.is_alive());
+        waited.is_ok_and(|(_, timeout)| !timeout.timed_out())
     }
 }
 

@@ -286,6 +286,19 @@ fn the_end_of_the_engines_thread_is_seen_by_all() {
 }
 
 #[test]
+fn finishing_waits_for_what_runs_and_for_the_model_to_be_freed() {
+    let model = SmallModel::new(4096);
+    let held = model.broken.clone();
+    let engine = Engine::start(Box::new(model), testing::byte_level(), EngineConfig::default());
+    let stream = engine.submit(request("x", GenerationParams { ignore_eos: true, ..seeded(90) })).unwrap();
+    assert!(engine.finish(Duration::from_secs(60)));
+    assert_eq!((collect(stream, 1).unwrap().len(), std::sync::Arc::strong_count(&held)), (1, 1));
+    assert!(matches!(engine.submit(request("x", seeded(9))), Err(SubmitError::Stopped)));
+    // Once more, there is nothing to wait for.
+    assert!(engine.finish(Duration::ZERO));
+}
+
+#[test]
 fn text_without_a_choice_is_the_same_whether_it_is_forced_or_drawn_and_takes_fewer_steps() {
     let source = || regex("(yes|no), this is certain, and this (too|not), as far as anybody can say[!?]");
     let run = |forced_text, limit, n| {

@@ -89,8 +89,8 @@ impl Device for CpuDevice {
     }
 
     /// Half of what is available: the rest of the machine wants to live too.
-    fn memory_for_cache(&self) -> u64 {
-        jig_plugin_api::memory::available() / 2
+    fn memory_for_cache(&self) -> Result<u64> {
+        Ok(jig_plugin_api::memory::available() / 2)
     }
 
     fn weight_bytes(&self) -> u64 {

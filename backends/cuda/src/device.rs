@@ -274,12 +274,18 @@ impl Device for CudaDevice {
     }
 
     /// The user's share of the device's memory, less all that is in use already, by this process or by others.
-    fn memory_for_cache(&self) -> u64 {
-        // What can't be reserved or told now fails where it is needed, with a message.
-        let reserved = self.reserve();
-        let memory = reserved.and_then(|()| self.runtime.memory()).unwrap_or(DeviceMemory { free: 0, total: 0 });
-        let share = (memory.total as f64 * self.settings.memory_share) as u64;
-        share.saturating_sub(memory.total.saturating_sub(memory.free))
+    fn memory_for_cache(&self) -> Result<u64> {
+        self.reserve()?;
+        let DeviceMemory { free, total } = self.runtime.memory()?;
+        let (share, used) = ((total as f64 * self.settings.memory_share) as u64, total.saturating_sub(free));
+        if used >= share {
+            let problem = format!(
+                "gpu-memory-utilization {} allows {share} of {total} bytes, and this program and others use {used}",
+                self.settings.memory_share
+            );
+            return Err(Error::out_of_memory(problem));
+        }
+        Ok(share - used)
     }
 
     fn weight_bytes(&self) -> u64 {

@@ -50,7 +50,8 @@ impl Libraries {
         {
             if found.0 > driver.0 {
                 return Err(unavailable(format!(
-                    "{what} {found} needs a driver for CUDA {}, and the driver is for CUDA {driver} at most: install a newer driver, or                      {what} {} (`pip install {package}-cu{}`)",
+                    "{what} {found} needs a driver for CUDA {}, and the driver is for CUDA {driver} at most: install a newer driver, or \
+                     {what} {} (`pip install {package}-cu{}`)",
                     found.0, driver.0, driver.0
                 )));
             }

@@ -47,7 +47,10 @@ pub trait Device: Send + Sync + 'static {
     fn page_bytes(&self, shape: &KvShape) -> u64;
 
     /// Bytes that the KV cache may take: what is free now, less what should stay free.
-    fn memory_for_cache(&self) -> u64;
+    ///
+    /// # Errors
+    /// `OutOfMemory` where that is nothing, with what there is and what takes it.
+    fn memory_for_cache(&self) -> Result<u64>;
 
     /// Bytes of weights held.
     fn weight_bytes(&self) -> u64;

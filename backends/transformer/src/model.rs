@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jig_plugin_api::{
-    Chunk, Error, HostServices, LogLevel, LogitsWanted, MemoryUse, Model, ModelInfo, ModelSpec, Result, SampleRow,
-    Sampled, SequenceId, mask,
+    Chunk, Error, ErrorCode, HostServices, LogLevel, LogitsWanted, MemoryUse, Model, ModelInfo, ModelSpec, Result,
+    SampleRow, Sampled, SequenceId, mask,
 };
 
 use crate::batch::{Batch, Span};
@@ -64,12 +64,23 @@ impl<D: Device> Transformer<D> {
         let max_model_len = max_model_len(spec, &decoder)?;
         let weights = Weights::open(&spec.directory)?;
         let source = Source { partition: &partition, names, weights: &weights, quantization, dtype };
-        let network = Network::load(&device, &whole, &source, max_model_len, host.as_ref())?;
+        let network = Network::load(&device, &whole, &source, max_model_len, host.as_ref());
+        let network = network.map_err(short_of_memory(&device, || {
+            let (stored, loaded) = (megabytes(weights.bytes()), megabytes(device.weight_bytes()));
+            format!("the model's weights, {stored} as stored, don't fit: there was no room after {loaded} of them")
+        }))?;
         let max_batch_tokens = (spec.max_batch_tokens as usize).max(1);
         let logit_rows = (LOGIT_BYTES / (4 * decoder.vocab_size)).clamp(1, (spec.max_sequences as usize).max(1));
-        let activations = Activations::new(&device, &decoder, max_batch_tokens, logit_rows.min(max_batch_tokens))?;
-        let pages = cache_pages(&device, spec, &decoder, max_model_len)?;
-        let cache = device.kv_cache(&decoder.kv_shape(), pages)?;
+        let loaded = || format!("beside weights of {}", megabytes(device.weight_bytes()));
+        let activations = Activations::new(&device, &decoder, max_batch_tokens, logit_rows.min(max_batch_tokens));
+        let activations = activations.map_err(short_of_memory(&device, || {
+            format!("there is no room for steps of {max_batch_tokens} tokens {}", loaded())
+        }))?;
+        let cache = cache_pages(&device, spec, &decoder, max_model_len)
+            .and_then(|pages| Ok((pages, device.kv_cache(&decoder.kv_shape(), pages)?)));
+        let (pages, cache) = cache.map_err(short_of_memory(&device, || {
+            format!("there is no room for the KV cache {} and steps of {max_batch_tokens} tokens", loaded())
+        }))?;
         let info = ModelInfo {
             architecture: decoder.architecture.clone(),
             vocab_size: decoder.vocab_size as u32,
@@ -358,15 +369,35 @@ fn max_model_len(spec: &ModelSpec, decoder: &Decoder) -> Result<usize> {
     }
 }
 
+/// Says what there was no room for, and what can be done, before what the device said.
+fn short_of_memory<D: Device>(device: &D, what: impl FnOnce() -> String) -> impl FnOnce(Error) -> Error {
+    let id = device.id();
+    move |error| {
+        if error.code != ErrorCode::OutOfMemory {
+            return error;
+        }
+        Error::out_of_memory(format!(
+            "{id}: {} ({}). Take a smaller or a quantized model or --dtype bf16, let others give memory back, or lower \
+             --max-num-batched-tokens, --max-num-seqs or --max-model-len",
+            what(),
+            error.message
+        ))
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.0} MB", bytes as f64 / 1e6)
+}
+
 /// Pages of the cache: as many as were asked for, or as fit, but no more than all sequences can use.
 fn cache_pages<D: Device>(device: &D, spec: &ModelSpec, decoder: &Decoder, max_model_len: usize) -> Result<usize> {
     let page_bytes = device.page_bytes(&decoder.kv_shape()).max(1);
     let useful = (spec.max_sequences.max(1) as u64).saturating_mul(max_model_len.div_ceil(device.page_tokens()) as u64);
-    let bytes = spec.kv_cache_bytes.unwrap_or_else(|| device.memory_for_cache());
+    let bytes = spec.kv_cache_bytes.map_or_else(|| device.memory_for_cache(), Ok)?;
     let addressable = u64::from(u32::MAX - 1) / device.page_tokens().max(1) as u64;
     let pages = (bytes / page_bytes).min(useful).min(addressable);
     if pages == 0 {
-        let problem = format!("the KV cache may take {bytes} bytes, and one block takes {page_bytes}");
+        let problem = format!("it may take {bytes} bytes, and one block takes {page_bytes}");
         return Err(Error::out_of_memory(problem));
     }
     Ok(pages as usize)

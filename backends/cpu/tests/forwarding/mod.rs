@@ -25,7 +25,7 @@ macro_rules! forward_to {
         fn page_bytes(&self, shape: &KvShape) -> u64 {
             self.$device.page_bytes(shape)
         }
-        fn memory_for_cache(&self) -> u64 {
+        fn memory_for_cache(&self) -> jig_plugin_api::Result<u64> {
             self.$device.memory_for_cache()
         }
         fn weight_bytes(&self) -> u64 {

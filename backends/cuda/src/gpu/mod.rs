@@ -25,7 +25,9 @@ use crate::runtime::{DeviceMemory, Launch, Product, Recording, Runtime};
 fn failed(what: &str, error: DriverError) -> Error {
     match error.0 {
         CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
-            Error::out_of_memory(format!("{what}: the GPU has no memory left for it"))
+            let free = result::mem_get_info().map(|(free, total)| format!("{free} of {total} bytes are free"));
+            let free = free.unwrap_or_else(|_| "it does not tell how much it has".to_owned());
+            Error::out_of_memory(format!("{what}: the GPU has no room for it: {free}"))
         }
         _ => Error::internal(format!("{what}: {}", text(error))),
     }

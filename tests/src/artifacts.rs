@@ -17,6 +17,8 @@ pub struct Artifacts {
     pub ort_plugin: PathBuf,
     /// The CUDA backend as a plugin.
     pub cuda_plugin: PathBuf,
+    /// What stands for CUDA's libraries on a machine without a GPU.
+    pub cuda_emulator: PathBuf,
     /// A directory for the tests' files, inside cargo's target directory.
     pub scratch: PathBuf,
 }
@@ -44,7 +46,7 @@ fn build() -> Artifacts {
     }
     let output = command.output().expect("cargo starts");
     assert!(output.status.success(), "cargo build failed:\n{}", String::from_utf8_lossy(&output.stderr));
-    let (mut jig, mut cpu_plugin, mut ort_plugin, mut cuda_plugin) = (None, None, None, None);
+    let (mut jig, mut cpu_plugin, mut ort_plugin, mut cuda_plugin, mut cuda_emulator) = (None, None, None, None, None);
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
         if message["reason"] != "compiler-artifact" || message["profile"]["test"] == true {
@@ -54,14 +56,15 @@ fn build() -> Artifacts {
         if name == "jig" && message["executable"].is_string() {
             jig = message["executable"].as_str().map(PathBuf::from);
         }
-        for (library, plugin) in [
+        for (library, built) in [
             ("jig_backend_cpu", &mut cpu_plugin),
             ("jig_backend_ort", &mut ort_plugin),
             ("jig_backend_cuda", &mut cuda_plugin),
+            ("jig_cuda_emulator", &mut cuda_emulator),
         ] {
             if name == library {
                 let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                *plugin = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "so"));
+                *built = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "so"));
             }
         }
     }
@@ -73,6 +76,7 @@ fn build() -> Artifacts {
         cpu_plugin: cpu_plugin.expect("the CPU backend is built as a plugin"),
         ort_plugin: ort_plugin.expect("the ONNX Runtime backend is built as a plugin"),
         cuda_plugin: cuda_plugin.expect("the CUDA backend is built as a plugin"),
+        cuda_emulator: cuda_emulator.expect("the emulator of CUDA is built as a library"),
         scratch,
     }
 }

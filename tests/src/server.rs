@@ -50,13 +50,16 @@ impl Server {
     /// # Panics
     /// If it ends or stays silent for two minutes; the message holds its log.
     pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
-        let mut child = jig()
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("jig starts");
+        Self::spawn(jig().args(arguments))
+    }
+
+    /// As [`Server::start`], with a command that is prepared.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("jig starts");
         let log = Arc::new(Mutex::new(String::new()));
         let (ready, is_ready) = mpsc::channel();
         let lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
@@ -96,6 +99,21 @@ impl Server {
     /// What the server has written to its log.
     pub fn log(&self) -> String {
         self.log.lock().expect("no reader of the log panicked").clone()
+    }
+
+    /// A line of the log that begins like this. The last ones may come after the process has ended.
+    ///
+    /// # Panics
+    /// If there is none after `limit`.
+    pub fn line(&self, begins: &str, limit: Duration) -> String {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(line) = self.log().lines().find(|line| line.starts_with(begins)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no line begins with {begins:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Sends SIGTERM.

@@ -5,7 +5,7 @@
 // exchange within a warp that some of its threads never reach, and blocks in which nobody can go on. Dynamic shared memory is
 // full of NaN at the start of a block.
 //
-// Wide loads must be aligned, and memory past the end of an allocation is out of reach (`Guarded` in emulator.rs).
+// Wide loads must be aligned, and memory past the end of an allocation is out of reach (`Guarded` in memory.rs).
 //
 // Not seen: races that the two orders don't show, narrow loads that are misaligned, memory of another allocation.
 
@@ -228,6 +228,7 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
 #define KERNEL(name, threads, Structure)                                                                              \
   static void name##_body(const Structure& a);                                                                        \
   static void name##_enter(const void* arguments) { name##_body(*(const Structure*)arguments); }                      \
+  extern "C" size_t name##_size() { return sizeof(Structure); }                                                        \
   extern "C" const char* name(const unsigned* grid, unsigned count, unsigned shared, const void* arguments, size_t size) { \
     if (size != sizeof(Structure)) return "its arguments have another size than its structure";                      \
     if (count != threads) return "it is launched with another number of threads than it was compiled for";           \

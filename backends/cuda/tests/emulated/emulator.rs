@@ -1,95 +1,43 @@
 //! [`Emulator`]: a runtime whose kernels are those of `kernels/*.cu`, compiled by the C++ compiler of this machine.
 //!
-//! `emulator.h` gives CUDA's words their meaning; large products, which are cuBLASLt's on a GPU, are plain loops. Where there is no C++
-//! compiler, tests say so and pass.
+//! Large products, which are cuBLASLt's on a GPU, are plain loops. Where there is no C++ compiler, tests say so and pass.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, c_char, c_void};
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use half::{bf16, f16};
 use jig_backend_cuda::kernels::{Kernel, SOURCES};
 use jig_backend_cuda::runtime::{DeviceMemory, Launch, Product, Recording, Runtime};
+use jig_cuda_emulator::compiler;
+use jig_cuda_emulator::kernel::{self, Grid};
+use jig_cuda_emulator::memory::Guarded;
+use jig_cuda_emulator::product::{self, Element};
 use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
-use libloading::Library;
-use memmap2::MmapMut;
 
-/// An emulated kernel: grid, threads, shared memory, arguments and their size; gives what went wrong, or null.
-type Entry = unsafe extern "C" fn(*const u32, u32, u32, *const c_void, usize) -> *const c_char;
+/// Where compiled kernels are kept.
+pub(crate) const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
+
+type Kernels = HashMap<&'static str, kernel::Kernel>;
 
 /// The kernels of this machine's C++ compiler, or why there are none.
-pub(crate) fn kernels() -> std::result::Result<&'static HashMap<&'static str, Entry>, &'static str> {
-    static KERNELS: OnceLock<std::result::Result<HashMap<&'static str, Entry>, String>> = OnceLock::new();
+pub(crate) fn kernels() -> std::result::Result<&'static Kernels, &'static str> {
+    static KERNELS: OnceLock<std::result::Result<Kernels, String>> = OnceLock::new();
     KERNELS.get_or_init(build_all).as_ref().map_err(String::as_str)
 }
 
-/// The C++ compiler of this machine, or why there is none.
-pub(crate) fn compiler() -> std::result::Result<PathBuf, String> {
-    let chosen = std::env::var_os("CXX").map(PathBuf::from);
-    let known = ["c++", "g++", "clang++"].map(PathBuf::from);
-    let works =
-        |compiler: &PathBuf| Command::new(compiler).arg("--version").output().is_ok_and(|out| out.status.success());
-    chosen.into_iter().chain(known).find(works).ok_or_else(|| "no C++ compiler (CXX, c++, g++, clang++)".to_owned())
-}
-
-fn build_all() -> std::result::Result<HashMap<&'static str, Entry>, String> {
-    let compiler = compiler()?;
+fn build_all() -> std::result::Result<Kernels, String> {
+    let compiler = compiler::find()?;
     let mut kernels = HashMap::new();
     for source in &SOURCES {
-        let program = format!("{}\n{}", include_str!("emulator.h"), source.program());
-        let file = build(&compiler, source.file, &program);
-        // SAFETY: the library was just built; it has no initialisers but the C++ library's.
-        let library = unsafe { Library::new(&file) }.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        // Its kernels are called until the end.
-        let library: &'static Library = Box::leak(Box::new(library));
+        let file = compiler::build(Path::new(DIRECTORY), &compiler, source.file, &source.program());
+        let library = file.and_then(|file| kernel::open(&file)).unwrap_or_else(|problem| panic!("{problem}"));
         for Kernel { name, .. } in source.kernels() {
-            // SAFETY: KERNEL of emulator.h defines it with this type.
-            let entry = unsafe { library.get::<Entry>(name) };
-            kernels.insert(name, *entry.unwrap_or_else(|error| panic!("{}: {error}", source.file)));
+            let kernel = kernel::Kernel::find(library, name);
+            kernels.insert(name, kernel.unwrap_or_else(|| panic!("{} has no {name}", source.file)));
         }
     }
     Ok(kernels)
-}
-
-/// Compiles a program, unless that was done before.
-pub(crate) fn build(compiler: &Path, name: &str, program: &str) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    (compiler, program).hash(&mut hasher);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let file = directory.join(format!("{name}-{:016x}.so", hasher.finish()));
-    if file.is_file() {
-        return file;
-    }
-    let beside = tempfile::tempdir_in(directory).expect("a directory");
-    let (source, library) = (beside.path().join(format!("{name}.cpp")), beside.path().join("library.so"));
-    fs::write(&source, program).expect("written");
-    let out = Command::new(compiler)
-        .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-Wall", "-Wno-unknown-pragmas"])
-        .args(["-o".as_ref(), library.as_os_str(), source.as_os_str()])
-        .output()
-        .expect("a compiler");
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success() && said.is_empty(), "{}: {said}", source.display());
-    // Another test may have been faster; its file is the same.
-    fs::rename(library, &file).expect("moved");
-    file
-}
-
-/// Runs an emulated kernel.
-pub(crate) fn run(entry: Entry, launch: &Launch, arguments: *const c_void) -> std::result::Result<(), String> {
-    let Launch { kernel, grid, shared, size, .. } = launch;
-    // SAFETY: the arguments are the kernel's, as the caller of `Runtime::launch` promises.
-    let failure = unsafe { entry(grid.as_ptr(), kernel.threads, *shared, arguments, *size) };
-    if failure.is_null() {
-        return Ok(());
-    }
-    // SAFETY: what is not null is a text that ends with NUL and lives as long as the library.
-    Err(unsafe { CStr::from_ptr(failure) }.to_string_lossy().into_owned())
 }
 
 /// See the [module](self).
@@ -107,37 +55,6 @@ enum Operation {
     /// With a copy of the arguments.
     Launch(Kernel, [u32; 3], u32, Vec<u64>, usize),
     Product(Product),
-}
-
-/// Memory that ends where none may be read or written: a kernel that goes past its end ends the test, by a signal.
-struct Guarded {
-    bytes: usize,
-    address: u64,
-    /// Gives it back.
-    _map: MmapMut,
-}
-
-impl Guarded {
-    /// What the kernels' widest loads are aligned to.
-    const ALIGNMENT: usize = 16;
-    /// At least a page of any machine, and a multiple of all of them.
-    const GUARD: usize = 64 << 10;
-
-    fn new(bytes: usize) -> Self {
-        let taken = bytes.next_multiple_of(Self::ALIGNMENT);
-        let map = MmapMut::map_anon(taken.next_multiple_of(Self::GUARD) + 2 * Self::GUARD).expect("memory");
-        let end = (map.as_ptr() as usize + taken).next_multiple_of(Self::GUARD);
-        #[cfg(unix)]
-        {
-            unsafe extern "C" {
-                fn mprotect(address: *mut std::ffi::c_void, length: usize, protection: i32) -> i32;
-            }
-            // SAFETY: the pages are the map's, and nothing of it lies behind `end`.
-            let refused = unsafe { mprotect(end as *mut std::ffi::c_void, Self::GUARD, 0) };
-            assert_eq!(refused, 0, "memory that can't be used");
-        }
-        Self { bytes, address: (end - taken) as u64, _map: map }
-    }
 }
 
 impl Emulator {
@@ -165,7 +82,7 @@ impl Emulator {
 
     /// Bytes that are allocated.
     pub(crate) fn used(&self) -> u64 {
-        self.allocations.lock().unwrap().values().map(|guarded| guarded.bytes as u64).sum()
+        self.allocations.lock().unwrap().values().map(|guarded| guarded.bytes() as u64).sum()
     }
 
     fn not_recording(&self, what: &str) -> Result<()> {
@@ -176,10 +93,11 @@ impl Emulator {
     fn do_it(operation: &Operation) -> Result<()> {
         match operation {
             Operation::Launch(kernel, grid, shared, arguments, size) => {
-                let entry = kernels().expect("checked by the test")[kernel.name];
-                let (arguments, size) = (arguments.as_ptr().cast(), *size);
-                let launch = Launch { kernel: *kernel, grid: *grid, shared: *shared, arguments, size };
-                run(entry, &launch, arguments).map_err(|problem| Error::internal(format!("{}: {problem}", kernel.name)))
+                let compiled = kernels().expect("checked by the test")[kernel.name];
+                let grid = Grid { blocks: *grid, threads: kernel.threads, shared: *shared };
+                // SAFETY: the arguments are the kernel's, as the caller of `Runtime::launch` promises.
+                let ran = unsafe { compiled.run(grid, arguments.as_ptr().cast(), *size) };
+                ran.map_err(|problem| Error::internal(format!("{}: {problem}", kernel.name)))
             }
             Operation::Product(product) => {
                 multiply(product);
@@ -199,24 +117,14 @@ impl Emulator {
 
 fn multiply(product: &Product) {
     let Product { dtype, rows, outputs, inputs, out_stride, x, weight, out } = *product;
-    let read = |address: u64, index: usize| -> f32 {
-        // SAFETY: the caller of `Runtime::product` promises the memory; addresses are aligned for their types.
-        unsafe {
-            match dtype {
-                DType::F32 => *(address as *const f32).add(index),
-                DType::F16 => f16::from_bits(*(address as *const u16).add(index)).to_f32(),
-                DType::BF16 | DType::F8 | DType::I4 => bf16::from_bits(*(address as *const u16).add(index)).to_f32(),
-            }
-        }
+    let element = match dtype {
+        DType::F32 => Element::F32,
+        DType::F16 => Element::F16,
+        DType::BF16 | DType::F8 | DType::I4 => Element::Bf16,
     };
-    for row in 0..rows {
-        let x: Vec<_> = (0..inputs).map(|i| read(x, row * inputs + i)).collect();
-        for output in 0..outputs {
-            let sum: f32 = x.iter().enumerate().map(|(i, x)| x * read(weight, output * inputs + i)).sum();
-            // SAFETY: as above.
-            unsafe { *(out as *mut f32).add(row * out_stride + output) = sum };
-        }
-    }
+    let product = product::Product { element, rows, outputs, inputs, out_stride, x, weight, out };
+    // SAFETY: the caller of `Runtime::product` promises the memory.
+    unsafe { product.compute() };
 }
 
 impl Runtime for Emulator {
@@ -229,8 +137,8 @@ impl Runtime for Emulator {
         if self.used() + bytes as u64 > self.total {
             return Err(Error::out_of_memory(format!("{bytes} bytes")));
         }
-        let guarded = Guarded::new(bytes);
-        let address = guarded.address;
+        let guarded = Guarded::new(bytes).expect("memory");
+        let address = guarded.address();
         self.allocations.lock().unwrap().insert(address, guarded);
         Ok(address)
     }

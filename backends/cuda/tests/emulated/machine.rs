@@ -1,31 +1,27 @@
 //! The emulation itself: that it is right, and that it reports what a GPU leaves undefined.
 
-use jig_backend_cuda::kernels::{Kernel, PRELUDE};
-use jig_backend_cuda::runtime::{Launch, Runtime};
-use libloading::Library;
+use std::path::Path;
 
-use crate::emulator::{self, Emulator};
+use jig_backend_cuda::kernels::PRELUDE;
+use jig_backend_cuda::runtime::Runtime;
+use jig_cuda_emulator::compiler;
+use jig_cuda_emulator::kernel::{self, Grid, Kernel};
+
+use crate::emulator::{DIRECTORY, Emulator};
 
 /// Compiles a kernel and runs it with a block of 64 threads.
 fn run_kernel(body: &str) -> Option<Result<Vec<u32>, String>> {
-    let compiler = emulator::compiler().inspect_err(|why| println!("skipped: {why}")).ok()?;
-    let program = format!(
-        "{}\n{PRELUDE}\nstruct Out {{ u32* out; }};\nKERNEL(tried, 64, Out) {{ u32 t = threadIdx.x; {body} }}\n",
-        include_str!("emulator.h")
-    );
-    let file = emulator::build(&compiler, "tried", &program);
-    // SAFETY: the library was just built, and has no initialisers but the C++ library's.
-    let library = unsafe { Library::new(file) }.expect("a library");
-    // Fibers of a failed launch stand in it for good.
-    let library: &'static Library = Box::leak(Box::new(library));
-    // SAFETY: KERNEL of emulator.h defines it with this type.
-    let entry = *unsafe { library.get(b"tried") }.expect("the kernel");
+    let compiler = compiler::find().inspect_err(|why| println!("skipped: {why}")).ok()?;
+    let program =
+        format!("{PRELUDE}\nstruct Out {{ u32* out; }};\nKERNEL(tried, 64, Out) {{ u32 t = threadIdx.x; {body} }}\n");
+    let file = compiler::build(Path::new(DIRECTORY), &compiler, "tried", &program).expect("compiled");
+    // Fibers of a failed launch stand in it for good: it is never unloaded.
+    let kernel = Kernel::find(kernel::open(&file).expect("a library"), "tried").expect("the kernel");
     let mut out = vec![0u32; 64];
     let address = out.as_mut_ptr() as u64;
-    let arguments = std::ptr::from_ref(&address).cast();
-    let kernel = Kernel { name: "tried", threads: 64 };
-    let launch = Launch { kernel, grid: [1, 1, 1], shared: 0, arguments, size: 8 };
-    Some(emulator::run(entry, &launch, arguments).map(|()| out))
+    let grid = Grid { blocks: [1, 1, 1], threads: 64, shared: 0 };
+    // SAFETY: it is the kernel's only argument, and has as many elements as there are threads.
+    Some(unsafe { kernel.run(grid, std::ptr::from_ref(&address).cast(), kernel.size()) }.map(|()| out))
 }
 
 #[test]

@@ -15,7 +15,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev &
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --workspace --exclude jig-bench --lib --bins \
+    cargo build --release --workspace --exclude jig-bench --exclude jig-cuda-emulator --lib --bins \
  && mkdir -p /out/backends \
  && cp target/release/jig /out/ \
  && cp target/release/libjig_backend_*.so /out/backends/

@@ -87,6 +87,12 @@ def reference(directory, layers):
     return found
 
 
+def speed(chosen, options):
+    """What check_gpu measures, with options of the backend."""
+    command = [chosen.check_gpu, *options, "speed", "--model", str(chosen.directory)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("check_gpu")
@@ -97,8 +103,9 @@ def main():
     torch.cuda.empty_cache()
     model(chosen.directory, chosen.layers)
     torch.cuda.empty_cache()
-    command = [chosen.check_gpu, "speed", "--model", str(chosen.directory)]
-    jig = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    jig = speed(chosen, [])
+    # Without overlap: what it is worth.
+    apart = speed(chosen, ["--option", "overlap=off"])
     try:
         peer = reference(chosen.directory, chosen.layers)
     except Exception as error:  # noqa: BLE001: the other figures stand without it
@@ -109,13 +116,15 @@ def main():
     weights = jig["weight_bytes"]
     print(f"weights {weights / 1e9:.2f} GB, loaded in {jig['load_seconds']:.1f} s\n")
     print("| | Jig | share of the bound | transformers | ratio |\n|---|---|---|---|---|")
-    for case in jig["decode"]:
+    for case, alone in zip(jig["decode"], apart["decode"]):
         count, prompt, step = case["sequences"], case["prompt"], case["step_seconds"]
         # The embedding table is not read; keys and values are, once in each layer.
         bound = (weights - 32000 * 4096 * 2 + count * (prompt + 2 * STEPS) * jig["kv_bytes_per_token"]) / read
         other = peer.get(f"decode_{count}") if prompt == PROMPT else None
         beside = f"{count / other:.0f} tokens/s | {other / step:.2f}" if other else " | "
         print(f"| decode {count} at {prompt} | {count / step:.0f} tokens/s | {bound / step:.1%} | {beside} |")
+        slower = alone["step_seconds"]
+        print(f"| ... kernels one after the other | {count / slower:.0f} tokens/s | {bound / slower:.1%} | | |")
         masked = case["step_seconds_with_masks"]
         print(f"| ... a mask on every row | {count / masked:.0f} tokens/s | {step / masked:.1%} of no mask | | |")
     # Two operations for each weight and token, and attention to half of the prompt on average.

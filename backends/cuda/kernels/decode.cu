@@ -87,7 +87,7 @@ __device__ __forceinline__ void attend_part(const Decode& a, const Share& share,
       for (int n = 0; n < VALUES; n++) from[n] = place(min(first + n * sharers, tokens - 1)) + share.piece;
 #pragma unroll
       for (int n = 0; n < VALUES; n++)
-        if (n * sharers < TILE) value[n] = load_once(values + from[n]);
+        if (n * sharers < TILE) value[n] = load_stored(values + from[n]);
     };
     load_values(sharer);
 
@@ -105,7 +105,7 @@ __device__ __forceinline__ void attend_part(const Decode& a, const Share& share,
         const uint4* from = keys + (place(min(t, tokens - 1)) + at / E::COUNT);
 #pragma unroll
         for (int p = 0; p < PIECES; p++)
-          if (at + p * 8 * E::COUNT < a.cache_dim) key[p][n] = load_once(from + p * 8);
+          if (at + p * 8 * E::COUNT < a.cache_dim) key[p][n] = load_stored(from + p * 8);
       }
 #pragma unroll
       for (int p = 0; p < PIECES; p++) {

@@ -82,17 +82,20 @@ struct Weights<F8Blocks> {
   }
 };
 
-// Adds what UNROLL loads of each output are worth. There is no branch between the loads and their use: the compiler would put them behind it,
-// and have one after the other in flight.
-template <class E, int ROWS, int OUTPUTS, int UNROLL>
-__device__ __forceinline__ void add_products(const Linear& a, const Weights<E>* weight, const u32* x, u32 start,
-                                             float (*sum)[ROWS]) {
-  const u32 step = WARP * E::COUNT;
-  typename E::Loaded loaded[UNROLL][OUTPUTS];
+// UNROLL loads of each output. There is no branch between them: the compiler would put them behind it, and have one after the other in flight.
+template <class E, int OUTPUTS, int UNROLL>
+__device__ __forceinline__ void load_weights(const Weights<E>* weight, u32 start, typename E::Loaded (*loaded)[OUTPUTS]) {
 #pragma unroll
   for (int n = 0; n < UNROLL; n++)
 #pragma unroll
-    for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = weight[o].load(start + n * step);
+    for (int o = 0; o < OUTPUTS; o++) loaded[n][o] = weight[o].load(start + n * WARP * E::COUNT);
+}
+
+// Adds what they are worth.
+template <class E, int ROWS, int OUTPUTS, int UNROLL>
+__device__ __forceinline__ void add_products(const Linear& a, const typename E::Loaded (*loaded)[OUTPUTS], const u32* x, u32 start,
+                                             float (*sum)[ROWS]) {
+  const u32 step = WARP * E::COUNT;
 #pragma unroll
   for (int n = 0; n < UNROLL; n++) {
     float w[OUTPUTS][E::COUNT];
@@ -115,7 +118,6 @@ __device__ __forceinline__ void linear(const Linear& a) {
   const u32 results = a.gate ? a.outputs / 2 : a.outputs;
   const u32 each = a.gate ? OUTPUTS / 2 : OUTPUTS;
   const u32 first = warp * each;
-  if (first >= results) return;
 
   Weights<E> weight[OUTPUTS];
   u32 output[OUTPUTS];
@@ -139,9 +141,21 @@ __device__ __forceinline__ void linear(const Linear& a) {
     for (int r = 0; r < ROWS; r++) sum[o][r] = 0.0f;
 
   const u32 step = WARP * E::COUNT;
-  u32 start = lane_of() * E::COUNT;
-  for (; start + (UNROLL - 1) * step < a.stride; start += UNROLL * step) add_products<E, ROWS, OUTPUTS, UNROLL>(a, weight, x, start, sum);
-  for (; start < a.stride; start += step) add_products<E, ROWS, OUTPUTS, 1>(a, weight, x, start, sum);
+  const u32 begin = lane_of() * E::COUNT;
+  u32 start = begin;
+  typename E::Loaded loaded[UNROLL][OUTPUTS];
+  // What is loaded first is on its way while the kernel before this one ends, which x may come from.
+  if (start + (UNROLL - 1) * step < a.stride) load_weights<E, OUTPUTS, UNROLL>(weight, start, loaded);
+  wait_for_previous();
+  if (first >= results) return;
+  for (; start + (UNROLL - 1) * step < a.stride; start += UNROLL * step) {
+    if (start > begin) load_weights<E, OUTPUTS, UNROLL>(weight, start, loaded);
+    add_products<E, ROWS, OUTPUTS, UNROLL>(a, loaded, x, start, sum);
+  }
+  for (; start < a.stride; start += step) {
+    load_weights<E, OUTPUTS, 1>(weight, start, loaded);
+    add_products<E, ROWS, OUTPUTS, 1>(a, loaded, x, start, sum);
+  }
 
   // Every lane has all sums. Each of the first lanes goes on with those of the row of its number.
   float mine[OUTPUTS];
@@ -168,34 +182,34 @@ __device__ __forceinline__ void linear(const Linear& a) {
   }
 }
 
-// With three blocks on a multiprocessor, the projections of a model are one wave of blocks, or many.
+// With three blocks on a multiprocessor, the projections of a model are one wave of blocks, or many. With two rows there are registers for two.
 //
 // The more rows, the more outputs share what is read of x, as far as there are registers, and the fewer loads of weights are needed in
 // flight.
 #define LINEAR(name, E)                                            \
-  KERNEL_OF_MANY(linear_##name##_1, 256, 3, Linear) { linear<E, 1, 2, 4>(a); } \
-  KERNEL_OF_MANY(linear_##name##_2, 256, 3, Linear) { linear<E, 2, 2, 4>(a); } \
-  KERNEL(linear_##name##_4, 256, Linear) { linear<E, 4, 4, 2>(a); } \
-  KERNEL(linear_##name##_8, 256, Linear) { linear<E, 8, 4, 1>(a); } \
-  KERNEL(linear_##name##_16, 256, Linear) { linear<E, 16, 2, 2>(a); }
+  EARLY_KERNEL(linear_##name##_1, 256, 3, Linear) { linear<E, 1, 2, 4>(a); } \
+  EARLY_KERNEL(linear_##name##_2, 256, 2, Linear) { linear<E, 2, 2, 4>(a); } \
+  EARLY_KERNEL(linear_##name##_4, 256, 1, Linear) { linear<E, 4, 4, 2>(a); } \
+  EARLY_KERNEL(linear_##name##_8, 256, 1, Linear) { linear<E, 8, 4, 1>(a); } \
+  EARLY_KERNEL(linear_##name##_16, 256, 1, Linear) { linear<E, 16, 2, 2>(a); }
 
 LINEAR(f32, F32)
 LINEAR(f16, F16)
 LINEAR(bf16, BF16)
 
 // Loads of 8 bytes: twice as many of them in flight, as far as there are registers.
-KERNEL_OF_MANY(linear_f8_1, 256, 3, Linear) { linear<F8, 1, 2, 8>(a); }
-KERNEL_OF_MANY(linear_f8_2, 256, 3, Linear) { linear<F8, 2, 2, 8>(a); }
-KERNEL(linear_f8_4, 256, Linear) { linear<F8, 4, 4, 4>(a); }
-KERNEL(linear_f8_8, 256, Linear) { linear<F8, 8, 4, 2>(a); }
-KERNEL(linear_f8_16, 256, Linear) { linear<F8, 16, 2, 2>(a); }
+EARLY_KERNEL(linear_f8_1, 256, 3, Linear) { linear<F8, 1, 2, 8>(a); }
+EARLY_KERNEL(linear_f8_2, 256, 2, Linear) { linear<F8, 2, 2, 8>(a); }
+EARLY_KERNEL(linear_f8_4, 256, 1, Linear) { linear<F8, 4, 4, 4>(a); }
+EARLY_KERNEL(linear_f8_8, 256, 1, Linear) { linear<F8, 8, 4, 2>(a); }
+EARLY_KERNEL(linear_f8_16, 256, 1, Linear) { linear<F8, 16, 2, 2>(a); }
 
 // A third word is loaded with each eight numbers, which comes from the caches.
-KERNEL_OF_MANY(linear_f8_blocks_1, 256, 3, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
-KERNEL(linear_f8_blocks_2, 256, Linear) { linear<F8Blocks, 2, 2, 8>(a); }
-KERNEL(linear_f8_blocks_4, 256, Linear) { linear<F8Blocks, 4, 4, 4>(a); }
-KERNEL(linear_f8_blocks_8, 256, Linear) { linear<F8Blocks, 8, 4, 2>(a); }
-KERNEL(linear_f8_blocks_16, 256, Linear) { linear<F8Blocks, 16, 2, 2>(a); }
+EARLY_KERNEL(linear_f8_blocks_1, 256, 3, Linear) { linear<F8Blocks, 1, 2, 8>(a); }
+EARLY_KERNEL(linear_f8_blocks_2, 256, 1, Linear) { linear<F8Blocks, 2, 2, 8>(a); }
+EARLY_KERNEL(linear_f8_blocks_4, 256, 1, Linear) { linear<F8Blocks, 4, 4, 4>(a); }
+EARLY_KERNEL(linear_f8_blocks_8, 256, 1, Linear) { linear<F8Blocks, 8, 4, 2>(a); }
+EARLY_KERNEL(linear_f8_blocks_16, 256, 1, Linear) { linear<F8Blocks, 16, 2, 2>(a); }
 
 struct Widen {
   const unsigned char* weight;
@@ -219,11 +233,11 @@ KERNEL(widen_f8, 256, Widen) {
 }
 
 // Few outputs of a warp read x too often beside so small weights, and many take too many registers.
-KERNEL(linear_i4_1, 256, Linear) { linear<I4, 1, 4, 4>(a); }
-KERNEL(linear_i4_2, 256, Linear) { linear<I4, 2, 4, 4>(a); }
-KERNEL(linear_i4_4, 256, Linear) { linear<I4, 4, 4, 4>(a); }
-KERNEL(linear_i4_8, 256, Linear) { linear<I4, 8, 4, 2>(a); }
-KERNEL(linear_i4_16, 256, Linear) { linear<I4, 16, 2, 2>(a); }
+EARLY_KERNEL(linear_i4_1, 256, 2, Linear) { linear<I4, 1, 4, 4>(a); }
+EARLY_KERNEL(linear_i4_2, 256, 2, Linear) { linear<I4, 2, 4, 2>(a); }
+EARLY_KERNEL(linear_i4_4, 256, 1, Linear) { linear<I4, 4, 4, 4>(a); }
+EARLY_KERNEL(linear_i4_8, 256, 1, Linear) { linear<I4, 8, 4, 2>(a); }
+EARLY_KERNEL(linear_i4_16, 256, 1, Linear) { linear<I4, 16, 2, 2>(a); }
 
 struct WidenGroups {
   const unsigned char* weight;

@@ -168,9 +168,9 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
 
   const u32 tiles = (a.stride + TILE - 1) / TILE, of_split = (tiles + a.splits - 1) / a.splits;
   const u32 begin = blockIdx.y * of_split * TILE, end = min(begin + of_split * TILE, a.stride);
-  for (u32 start = begin; start < end; start += TILE) {
-    typename W::Loaded loaded[CHUNKS][M][2];
-    u32 words[CHUNKS][M][2];
+  typename W::Loaded loaded[CHUNKS][M][2];
+  u32 words[CHUNKS][M][2];
+  const auto load_weights = [&](u32 start) {
 #pragma unroll
     for (int c = 0; c < CHUNKS; c++) {
       // Past the end x is zero, whatever the weights are.
@@ -183,6 +183,12 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
           words[c][m][half] = W::SCALED ? a.groups[word[m][half] + (at >> a.shift)] : 0;
         }
     }
+  };
+  // What is loaded first is on its way while the kernel before this one ends, which x may come from.
+  if (begin < end) load_weights(begin);
+  wait_for_previous();
+  for (u32 start = begin; start < end; start += TILE) {
+    if (start > begin) load_weights(start);
     __syncthreads();
     load_rows<W, N, PARTS>(a, first_row, start, room);
     __syncthreads();
@@ -294,16 +300,16 @@ __device__ __forceinline__ void linear_mma(const Linear& a) {
   }
 }
 
-KERNEL(linear_mma_f16_8, THREADS, Linear) { linear_mma<Halves, 1, 2>(a); }
-KERNEL(linear_mma_f16_16, THREADS, Linear) { linear_mma<Halves, 2, 2>(a); }
-KERNEL(linear_mma_bf16_8, THREADS, Linear) { linear_mma<Plain, 1, 2>(a); }
-KERNEL(linear_mma_bf16_16, THREADS, Linear) { linear_mma<Plain, 2, 2>(a); }
-KERNEL(linear_mma_f8_8, THREADS, Linear) { linear_mma<Eight, 1, 2>(a); }
-KERNEL(linear_mma_f8_16, THREADS, Linear) { linear_mma<Eight, 2, 2>(a); }
-KERNEL(linear_mma_f8_64, THREADS, Linear) { linear_mma<Eight, 4, 1>(a); }
-KERNEL(linear_mma_f8_blocks_8, THREADS, Linear) { linear_mma<EightBlocks, 1, 2>(a); }
-KERNEL(linear_mma_f8_blocks_16, THREADS, Linear) { linear_mma<EightBlocks, 2, 2>(a); }
-KERNEL(linear_mma_f8_blocks_64, THREADS, Linear) { linear_mma<EightBlocks, 4, 1>(a); }
-KERNEL(linear_mma_i4_8, THREADS, Linear) { linear_mma<Four, 1, 2>(a); }
-KERNEL(linear_mma_i4_16, THREADS, Linear) { linear_mma<Four, 2, 2>(a); }
-KERNEL(linear_mma_i4_64, THREADS, Linear) { linear_mma<FourOfManyRows, 4, 1>(a); }
+EARLY_KERNEL(linear_mma_f16_8, THREADS, 1, Linear) { linear_mma<Halves, 1, 2>(a); }
+EARLY_KERNEL(linear_mma_f16_16, THREADS, 1, Linear) { linear_mma<Halves, 2, 2>(a); }
+EARLY_KERNEL(linear_mma_bf16_8, THREADS, 1, Linear) { linear_mma<Plain, 1, 2>(a); }
+EARLY_KERNEL(linear_mma_bf16_16, THREADS, 1, Linear) { linear_mma<Plain, 2, 2>(a); }
+EARLY_KERNEL(linear_mma_f8_8, THREADS, 1, Linear) { linear_mma<Eight, 1, 2>(a); }
+EARLY_KERNEL(linear_mma_f8_16, THREADS, 1, Linear) { linear_mma<Eight, 2, 2>(a); }
+EARLY_KERNEL(linear_mma_f8_64, THREADS, 1, Linear) { linear_mma<Eight, 4, 1>(a); }
+EARLY_KERNEL(linear_mma_f8_blocks_8, THREADS, 1, Linear) { linear_mma<EightBlocks, 1, 2>(a); }
+EARLY_KERNEL(linear_mma_f8_blocks_16, THREADS, 1, Linear) { linear_mma<EightBlocks, 2, 2>(a); }
+EARLY_KERNEL(linear_mma_f8_blocks_64, THREADS, 1, Linear) { linear_mma<EightBlocks, 4, 1>(a); }
+EARLY_KERNEL(linear_mma_i4_8, THREADS, 1, Linear) { linear_mma<Four, 1, 2>(a); }
+EARLY_KERNEL(linear_mma_i4_16, THREADS, 1, Linear) { linear_mma<Four, 2, 2>(a); }
+EARLY_KERNEL(linear_mma_i4_64, THREADS, 1, Linear) { linear_mma<FourOfManyRows, 4, 1>(a); }

@@ -16,7 +16,7 @@ template <class E>
 __device__ __forceinline__ void load_page(const typename E::Stored* from, u32 cache_dim, float* to) {
   for (u32 i = threadIdx.x * E::COUNT; i < PAGE * cache_dim; i += THREADS * E::COUNT) {
     float x[E::COUNT];
-    E::spread(load_once(from + i), x);
+    E::spread(load_stored(from + i), x);
     // Rows are an element longer than heads, so that a column of keys lies in different banks.
     float* at = to + i / cache_dim * (cache_dim + 1) + i % cache_dim;
 #pragma unroll

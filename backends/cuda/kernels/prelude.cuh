@@ -4,7 +4,14 @@
 // numbers are kept as integers and widened here.
 //
 // A kernel takes one structure by value. `KERNEL(name, threads, Structure)` begins its definition; in it the structure is
-// called `a`. `KERNEL_OF_MANY` says how many blocks a multiprocessor must have registers for as well. The same sources are compiled by a C++ compiler for tests (tests/emulated/emulator.h), which gives KERNEL, DYNAMIC_SHARED
+// called `a`. `KERNEL_OF_MANY` says how many blocks a multiprocessor must have registers for as well.
+//
+// From compute capability 9.0 on a kernel may begin while the one before it still runs ("programmatic dependent launch", CUDA
+// Programming Guide): it is launched while blocks of that one end, and waits for all of them and what they wrote before anything else. An
+// EARLY_KERNEL says itself when it waits: until then it may read what never changes, the weights, and nothing else. So there is no gap between
+// kernels in which memory has nothing to do.
+//
+// The same sources are compiled by a C++ compiler for tests (emulator/src/emulator.h), which gives EARLY_KERNEL, DYNAMIC_SHARED
 // and the few functions with inline PTX another meaning.
 //
 // Rows of activations and of weights begin at multiples of 8 elements, and what fills a row up to that is zero. So all loads
@@ -23,12 +30,18 @@ typedef unsigned long long u64;
 
 #ifndef JIG_EMULATED
 
-#define KERNEL(name, threads, Structure) KERNEL_OF_MANY(name, threads, 1, Structure)
-#define KERNEL_OF_MANY(name, threads, blocks, Structure) \
+#define EARLY_KERNEL(name, threads, blocks, Structure) \
   extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Structure a)
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(16) float name[]
 
-// 16 bytes that are read once: they take no room in the first cache.
+// Waits for the kernel before this one, and lets the next one begin as soon as all blocks of this one are here.
+__device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// 16 bytes of what never changes, and is read once: they take no room in the first cache.
 __device__ __forceinline__ uint4 load_once(const void* at) {
   uint4 v;
   asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -44,7 +57,16 @@ __device__ __forceinline__ uint2 load_once_8(const void* at) {
   return v;
 }
 
-// And with 4.
+// 16 bytes that an earlier kernel has written, and that are read once. Never before that kernel is waited for.
+__device__ __forceinline__ uint4 load_stored(const void* at) {
+  uint4 v;
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(at));
+  return v;
+}
+
+// 4 bytes of what never changes.
 __device__ __forceinline__ u32 load_once_4(const void* at) {
   u32 v;
   asm("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(v) : "l"(at));
@@ -156,6 +178,15 @@ MULTIPLY(multiply_f16, "f16")
 MULTIPLY(multiply_bf16, "bf16")
 
 #endif
+
+#define KERNEL(name, threads, Structure) KERNEL_OF_MANY(name, threads, 1, Structure)
+#define KERNEL_OF_MANY(name, threads, blocks, Structure)                          \
+  static __device__ __forceinline__ void name##_after(const Structure& a);        \
+  EARLY_KERNEL(name, threads, blocks, Structure) {                                \
+    wait_for_previous();                                                          \
+    name##_after(a);                                                              \
+  }                                                                               \
+  static __device__ __forceinline__ void name##_after(const Structure& a)
 
 // Types of elements: how many there are in 16 bytes, and how they become f32 and back (to nearest, to even among equals).
 

@@ -71,8 +71,9 @@ fn open_card(device: &str, options: &[(String, String)]) -> Result<(Card, CudaDe
     let cards = gpus()?;
     let card = choose(&cards, device)?.clone();
     let libraries = guarded(Libraries::find)?;
-    let runtime = guarded(|| Gpu::open(card.id(), card.ordinal, card.capability, libraries, &options.kernels))?;
-    let device = guarded(|| CudaDevice::new(Arc::new(runtime), options.settings))?;
+    let Options { kernels, overlap, settings } = options;
+    let runtime = guarded(|| Gpu::open(card.id(), card.ordinal, card.capability, libraries, &kernels, overlap))?;
+    let device = guarded(|| CudaDevice::new(Arc::new(runtime), settings))?;
     Ok((card, device))
 }
 

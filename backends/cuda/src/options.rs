@@ -12,6 +12,8 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     /// Where compiled kernels are kept.
     pub(crate) kernels: Cache,
+    /// Whether a kernel may begin while the one before it ends.
+    pub(crate) overlap: bool,
 }
 
 /// Checks options as [`crate::CudaBackend`] does, without a GPU.
@@ -28,7 +30,7 @@ impl Options {
     /// # Errors
     /// `InvalidArgument` for a key or a value that there is not.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
-        let mut options = Self { settings: Settings::default(), kernels: Cache::users() };
+        let mut options = Self { settings: Settings::default(), kernels: Cache::users(), overlap: true };
         let settings = &mut options.settings;
         for (key, value) in pairs {
             let wrong = |what: &str| Error::invalid_argument(format!("option `{key}`: `{value}` is not {what}"));
@@ -44,6 +46,9 @@ impl Options {
                 ("graphs", "on") => settings.record = true,
                 ("graphs", "off") => settings.record = false,
                 ("graphs", _) => return Err(wrong("on or off")),
+                ("overlap", "on") => options.overlap = true,
+                ("overlap", "off") => options.overlap = false,
+                ("overlap", _) => return Err(wrong("on or off")),
                 ("kernel-cache", "auto") => options.kernels = Cache::users(),
                 ("kernel-cache", "none") => options.kernels = Cache::new(None),
                 ("kernel-cache", "") => return Err(wrong("auto, none or a directory")),
@@ -65,6 +70,7 @@ impl Options {
             option("gpu-memory-utilization", "0.9", "the share of the GPU's memory that weights and KV cache may take"),
             option("kv-cache-dtype", "auto", "bf16, f16 or f32; auto takes that of the weights"),
             option("graphs", "on", "on records decode steps as CUDA graphs, off does not"),
+            option("overlap", "on", "on begins kernels while the one before ends, on GPUs from 9.0 on; off does not"),
             option(
                 "kernel-cache",
                 "auto",
@@ -98,6 +104,7 @@ mod tests {
             ("gpu-memory-utilization", "NaN"),
             ("kv-cache-dtype", "int8"),
             ("graphs", "yes"),
+            ("overlap", "yes"),
             ("kernel-cache", ""),
             ("speed", "1"),
         ];

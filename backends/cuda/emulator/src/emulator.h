@@ -71,6 +71,8 @@ struct Machine {
   unsigned counts[2];
   Index block, block_size;
   unsigned running;
+  // Whether a thread of the block has waited for the kernel before it.
+  bool waited;
   Fiber* current;
   jmp_buf scheduler;
   const char* failure;
@@ -210,8 +212,10 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
         m.shared.assign(4 + asked + BEHIND, NAN);
         float* behind = aligned(m.shared.data()) + asked;
         memset(behind, 0xa5, BEHIND * sizeof *behind);
+        m.waited = false;
         run_block();
         if (m.failure) return m.failure;
+        if (!m.waited) return "no thread of a block waits for the kernel before it";
         for (size_t i = 0; i < BEHIND * sizeof *behind; i++)
           if (((unsigned char*)behind)[i] != 0xa5) return "more shared memory is written than was asked for";
       }
@@ -225,7 +229,7 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
 #define blockIdx (emulator::machine().block)
 #define blockDim (emulator::machine().block_size)
 
-#define KERNEL(name, threads, Structure)                                                                              \
+#define EARLY_KERNEL(name, threads, blocks, Structure)                                                                \
   static void name##_body(const Structure& a);                                                                        \
   static void name##_enter(const void* arguments) { name##_body(*(const Structure*)arguments); }                      \
   extern "C" size_t name##_size() { return sizeof(Structure); }                                                        \
@@ -236,9 +240,9 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
   }                                                                                                                   \
   static void name##_body(const Structure& a)
 
-#define KERNEL_OF_MANY(name, threads, blocks, Structure) KERNEL(name, threads, Structure)
-
 #define DYNAMIC_SHARED(name) float* name = emulator::aligned(emulator::machine().shared.data())
+
+inline void wait_for_previous() { emulator::machine().waited = true; }
 
 inline void __syncthreads() {
   emulator::Machine& m = emulator::machine();
@@ -308,6 +312,7 @@ inline uint4 load_once(const void* at) {
   return value;
 }
 
+inline uint4 load_stored(const void* at) { return load_once(at); }
 inline uint4 load_written(const void* at) { return load_once(at); }
 inline float load_written_4(const void* at) { return *(const float*)at; }
 inline void __threadfence() {}

@@ -1,7 +1,7 @@
 //! What has to hold on a GPU.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jig_plugin_api::conformance::{self, Outcome};
 use jig_plugin_api::host::Silent;
@@ -30,8 +30,19 @@ pub(crate) const ALL: [Check; 6] = [
     Check { name: "conformance kit", run: promises },
 ];
 
+/// Options of the backend that hold for all checks.
+pub(crate) static OPTIONS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Those, for what sets none of its own.
+pub(crate) fn options() -> Vec<(String, String)> {
+    OPTIONS.get().cloned().unwrap_or_default()
+}
+
+/// Those, and one more.
 fn option(key: &str, value: &str) -> Vec<(String, String)> {
-    vec![(key.to_owned(), value.to_owned())]
+    let mut options = options();
+    options.push((key.to_owned(), value.to_owned()));
+    options
 }
 
 fn operations(kv_type: &str, relative: f64) -> Vec<String> {
@@ -154,7 +165,7 @@ fn promises() -> Vec<String> {
         let backend = jig_backend_cuda::backend();
         let mut spec = ModelSpec::new(&Golden::named(name).directory);
         // What a tiny model leaves of a GPU's memory would be hundreds of millions of pages.
-        spec.kv_cache_bytes = Some(64 << 20);
+        (spec.kv_cache_bytes, spec.options) = (Some(64 << 20), options());
         conformance::run(&*backend, &spec, &mut |result| {
             if let Outcome::Failed(reason) = &result.outcome {
                 failed.push(format!("{name}: {}: {reason}", result.name));

@@ -7,6 +7,7 @@
 //! check_gpu speed --model DIR decode and prefill, as JSON
 //! ```
 //!
+//! `--option KEY=VALUE` before these sets an option of the backend, and may be given more than once.
 //! `JIG_GOLDEN_VALUES` names the folder of golden models where this was built on another machine.
 
 mod checks;
@@ -29,20 +30,21 @@ const PROMPT: usize = 512;
 const STEPS: usize = 64;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Err(error) = jig_backend_cuda::open("auto", &[]) {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let options = checks::OPTIONS.get_or_init(|| take_options(&mut arguments));
+    if let Err(error) = jig_backend_cuda::open("auto", options) {
         eprintln!("check_gpu: {error}");
         return ExitCode::FAILURE;
     }
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["checks"] => Ok(check(checks::ALL.iter())),
         ["short"] => Ok(check(checks::ALL.iter().filter(|check| check.name == "golden models"))),
-        ["operations"] => jig_backend_cuda::open("auto", &[])
+        ["operations"] => jig_backend_cuda::open("auto", options)
             .and_then(|device| operations::measure(&device, 1))
             .map(|()| true)
             .map_err(Into::into),
         ["speed", "--model", directory] => speed(directory).map(|()| true),
-        _ => Err("usage: check_gpu checks | operations | short | speed --model DIR".into()),
+        _ => Err("usage: check_gpu [--option KEY=VALUE]... checks | operations | short | speed --model DIR".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -52,6 +54,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Takes options of the backend from the front of the arguments.
+fn take_options(arguments: &mut Vec<String>) -> Vec<(String, String)> {
+    let mut options = Vec::new();
+    while let [flag, pair, ..] = &arguments[..]
+        && flag == "--option"
+        && let Some((key, value)) = pair.split_once('=')
+    {
+        options.push((key.to_owned(), value.to_owned()));
+        arguments.drain(..2);
+    }
+    options
 }
 
 fn check<'a>(checks: impl Iterator<Item = &'a checks::Check>) -> bool {
@@ -143,7 +158,8 @@ fn speed(directory: &str) -> AnyResult<()> {
     let mut spec = ModelSpec::new(directory);
     (spec.max_sequences, spec.max_batch_tokens, spec.max_model_len) = (64, 8192, Some(16384));
     // The Python side has its own copy of the weights on the same GPU.
-    spec.options = vec![("gpu-memory-utilization".to_owned(), "0.6".to_owned())];
+    spec.options = checks::options();
+    spec.options.push(("gpu-memory-utilization".to_owned(), "0.6".to_owned()));
     let start = Instant::now();
     let mut model = jig_backend_cuda::backend().load(&spec, Arc::new(Silent))?;
     let load = start.elapsed().as_secs_f64();

@@ -1,5 +1,6 @@
 //! [`Gpu`]: a [`Runtime`] on NVIDIA's driver: memory, launches and CUDA graphs on one stream.
 
+mod launch;
 mod products;
 mod staging;
 
@@ -40,6 +41,8 @@ pub(crate) struct Gpu {
     products: Mutex<Products>,
     graphs: Mutex<Vec<CUgraphExec>>,
     functions: HashMap<&'static str, CUfunction>,
+    /// Whether a kernel may begin while the one before it ends.
+    overlap: bool,
     // The last field: all else is gone before the context is.
     context: Context,
 }
@@ -101,14 +104,16 @@ impl Drop for Context {
 }
 
 impl Gpu {
-    /// Opens a GPU and loads the kernels, from the cache or from the compiler.
+    /// Opens a GPU and loads the kernels, from the cache or from the compiler. They overlap where that is wanted and possible.
     pub(crate) fn open(
         id: String,
         ordinal: usize,
         capability: Capability,
         libraries: Libraries,
         cache: &Cache,
+        overlap: bool,
     ) -> Result<Self> {
+        let overlap = overlap && launch::can_overlap(capability, libraries.driver);
         let compiler = libraries.nvrtc.to_string();
         let machine_code = thread::scope(|scope| {
             let jobs = SOURCES.each_ref().map(|source| {
@@ -137,7 +142,7 @@ impl Gpu {
         }
         let staging = Mutex::new(Staging::new(context.stream)?);
         let products = Mutex::new(Products::new(context.stream)?);
-        Ok(Self { id, staging, products, graphs: Mutex::new(Vec::new()), functions, context })
+        Ok(Self { id, staging, products, graphs: Mutex::new(Vec::new()), functions, overlap, context })
     }
 
     fn failed(&self, what: &str, error: DriverError) -> Error {
@@ -209,11 +214,8 @@ impl Runtime for Gpu {
         self.context.enter()?;
         let name = launch.kernel.name;
         let function = self.functions.get(name).ok_or_else(|| Error::internal(format!("there is no kernel {name}")))?;
-        let [x, y, z] = launch.grid;
-        let (grid, block) = ((x, y, z), (launch.kernel.threads, 1, 1));
-        let mut parameters = [launch.arguments.cast_mut()];
-        // SAFETY: the caller promises that the arguments are the kernel's. The driver copies them before it returns.
-        unsafe { result::launch_kernel(*function, grid, block, launch.shared, self.context.stream, &mut parameters) }
+        // SAFETY: the caller promises that the arguments are the kernel's.
+        unsafe { launch::enqueue(*function, launch, self.context.stream, self.overlap) }
             .map_err(|error| self.failed(name, error))
     }
 

@@ -11,9 +11,13 @@ use crate::emulator::{DIRECTORY, Emulator};
 
 /// Compiles a kernel and runs it with a block of 64 threads.
 fn run_kernel(body: &str) -> Option<Result<Vec<u32>, String>> {
+    run_defined("KERNEL(tried, 64, Out)", body)
+}
+
+/// The same with a definition of one's own.
+fn run_defined(begin: &str, body: &str) -> Option<Result<Vec<u32>, String>> {
     let compiler = compiler::find().inspect_err(|why| println!("skipped: {why}")).ok()?;
-    let program =
-        format!("{PRELUDE}\nstruct Out {{ u32* out; }};\nKERNEL(tried, 64, Out) {{ u32 t = threadIdx.x; {body} }}\n");
+    let program = format!("{PRELUDE}\nstruct Out {{ u32* out; }};\n{begin} {{ u32 t = threadIdx.x; {body} }}\n");
     let file = compiler::build(Path::new(DIRECTORY), &compiler, "tried", &program).expect("compiled");
     // Fibers of a failed launch stand in it for good: it is never unloaded.
     let kernel = Kernel::find(kernel::open(&file).expect("a library"), "tried").expect("the kernel");
@@ -58,6 +62,15 @@ fn what_a_gpu_leaves_undefined_is_an_error() {
         let error = outcome.expect_err(body);
         assert!(error.contains(says), "{body}: {error}");
     }
+}
+
+#[test]
+fn a_kernel_that_begins_early_has_to_wait_for_the_one_before() {
+    let early = |body: &str| run_defined("EARLY_KERNEL(tried, 64, 1, Out)", body);
+    let Some(out) = early("if (t < 32) wait_for_previous(); a.out[t] = t;") else { return };
+    assert_eq!(out.expect("runs"), (0..64).collect::<Vec<u32>>());
+    let failed = early("a.out[t] = t;").expect("a compiler").expect_err("it waits for nothing");
+    assert!(failed.contains("waits for the kernel before it"), "{failed}");
 }
 
 #[test]

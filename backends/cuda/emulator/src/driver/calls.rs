@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_char, c_int, c_uint, c_ulonglong, c_void};
 use std::path::Path;
 use std::sync::Arc;
 
-use cudarc::driver::sys::{CUdevice_attribute, CUresult, CUstreamCaptureMode};
+use cudarc::driver::sys::{CUdevice_attribute, CUlaunchAttributeID, CUlaunchConfig, CUresult, CUstreamCaptureMode};
 
 use super::operation::Source;
 use super::{ALIGNMENT, Done, Event, Failure, GARBAGE, Gpu, Handle, Operation, Recording, Result, Stream, gpu, refuse};
@@ -417,22 +417,71 @@ unsafe extern "C" fn cuLaunchKernel(
     parameters: *mut *mut c_void,
     extra: *mut *mut c_void,
 ) -> CUresult {
-    call_in_context(|gpu| {
-        let (_, kernel, name) = gpu.functions.get(&function).cloned().ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)?;
-        let blocks = [grid_x, grid_y, grid_z];
-        // The limits of compute capability 9.0; more shared memory than this has to be asked for by an attribute.
-        let fits = blocks.iter().zip([i32::MAX as u32, 65535, 65535]).all(|(count, most)| (1..=most).contains(count));
-        let fits = fits && (1..=1024).contains(&block_x) && block_y == 1 && block_z == 1 && shared <= 48 << 10;
-        if !fits || kernel.size() > 4 << 10 || parameters.is_null() || !extra.is_null() {
-            return Err(refuse(&format!("{name}: {blocks:?} blocks of {block_x} threads with {shared} bytes")));
-        }
-        let mut arguments = vec![0u64; kernel.size().div_ceil(8)];
-        // SAFETY: as above: the first parameter is the kernel's structure. There is as much room.
-        unsafe {
-            let from = (*parameters).cast::<u8>().cast_const();
-            std::ptr::copy_nonoverlapping(from, arguments.as_mut_ptr().cast::<u8>(), kernel.size());
-        }
-        let grid = Grid { blocks, threads: block_x, shared };
-        gpu.enqueue(stream, Operation::Launch { name, kernel, grid, arguments })
+    let blocks = [grid_x, grid_y, grid_z];
+    if block_y != 1 || block_z != 1 || !extra.is_null() {
+        return refuse("blocks of more than one dimension, or arguments in another form, are not emulated");
+    }
+    // SAFETY: as above.
+    call_in_context(|gpu| unsafe {
+        launch(gpu, function, Grid { blocks, threads: block_x, shared }, stream, parameters)
     })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cuLaunchKernelEx(
+    config: *const CUlaunchConfig,
+    function: Handle,
+    parameters: *mut *mut c_void,
+    extra: *mut *mut c_void,
+) -> CUresult {
+    // SAFETY: as above, here and for the attributes.
+    let config = unsafe { &*config };
+    let attributes = match config.numAttrs {
+        0 => &[],
+        // SAFETY: as above.
+        count => unsafe { std::slice::from_raw_parts(config.attrs, count as usize) },
+    };
+    let known = attributes.iter().all(|attribute| {
+        let early = CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+        // SAFETY: as above: it is the member of the union that the attribute has.
+        attribute.id == early && unsafe { attribute.value.programmaticStreamSerializationAllowed } == 1
+    });
+    if !known || config.blockDimY != 1 || config.blockDimZ != 1 || !extra.is_null() {
+        return refuse("attributes of a launch, or arguments in another form, are not emulated");
+    }
+    let blocks = [config.gridDimX, config.gridDimY, config.gridDimZ];
+    let grid = Grid { blocks, threads: config.blockDimX, shared: config.sharedMemBytes };
+    call_in_context(|gpu| {
+        gpu.done.early += attributes.len();
+        // SAFETY: as above.
+        unsafe { launch(gpu, function, grid, config.hStream as Handle, parameters) }
+    })
+}
+
+/// Enqueues a launch.
+///
+/// # Safety
+/// The first parameter points to the kernel's structure.
+unsafe fn launch(
+    gpu: &mut Gpu,
+    function: Handle,
+    grid: Grid,
+    stream: Handle,
+    parameters: *mut *mut c_void,
+) -> Result<()> {
+    let (_, kernel, name) = gpu.functions.get(&function).cloned().ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)?;
+    let Grid { blocks, threads, shared } = grid;
+    // The limits of compute capability 9.0; more shared memory than this has to be asked for by an attribute.
+    let fits = blocks.iter().zip([i32::MAX as u32, 65535, 65535]).all(|(count, most)| (1..=most).contains(count));
+    let fits = fits && (1..=1024).contains(&threads) && shared <= 48 << 10;
+    if !fits || kernel.size() > 4 << 10 || parameters.is_null() {
+        return Err(refuse(&format!("{name}: {blocks:?} blocks of {threads} threads with {shared} bytes")));
+    }
+    let mut arguments = vec![0u64; kernel.size().div_ceil(8)];
+    // SAFETY: the caller promises the structure; there is as much room.
+    unsafe {
+        let from = (*parameters).cast::<u8>().cast_const();
+        std::ptr::copy_nonoverlapping(from, arguments.as_mut_ptr().cast::<u8>(), kernel.size());
+    }
+    gpu.enqueue(stream, Operation::Launch { name, kernel, grid, arguments })
 }

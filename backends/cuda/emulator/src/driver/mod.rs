@@ -56,6 +56,8 @@ pub(crate) struct Gpu {
 #[derive(Debug, Default)]
 struct Done {
     launches: usize,
+    /// Launches, recorded ones once, that may begin before the one before has ended.
+    early: usize,
     products: usize,
     graphs_made: usize,
     graphs_launched: usize,
@@ -196,7 +198,7 @@ impl Gpu {
 
     /// What is told when the context is given back.
     fn summary(&self) -> String {
-        let Done { launches, products, graphs_made, graphs_launched, waits } = &self.done;
+        let Done { launches, early, products, graphs_made, graphs_launched, waits } = &self.done;
         let left = self.memory.len()
             + self.pinned.len()
             + self.streams.len()
@@ -205,7 +207,7 @@ impl Gpu {
             + self.graphs.len()
             + self.executables.len();
         format!(
-            "emulated GPU: {launches} launches, {products} products, {graphs_made} graphs made, {graphs_launched} graphs launched, \
+            "emulated GPU: {launches} launches, {early} enqueued as early ones, {products} products, {graphs_made} graphs made, {graphs_launched} graphs launched, \
              {waits} waits, {left} things left behind"
         )
     }

@@ -38,9 +38,9 @@ struct Decode {
   float* parts;
   // For each row of the launch and block of heads, how many parts are written.
   u32* counters;
-  float* out;
+  void* out;
   // `splits` is the most parts of a row, `blocks` how many blocks it has for each key head.
-  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits, blocks;
+  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, splits, blocks, out_kind;
   float scale;
 };
 
@@ -294,7 +294,8 @@ __device__ __forceinline__ void decode(const Decode& a) {
       for (int n = 0; n < 8; n++)
         if (first + n < count) sum += value[n] * scores[g * TILE + first + n];
     }
-    a.out[(u64)row * a.out_stride + (first_head + g) * a.head_dim + element] = sum / total[g];
+    sum /= total[g];
+    store_activations<1>(a.out, (u64)row * a.out_stride + (first_head + g) * a.head_dim + element, a.out_kind, &sum);
   }
 }
 

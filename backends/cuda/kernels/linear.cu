@@ -290,19 +290,39 @@ struct Finish {
   const float* product;
   const float* scale;
   const float* bias;
-  float* out;
-  u32 outputs, product_stride, out_stride, function, gate;
+  void* out;
+  u32 outputs, product_stride, out_stride, function, gate, out_kind;
 };
 
 // What follows a product that something else has computed: out = activate(product * scale + bias), gated or not. `out` may be `product` where
-// there is no gate.
+// there is no gate. A thread has four results side by side.
 KERNEL(finish, 256, Finish) {
   const float* product = a.product + (u64)blockIdx.y * a.product_stride;
-  float* out = a.out + (u64)blockIdx.y * a.out_stride;
+  const u64 out = (u64)blockIdx.y * a.out_stride;
   const u32 results = a.gate ? a.outputs / 2 : a.outputs;
-  const u32 i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= results) return;
-  float x = activate(a.function, finished(a, product[i], i));
-  if (a.gate) x *= finished(a, product[i + results], i + results);
-  out[i] = x;
+  const u32 first = (blockIdx.x * blockDim.x + threadIdx.x) * 4;
+  if (first >= results) return;
+  const bool whole = first + 4 <= results && (!a.gate || results % 4 == 0);
+  float x[4], factor[4];
+  if (whole) {
+    load_floats<4>(product + first, x);
+    if (a.gate) load_floats<4>(product + results + first, factor);
+  } else {
+#pragma unroll
+    for (u32 i = 0; i < 4; i++) {
+      const u32 at = min(first + i, results - 1);
+      x[i] = product[at];
+      if (a.gate) factor[i] = product[at + results];
+    }
+  }
+#pragma unroll
+  for (u32 i = 0; i < 4; i++) {
+    const u32 at = min(first + i, results - 1);
+    x[i] = activate(a.function, finished(a, x[i], at));
+    if (a.gate) x[i] *= finished(a, factor[i], at + results);
+  }
+  if (whole) return store_activations<4>(a.out, out + first, a.out_kind, x);
+#pragma unroll
+  for (u32 i = 0; i < 4; i++)
+    if (first + i < results) store_activations<1>(a.out, out + first + i, a.out_kind, x + i);
 }

@@ -109,7 +109,8 @@ __device__ __forceinline__ void prefill(const Prefill& a) {
 #pragma unroll
     for (u32 r = 0; r < ROWS; r++) {
       if (element >= a.head_dim || r >= tile.rows) continue;
-      a.out[(u64)(tile.row + r) * a.out_stride + head * a.head_dim + element] = sums[r][i] / total[r];
+      const float x = sums[r][i] / total[r];
+      store_activations<1>(a.out, (u64)(tile.row + r) * a.out_stride + head * a.head_dim + element, a.out_kind, &x);
     }
   }
 }

@@ -172,14 +172,20 @@ __device__ __forceinline__ void prefill(const Prefill& a) {
   for (int half = 0; half < 2; half++) {
     const u32 to = row + half * 8;
     if (to >= tile.rows) continue;
-    float* out = a.out + (u64)(tile.row + to) * a.out_stride + head * a.head_dim;
+    const u64 out = (u64)(tile.row + to) * a.out_stride + head * a.head_dim;
 #pragma unroll
-    for (int n = 0; n < DIM / 8; n++)
+    for (int n = 0; n < DIM / 8; n++) {
+      const u32 element = n * 8 + column;
+      const float x[2] = {sums[n][half * 2] / total[half], sums[n][half * 2 + 1] / total[half]};
+      // Heads begin at even elements where they have an even number of them.
+      if (element + 1 < a.head_dim && a.head_dim % 2 == 0) {
+        store_activations<2>(a.out, out + element, a.out_kind, x);
+      } else {
 #pragma unroll
-      for (int i = 0; i < 2; i++) {
-        const u32 element = n * 8 + column + i;
-        if (element < a.head_dim) out[element] = sums[n][half * 2 + i] / total[half];
+        for (u32 i = 0; i < 2; i++)
+          if (element + i < a.head_dim) store_activations<1>(a.out, out + element + i, a.out_kind, x + i);
       }
+    }
   }
 }
 

@@ -193,6 +193,7 @@ MULTIPLY(multiply_bf16, "bf16")
 struct F32 {
   typedef float Stored;
   typedef uint4 Loaded;
+  static const u32 KIND = 0;
   static const int COUNT = 4;
   static __device__ __forceinline__ uint4 load(const void* at) { return load_once(at); }
   static __device__ __forceinline__ float widen(float x) { return x; }
@@ -208,6 +209,7 @@ struct F32 {
 struct F16 {
   typedef u16 Stored;
   typedef uint4 Loaded;
+  static const u32 KIND = 1;
   static const int COUNT = 8;
   static __device__ __forceinline__ uint4 load(const void* at) { return load_once(at); }
   static __device__ __forceinline__ float widen(u16 x) { return widen_f16(x); }
@@ -228,6 +230,7 @@ struct F16 {
 struct BF16 {
   typedef u16 Stored;
   typedef uint4 Loaded;
+  static const u32 KIND = 2;
   static const int COUNT = 8;
   static __device__ __forceinline__ uint4 load(const void* at) { return load_once(at); }
   static __device__ __forceinline__ float widen(u16 x) { return __uint_as_float((u32)x << 16); }
@@ -313,6 +316,37 @@ __device__ __forceinline__ void load_floats(const float* at, float* out) {
   for (int i = 0; i < COUNT; i += 4) F32::spread(*(const uint4*)(at + i), out + i);
 }
 
+// COUNT activations, side by side, from element `at` on. Those that only products of many rows read are of 16 bits: `kind` is 0 for floats, 1 for
+// f16 and 2 for bf16. All of them lie within the row, and `at` is a multiple of COUNT, of 1, 2 or 4.
+template <int COUNT>
+__device__ __forceinline__ void store_activations(void* out, u64 at, u32 kind, const float* x) {
+  if (kind == 0) {
+    float* to = (float*)out + at;
+    if constexpr (COUNT == 4) {
+      const uint4 four = {__float_as_uint(x[0]), __float_as_uint(x[1]), __float_as_uint(x[2]), __float_as_uint(x[3])};
+      *(uint4*)to = four;
+    } else {
+#pragma unroll
+      for (int i = 0; i < COUNT; i++) to[i] = x[i];
+    }
+    return;
+  }
+  u16* to = (u16*)out + at;
+  if constexpr (COUNT == 1) {
+    *to = kind == 1 ? F16::narrow(x[0]) : BF16::narrow(x[0]);
+  } else {
+    u32 words[COUNT / 2];
+#pragma unroll
+    for (int i = 0; i < COUNT / 2; i++) words[i] = kind == 1 ? F16::pack(x[2 * i], x[2 * i + 1]) : BF16::pack(x[2 * i], x[2 * i + 1]);
+    if constexpr (COUNT == 4) {
+      const uint2 both = {words[0], words[1]};
+      *(uint2*)to = both;
+    } else {
+      *(u32*)to = words[0];
+    }
+  }
+}
+
 __device__ __forceinline__ u32 lane_of() { return threadIdx.x % WARP; }
 __device__ __forceinline__ u32 warp_of() { return threadIdx.x / WARP; }
 
@@ -383,8 +417,8 @@ struct Prefill {
   const void* values;
   const Tile* tiles;
   const u32* pages;
-  float* out;
-  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window;
+  void* out;
+  u32 heads, kv_heads, head_dim, cache_dim, qkv_stride, out_stride, window, out_kind;
   float scale;
 };
 

@@ -65,10 +65,10 @@ struct NormRows {
   const float* delta;
   const float* weight;
   const float* bias;
-  float* out;
+  void* out;
   u32 width, x_stride, delta_stride, out_stride;
   float epsilon;
-  u32 centred;
+  u32 centred, out_kind;
 };
 
 #define NORM_THREADS 1024
@@ -114,7 +114,7 @@ __device__ __forceinline__ void norm_rows(const NormRows& a) {
     for (u32 i = 0; i < 4; i++)
       if (first + n * step + i < a.width) squares += (row[n][i] - mean) * (row[n][i] - mean);
   const float scale = 1.0f / sqrtf(block_sum(squares, room) / (float)a.width + a.epsilon);
-  float* out = a.out + (u64)blockIdx.x * a.out_stride;
+  const u64 out = (u64)blockIdx.x * a.out_stride;
 #pragma unroll
   for (int n = 0; n < N; n++) {
     const u32 at = first + n * step;
@@ -123,7 +123,11 @@ __device__ __forceinline__ void norm_rows(const NormRows& a) {
     if (N > 2 && a.bias) load_four(a.bias, at, a.width, bias[n]);
 #pragma unroll
     for (int i = 0; i < 4; i++) row[n][i] = (row[n][i] - mean) * scale * (a.weight ? weight[n][i] : 1.0f) + (a.bias ? bias[n][i] : 0.0f);
-    store_four(out, at, a.width, row[n]);
+    // What ends within four is of floats.
+    if (at + 4 <= a.width)
+      store_activations<4>(a.out, out + at, a.out_kind, row[n]);
+    else
+      store_four((float*)a.out + out, at, a.width, row[n]);
   }
 }
 
@@ -164,7 +168,15 @@ __device__ __forceinline__ void narrow(const Narrow& a) {
   const u64 first = (u64)blockIdx.x * a.stride;
   const float* x = a.x + first;
   typename E::Stored* out = (typename E::Stored*)a.out + first;
-  for (u32 i = threadIdx.x; i < a.stride; i += blockDim.x) out[i] = E::narrow(x[a.order ? a.order[i] : i]);
+  if (a.order) {
+    for (u32 i = threadIdx.x; i < a.stride; i += blockDim.x) out[i] = E::narrow(x[a.order[i]]);
+    return;
+  }
+  for (u32 i = threadIdx.x * 4; i < a.stride; i += blockDim.x * 4) {
+    float four[4];
+    load_floats<4>(x + i, four);
+    store_activations<4>(out, i, E::KIND, four);
+  }
 }
 
 KERNEL(narrow_f32, 256, Narrow) { narrow<F32>(a); }

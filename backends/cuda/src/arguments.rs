@@ -2,6 +2,7 @@
 //!
 //! Addresses are `u64`, and 0 stands for what is not there. Strides and widths are in elements.
 
+use jig_transformer::DType;
 use jig_transformer::device::{Activation, Epilogue};
 
 /// A structure of arguments.
@@ -28,7 +29,7 @@ arguments! {
     Embed { table: u64, ids: u64, out: u64, table_stride: u32, width: u32, out_stride: u32, offset: u32 }
     NormRows {
         x: u64, delta: u64, weight: u64, bias: u64, out: u64,
-        width: u32, x_stride: u32, delta_stride: u32, out_stride: u32, epsilon: f32, centred: u32,
+        width: u32, x_stride: u32, delta_stride: u32, out_stride: u32, epsilon: f32, centred: u32, out_kind: u32,
     }
     Gather { x: u64, rows: u64, out: u64, width: u32, x_stride: u32, out_stride: u32 }
     Narrow { x: u64, out: u64, order: u64, stride: u32 }
@@ -43,7 +44,7 @@ arguments! {
     }
     Finish {
         product: u64, scale: u64, bias: u64, out: u64,
-        outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32,
+        outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32, out_kind: u32,
     }
     /// A norm over heads; a kind of 0 is none.
     HeadNorm { weight: u64, bias: u64, epsilon: f32, kind: u32 }
@@ -57,16 +58,26 @@ arguments! {
         qkv: u64, keys: u64, values: u64, positions: u64, rows: u64, first_pages: u64, pages: u64, parts: u64,
         counters: u64, out: u64,
         heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32, splits: u32,
-        blocks: u32, scale: f32,
+        blocks: u32, out_kind: u32, scale: f32,
     }
     Prefill {
         qkv: u64, keys: u64, values: u64, tiles: u64, pages: u64, out: u64,
         heads: u32, kv_heads: u32, head_dim: u32, cache_dim: u32, qkv_stride: u32, out_stride: u32, window: u32,
-        scale: f32,
+        out_kind: u32, scale: f32,
     }
     Draw {
         logits: u64, rows: u64, masks: u64, edits: u64, copies: u64, drawn: u64, tops: u64,
         vocabulary: u32, stride: u32,
+    }
+}
+
+/// The number by which `store_activations` in `kernels/prelude.cuh` knows a type of activations.
+pub(crate) fn kind_code(dtype: DType) -> u32 {
+    match dtype {
+        DType::F32 => 0,
+        DType::F16 => 1,
+        // What has fewer bits is computed in one of these types.
+        DType::BF16 | DType::F8 | DType::I4 => 2,
     }
 }
 

@@ -8,10 +8,10 @@ use jig_plugin_api::{Error, Result, SampleRow, Sampled, sampler};
 use jig_transformer::device::{AttentionShape, Epilogue, HeadNorms, KvShape, MatrixSource, Norm, NormKind};
 use jig_transformer::{Batch, DType, Device, StepShape};
 
-use crate::arguments::{Arguments, CopyPage, Decode, Embed, Gather, HeadNorm, NormRows, Prefill, StoreKv};
+use crate::arguments::{Arguments, CopyPage, Decode, Embed, Gather, HeadNorm, NormRows, Prefill, StoreKv, kind_code};
 use crate::drawing::Drawing;
 use crate::kernels::{self, Kernel};
-use crate::memory::{Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
+use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
 use crate::recordings::{Action, Recordings};
 use crate::runtime::{Allocation, DeviceMemory, Launch, Runtime};
 use crate::step::{Lists, StepData};
@@ -182,6 +182,7 @@ impl CudaDevice {
             out_stride: norm.map_or(0, |(_, out)| out.stride as u32),
             epsilon: norm.map_or(0.0, |(norm, _)| norm.epsilon),
             centred: u32::from(norm.is_some_and(|(norm, _)| norm.kind == NormKind::Layer)),
+            out_kind: norm.map_or(0, |(_, out)| kind_code(out.kept(rows))),
         };
         let size = kernels::NORM_WIDTHS.iter().position(|most| x.width <= *most);
         let size = size.ok_or_else(|| {
@@ -309,6 +310,15 @@ impl Device for CudaDevice {
         let buffer = Buffer::new(&self.runtime, rows, width)?;
         let scratch = &mut self.state().scratch;
         scratch.rows = scratch.rows.max(rows);
+        Ok(buffer)
+    }
+
+    fn operand(&self, rows: usize, width: usize, matrices: &[&Self::Matrix]) -> Result<Self::Buffer> {
+        let buffer = Buffer::operand(&self.runtime, rows, width, matrices)?;
+        let scratch = &mut self.state().scratch;
+        scratch.rows = scratch.rows.max(rows);
+        // Products that end in it are finished from another place.
+        scratch.gates = scratch.gates.max(width.next_multiple_of(ALIGNMENT));
         Ok(buffer)
     }
 
@@ -489,11 +499,13 @@ impl Device for CudaDevice {
             window: window.unwrap_or(0),
             splits: SPLITS,
             blocks: 0,
+            out_kind: kind_code(out.kept(lists.rows)),
             scale: shape.scale,
         };
         self.attend_single_rows(&lists, arguments, cache.dtype)?;
-        let Decode { qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, scale, pages, .. } =
-            arguments;
+        let Decode {
+            qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, out_kind, scale, pages, ..
+        } = arguments;
         let arguments = Prefill {
             qkv,
             keys,
@@ -508,6 +520,7 @@ impl Device for CudaDevice {
             qkv_stride,
             out_stride,
             window,
+            out_kind,
             scale,
         };
         let size = mma_size(cache.dtype, shape.head_dim);

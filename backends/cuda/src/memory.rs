@@ -12,6 +12,8 @@ use crate::runtime::{Allocation, Runtime};
 
 /// Rows begin at multiples of this many elements, so that loads of 16 bytes along a row are aligned.
 pub(crate) const ALIGNMENT: usize = 8;
+/// The most rows that one of this crate's own kernels multiplies; more rows are a product of the runtime, of numbers of 16 bits.
+pub(crate) const MOST_ROWS_OF_KERNELS: usize = 64;
 
 /// Tokens of a page; the kernels' `PAGE`.
 pub(crate) const PAGE: usize = 16;
@@ -23,29 +25,55 @@ fn too_large() -> Error {
     Error::out_of_memory("a matrix is larger than any memory")
 }
 
-/// Activations: `[rows][stride]` floats; what fills up a row is zero.
+/// Activations: `[rows][stride]` floats, or numbers of 16 bits for the products that read them; what fills up a row is zero.
 #[derive(Debug)]
 pub struct Buffer {
     pub(crate) rows: usize,
     pub(crate) width: usize,
     pub(crate) stride: usize,
     pub(crate) memory: Allocation,
+    /// The type in which many rows are kept: that of the matrices that they are multiplied with, if nothing else reads them.
+    operand: DType,
 }
 
 impl Buffer {
     pub(crate) fn new(runtime: &Arc<dyn Runtime>, rows: usize, width: usize) -> Result<Self> {
+        Self::kept_as(DType::F32, runtime, rows, width)
+    }
+
+    /// For products with these matrices only. It is kept as they are, unless they are not of one type, have their columns in another order
+    /// than the elements of a row, or a row has to be filled up.
+    pub(crate) fn operand(runtime: &Arc<dyn Runtime>, rows: usize, width: usize, matrices: &[&Matrix]) -> Result<Self> {
+        let dtype = matrices.first().map_or(DType::F32, |first| first.dtype);
+        let fits = |matrix: &&Matrix| matrix.dtype == dtype && matrix.order().is_none();
+        let whole = width.is_multiple_of(ALIGNMENT) && matrices.iter().all(fits);
+        Self::kept_as(if whole { dtype } else { DType::F32 }, runtime, rows, width)
+    }
+
+    fn kept_as(operand: DType, runtime: &Arc<dyn Runtime>, rows: usize, width: usize) -> Result<Self> {
         let stride = width.next_multiple_of(ALIGNMENT);
-        let bytes = rows.checked_mul(stride).and_then(|floats| floats.checked_mul(4)).ok_or_else(too_large)?;
-        Ok(Self { rows, width, stride, memory: Allocation::new(runtime, bytes)? })
+        let floats = if operand == DType::F32 { rows } else { rows.min(MOST_ROWS_OF_KERNELS).max(rows.div_ceil(2)) };
+        let bytes = floats.checked_mul(stride).and_then(|floats| floats.checked_mul(4)).ok_or_else(too_large)?;
+        Ok(Self { rows, width, stride, memory: Allocation::new(runtime, bytes)?, operand })
+    }
+
+    /// The type in which so many rows are kept: floats, where a kernel for few rows may take them.
+    pub(crate) fn kept(&self, rows: usize) -> DType {
+        if rows > MOST_ROWS_OF_KERNELS { self.operand } else { DType::F32 }
     }
 
     pub(crate) fn address(&self) -> u64 {
         self.memory.address()
     }
 
-    /// The bytes before a row.
+    /// The bytes before a row of floats.
     pub(crate) fn offset(&self, row: usize) -> usize {
-        row * self.stride * size_of::<f32>()
+        self.offset_of(row, DType::F32)
+    }
+
+    /// The bytes before a row of a type.
+    pub(crate) fn offset_of(&self, row: usize, kept: DType) -> usize {
+        row * self.stride * if kept == DType::F32 { 4 } else { 2 }
     }
 }
 

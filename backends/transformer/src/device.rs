@@ -80,6 +80,16 @@ pub trait Device: Send + Sync + 'static {
     /// `OutOfMemory`.
     fn buffer(&self, rows: usize, width: usize) -> Result<Self::Buffer>;
 
+    /// Allocates activations that [`Device::linear`] with these matrices reads, and nothing else. A device may keep them as it multiplies
+    /// them, where what writes them and what reads them have the same number of rows.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    fn operand(&self, rows: usize, width: usize, matrices: &[&Self::Matrix]) -> Result<Self::Buffer> {
+        let _ = matrices;
+        self.buffer(rows, width)
+    }
+
     /// Allocates a KV cache of `pages` pages.
     ///
     /// # Errors

@@ -72,7 +72,8 @@ impl<D: Device> Transformer<D> {
         let max_batch_tokens = (spec.max_batch_tokens as usize).max(1);
         let logit_rows = (LOGIT_BYTES / (4 * decoder.vocab_size)).clamp(1, (spec.max_sequences as usize).max(1));
         let loaded = || format!("beside weights of {}", megabytes(device.weight_bytes()));
-        let activations = Activations::new(&device, &decoder, max_batch_tokens, logit_rows.min(max_batch_tokens));
+        let activations =
+            Activations::new(&device, &network, &decoder, max_batch_tokens, logit_rows.min(max_batch_tokens));
         let activations = activations.map_err(short_of_memory(&device, || {
             format!("there is no room for steps of {max_batch_tokens} tokens {}", loaded())
         }))?;

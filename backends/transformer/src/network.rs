@@ -57,20 +57,33 @@ pub(crate) struct Activations<D: Device> {
 }
 
 impl<D: Device> Activations<D> {
-    pub(crate) fn new(device: &D, decoder: &Decoder, rows: usize, logit_rows: usize) -> Result<Self> {
+    pub(crate) fn new(
+        device: &D,
+        network: &Network<D>,
+        decoder: &Decoder,
+        rows: usize,
+        logit_rows: usize,
+    ) -> Result<Self> {
         let hidden = decoder.hidden_size;
         let narrow = (decoder.embedding_size != hidden).then_some(decoder.embedding_size);
         let attention = &decoder.attention;
+        let of_layers = |which: fn(&Layer<D>) -> &D::Matrix| network.layers.iter().map(which).collect::<Vec<_>>();
+        let (outputs, downs) = (of_layers(|layer| &layer.output), of_layers(|layer| &layer.down));
+        let inputs = [of_layers(|layer| &layer.qkv), of_layers(|layer| &layer.up)].concat();
         Ok(Self {
             logit_rows,
             logits: device.buffer(logit_rows, decoder.vocab_size)?,
             embedded: narrow.map(|width| device.buffer(rows, width)).transpose()?,
             residual: device.buffer(rows, hidden)?,
-            normed: device.buffer(rows, hidden)?,
+            // Where norms come last, what they give is the residual stream too.
+            normed: match decoder.norm_place {
+                NormPlace::Before => device.operand(rows, hidden, &inputs)?,
+                NormPlace::After => device.buffer(rows, hidden)?,
+            },
             qkv: device.buffer(rows, attention.qkv_width())?,
-            heads: device.buffer(rows, attention.heads * attention.head_dim)?,
+            heads: device.operand(rows, attention.heads * attention.head_dim, &outputs)?,
             delta: device.buffer(rows, hidden)?,
-            mlp: device.buffer(rows, decoder.mlp.width)?,
+            mlp: device.operand(rows, decoder.mlp.width, &downs)?,
             chosen: device.buffer(logit_rows, hidden)?,
             chosen_normed: device.buffer(logit_rows, hidden)?,
             projected: narrow.map(|width| device.buffer(logit_rows, width)).transpose()?,

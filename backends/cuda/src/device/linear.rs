@@ -15,14 +15,20 @@ use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
 use jig_transformer::device::Epilogue;
 
-use super::{CudaDevice, Scratch};
-use crate::arguments::{Finish, Linear, Narrow, Widen, WidenGroups, function_code};
+use super::{CudaDevice, Scratch, fits};
+use crate::arguments::{Finish, Linear, Narrow, Widen, WidenGroups, function_code, kind_code};
 use crate::kernels::{self, Kernel};
-use crate::memory::{ALIGNMENT, Buffer, Matrix};
+use crate::memory::{ALIGNMENT, Buffer, MOST_ROWS_OF_KERNELS, Matrix};
 use crate::runtime::Product;
 
 /// The most rows that the kernels for few rows take; more go to the runtime's product.
 const FEW_ROWS: usize = 16;
+const _: () = {
+    let [.., (most, ..)] = kernels::LINEAR_MMA_ROWS;
+    assert!(most <= MOST_ROWS_OF_KERNELS && FEW_ROWS <= MOST_ROWS_OF_KERNELS);
+};
+/// Results of a thread of the kernel that finishes products.
+const FINISHED_AT_ONCE: usize = 4;
 /// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
 const PRODUCT_ROWS: usize = 2048;
 /// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
@@ -228,22 +234,26 @@ impl CudaDevice {
         let outputs = weight.outputs();
         let (function, gate) = function_code(epilogue);
         let at_once = rows.min(PRODUCT_ROWS);
-        let narrow_bytes = if weight.dtype == DType::F32 { 0 } else { 2 * at_once * x.stride };
-        let gated_bytes = if gate == 0 { 0 } else { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) };
+        let (kept, kept_out) = (x.kept(rows), out.kept(rows));
+        let narrow = kept != weight.dtype;
+        fits(!narrow || kept == DType::F32, "linear with an operand of other matrices")?;
+        // What has another form than the product can't be in its place.
+        let apart = gate != 0 || kept_out != DType::F32;
+        let narrow_bytes = if narrow { 2 * at_once * x.stride } else { 0 };
+        let apart_bytes = if apart { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) } else { 0 };
         let narrowed = self.scratch(|scratch| &mut scratch.narrowed, narrow_bytes)?;
-        let products = self.scratch(|scratch| &mut scratch.products, gated_bytes)?;
+        let products = self.scratch(|scratch| &mut scratch.products, apart_bytes)?;
         for first in (0..rows).step_by(PRODUCT_ROWS) {
             let rows = (rows - first).min(PRODUCT_ROWS);
-            let rows_of_x = x.address() + x.offset(first) as u64;
-            let rows_of_out = out.address() + out.offset(first) as u64;
-            let narrow = weight.dtype != DType::F32;
+            let rows_of_x = x.address() + x.offset_of(first, kept) as u64;
+            let rows_of_out = out.address() + out.offset_of(first, kept_out) as u64;
             if narrow {
                 let order = weight.order().unwrap_or(0);
                 let arguments = Narrow { x: rows_of_x, out: narrowed, order, stride: x.stride as u32 };
                 self.launch(kernels::of(&kernels::NARROW, weight.dtype), [rows, 1, 1], 0, &arguments)?;
             }
             let (product, product_stride) =
-                if gate == 0 { (rows_of_out, out.stride) } else { (products, outputs.next_multiple_of(ALIGNMENT)) };
+                if apart { (products, outputs.next_multiple_of(ALIGNMENT)) } else { (rows_of_out, out.stride) };
             let arguments = Product {
                 dtype: weight.dtype,
                 rows,
@@ -255,7 +265,7 @@ impl CudaDevice {
                 out: product,
             };
             self.product(&arguments, weight)?;
-            if epilogue == Epilogue::None && weight.bias.is_none() && weight.scale.is_none() {
+            if !apart && epilogue == Epilogue::None && weight.bias.is_none() && weight.scale.is_none() {
                 continue;
             }
             let arguments = Finish {
@@ -268,9 +278,11 @@ impl CudaDevice {
                 out_stride: out.stride as u32,
                 function,
                 gate,
+                out_kind: kind_code(kept_out),
             };
             let kernel = kernels::FINISH[0];
-            self.launch(kernel, [out.width.div_ceil(kernel.threads as usize), rows, 1], 0, &arguments)?;
+            let of_block = kernel.threads as usize * FINISHED_AT_ONCE;
+            self.launch(kernel, [out.width.div_ceil(of_block), rows, 1], 0, &arguments)?;
         }
         Ok(())
     }

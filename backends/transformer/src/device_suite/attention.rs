@@ -1,8 +1,10 @@
 //! The KV cache and attention over it.
 
-use super::{Found, Suite, Tolerance, compare, filled, numbers, read, reference};
+use super::products::Weights;
+use super::{Found, Suite, Tolerance, compare, filled, numbers, operands, read, reference};
 use crate::batch::{Batch, NO_SLOT, Span};
-use crate::device::{AttentionShape, Device, HeadNorms, KvShape, Norm, NormKind};
+use crate::device::{AttentionShape, Device, Epilogue, HeadNorms, KvShape, Norm, NormKind};
+use crate::weights::DType;
 
 const EPSILON: f32 = 1e-6;
 
@@ -13,6 +15,11 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             let name = format!("attention, {heads} heads over {kv_heads} of {head_dim}, window {window:?}");
             suite.case(name, |device, tolerance| attention(device, tolerance, shape, window));
         }
+    }
+    for head_dim in [12, 16, 100] {
+        suite.case(format!("attention into an operand, heads of {head_dim}"), move |device, tolerance| {
+            into_operand(device, tolerance, head_dim)
+        });
     }
     suite.case("copy_page".to_owned(), copy_page);
 }
@@ -28,6 +35,8 @@ struct World<'a, D: Device> {
     norms_on_device: HeadNorms<D::Vector>,
     sequences: Vec<Sequence>,
     seed: u64,
+    /// What attention's result is multiplied with, if it is.
+    projection: Option<D::Matrix>,
 }
 
 /// Its pages, and the keys and values of its positions.
@@ -67,6 +76,7 @@ impl<'a, D: Device> World<'a, D> {
             norms,
             sequences: sequences.collect(),
             seed: 100,
+            projection: None,
         })
     }
 
@@ -107,6 +117,17 @@ impl<'a, D: Device> World<'a, D> {
         self.device.store_kv(LAYER, &shape, &buffer, norms, rotation, &self.cache)?;
         self.device.attend(LAYER, &shape, window, &buffer, &self.cache, &out)?;
 
+        if let Some(projection) = &self.projection {
+            let (operand, projected) =
+                (self.device.operand(rows + 1, shape.heads * dim, &[projection])?, self.device.buffer(rows + 1, 33)?);
+            self.device.linear(rows + 1, &out, projection, Epilogue::None, &projected)?;
+            let plain = read(self.device, &projected, rows)?;
+            self.device.attend(LAYER, &shape, window, &buffer, &self.cache, &operand)?;
+            self.device.linear(rows + 1, &operand, projection, Epilogue::None, &projected)?;
+            if let Some(problem) = operands::difference(&plain, &read(self.device, &projected, rows)?) {
+                return Ok(Some(problem));
+            }
+        }
         let mut right = Vec::with_capacity(rows);
         let mut written = qkv.chunks_exact(width);
         for &(sequence, rows) in chunks {
@@ -158,6 +179,16 @@ fn attention<D: Device>(device: &D, tolerance: Tolerance, shape: AttentionShape,
         }
     }
     Ok(None)
+}
+
+/// Rows that decode beside many others, whose results only a product reads.
+fn into_operand<D: Device>(device: &D, tolerance: Tolerance, head_dim: usize) -> Found {
+    let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim, scale: 0.25 };
+    let mut world = World::new(device, shape, 2)?;
+    world.projection = Some(Weights::new(&[24, 9], shape.heads * head_dim, DType::BF16).upload(device, DType::BF16)?);
+    let many = 4 * device.page_tokens() + 5;
+    let problem = world.step(tolerance, None, &[(1, 3)])?;
+    Ok(problem.or(world.step(tolerance, None, &[(1, 1), (0, many)])?))
 }
 
 /// A sequence goes on in a copy of its page; the original goes on another way.

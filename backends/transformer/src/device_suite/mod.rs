@@ -4,6 +4,7 @@
 //! bf16, so that a device that keeps activations in 16 bits differs only by the rounding of what it computes.
 
 mod attention;
+mod operands;
 mod products;
 mod reference;
 mod rows;
@@ -39,6 +40,7 @@ pub fn run<D: Device>(device: &D, tolerance: Tolerance) -> Vec<CaseResult> {
     let mut suite = Suite { device, tolerance, results: Vec::new() };
     rows::cases(&mut suite);
     products::cases(&mut suite);
+    operands::cases(&mut suite);
     attention::cases(&mut suite);
     sampling::cases(&mut suite);
     suite.results

@@ -85,7 +85,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
 }
 
 /// A matrix of several parts, with and without biases, and with scales or groups where weights have few bits.
-struct Weights {
+pub(super) struct Weights {
     parts: Vec<Part>,
 }
 
@@ -104,7 +104,7 @@ impl Part {
 }
 
 impl Weights {
-    fn new(outputs: &[usize], inputs: usize, dtype: DType) -> Self {
+    pub(super) fn new(outputs: &[usize], inputs: usize, dtype: DType) -> Self {
         let stored = if matches!(dtype, DType::F8 | DType::I4) { dtype } else { DType::BF16 };
         let part = |(index, outputs): (usize, &usize)| {
             let seed = 10 + 2 * index as u64;
@@ -142,7 +142,7 @@ impl Weights {
         self
     }
 
-    fn upload<D: Device>(&self, device: &D, dtype: DType) -> jig_plugin_api::Result<D::Matrix> {
+    pub(super) fn upload<D: Device>(&self, device: &D, dtype: DType) -> jig_plugin_api::Result<D::Matrix> {
         let parts: Vec<_> = self.parts.iter().map(Part::uploaded).collect();
         device.matrix(&MatrixSource { parts: &parts, dtype })
     }

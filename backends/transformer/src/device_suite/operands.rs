@@ -1,0 +1,51 @@
+//! Activations that only products read: whatever a device keeps them as, products give what they give for others, to the bit.
+
+use super::products::Weights;
+use super::{Found, Suite, filled, numbers, read};
+use crate::device::{Activation, Device, Epilogue, Norm, NormKind};
+use crate::weights::DType;
+
+pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
+    for dtype in [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4] {
+        // The last of them are more than any kernel for few rows takes; and a width that no wide load divides.
+        for (rows, width) in [(1, 64), (64, 64), (65, 64), (100, 104), (70, 20)] {
+            if dtype == DType::I4 && width % 8 != 0 {
+                continue;
+            }
+            for epilogue in [Epilogue::Gate(Activation::Silu), Epilogue::Activate(Activation::Relu), Epilogue::None] {
+                let name = format!("operands, {dtype}, {rows} rows of {width}, {epilogue:?}");
+                suite.case(name, |device, _| chain(device, dtype, rows, width, epilogue));
+            }
+        }
+    }
+}
+
+/// The inside of a block: norm, product, product.
+fn chain<D: Device>(device: &D, dtype: DType, rows: usize, width: usize, epilogue: Epilogue) -> Found {
+    let inner = 2 * width;
+    let outputs: &[usize] = if matches!(epilogue, Epilogue::Gate(_)) { &[inner, inner] } else { &[inner] };
+    let up = Weights::new(outputs, width, dtype).upload(device, dtype)?;
+    let down = Weights::new(&[24, 9], inner, dtype).upload(device, dtype)?;
+    let weight = Some(device.vector(&numbers(width, 61))?);
+    let norm = Norm { kind: NormKind::Rms, epsilon: 1e-5, weight, bias: None };
+    let x = filled(device, width, &numbers(rows * width, 60))?;
+    let out = device.buffer(rows, 33)?;
+    let through = |normed: &D::Buffer, hidden: &D::Buffer| {
+        device.norm(rows, &x, &norm, normed)?;
+        device.linear(rows, normed, &up, epilogue, hidden)?;
+        device.linear(rows, hidden, &down, Epilogue::None, &out)?;
+        read(device, &out, rows)
+    };
+    let plain = through(&device.buffer(rows, width)?, &device.buffer(rows, inner)?)?;
+    let kept = through(&device.operand(rows, width, &[&up])?, &device.operand(rows, inner, &[&down])?)?;
+    Ok(difference(&plain, &kept))
+}
+
+/// Where rows differ at all.
+pub(super) fn difference(plain: &[Vec<f32>], kept: &[Vec<f32>]) -> Option<String> {
+    let differs = |(row, (plain, kept)): (usize, (&Vec<f32>, &Vec<f32>))| {
+        let column = plain.iter().zip(kept).position(|(plain, kept)| plain.to_bits() != kept.to_bits())?;
+        Some(format!("row {row}, column {column}: {}, and {} through an operand", plain[column], kept[column]))
+    };
+    plain.iter().zip(kept).enumerate().find_map(differs)
+}

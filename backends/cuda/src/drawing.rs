@@ -39,6 +39,7 @@ pub(crate) struct Drawing {
     copies: Option<Allocation>,
     words: Vec<u32>,
     edits: Vec<Edit>,
+    seen: Seen,
     answers: Vec<u32>,
 }
 
@@ -72,13 +73,13 @@ impl Drawing {
         vocabulary: usize,
         rows: &[SampleRow<'_>],
     ) -> Result<Launch> {
-        let Self { words, edits, .. } = self;
+        let Self { words, edits, seen, .. } = self;
         let (mut copies, mut mask_words, mut tops, mut logprobs) = (0, 0, 0, false);
         words.clear();
         edits.clear();
         for row in rows {
             let first_edit = edits.len();
-            edits_of(row, vocabulary, edits)?;
+            edits_of(row, vocabulary, seen, edits)?;
             let count = edits.len() - first_edit;
             let params = row.params;
             let least =
@@ -201,8 +202,39 @@ fn has_edits(row: &SampleRow<'_>) -> bool {
     !row.params.logit_bias.is_empty() || row.params.has_penalties() || !row.banned.is_empty()
 }
 
+/// The tokens of a prompt and an output. Between rows it is empty; its memory is kept, since prompts are long and there are many rows in a step.
+#[derive(Debug, Default)]
+struct Seen {
+    /// A bit for each token.
+    bits: Vec<u64>,
+    /// How often each is in the output.
+    counts: Vec<u32>,
+}
+
+impl Seen {
+    /// Appends what penalties do, by token: without sorting as many tokens as a prompt has. All of them are below `vocabulary`.
+    fn penalties(&mut self, prompt: &[u32], output: &[u32], vocabulary: usize, edits: &mut Vec<Edit>) {
+        self.bits.resize(vocabulary.div_ceil(64), 0);
+        self.counts.resize(vocabulary, 0);
+        for &token in prompt.iter().chain(output) {
+            self.bits[token as usize / 64] |= 1 << (token % 64);
+        }
+        for &token in output {
+            self.counts[token as usize] += 1;
+        }
+        for (word, bits) in self.bits.iter_mut().enumerate() {
+            let mut rest = std::mem::take(bits);
+            while rest != 0 {
+                let token = word as u32 * 64 + rest.trailing_zeros();
+                rest &= rest - 1;
+                edits.push(Edit { token, kind: PENALTY, bits: std::mem::take(&mut self.counts[token as usize]) });
+            }
+        }
+    }
+}
+
 /// Appends the changes of a row: in the order of tokens, and those of a token in the order of [`jig_plugin_api::sampler`].
-fn edits_of(row: &SampleRow<'_>, vocabulary: usize, edits: &mut Vec<Edit>) -> Result<()> {
+fn edits_of(row: &SampleRow<'_>, vocabulary: usize, seen: &mut Seen, edits: &mut Vec<Edit>) -> Result<()> {
     let first = edits.len();
     let out_of_range = |field: &str, token: u32| {
         Error::invalid_argument(format!("{field} holds token {token}, and the logits end at {vocabulary}"))
@@ -219,15 +251,7 @@ fn edits_of(row: &SampleRow<'_>, vocabulary: usize, edits: &mut Vec<Edit>) -> Re
                 return Err(out_of_range(field, token));
             }
         }
-        let mut seen: Vec<_> = row.prompt.iter().map(|&token| (token, 0)).collect();
-        seen.extend(row.output.iter().map(|&token| (token, 1)));
-        seen.sort_unstable();
-        let penalty = |run: &[(u32, u32)]| Edit {
-            token: run[0].0,
-            kind: PENALTY,
-            bits: run.iter().map(|(_, outputs)| outputs).sum(),
-        };
-        edits.extend(seen.chunk_by(|a, b| a.0 == b.0).map(penalty));
+        seen.penalties(row.prompt, row.output, vocabulary, edits);
     }
     // A banned token that there is not is banned already.
     let banned = row.banned.iter().filter(|&&token| (token as usize) < vocabulary);
@@ -261,7 +285,8 @@ mod tests {
             output: &output,
         };
         let mut edits = Vec::new();
-        edits_of(&row, 10, &mut edits).unwrap();
+        let mut seen = Seen::default();
+        edits_of(&row, 10, &mut seen, &mut edits).unwrap();
         let found: Vec<_> = edits.iter().map(|edit| (edit.token, edit.kind, edit.bits)).collect();
         let right = [
             (3, BIAS, 2.0f32.to_bits()),
@@ -273,7 +298,12 @@ mod tests {
             (9, BANNED, 0),
         ];
         assert_eq!(found, right);
-        assert!(edits_of(&row, 9, &mut edits).unwrap_err().message.contains("logit_bias holds token 9"));
+        // Nothing of a row is left for the next one.
+        edits.clear();
+        edits_of(&SampleRow { prompt: &[2], output: &[5], ..row }, 10, &mut seen, &mut edits).unwrap();
+        let penalties: Vec<_> = edits.iter().filter(|edit| edit.kind == PENALTY).map(|edit| edit.token).collect();
+        assert_eq!(penalties, [2, 5]);
+        assert!(edits_of(&row, 9, &mut seen, &mut edits).unwrap_err().message.contains("logit_bias holds token 9"));
     }
 
     #[test]

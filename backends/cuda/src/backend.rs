@@ -47,7 +47,8 @@ impl Backend for CudaBackend {
     }
 
     fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>> {
-        let (card, device) = open_card(&spec.device, &spec.options)?;
+        let tell = |message: &str| host.log(LogLevel::Info, message);
+        let (card, device) = open_card(&spec.device, &spec.options, &tell)?;
         let Card { name, capability, .. } = &card;
         host.log(LogLevel::Info, &format!("{}: {name}, compute capability {capability}", card.id()));
         guarded(|| Ok(Box::new(Transformer::load(device, spec, &host)?) as Box<dyn Model>))
@@ -59,10 +60,10 @@ impl Backend for CudaBackend {
 /// # Errors
 /// `InvalidArgument` for names and options that there are not; `DeviceUnavailable` with what is missing; `OutOfMemory`.
 pub fn open(device: &str, options: &[(String, String)]) -> Result<CudaDevice> {
-    open_card(device, options).map(|(_, device)| device)
+    open_card(device, options, &|_| {}).map(|(_, device)| device)
 }
 
-fn open_card(device: &str, options: &[(String, String)]) -> Result<(Card, CudaDevice)> {
+fn open_card(device: &str, options: &[(String, String)], tell: &(dyn Fn(&str) + Sync)) -> Result<(Card, CudaDevice)> {
     let options = Options::read(options)?;
     if !(matches!(device, "auto" | "cuda") || device.starts_with("cuda:")) {
         let problem = format!("device `{device}`: the CUDA backend has cuda, cuda:0, cuda:1 and so on");
@@ -72,7 +73,8 @@ fn open_card(device: &str, options: &[(String, String)]) -> Result<(Card, CudaDe
     let card = choose(&cards, device)?.clone();
     let libraries = guarded(Libraries::find)?;
     let Options { kernels, overlap, settings } = options;
-    let runtime = guarded(|| Gpu::open(card.id(), card.ordinal, card.capability, libraries, &kernels, overlap))?;
+    let open = || Gpu::open(card.id(), card.ordinal, card.capability, libraries, &kernels, overlap, tell);
+    let runtime = guarded(open)?;
     let device = guarded(|| CudaDevice::new(Arc::new(runtime), settings))?;
     Ok((card, device))
 }

@@ -93,6 +93,12 @@ impl Cache {
         Self { directory }
     }
 
+    /// Where it is, if it keeps anything.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     /// The user's: `$XDG_CACHE_HOME/jig/cuda`, else `~/.cache/jig/cuda`.
     #[must_use]
     pub fn users() -> Self {

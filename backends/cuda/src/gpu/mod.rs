@@ -5,7 +5,7 @@ mod products;
 mod staging;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
 use cudarc::driver::result::{self, DriverError, ctx, device, graph, module, primary_ctx, stream};
@@ -104,7 +104,8 @@ impl Drop for Context {
 }
 
 impl Gpu {
-    /// Opens a GPU and loads the kernels, from the cache or from the compiler. They overlap where that is wanted and possible.
+    /// Opens a GPU and loads the kernels, from the cache or from the compiler, which takes seconds and is told. They overlap where that is
+    /// wanted and possible.
     pub(crate) fn open(
         id: String,
         ordinal: usize,
@@ -112,13 +113,30 @@ impl Gpu {
         libraries: Libraries,
         cache: &Cache,
         overlap: bool,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> Result<Self> {
         let overlap = overlap && launch::can_overlap(capability, libraries.driver);
         let compiler = libraries.nvrtc.to_string();
+        let told = Once::new();
+        let begun = || {
+            told.call_once(|| {
+                let kept = cache.directory().map_or_else(
+                    || "at every start, since none are kept".to_owned(),
+                    |directory| format!("once; they are kept in {}", directory.display()),
+                );
+                tell(&format!(
+                    "{id}: NVRTC {compiler} compiles the kernels for compute capability {capability} ({kept})"
+                ));
+            });
+        };
         let machine_code = thread::scope(|scope| {
             let jobs = SOURCES.each_ref().map(|source| {
-                let compiler = &compiler;
-                scope.spawn(move || cache.get(source, capability, compiler, || compile(source, capability)))
+                let (compiler, begun) = (&compiler, &begun);
+                let compile = move || {
+                    begun();
+                    compile(source, capability)
+                };
+                scope.spawn(move || cache.get(source, capability, compiler, compile))
             });
             let join = |job: thread::ScopedJoinHandle<'_, Result<Vec<u8>>>| {
                 job.join().unwrap_or_else(|_| Err(Error::internal("compiling kernels: a thread panicked")))

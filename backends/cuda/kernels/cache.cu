@@ -37,13 +37,7 @@ __device__ __forceinline__ void store_kv(const StoreKv& a) {
   const u32 half = (a.head_dim + 1) / 2;
   const u32 slot = a.slots[row], position = a.positions[row];
 
-  float low[PAIRS], high[PAIRS];
-#pragma unroll
-  for (u32 n = 0; n < PAIRS; n++) {
-    const u32 i = lane_of() + n * WARP;
-    low[n] = i < half ? x[i] : 0.0f;
-    high[n] = i + half < a.head_dim ? x[i + half] : 0.0f;
-  }
+  // Where the row is, and how it is turned, is found while the kernel before this one ends, which writes it.
   const bool rotated = !is_value && a.rotated;
   float cosine[PAIRS], sine[PAIRS];
   if (rotated) {
@@ -54,6 +48,14 @@ __device__ __forceinline__ void store_kv(const StoreKv& a) {
       cosine[n] = i < half ? table[i] : 0.0f;
       sine[n] = i < half ? table[i + half] : 0.0f;
     }
+  }
+  wait_for_previous();
+  float low[PAIRS], high[PAIRS];
+#pragma unroll
+  for (u32 n = 0; n < PAIRS; n++) {
+    const u32 i = lane_of() + n * WARP;
+    low[n] = i < half ? x[i] : 0.0f;
+    high[n] = i + half < a.head_dim ? x[i + half] : 0.0f;
   }
 
   const HeadNorm& norm = is_query ? a.query_norm : a.key_norm;
@@ -116,9 +118,9 @@ __device__ __forceinline__ void store_kv(const StoreKv& a) {
   }
 }
 
-KERNEL(store_kv_f32, 128, StoreKv) { store_kv<F32>(a); }
-KERNEL(store_kv_f16, 128, StoreKv) { store_kv<F16>(a); }
-KERNEL(store_kv_bf16, 128, StoreKv) { store_kv<BF16>(a); }
+EARLY_KERNEL(store_kv_f32, 128, 1, StoreKv) { store_kv<F32>(a); }
+EARLY_KERNEL(store_kv_f16, 128, 1, StoreKv) { store_kv<F16>(a); }
+EARLY_KERNEL(store_kv_bf16, 128, 1, StoreKv) { store_kv<BF16>(a); }
 
 struct CopyPage {
   uint4* cache;

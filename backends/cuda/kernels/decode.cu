@@ -195,16 +195,17 @@ __device__ __forceinline__ void decode(const Decode& a) {
   float* summed = query + GROUP * a.cache_dim;
   float* scores = summed + GROUP * a.cache_dim;
 
-  const u32 first_page = a.first_pages[blockIdx.z];
+  // What is known of the step is found while the kernel before this one ends, which writes queries, keys and values.
+  const u32 first_page = a.first_pages[blockIdx.z], row = a.rows[blockIdx.z];
+  const Seen seen = seen_from(a, row);
+  wait_for_previous();
   if (first_page == NONE) return;
-  const u32 row = a.rows[blockIdx.z];
   const u32 group = a.heads / a.kv_heads;
   const u32 blocks = (group + GROUP - 1) / GROUP;
   const u32 pieces = a.cache_dim / E::COUNT;
   const Share share = {a.pages + first_page, blockIdx.y / blocks, pieces, threadIdx.x % pieces, THREADS / pieces, threadIdx.x / pieces};
   const u32 first_head = share.kv_head * group + blockIdx.y % blocks * GROUP;
   const u32 heads = min((u32)GROUP, (share.kv_head + 1) * group - first_head);
-  const Seen seen = seen_from(a, row);
   const u32 count = (seen.end - seen.first + seen.part - 1) / seen.part;
   if (blockIdx.x >= count) return;
 
@@ -300,10 +301,10 @@ __device__ __forceinline__ void decode(const Decode& a) {
 }
 
 #define DECODE(name, E)                                            \
-  KERNEL(decode_##name##_1, THREADS, Decode) { decode<E, 1>(a); } \
-  KERNEL(decode_##name##_2, THREADS, Decode) { decode<E, 2>(a); } \
-  KERNEL(decode_##name##_4, THREADS, Decode) { decode<E, 4>(a); } \
-  KERNEL(decode_##name##_8, THREADS, Decode) { decode<E, 8>(a); }
+  EARLY_KERNEL(decode_##name##_1, THREADS, 1, Decode) { decode<E, 1>(a); } \
+  EARLY_KERNEL(decode_##name##_2, THREADS, 1, Decode) { decode<E, 2>(a); } \
+  EARLY_KERNEL(decode_##name##_4, THREADS, 1, Decode) { decode<E, 4>(a); } \
+  EARLY_KERNEL(decode_##name##_8, THREADS, 1, Decode) { decode<E, 8>(a); }
 
 DECODE(f32, F32)
 DECODE(f16, F16)

@@ -8,8 +8,8 @@
 //
 // From compute capability 9.0 on a kernel may begin while the one before it still runs ("programmatic dependent launch", CUDA
 // Programming Guide): it is launched while blocks of that one end, and waits for all of them and what they wrote before anything else. An
-// EARLY_KERNEL says itself when it waits: until then it may read what never changes, the weights, and nothing else. So there is no gap between
-// kernels in which memory has nothing to do.
+// EARLY_KERNEL says itself when it waits: until then it may read what no kernel writes, weights and the lists of a step, and nothing else.
+// So there is no gap between kernels in which memory has nothing to do.
 //
 // The same sources are compiled by a C++ compiler for tests (emulator/src/emulator.h), which gives EARLY_KERNEL, DYNAMIC_SHARED
 // and the few functions with inline PTX another meaning.

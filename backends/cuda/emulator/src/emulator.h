@@ -39,7 +39,7 @@ const unsigned WARP_LANES = 32;
 const size_t STACK = 128 << 10;
 
 // The calls that threads meet at.
-enum class Meeting { BLOCK, COUNT, WARP, XOR, UP, FROM, BALLOT };
+enum class Meeting { PREVIOUS, BLOCK, COUNT, WARP, XOR, UP, FROM, BALLOT };
 
 struct Fiber {
   Index thread;
@@ -78,6 +78,11 @@ struct Machine {
   const char* failure;
   void (*body)(const void*);
   const void* arguments;
+  // Which blocks run: all (0), the first one (1) or the others (2). The first one alone calls something once all of its threads wait for the
+  // kernel before.
+  int part;
+  void (*waits)(void*);
+  void* waits_argument;
 };
 
 inline Machine& machine() {
@@ -103,6 +108,7 @@ inline uint64_t arrive(Barrier& barrier, unsigned expected, Meeting meeting) {
   barrier.meeting = meeting;
   const uint64_t generation = barrier.generation;
   if (++barrier.arrived >= expected) {
+    if (meeting == Meeting::PREVIOUS) machine().waits(machine().waits_argument);
     barrier.arrived = 0;
     barrier.generation++;
   } else {
@@ -179,6 +185,7 @@ inline void run_block() {
     if (!progress) {
       // A barrier of the block counts the threads that are left; all others want everybody.
       if (m.block_barrier.arrived > 0 && m.block_barrier.arrived == m.running) {
+        if (m.block_barrier.meeting == Meeting::PREVIOUS) m.waits(m.waits_argument);
         m.block_barrier.arrived = 0;
         m.block_barrier.generation++;
       } else {
@@ -207,6 +214,8 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
   for (unsigned z = 0; z < grid[2]; z++)
     for (unsigned y = 0; y < grid[1]; y++)
       for (unsigned x = 0; x < grid[0]; x++) {
+        const bool first = x == 0 && y == 0 && z == 0;
+        if (m.part != 0 && first != (m.part == 1)) continue;
         m.block = Index{x, y, z};
         const size_t asked = (shared + 15) / 16 * 4;
         m.shared.assign(4 + asked + BEHIND, NAN);
@@ -242,7 +251,19 @@ inline const char* launch(void (*body)(const void*), const void* arguments, unsi
 
 #define DYNAMIC_SHARED(name) float* name = emulator::aligned(emulator::machine().shared.data())
 
-inline void wait_for_previous() { emulator::machine().waited = true; }
+// What the next launch of this thread is like.
+extern "C" void emulator_prepare(int part, void (*waits)(void*), void* argument) {
+  emulator::Machine& m = emulator::machine();
+  m.part = part;
+  m.waits = waits;
+  m.waits_argument = argument;
+}
+
+inline void wait_for_previous() {
+  emulator::Machine& m = emulator::machine();
+  m.waited = true;
+  if (m.waits) emulator::arrive(m.block_barrier, m.running, emulator::Meeting::PREVIOUS);
+}
 
 inline void __syncthreads() {
   emulator::Machine& m = emulator::machine();

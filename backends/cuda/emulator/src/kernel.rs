@@ -2,17 +2,36 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::path::Path;
+use std::ptr::null_mut;
 
 use libloading::Library;
 
 /// What `KERNEL` of `emulator.h` defines: grid, threads, shared memory, arguments and their size; it gives what went wrong, or null.
 type Entry = unsafe extern "C" fn(*const u32, u32, u32, *const c_void, usize) -> *const c_char;
 
+/// What `emulator.h` is told before a launch of this thread: which blocks run, and what is called when all threads of a block wait for the
+/// kernel before.
+type Prepare = unsafe extern "C" fn(i32, Option<extern "C" fn(*mut c_void)>, *mut c_void);
+
 /// See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     entry: Entry,
+    prepare: Prepare,
     size: usize,
+}
+
+/// Blocks of a launch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    All,
+    /// The first one, and what it calls when all of its threads wait for the kernel before.
+    First {
+        waits: extern "C" fn(*mut c_void),
+        argument: *mut c_void,
+    },
+    /// All others.
+    Rest,
 }
 
 /// How a kernel is launched.
@@ -44,7 +63,8 @@ impl Kernel {
         unsafe {
             let entry = *library.get::<Entry>(name).ok()?;
             let size = library.get::<unsafe extern "C" fn() -> usize>(format!("{name}_size")).ok()?;
-            Some(Self { entry, size: size() })
+            let prepare = *library.get::<Prepare>("emulator_prepare").ok()?;
+            Some(Self { entry, prepare, size: size() })
         }
     }
 
@@ -62,9 +82,35 @@ impl Kernel {
     /// # Errors
     /// What went wrong.
     pub unsafe fn run(&self, grid: Grid, arguments: *const c_void, size: usize) -> Result<(), String> {
-        let Grid { blocks, threads, shared } = grid;
         // SAFETY: the caller promises it.
-        let failure = unsafe { (self.entry)(blocks.as_ptr(), threads, shared, arguments, size) };
+        unsafe { self.run_part(Part::All, grid, arguments, size) }
+    }
+
+    /// Runs some blocks of it.
+    ///
+    /// # Safety
+    /// As for [`Kernel::run`].
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub(crate) unsafe fn run_part(
+        &self,
+        part: Part,
+        grid: Grid,
+        arguments: *const c_void,
+        size: usize,
+    ) -> Result<(), String> {
+        let Grid { blocks, threads, shared } = grid;
+        let (number, waits, argument) = match part {
+            Part::All => (0, None, null_mut()),
+            Part::First { waits, argument } => (1, Some(waits), argument),
+            Part::Rest => (2, None, null_mut()),
+        };
+        // SAFETY: the caller promises it; what is prepared holds for this thread and this launch.
+        let failure = unsafe {
+            (self.prepare)(number, waits, argument);
+            (self.entry)(blocks.as_ptr(), threads, shared, arguments, size)
+        };
         if failure.is_null() {
             return Ok(());
         }

@@ -423,7 +423,7 @@ unsafe extern "C" fn cuLaunchKernel(
     }
     // SAFETY: as above.
     call_in_context(|gpu| unsafe {
-        launch(gpu, function, Grid { blocks, threads: block_x, shared }, stream, parameters)
+        launch(gpu, function, Grid { blocks, threads: block_x, shared }, stream, parameters, false)
     })
 }
 
@@ -452,9 +452,8 @@ unsafe extern "C" fn cuLaunchKernelEx(
     let blocks = [config.gridDimX, config.gridDimY, config.gridDimZ];
     let grid = Grid { blocks, threads: config.blockDimX, shared: config.sharedMemBytes };
     call_in_context(|gpu| {
-        gpu.done.early += attributes.len();
         // SAFETY: as above.
-        unsafe { launch(gpu, function, grid, config.hStream as Handle, parameters) }
+        unsafe { launch(gpu, function, grid, config.hStream as Handle, parameters, !attributes.is_empty()) }
     })
 }
 
@@ -468,6 +467,7 @@ unsafe fn launch(
     grid: Grid,
     stream: Handle,
     parameters: *mut *mut c_void,
+    early: bool,
 ) -> Result<()> {
     let (_, kernel, name) = gpu.functions.get(&function).cloned().ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)?;
     let Grid { blocks, threads, shared } = grid;
@@ -483,5 +483,5 @@ unsafe fn launch(
         let from = (*parameters).cast::<u8>().cast_const();
         std::ptr::copy_nonoverlapping(from, arguments.as_mut_ptr().cast::<u8>(), kernel.size());
     }
-    gpu.enqueue(stream, Operation::Launch { name, kernel, grid, arguments })
+    gpu.enqueue(stream, Operation::Launch { name, kernel, grid, arguments, early })
 }

@@ -11,6 +11,7 @@ use cudarc::driver::sys::CUresult;
 use libloading::Library;
 
 pub(crate) use self::operation::Operation;
+use crate::early::{Beginner, Early};
 use crate::kernel::Kernel;
 use crate::memory::Guarded;
 
@@ -47,6 +48,9 @@ pub(crate) struct Gpu {
     functions: HashMap<Handle, (Handle, Kernel, String)>,
     graphs: HashMap<Handle, Arc<[Operation]>>,
     executables: HashMap<Handle, Arc<[Operation]>>,
+    beginner: Beginner,
+    /// The launch that comes next, where its first block has begun.
+    begun: Option<Early>,
     /// What every call gives since a kernel failed.
     failure: Option<Failure>,
     done: Done,
@@ -56,7 +60,7 @@ pub(crate) struct Gpu {
 #[derive(Debug, Default)]
 struct Done {
     launches: usize,
-    /// Launches, recorded ones once, that may begin before the one before has ended.
+    /// Launches that began before the one before them ran.
     early: usize,
     products: usize,
     graphs_made: usize,
@@ -101,6 +105,8 @@ impl Gpu {
             functions: HashMap::new(),
             graphs: HashMap::new(),
             executables: HashMap::new(),
+            beginner: Beginner::new(),
+            begun: None,
             failure: None,
             done: Done::default(),
         }
@@ -164,8 +170,10 @@ impl Gpu {
             until.is_some_and(|(event, times)| gpu.events.get(&event).is_none_or(|event| event.reached >= times))
         };
         while !reached(self) {
-            let Some(operation) = self.stream(stream)?.queue.pop_front() else { break };
-            self.run_one(&operation)?;
+            let queue = &mut self.stream(stream)?.queue;
+            let Some(operation) = queue.pop_front() else { break };
+            let next = queue.front().cloned();
+            self.run_one(&operation, next.as_ref())?;
         }
         Ok(())
     }
@@ -175,7 +183,8 @@ impl Gpu {
         streams.into_iter().try_for_each(|stream| self.run(stream, None))
     }
 
-    fn run_one(&mut self, operation: &Operation) -> Result<()> {
+    /// Runs an operation; the next one may begin before.
+    fn run_one(&mut self, operation: &Operation, next: Option<&Operation>) -> Result<()> {
         match operation {
             Operation::Event(handle) => {
                 if let Some(event) = self.events.get_mut(handle) {
@@ -183,17 +192,36 @@ impl Gpu {
                 }
                 return Ok(());
             }
-            Operation::Graph(operations) => return operations.iter().try_for_each(|one| self.run_one(one)),
-            Operation::Launch { .. } => self.done.launches += 1,
+            Operation::Graph(operations) => {
+                let mut pairs = operations.iter().enumerate();
+                return pairs.try_for_each(|(index, one)| self.run_one(one, operations.get(index + 1)));
+            }
+            Operation::Launch { name, kernel, grid, arguments, .. } => {
+                self.done.launches += 1;
+                let begun = self.begun.take();
+                if let Some(Operation::Launch { kernel, grid, arguments, early: true, .. }) = next {
+                    // SAFETY: as below.
+                    self.begun = unsafe { self.beginner.begin(*kernel, *grid, arguments.clone()) };
+                    self.done.early += usize::from(self.begun.is_some());
+                }
+                if let Some(begun) = begun {
+                    // SAFETY: as below; whatever has begun is the next operation.
+                    let finished = unsafe { begun.finish(*kernel, *grid, arguments) };
+                    return finished.map_err(|problem| self.fail(&format!("{name}: {problem}")));
+                }
+            }
             Operation::Product(_) => self.done.products += 1,
             Operation::Fill { .. } | Operation::ToDevice { .. } | Operation::ToHost { .. } => (),
         }
         // SAFETY: memory was checked when it was enqueued, and everything runs before any is freed; kernels' ends are guarded.
-        unsafe { operation.run() }.map_err(|problem| {
-            eprintln!("emulated GPU: {problem}");
-            self.failure = Some(Failure::CUDA_ERROR_LAUNCH_FAILED);
-            Failure::CUDA_ERROR_LAUNCH_FAILED
-        })
+        unsafe { operation.run() }.map_err(|problem| self.fail(&problem))
+    }
+
+    /// What every call gives from now on.
+    fn fail(&mut self, problem: &str) -> Failure {
+        eprintln!("emulated GPU: {problem}");
+        self.failure = Some(Failure::CUDA_ERROR_LAUNCH_FAILED);
+        Failure::CUDA_ERROR_LAUNCH_FAILED
     }
 
     /// What is told when the context is given back.
@@ -207,7 +235,7 @@ impl Gpu {
             + self.graphs.len()
             + self.executables.len();
         format!(
-            "emulated GPU: {launches} launches, {early} enqueued as early ones, {products} products, {graphs_made} graphs made, {graphs_launched} graphs launched, \
+            "emulated GPU: {launches} launches, {early} begun early, {products} products, {graphs_made} graphs made, {graphs_launched} graphs launched, \
              {waits} waits, {left} things left behind"
         )
     }

@@ -31,6 +31,8 @@ pub(crate) enum Operation {
         grid: Grid,
         /// A copy of its structure of arguments.
         arguments: Vec<u64>,
+        /// Whether it may begin before the kernel before it has ended.
+        early: bool,
     },
     Product(Product),
     /// Reaches it once more.
@@ -99,7 +101,7 @@ impl Operation {
                 Self::ToHost { from, to, bytes } => {
                     std::ptr::copy_nonoverlapping(*from as *const u8, *to as *mut u8, *bytes);
                 }
-                Self::Launch { name, kernel, grid, arguments } => {
+                Self::Launch { name, kernel, grid, arguments, .. } => {
                     let ran = kernel.run(*grid, arguments.as_ptr().cast(), kernel.size());
                     return ran.map_err(|problem| format!("{name}: {problem}"));
                 }

@@ -6,9 +6,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::load::LoadArgs;
+use super::load::{LoadArgs, Loaded};
 use super::{CommandResult, MODEL_FREED_WITHIN};
-use crate::engine::{Event, RequestStream};
+use crate::engine::Event;
 use crate::params;
 use crate::prepare::Preparation;
 
@@ -44,16 +44,18 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(args: &GenerateArgs) -> CommandResult {
     let body = args.body()?;
     let loaded = args.load.load()?;
-    let request = params::parse(body.to_string().as_bytes(), loaded.engine.info().vocab_size)?;
-    let preparation = Preparation::new(loaded.tokenizer, loaded.compiler, loaded.engine.info().max_model_len);
-    let stream = loaded.engine.submit(preparation.prepare(request)?.request)?;
-    let printed = print(stream);
-    loaded.engine.finish(MODEL_FREED_WITHIN);
-    printed
+    let engine = loaded.engine.clone();
+    let answered = answer(&body, loaded);
+    engine.finish(MODEL_FREED_WITHIN);
+    answered
 }
 
 /// Prints an answer as it comes.
-fn print(mut stream: RequestStream) -> CommandResult {
+fn answer(body: &Value, loaded: Loaded) -> CommandResult {
+    let Loaded { engine, tokenizer, compiler, .. } = loaded;
+    let request = params::parse(body.to_string().as_bytes(), engine.info().vocab_size)?;
+    let preparation = Preparation::new(tokenizer, compiler, engine.info().max_model_len);
+    let mut stream = engine.submit(preparation.prepare(request)?.request)?;
     let mut out = std::io::stdout().lock();
     while let Some(event) = stream.blocking_recv() {
         match event {

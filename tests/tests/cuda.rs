@@ -111,7 +111,8 @@ fn a_gpu_without_the_libraries_is_listed_with_what_to_install() {
     let folder = artifacts().cuda_plugin.parent().unwrap().to_str().unwrap();
     let (code, listed) = machine.run(&["backends", "--backend-dir", folder]);
     assert_eq!(code, Some(0), "{listed}");
-    for part in ["cuda:0", "Pretended GPU, compute capability 9.0", "gpu-memory-utilization", "kernel-cache"] {
+    for part in ["cuda:0", "Pretended GPU, compute capability 9.0, 80.0 GiB", "gpu-memory-utilization", "kernel-cache"]
+    {
         assert!(listed.contains(part), "{part}: {listed}");
     }
     if !Path::new("/usr/local/cuda/lib64").exists() {

@@ -1,6 +1,7 @@
 //! `jig backends`: what is found, and what is wrong with what can't be used.
 
 use clap::Args;
+use jig_plugin_api::{DeviceInfo, OptionInfo};
 use serde_json::json;
 
 use super::load::BackendDirArgs;
@@ -50,13 +51,19 @@ fn file(found: &Found) -> String {
 
 fn as_row(found: &Found) -> Vec<String> {
     let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let devices: Vec<String> = found.devices.iter().map(|device| format!("{} ({})", device.id, device.name)).collect();
+    let memory = |device: &DeviceInfo| match device.memory_bytes {
+        0 => String::new(),
+        bytes => format!(", {:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+    };
+    let device = |device: &DeviceInfo| format!("{} ({}{})", device.id, device.name, memory(device));
+    let devices: Vec<String> = found.devices.iter().map(device).collect();
     vec![found.name.clone(), known(&found.version), known(&found.abi), known(&devices.join(", ")), file(found)]
 }
 
 fn as_json(found: &Found) -> serde_json::Value {
-    let device = |device: &jig_plugin_api::DeviceInfo| json!({"id": device.id, "name": device.name, "memory_bytes": device.memory_bytes});
-    let option = |option: &jig_plugin_api::OptionInfo| json!({"key": option.key, "default": option.default, "help": option.help});
+    let device =
+        |device: &DeviceInfo| json!({"id": device.id, "name": device.name, "memory_bytes": device.memory_bytes});
+    let option = |option: &OptionInfo| json!({"key": option.key, "default": option.default, "help": option.help});
     json!({
         "name": found.name,
         "version": found.version,

@@ -6,18 +6,21 @@ use crate::device::{Activation, Device, Epilogue, Norm, NormKind};
 use crate::weights::DType;
 
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
+    let mut case = |dtype, rows, width, epilogue| {
+        let name = format!("operands, {dtype}, {rows} rows of {width}, {epilogue:?}");
+        suite.case(name, |device, _| chain(device, dtype, rows, width, epilogue));
+    };
     for dtype in [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4] {
-        // The last of them are more than any kernel for few rows takes; and a width that no wide load divides.
-        for (rows, width) in [(1, 64), (64, 64), (65, 64), (100, 104), (70, 20)] {
-            if dtype == DType::I4 && width % 8 != 0 {
-                continue;
-            }
-            for epilogue in [Epilogue::Gate(Activation::Silu), Epilogue::Activate(Activation::Relu), Epilogue::None] {
-                let name = format!("operands, {dtype}, {rows} rows of {width}, {epilogue:?}");
-                suite.case(name, |device, _| chain(device, dtype, rows, width, epilogue));
-            }
+        // The last are more than any kernel for few rows takes.
+        for rows in [1, 65] {
+            case(dtype, rows, 64, Epilogue::Gate(Activation::Silu));
         }
     }
+    case(DType::BF16, 64, 64, Epilogue::Gate(Activation::Silu));
+    case(DType::BF16, 100, 104, Epilogue::Activate(Activation::Relu));
+    case(DType::F16, 70, 24, Epilogue::None);
+    // A width that no wide load divides.
+    case(DType::BF16, 70, 20, Epilogue::Gate(Activation::Silu));
 }
 
 /// The inside of a block: norm, product, product.

@@ -32,11 +32,15 @@ step() {
   local name=$1 start=$SECONDS
   shift
   printf '\n== %s\n' "$name"
-  local right=0
-  "$@" || right=$?
-  [ $right = 0 ] || failed+=("$name")
+  "$@" || failed+=("$name")
   printf '(%s s)\n' $((SECONDS - start))
-  return $right
+}
+
+checks() {
+  timeout 120 ./check_gpu checks && return
+  printf '\nagain, kernels one after the other: whether it is those that overlap that are wrong, or others\n'
+  timeout 120 ./check_gpu --option overlap=off checks
+  return 1
 }
 
 sanitizer() {
@@ -60,15 +64,12 @@ run() {
   local model=${1:-/tmp/jig-mistral-7b-random}
   cd "$(dirname "$0")"
   export JIG_GOLDEN_VALUES=$PWD/values
-  step "backends" ./jig backends --backend-dir . || true
-  if ! step "checks" timeout 120 ./check_gpu checks; then
-    # Whether it is the kernels that overlap that are wrong, or others.
-    step "checks, kernels one after the other" timeout 120 ./check_gpu --option overlap=off checks
-  fi
-  step "compute-sanitizer" sanitizer || true
-  step "operations" timeout 60 ./check_gpu operations || true
-  step "speed" timeout 240 python3 compare.py ./check_gpu "$model" || true
-  step "guided" guided "$model" || true
+  step "backends" ./jig backends --backend-dir .
+  step "checks" checks
+  step "compute-sanitizer" sanitizer
+  step "operations" timeout 60 ./check_gpu operations
+  step "speed" timeout 240 python3 compare.py ./check_gpu "$model"
+  step "guided" guided "$model"
   if [ ${#failed[@]} -gt 0 ]; then
     printf '\nfailed: %s\n' "${failed[*]}"
     exit 1

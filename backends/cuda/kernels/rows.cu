@@ -12,11 +12,7 @@ __device__ __forceinline__ void load_four(const float* from, u32 at, u32 width, 
 }
 
 __device__ __forceinline__ void store_four(float* to, u32 at, u32 width, const float* from) {
-  if (at + 4 <= width) {
-    const uint4 four = {__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]), __float_as_uint(from[3])};
-    *(uint4*)(to + at) = four;
-    return;
-  }
+  if (at + 4 <= width) return store_activations<4>(to, at, 0, from);
 #pragma unroll
   for (u32 i = 0; i < 4; i++)
     if (at + i < width) to[at + i] = from[i];

@@ -8,12 +8,16 @@ use jig_transformer::weights::int4::Groups;
 use jig_transformer::weights::scales::Scales;
 use jig_transformer::{DType, Tensor};
 
+use crate::kernels::LINEAR_MMA_ROWS;
 use crate::runtime::{Allocation, Runtime};
 
 /// Rows begin at multiples of this many elements, so that loads of 16 bytes along a row are aligned.
 pub(crate) const ALIGNMENT: usize = 8;
 /// The most rows that one of this crate's own kernels multiplies; more rows are a product of the runtime, of numbers of 16 bits.
-pub(crate) const MOST_ROWS_OF_KERNELS: usize = 64;
+pub(crate) const MOST_ROWS_OF_KERNELS: usize = {
+    let [.., (most, ..)] = LINEAR_MMA_ROWS;
+    most
+};
 
 /// Tokens of a page; the kernels' `PAGE`.
 pub(crate) const PAGE: usize = 16;
@@ -73,7 +77,7 @@ impl Buffer {
 
     /// The bytes before a row of a type.
     pub(crate) fn offset_of(&self, row: usize, kept: DType) -> usize {
-        row * self.stride * if kept == DType::F32 { 4 } else { 2 }
+        row * self.stride * kept.bits() / 8
     }
 }
 

@@ -93,18 +93,13 @@ impl Early {
     ///
     /// # Errors
     /// What went wrong.
-    pub(crate) unsafe fn finish(mut self, kernel: Kernel, grid: Grid, arguments: &[u64]) -> Result<(), String> {
+    pub(crate) unsafe fn finish(self, kernel: Kernel, grid: Grid, arguments: &[u64]) -> Result<(), String> {
         let _ = self.go.send(());
-        while self.ended.is_none() {
-            self.ended = Some(match self.told.recv() {
-                Ok(Told::Waits) => continue,
-                Ok(Told::Ended(outcome)) => outcome,
-                Err(_) => Err("the thread of its first block has ended".to_owned()),
-            });
-        }
-        if let Some(Err(problem)) = self.ended {
-            return Err(problem);
-        }
+        // It has waited at most once, before it was begun.
+        self.ended.unwrap_or_else(|| match self.told.recv() {
+            Ok(Told::Ended(outcome)) => outcome,
+            Ok(Told::Waits) | Err(_) => Err("its first block does not end".to_owned()),
+        })?;
         // SAFETY: the caller promises it.
         unsafe { kernel.run_part(Part::Rest, grid, arguments.as_ptr().cast(), kernel.size()) }
     }

@@ -23,10 +23,7 @@ use crate::runtime::Product;
 
 /// The most rows that the kernels for few rows take; more go to the runtime's product.
 const FEW_ROWS: usize = 16;
-const _: () = {
-    let [.., (most, ..)] = kernels::LINEAR_MMA_ROWS;
-    assert!(most <= MOST_ROWS_OF_KERNELS && FEW_ROWS <= MOST_ROWS_OF_KERNELS);
-};
+const _: () = assert!(FEW_ROWS <= MOST_ROWS_OF_KERNELS);
 /// Results of a thread of the kernel that finishes products.
 const FINISHED_AT_ONCE: usize = 4;
 /// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
@@ -126,7 +123,7 @@ impl CudaDevice {
     pub(super) fn reserve(&self) -> Result<()> {
         let Scratch { rows, inputs, gates, ordered, wide, sums, .. } = self.state().scratch;
         let rows = rows.min(PRODUCT_ROWS);
-        let ordered_rows = rows.min(kernels::LINEAR_MMA_ROWS.iter().fold(FEW_ROWS, |most, (rows, ..)| most.max(*rows)));
+        let ordered_rows = rows.min(MOST_ROWS_OF_KERNELS);
         self.scratch(|scratch| &mut scratch.narrowed, (4 * ordered_rows * ordered).max(2 * rows * inputs))?;
         self.scratch(|scratch| &mut scratch.products, 4 * rows * gates)?;
         self.scratch(|scratch| &mut scratch.widened, wide)?;

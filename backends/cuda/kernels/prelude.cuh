@@ -4,11 +4,12 @@
 // numbers are kept as integers and widened here.
 //
 // A kernel takes one structure by value. `KERNEL(name, threads, Structure)` begins its definition; in it the structure is
-// called `a`. `KERNEL_OF_MANY` says how many blocks a multiprocessor must have registers for as well.
+// called `a`.
 //
 // From compute capability 9.0 on a kernel may begin while the one before it still runs ("programmatic dependent launch", CUDA
 // Programming Guide): it is launched while blocks of that one end, and waits for all of them and what they wrote before anything else. An
 // EARLY_KERNEL says itself when it waits: until then it may read what no kernel writes, weights and the lists of a step, and nothing else.
+// It says how many blocks a multiprocessor must have registers for, too.
 // So there is no gap between kernels in which memory has nothing to do.
 //
 // The same sources are compiled by a C++ compiler for tests (emulator/src/emulator.h), which gives EARLY_KERNEL, DYNAMIC_SHARED
@@ -179,10 +180,9 @@ MULTIPLY(multiply_bf16, "bf16")
 
 #endif
 
-#define KERNEL(name, threads, Structure) KERNEL_OF_MANY(name, threads, 1, Structure)
-#define KERNEL_OF_MANY(name, threads, blocks, Structure)                          \
+#define KERNEL(name, threads, Structure)                                          \
   static __device__ __forceinline__ void name##_after(const Structure& a);        \
-  EARLY_KERNEL(name, threads, blocks, Structure) {                                \
+  EARLY_KERNEL(name, threads, 1, Structure) {                                     \
     wait_for_previous();                                                          \
     name##_after(a);                                                              \
   }                                                                               \

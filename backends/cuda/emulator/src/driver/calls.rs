@@ -124,7 +124,6 @@ unsafe extern "C" fn cuDeviceGetAttribute(value: *mut c_int, which: c_uint, _dev
     let known = [
         (CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, 9),
         (CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, 0),
-        (CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 132),
     ];
     let found = known.iter().find(|(name, _)| *name as c_uint == which);
     call(|_| match found {

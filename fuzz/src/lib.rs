@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use jig_guides::{Compiler, Guide, Limits, Mask, Options, Source, Vocabulary};
+use jig_guides::{Compiler, Guide, Limits, Options, Source, Vocabulary};
 
 /// The token that ends the text.
 const END: u32 = 256;
@@ -38,7 +38,7 @@ fn walk(guide: &Guide, choices: &[u8], budget: u32) {
             return;
         }
         let mask = state.mask(Some(left));
-        let allowed: Vec<u32> = (0..END + 14).filter(|&token| allows(&mask, token)).collect();
+        let allowed: Vec<u32> = (0..END + 14).filter(|&token| mask.contains(token)).collect();
         assert!(!allowed.is_empty(), "a dead end with {left} tokens left");
         let choice = choices.next().map_or(0, |&byte| byte as usize * 31 % allowed.len());
         let token = allowed[choice];
@@ -48,12 +48,4 @@ fn walk(guide: &Guide, choices: &[u8], budget: u32) {
         }
     }
     assert!(state.may_end(), "the text is whole when the budget is used up");
-}
-
-fn allows(mask: &Mask, token: u32) -> bool {
-    match mask {
-        Mask::All => true,
-        Mask::One(only) => *only == token,
-        Mask::Words(words) => words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1),
-    }
 }

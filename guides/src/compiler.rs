@@ -174,7 +174,6 @@ impl Compiler {
     /// Works out what many schemas have in common, the formats above all, so that no request has to wait for it: about a third of a
     /// second of one thread. Nothing depends on it; other threads may compile meanwhile.
     pub fn warm_up(&self) {
-        self.vocabulary.label_nodes();
         for format in json::formats::DEFINED {
             let _ = self.json(&format!(r#"{{"type":"string","format":"{format}"}}"#), &Options::default());
         }

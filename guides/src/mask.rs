@@ -6,8 +6,6 @@ use std::sync::Arc;
 /// The tokens that may come next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mask {
-    /// Every token of the vocabulary.
-    All,
     /// Exactly this token.
     One(u32),
     /// Bit `i % 32` of word `i / 32` stands for token `i`; as many words as the vocabulary needs, spare bits zero.
@@ -18,16 +16,14 @@ impl Mask {
     /// Whether the token is in the set.
     pub fn contains(&self, token: u32) -> bool {
         match self {
-            Mask::All => true,
             Mask::One(only) => *only == token,
             Mask::Words(words) => words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1),
         }
     }
 
-    /// Number of tokens in the set, of a vocabulary with `len` tokens.
-    pub fn count(&self, len: usize) -> usize {
+    /// Number of tokens in the set.
+    pub fn count(&self) -> usize {
         match self {
-            Mask::All => len,
             Mask::One(_) => 1,
             Mask::Words(words) => words.iter().map(|word| word.count_ones() as usize).sum(),
         }

@@ -3,9 +3,6 @@
 use crate::automaton::bytes::ByteSet;
 use std::ops::Range;
 
-/// Nodes, and the bytes that lead to each.
-pub(crate) type Paths = Vec<(u32, Box<[u8]>)>;
-
 /// Node 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
 /// own subtree.
 #[derive(Debug)]
@@ -85,22 +82,6 @@ impl Trie {
             }
         }
         self.first_child.push(self.child_nodes.len() as u32);
-    }
-
-    /// The nodes to which such bytes lead, in preorder.
-    pub(crate) fn paths(&self, wanted: impl Fn(&[u8]) -> bool) -> Paths {
-        let (mut found, mut path, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for node in 1..self.len() as u32 {
-            while ends.pop_if(|end| *end <= node).is_some() {
-                path.pop();
-            }
-            path.push(self.byte(node));
-            ends.push(self.end(node));
-            if wanted(&path) {
-                found.push((node, path.as_slice().into()));
-            }
-        }
-        found
     }
 
     /// Number of nodes, the root included.

@@ -3,11 +3,10 @@
 use crate::error::VocabularyError;
 use crate::json::classes::{ClassesCache, StringClasses};
 use crate::json::digits::NumberClasses;
-use crate::json::labels;
 use crate::json::shape::Numbers;
 use crate::json::strings::{StringState, Strings};
-use crate::trie::{Paths, Trie};
-use std::sync::{Arc, OnceLock};
+use crate::trie::Trie;
+use std::sync::Arc;
 
 /// Tokens longer than this are refused: no tokenizer has them, and walks keep one state per byte.
 const LONGEST_TOKEN: usize = 4096;
@@ -20,7 +19,6 @@ pub struct Vocabulary {
     trie: Trie,
     byte_tokens: [Option<u32>; 256],
     classes: ClassesCache,
-    label_nodes: OnceLock<Paths>,
 }
 
 /// Bytes of what is remembered of strings for all guides together.
@@ -65,7 +63,7 @@ impl Vocabulary {
         }
         let classes = ClassesCache::new(CLASSES_BYTES);
         classes.prepare(&trie, tokens.len().div_ceil(32));
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes, label_nodes: OnceLock::new() })
+        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens, classes })
     }
 
     /// Number of token ids, special ones included.
@@ -107,10 +105,5 @@ impl Vocabulary {
     /// What the tokens below a node of the trie do to a number in a state; remembered.
     pub(crate) fn number_classes(&self, numbers: &Numbers, state: u32, node: u32) -> Arc<NumberClasses> {
         self.classes.of_number(numbers, state, node, &self.trie, self.mask_words())
-    }
-
-    /// The nodes of the trie where labels of names may begin that are read with their text, and what leads to them; worked out once.
-    pub(crate) fn label_nodes(&self) -> &[(u32, Box<[u8]>)] {
-        self.label_nodes.get_or_init(|| self.trie.paths(labels::may_begin))
     }
 }

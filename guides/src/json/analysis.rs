@@ -565,7 +565,7 @@ impl Builder<'_> {
                     && branch
                         .patterns
                         .iter()
-                        .all(|&(pattern, holds)| self.graph.patterns[pattern as usize].surely(text, holds))
+                        .all(|&(pattern, holds)| self.graph.patterns[pattern as usize].certainly(text, holds))
             }
             _ => true,
         }
@@ -622,16 +622,8 @@ impl Builder<'_> {
             patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
-        // Beside other conditions labels that are read with their text are left out.
-        let names = match languages.as_slice() {
-            [(language, true)] if excluded.is_empty() => language.names(),
-            _ => None,
-        };
-        let make = || match names {
-            Some(names) => at_least(min, names.dfa.clone(), names.dfa.len(), self.limits.states),
-            None => string_dfa(&self.any, &languages, excluded, min, self.limits.states),
-        };
-        let made = self.languages.strings(&key, (&self.any, names.map(|names| &names.labels)), make);
+        let make = || string_dfa(&self.any, &languages, excluded, min, self.limits.states);
+        let made = self.languages.strings(&key, &self.any, make);
         let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
         self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
         Ok(characters)
@@ -855,11 +847,6 @@ fn string_dfa(
         dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
         states += dfa.len();
     }
-    at_least(min, dfa, states, limit)
-}
-
-/// The strings with at least `min` characters, and the states of the automata on the way, `states` of them before.
-fn at_least(min: u32, dfa: Dfa, states: usize, limit: usize) -> Result<(Dfa, usize), TooManyStates> {
     if min == 0 {
         return Ok((dfa, states));
     }

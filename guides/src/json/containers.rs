@@ -334,11 +334,7 @@ impl Builder<'_> {
             }
             words.sort_unstable();
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            let keys = |strings: &Strings| {
-                let dfa = with_length(&strings.characters.dfa, strings.min, strings.max, limit)?;
-                // Labels that are read with their text are not read in keys: what stands for them is no text.
-                if strings.has_labels() { dfa.intersection(&self.any, limit) } else { Ok(dfa) }
-            };
+            let keys = |strings: &Strings| with_length(&strings.characters.dfa, strings.min, strings.max, limit);
             let mut sets = schema
                 .strings
                 .iter()

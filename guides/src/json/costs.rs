@@ -45,7 +45,6 @@ impl JsonMachine {
                 .unwrap_or(NEVER),
             Reader::Number { state } => schema.numbers.as_ref().map_or(NEVER, |numbers| numbers.costs[state as usize]),
             Reader::String { index, ref state } => schema.strings[index as usize].cost(state),
-            Reader::Label { index, ref label } => schema.strings[index as usize].cost_in_label(label),
         }
     }
 

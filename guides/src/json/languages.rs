@@ -5,8 +5,6 @@
 //! made from.
 
 use super::formats::{self, Format};
-use super::labels::Labels;
-use super::names::Names;
 use super::numbers::NumberAtom;
 use super::shape::Numbers;
 use super::state::Fingerprint;
@@ -33,17 +31,15 @@ impl Language {
         self.format.possible.as_ref().unwrap_or(self)
     }
 
-    /// The set with names that the automaton leaves out.
-    pub(crate) fn names(&self) -> Option<&Names> {
-        self.format.names.as_ref()
-    }
-
-    /// Whether a string is surely in the set, or surely not.
-    pub(crate) fn surely(&self, text: &str, holds: bool) -> bool {
-        if !holds {
-            return !self.possible().accepts(text.as_bytes());
+    /// Whether a string is certainly in the set (`holds`), or certainly outside of it. The automaton of a format may leave out strings
+    /// that are of the format; what is then unknown is neither.
+    pub(crate) fn certainly(&self, text: &str, holds: bool) -> bool {
+        let judged = || self.format.judge.and_then(|judge| judge(text));
+        if holds {
+            self.accepts(text.as_bytes()) || judged() == Some(true)
+        } else {
+            !self.possible().accepts(text.as_bytes()) || judged() == Some(false)
         }
-        self.accepts(text.as_bytes()) || self.names().is_some_and(|names| names.accepts(text))
     }
 }
 
@@ -119,19 +115,18 @@ impl Languages {
         Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
     }
 
-    /// The set of strings that was made from this, or is made now, with labels that stand in its automaton, and the states of all
-    /// automata on the way to it.
+    /// The set of strings that was made from this, or is made now, and the states of all automata on the way to it.
     pub(crate) fn strings(
         &self,
         key: &StringKey,
-        (any, labels): (&Dfa, Option<&Arc<Labels>>),
+        any: &Dfa,
         make: impl FnOnce() -> Result<(Dfa, usize), TooManyStates>,
     ) -> Result<(Arc<Characters>, usize), TooManyStates> {
         if let Some(known) = self.known().strings.get(key) {
             return Ok(known.clone());
         }
         let (dfa, states) = make()?;
-        let characters = Arc::new(Characters::new(dfa, any).with_labels(labels.cloned()));
+        let characters = Arc::new(Characters::new(dfa, any));
         let excluded = key.1.iter().map(|text| text.len() + 32).sum::<usize>();
         let made = (characters, states);
         self.room(made.0.dfa.size() + excluded).strings.insert(key.clone(), made.clone());

@@ -499,44 +499,7 @@ impl JsonMachine {
                 let state = schema.strings[index as usize].step(state, byte)?;
                 Some(Reader::String { index, state })
             }
-            Reader::Label { index, ref label } => {
-                let strings = &schema.strings[index as usize];
-                match strings.step_label(label, byte) {
-                    Some(label) => Some(Reader::Label { index, label: Arc::new(label) }),
-                    None => Some(Reader::String { index, state: strings.step(&strings.after_label(label)?, byte)? }),
-                }
-            }
         }
-    }
-
-    /// What is read after one more byte, with the labels that it begins.
-    fn beside_labels(&self, before: &Few<Scalar>, after: Option<Few<Scalar>>, byte: u8) -> Option<Few<Scalar>> {
-        let mut labels = Vec::new();
-        let mut ended = false;
-        for &Scalar { schema, ref reader } in before.iter() {
-            match reader {
-                &Reader::String { index, ref state } => {
-                    let label = self.schema(schema).strings[index as usize].begin_label(state, byte);
-                    labels.extend(label.map(|label| {
-                        let reader = Reader::Label { index, label: Arc::new(label) };
-                        Scalar { schema, reader }
-                    }));
-                }
-                Reader::Label { .. } => ended = true,
-                Reader::Literal { .. } | Reader::Number { .. } => {}
-            }
-        }
-        if labels.is_empty() && !ended {
-            return after;
-        }
-        let mut all = Vec::new();
-        for scalar in after.iter().flat_map(Few::iter).cloned().chain(labels) {
-            // After a label that is read in two ways both are in one state.
-            if !all.contains(&scalar) {
-                all.push(scalar);
-            }
-        }
-        Few::from_vec(all)
     }
 
     /// Whether the value is complete, and whether it can go on.
@@ -554,7 +517,6 @@ impl JsonMachine {
                 let closed = state.decoder == Decoder::Closed;
                 (closed, !closed)
             }
-            Reader::Label { .. } => (false, true),
         }
     }
 
@@ -590,7 +552,7 @@ impl JsonMachine {
             let reader = self.step_reader(self.schema(scalar.schema), &scalar.reader, byte)?;
             Some(Scalar { reader, schema: scalar.schema })
         });
-        match self.beside_labels(machines, next, byte) {
+        match next {
             Some(machines) => {
                 let at = At::Scalar { pending: pending.clone(), machines };
                 self.settled(JsonState { level: state.level.clone(), at })

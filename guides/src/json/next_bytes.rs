@@ -46,7 +46,7 @@ impl JsonMachine {
                             bytes = bytes.or(OF_NUMBERS).or(self.bytes_after_values(level));
                             continue;
                         }
-                        Reader::String { .. } | Reader::Label { .. } => return ByteSet::ALL,
+                        Reader::String { .. } => return ByteSet::ALL,
                     };
                     let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
                     // One that is complete may be followed by what comes after it.

@@ -93,31 +93,6 @@ struct Waiting {
     scope: Scope,
 }
 
-/// Keywords that say nothing about which values are valid.
-const ANNOTATIONS: &[&str] = &[
-    "title",
-    "description",
-    "default",
-    "examples",
-    "example",
-    "$comment",
-    "$schema",
-    "$defs",
-    "definitions",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "contentMediaType",
-    "contentEncoding",
-    "contentSchema",
-    "$id",
-    "id",
-    "$anchor",
-    "$dynamicAnchor",
-    "$recursiveAnchor",
-    "$vocabulary",
-];
-
 /// Keywords of the validation vocabulary (JSON Schema 2020-12 validation, section 6).
 const VALIDATION: &[&str] = &[
     "type",
@@ -397,8 +372,7 @@ impl Reader<'_> {
             "minContains" | "maxContains" => return Ok(None),
             // Read together with the whole schema that they stand in.
             "unevaluatedItems" | "unevaluatedProperties" => return Ok(None),
-            keyword if ANNOTATIONS.contains(&keyword) => return Ok(None),
-            // Keywords that no draft defines constrain nothing, as the specification says.
+            // Annotations, and keywords that no draft defines: neither constrains anything (core, section 6.5).
             _ => return Ok(None),
         };
         Ok(Some(self.add(node, at)))

@@ -3,7 +3,6 @@
 
 use super::distinct::Distinct;
 use super::few::Few;
-use super::names::InLabel;
 use super::object::Progress;
 use super::shape::{Met, SchemaId, ShapeId};
 use super::strings::StringState;
@@ -185,11 +184,6 @@ pub(crate) enum Reader {
     String {
         index: u32,
         state: StringState,
-    },
-    /// The same inside a label that is read with its text.
-    Label {
-        index: u32,
-        label: Arc<InLabel>,
     },
 }
 

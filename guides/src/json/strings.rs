@@ -4,7 +4,6 @@
 //! RFC 8259 forbids it; the short escapes are always possible; `\uXXXX` is possible for the characters that encoders
 //! commonly write so (see [`Escapes`]).
 
-use super::labels::Labels;
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
@@ -32,8 +31,6 @@ pub(crate) struct Characters {
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
-    /// Those which stand in the automaton as bytes that no text has.
-    labels: Option<Arc<Labels>>,
 }
 
 /// What the cost in the midst of an escape depends on where the number of characters does not matter.
@@ -172,16 +169,8 @@ impl Characters {
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let (hex_costs, labels) = (Mutex::default(), None);
-        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, labels, id }
-    }
-
-    pub(crate) fn with_labels(self, labels: Option<Arc<Labels>>) -> Characters {
-        Characters { labels, ..self }
-    }
-
-    pub(crate) fn labels(&self) -> Option<&Labels> {
-        self.labels.as_deref()
+        let hex_costs = Mutex::default();
+        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, id }
     }
 
     /// Most bytes of JSON of a string, the quotes not counted; `None` where there is no most.

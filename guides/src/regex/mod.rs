@@ -4,7 +4,7 @@ mod looks;
 pub(crate) mod syntax;
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
-use regex_syntax::hir::{Class, Dot, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Dot, Hir, Repetition};
 pub(crate) use syntax::Dialect;
 use syntax::Translated;
 
@@ -69,31 +69,4 @@ fn describe(error: &regex_syntax::Error) -> String {
         regex_syntax::Error::Translate(error) => error.kind().to_string(),
         _ => "not understood".to_owned(),
     }
-}
-
-/// The characters beyond ASCII that a regex speaks of, assertions aside, in ranges of which it does not tell the characters apart.
-pub(crate) fn ranges_beyond_ascii(regex: &str, dialect: Dialect) -> Result<Vec<(u32, u32)>, RegexError> {
-    let (Translated::Plain(regex) | Translated::Marked(syntax::Marked { regex, .. })) =
-        syntax::translate(regex, dialect)?;
-    let (mut open, mut ranges) = (vec![parsed(&regex)?], Vec::new());
-    while let Some(hir) = open.pop() {
-        match hir.into_kind() {
-            HirKind::Literal(literal) => {
-                let text = String::from_utf8_lossy(&literal.0);
-                ranges.extend(text.chars().map(|character| (u32::from(character), u32::from(character))));
-            }
-            HirKind::Class(Class::Unicode(class)) => {
-                ranges.extend(class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))));
-            }
-            HirKind::Repetition(repetition) => open.push(*repetition.sub),
-            HirKind::Capture(capture) => open.push(*capture.sub),
-            HirKind::Concat(parts) | HirKind::Alternation(parts) => open.extend(parts),
-            HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Bytes(_)) => {}
-        }
-    }
-    let mut cuts: Vec<u32> = ranges.iter().flat_map(|&(low, high)| [low, high + 1]).chain([0x80]).collect();
-    cuts.sort_unstable();
-    cuts.dedup();
-    let pieces = cuts.windows(2).map(|pair| (pair[0], pair[1] - 1)).filter(|&(low, _)| low >= 0x80);
-    Ok(pieces.filter(|piece| ranges.iter().any(|(low, high)| (low..=high).contains(&&piece.0))).collect())
 }

@@ -100,7 +100,6 @@ fn choice(sequence: &Sequence, mask: Option<Mask>, vocab_size: usize) -> Result<
             };
         }
         Mask::Words(words) => words,
-        Mask::All => Arc::from(vec![u32::MAX; mask::words(vocab_size)]),
     };
     let words = match allowed {
         None => Words::Shared(words),

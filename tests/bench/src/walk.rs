@@ -76,7 +76,7 @@ fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Rando
         Mask::One(token) => return Some(*token),
         Mask::Words(words) => words,
     };
-    let count = mask.count(vocabulary.len());
+    let count = mask.count();
     if count == 0 {
         return None;
     }

@@ -80,21 +80,13 @@ impl JsonMachine {
                     let level = &state.level;
                     return self.add_numbers((level, pending), numbers.collect(), below, set);
                 }
-                At::Scalar { pending, machines }
-                    if machines.iter().any(|scalar| is_in_string(scalar) || is_in_label(scalar)) =>
-                {
+                At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
                     // What one of the alternatives allows is allowed.
                     let each = machines.iter().map(|scalar| {
                         let at = At::Scalar { pending: pending.clone(), machines: Few::One(scalar.clone()) };
                         let state = JsonState { level: state.level.clone(), at };
-                        if is_in_label(scalar) && state.level.distinct.is_none() {
-                            return self.add_in_label(&state, scalar, below, set);
-                        }
                         let reach = self.add_in_string(&state, scalar, below, set);
-                        match reach {
-                            Some(reach) => reach.max(self.add_beginning_labels(&state, scalar, below, set)),
-                            None => self.add_each(&state, below, set),
-                        }
+                        reach.unwrap_or_else(|| self.add_each(&state, below, set))
                     });
                     return each.max().unwrap_or(0);
                 }
@@ -175,10 +167,6 @@ fn is_number(scalar: &Scalar) -> bool {
 
 fn is_in_string(scalar: &Scalar) -> bool {
     matches!(scalar.reader, Reader::String { state: StringState { decoder: Decoder::Body, .. }, .. })
-}
-
-fn is_in_label(scalar: &Scalar) -> bool {
-    matches!(scalar.reader, Reader::Label { .. })
 }
 
 fn is_named(key: &Key) -> bool {

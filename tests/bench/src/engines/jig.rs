@@ -41,7 +41,7 @@ impl From<Whitespace> for jig_guides::Whitespace {
 impl Engine for Jig {
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
         match self.compiler.compile(&Source::JsonSchema(schema.to_owned()), &self.options) {
-            Ok(guide) => Ok(Box::new(Output { state: guide.start(), mask: Mask::All })),
+            Ok(guide) => Ok(Box::new(Output { state: guide.start(), mask: None })),
             Err(error) => Err(Refusal {
                 unsatisfiable: matches!(error, CompileError::Unsatisfiable { .. }),
                 reason: error.to_string(),
@@ -52,17 +52,18 @@ impl Engine for Jig {
 
 struct Output {
     state: GuideState,
-    mask: Mask,
+    /// The one that was made last.
+    mask: Option<Mask>,
 }
 
 impl Matcher for Output {
     fn mask(&mut self) -> Result<(), String> {
-        self.mask = self.state.mask(None);
+        self.mask = Some(self.state.mask(None));
         Ok(())
     }
 
     fn allows(&self, token: u32) -> bool {
-        self.mask.contains(token)
+        self.mask.as_ref().is_some_and(|mask| mask.contains(token))
     }
 
     fn advance(&mut self, token: u32) -> Result<(), String> {

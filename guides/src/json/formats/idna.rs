@@ -1,21 +1,16 @@
-//! The formats `idn-hostname` and `idn-email`, and `hostname` with labels in Punycode: names with labels beyond ASCII, fewer than
-//! there are.
+//! The formats `idn-hostname` and `idn-email`: names with labels beyond ASCII, fewer than there are.
 //!
 //! IDNA2008 (RFC 5890 to 5893) asks much of a label: characters that it allows, some of them beside certain others only, in
 //! normal form C, in an order that the rule on right-to-left text allows, and with at most 63 octets once it is encoded in
-//! Punycode. Written are labels in which all this is seen at once: of characters that compose with none before them, of the
+//! Punycode. The automaton holds the labels in which all this is seen at once: of characters that compose with none before them, of the
 //! scripts listed here, with no more than nine of them, which never take more than 63 octets. A name has at most four
 //! labels of 62 octets, so that it takes no more than 253, or one of 63; where something is written from right to left, two.
-//! Each of them may also be written in Punycode (`xn--`), and there are labels with more small letters of Greek, as far as those take
-//! no more octets there: [`labels`](super::super::labels).
+//! Labels in Punycode (`xn--`) are not in it. Literals that the schema gives are judged with their whole text ([`judge`]).
 
-use super::super::fitting::Fitting;
-use super::super::labels::{ENCODED, Labels, PREFIX, WRITTEN};
-use super::super::names::Names;
 use super::Format;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::{self, Dialect, RegexError};
-use std::sync::{Arc, OnceLock};
+use ::idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 /// Letters that are written from left to right: Latin, Greek, Cyrillic, Armenian, Georgian, Devanagari, Thai, Tibetan's
 /// divider, kana, Han and Hangul. All are valid (PVALID), of bidirectional class L, and in normal form C.
@@ -39,8 +34,8 @@ const KANA_AND_HAN: &str = "\u{3041}-\u{3094}\u{30A1}-\u{30F4}\u{4E00}-\u{9FA5}"
 /// What stands between labels.
 const SEPARATORS: [char; 4] = ['.', '\u{3002}', '\u{FF0E}', '\u{FF61}'];
 
-/// Octets of an A-label after its prefix (RFC 1035, section 2.3.4).
-const ENCODED_LABEL: usize = 63 - PREFIX.len();
+/// The most octets of a name (RFC 1035, section 2.3.4).
+const LONGEST_NAME: usize = 253;
 
 /// A label of ASCII with at most so many characters.
 fn ascii(most: usize) -> String {
@@ -108,78 +103,62 @@ fn ascii_beside_right(most: usize) -> String {
 
 /// The names of hosts.
 pub(super) fn hostnames(limits: DfaLimits) -> Result<Format, RegexError> {
-    let [left, right] = ENCODED.map(|stand_in| [PREFIX, stand_in].concat());
-    let one_way = format!("{}|{}", ascii(62), beside_left());
-    let one_way = names(&one_way, &[&left, WRITTEN], (&SEPARATORS, Some(4)), limits)?;
+    let one_way = names(&format!("{}|{}", ascii(62), beside_left()), 4, limits)?;
     // Where something is written from right to left, all labels are of one direction from end to end.
-    let mixed = format!("{}|{}", ascii_beside_right(59), from_right());
-    let mixed = names(&mixed, &[&right], (&SEPARATORS, Some(2)), limits)?;
-    let single = names(&ascii(63), &[], (&SEPARATORS, Some(1)), limits)?;
-    let all = one_way.union(&mixed, limits.states)?.union(&single, limits.states)?;
-    let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
+    let mixed = names(&format!("{}|{}", ascii_beside_right(59), from_right()), 2, limits)?;
+    let single = names(&ascii(63), 1, limits)?;
     Ok(Format {
-        // What stands for other labels is no text.
-        dfa: whole("[^]*")?.intersection(&all, limits.states)?,
+        dfa: one_way.union(&mixed, limits.states)?.union(&single, limits.states)?,
         // Letters, digits, hyphens and separators; of what is beyond ASCII there is ever more.
-        possible: Some(whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+")?),
-        names: Some(Names { dfa: all, labels: labels(ENCODED_LABEL - 1)? }),
+        possible: Some(regex::whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+", Dialect::Ecma, limits)?),
+        judge: Some(judge),
     })
 }
 
-/// The names of hosts in ASCII, with those labels beyond it that have an encoding.
-pub(super) fn encoded_hostnames(limits: DfaLimits) -> Result<Names, RegexError> {
-    let [left, right] = ENCODED.map(|stand_in| [PREFIX, stand_in].concat());
-    let one_way = names(&ascii(63), &[&left], (&['.'], None), limits)?;
-    let mixed = names(&ascii_beside_right(63), &[&right], (&['.'], None), limits)?;
-    Ok(Names { dfa: one_way.union(&mixed, limits.states)?, labels: labels(ENCODED_LABEL)? })
-}
-
-fn labels(most: usize) -> Result<Arc<Labels>, RegexError> {
-    Ok(Arc::new(Labels::new(fitting()?, most)))
-}
-
-/// What A-labels decode to: made once, as all formats with such labels want it.
-fn fitting() -> Result<Arc<Fitting>, RegexError> {
-    static FITTING: OnceLock<Result<Arc<Fitting>, RegexError>> = OnceLock::new();
-    let make = || {
-        let limits = DfaLimits { states: 10_000, bytes: 8 << 20 };
-        let kinds = [beside_left(), from_right()];
-        let ranges = regex::ranges_beyond_ascii(&kinds.join("|"), Dialect::Ecma)?;
-        let [left, right] = kinds.map(|kind| regex::whole(&format!("({kind})"), Dialect::Ecma, limits));
-        Ok(Arc::new(Fitting::new([left?, right?], &ranges, limits.states)?))
-    };
-    FITTING.get_or_init(make).clone()
-}
-
-/// Up to so many labels, with some for which other bytes stand. Those with hyphens in third and fourth place are reserved.
-fn names(
-    label: &str,
-    stand_ins: &[&[u8]],
-    (separators, most): (&[char], Option<u8>),
-    limits: DfaLimits,
-) -> Result<Dfa, RegexError> {
+/// Names of up to so many labels. Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1).
+fn names(label: &str, most: u8, limits: DfaLimits) -> Result<Dfa, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
-    let end: String = separators.iter().collect();
+    let end: String = SEPARATORS.iter().collect();
     let ended = whole(&format!("({label})[{end}]"))?.difference(&whole("..--[^]*")?, limits.states)?;
-    let ends = separators.iter().map(|separator| separator.to_string().into_bytes());
-    let mut others: Vec<Vec<u8>> =
-        ends.flat_map(|end| stand_ins.iter().map(move |label| [label, &*end].concat())).collect();
-    others.sort_unstable();
-    let others: Vec<&[u8]> = others.iter().map(Vec::as_slice).collect();
-    let ended = ended.union(&Dfa::words(&others, limits.states)?, limits.states)?;
     let (class_of, bytes) = Dfa::common_classes(&[&ended], |_| false);
     let step = |&(before, state): &(u8, u32), class: usize| match ended.next(state, bytes[class]) {
         0 => None,
-        next if ended.accepts_at(next) => match most {
-            Some(most) => (before + 1 < most).then_some((before + 1, ended.start())),
-            None => Some((before, ended.start())),
-        },
+        next if ended.accepts_at(next) => (before + 1 < most).then_some((before + 1, ended.start())),
         next => Some((before, next)),
     };
     // A label is whole where a separator can follow.
     let accepts = |&(_, state): &(u8, u32)| ended.accepts_at(ended.next(state, b'.'));
     let class = |byte: u8| class_of[usize::from(byte)];
     Ok(Dfa::build(class, bytes.len(), (0, ended.start()), limits.states, step, accepts)?)
+}
+
+/// Whether a text is the name of a host with labels beyond ASCII, as they are or in Punycode; `None` where the answer depends on a
+/// contextual rule (RFC 5892, appendix A) or on a character of which it is not known here that IDNA2008 allows it.
+pub(super) fn judge(text: &str) -> Option<bool> {
+    let uts46 = Uts46::new();
+    let (mut octets, mut certain) = (0, true);
+    for label in text.split(SEPARATORS) {
+        let ascii = uts46.to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+        let (unicode, valid) = uts46.to_unicode(label.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+        let (Ok(ascii), Ok(())) = (ascii, valid) else { return Some(false) };
+        octets += ascii.len() + 1;
+        // A label that is mapped to another one is none itself, but for the letters of ASCII, which are compared without case.
+        if label.is_ascii() && !ascii.eq_ignore_ascii_case(label) || !label.is_ascii() && unicode != label {
+            return Some(false);
+        }
+        // Of the labels that are reserved only those in Punycode mean something.
+        if label.get(2..4) == Some("--") && unicode == ascii {
+            return Some(false);
+        }
+        certain &= unicode.chars().all(|character| character.is_ascii() || is_plain(character));
+    }
+    if octets > LONGEST_NAME + 1 { Some(false) } else { certain.then_some(true) }
+}
+
+/// Whether IDNA2008 allows a letter that UTS 46 allows, whatever stands beside it.
+fn is_plain(character: char) -> bool {
+    let in_context = matches!(character, '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}');
+    character.is_alphanumeric() && !in_context
 }
 
 /// The domains of addresses of mail (RFC 6531, section 3.3), beside literal addresses. Normal form is not asked of their labels.
@@ -262,6 +241,31 @@ mod tests {
             &"ü".repeat(63),
         ] {
             assert!(!dfa.accepts(no.as_bytes()), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_given_name_is_judged_with_its_labels_in_punycode() {
+        for (name, expected) in [
+            ("xn--9n2bp8q.xn--9t4b11yi5a", Some(true)),
+            ("www.xn--bcher-kva.de", Some(true)),
+            ("XN--bcher-kva", Some(true)),
+            ("münchen.de", Some(true)),
+            ("παράδειγμα", Some(true)),
+            ("a.b", Some(true)),
+            // It decodes to a middle dot that stands beside no l.
+            ("xn--l-fda", None),
+            ("xn--X", Some(false)),
+            ("xn--", Some(false)),
+            ("xn--example-", Some(false)),
+            ("ab--c", Some(false)),
+            ("Ü", Some(false)),
+            ("-a", Some(false)),
+            ("a..b", Some(false)),
+            ("a b", Some(false)),
+            (&["a".repeat(63).as_str(); 4].join("."), Some(false)),
+        ] {
+            assert_eq!(judge(name), expected, "{name}");
         }
     }
 }

@@ -1,130 +1,28 @@
 //! From a source to a guide, with a cache.
 
-use crate::automaton::dfa::{Dfa, DfaLimits, Regular};
-use crate::error::{CompileError, Place};
+use crate::automaton::dfa::{Dfa, DfaLimits};
+use crate::automaton::regular::Regular;
+use crate::error::{CompileError, Place, too_big};
 use crate::guide::{Guide, Machine};
-use crate::json::{self, documents::Documents, languages::Languages};
-use crate::regex::{self, Dialect, RegexError};
+use crate::json;
+use crate::json::language::cache::Languages;
+use crate::json::schema::documents::Documents;
+use crate::json::tokens::cache::ClassesCache;
+use crate::options::{Limits, Options, Source};
+use crate::regex::error::RegexError;
+use crate::regex::{self, Dialect};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// What an output must be.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// The whole output matches this regex (the syntax of Python's `re`, as far as it is regular).
-    Regex(String),
-    /// The output is JSON that is valid under this schema, given as JSON text: the spelling of its numbers and the
-    /// order of its keys matter.
-    JsonSchema(String),
-    /// The output is one of these strings.
-    Choice(Vec<String>),
-    /// The output is any JSON object.
-    JsonObject,
-}
-
-/// Where white space may stand in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Whitespace {
-    /// At most one space wherever JSON allows white space inside the outermost value.
-    #[default]
-    Optional,
-    /// None.
-    Compact,
-    /// One space after each comma and each colon outside of strings, and none elsewhere, as Python's `json.dumps` writes.
-    Spaces,
-    /// Each entry on a line of its own, indented by two spaces for each container around it, sixteen at most; one space after each
-    /// colon; nothing within an empty container. As Python writes with `indent=2`.
-    Pretty,
-    /// Spaces, tabs and line breaks wherever JSON allows white space inside the outermost value, at most 33 in one place: a
-    /// model that knows nothing else to write must come to an end.
-    Any,
-}
-
-/// Whether `format` is a demand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Formats {
-    /// Strings are of the format that is asked for (the format-assertion vocabulary of draft 2020-12).
-    #[default]
-    Assert,
-    /// A format says what is meant and constrains nothing (the format-annotation vocabulary).
-    Annotate,
-}
-
-/// The order of an object's members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Order {
-    /// Named properties in the order of the schema (where several schemas hold, in the order in which they are met), then
-    /// all others. Models write best what they were shown, and fewer ways are open.
-    #[default]
-    Schema,
-    /// Any order.
-    Any,
-}
-
-/// What a request may choose beside the source.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub struct Options {
-    /// Where white space may stand in JSON.
-    pub whitespace: Whitespace,
-    /// The order of an object's members.
-    pub order: Order,
-    /// Whether `format` is a demand.
-    pub formats: Formats,
-}
-
-/// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// States of one automaton (a regex, a pattern, a range of numbers).
-    pub states: usize,
-    /// Steps of the analysis of a schema, in units of about a microsecond.
-    pub work: usize,
-    /// Bytes of one automaton while it is built.
-    pub bytes: usize,
-    /// Length of the source.
-    pub source_bytes: usize,
-    /// Nesting of the JSON text of a schema.
-    pub depth: usize,
-    /// Characters of a string in JSON, where the schema does not ask for fewer; `None` for any number. Text that a schema spells out
-    /// (`const`, `enum`) and keys may be longer. A schema that asks for longer strings, be it by a pattern or a format, is refused.
-    pub string_length: Option<u32>,
-    /// Items of an array in JSON, where the schema does not ask for fewer; `None` for any number. A schema that asks for more is
-    /// refused.
-    pub array_length: Option<u32>,
-    /// Bytes of remembered masks for one guide; beyond, they are forgotten and made again.
-    pub mask_bytes: usize,
-    /// Bytes of guides that the compiler remembers.
-    pub cache_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            states: 50_000,
-            work: 400_000,
-            bytes: 8 << 20,
-            source_bytes: 4 << 20,
-            depth: 256,
-            string_length: None,
-            array_length: None,
-            mask_bytes: 32 << 20,
-            cache_bytes: 128 << 20,
-        }
-    }
-}
 
 /// Compiles sources for one vocabulary, and remembers the guides that were used last.
 #[derive(Debug)]
 pub struct Compiler {
     vocabulary: Arc<Vocabulary>,
     limits: Limits,
+    /// What the tokens do to strings and numbers.
+    classes: Arc<ClassesCache>,
     /// Automata that schemas have in common.
     languages: Languages,
     /// Schemas that others may refer to.
@@ -160,9 +58,9 @@ struct Entry {
 impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
-        let languages = Languages::new(LANGUAGE_BYTES);
+        let (classes, languages) = (Arc::new(ClassesCache::new(&vocabulary)), Languages::new(LANGUAGE_BYTES));
         let (documents, cache, clock) = (Documents::default(), Mutex::default(), AtomicU64::new(0));
-        Compiler { vocabulary, limits, languages, documents, cache, clock }
+        Compiler { vocabulary, limits, classes, languages, documents, cache, clock }
     }
 
     /// With documents that all schemas may refer to.
@@ -174,7 +72,7 @@ impl Compiler {
     /// Works out what many schemas have in common, the formats above all, so that no request has to wait for it: about a third of a
     /// second of one thread. Nothing depends on it; other threads may compile meanwhile.
     pub fn warm_up(&self) {
-        for format in json::formats::DEFINED {
+        for format in json::language::format::DEFINED {
             let _ = self.json(&format!(r#"{{"type":"string","format":"{format}"}}"#), &Options::default());
         }
     }
@@ -263,7 +161,14 @@ impl Compiler {
         if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
             return Err(CompileError::Vocabulary { byte });
         }
-        Ok(Machine::Json(json::compile(schema, options, &self.limits, &self.languages, &self.documents)?))
+        Ok(Machine::Json(json::compile(
+            schema,
+            options,
+            &self.limits,
+            &self.languages,
+            &self.documents,
+            &self.classes,
+        )?))
     }
 
     fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {
@@ -310,20 +215,6 @@ impl Compiler {
         Dfa::words(&sorted, limit).map_err(|_| {
             too_big(Place::Source, "characters of all choices together", limit, "give fewer or shorter choices")
         })
-    }
-}
-
-pub(crate) fn too_big(at: Place, limit: &'static str, allowed: usize, remedy: &str) -> CompileError {
-    CompileError::TooBig { at, limit, allowed: allowed as u64, remedy: remedy.to_owned() }
-}
-
-impl Source {
-    fn len(&self) -> usize {
-        match self {
-            Source::Regex(text) | Source::JsonSchema(text) => text.len(),
-            Source::Choice(choices) => choices.iter().map(|choice| choice.len() + 16).sum(),
-            Source::JsonObject => 0,
-        }
     }
 }
 

@@ -130,3 +130,7 @@ pub struct Refused {
     /// The token.
     pub token: u32,
 }
+
+pub(crate) fn too_big(at: Place, limit: &'static str, allowed: usize, remedy: &str) -> CompileError {
+    CompileError::TooBig { at, limit, allowed: allowed as u64, remedy: remedy.to_owned() }
+}

@@ -27,20 +27,20 @@
 //! ```
 
 mod automaton;
+mod collections;
 mod compiler;
 mod error;
 mod guide;
 mod json;
-mod mask;
-mod mask_cache;
+mod options;
 mod regex;
-mod trie;
 mod vocabulary;
 
-pub use compiler::{Compiler, Formats, Limits, Options, Order, Source, Whitespace};
+pub use compiler::Compiler;
 pub use error::{CompileError, Place, Refused, VocabularyError};
 pub use guide::{Guide, GuideState};
-pub use json::documents::Documents;
-pub use json::drafts::draft_has_keyword;
-pub use mask::Mask;
+pub use json::schema::documents::Documents;
+pub use json::schema::drafts::draft_has_keyword;
+pub use options::{Formats, Limits, Options, Order, Source, Whitespace};
 pub use vocabulary::Vocabulary;
+pub use vocabulary::mask::Mask;

@@ -1,6 +1,6 @@
 //! What lies before acceptance, found from the end: the least weight of a text from each state, and how many texts there are.
 
-use super::dfa::{Dfa, NEVER};
+use crate::automaton::dfa::{Dfa, NEVER};
 
 /// The transitions of an automaton by the state that they lead to.
 #[derive(Debug)]
@@ -136,9 +136,10 @@ fn merged(row: &[u32], of_class: &[Transition], mut each: impl FnMut(u32, Transi
 
 #[cfg(test)]
 mod tests {
-    use super::super::dfa::DfaLimits;
     use super::*;
-    use crate::regex::{self, Dialect};
+    use crate::automaton::dfa::DfaLimits;
+    use crate::regex;
+    use crate::regex::Dialect;
 
     fn dfa(regex: &str) -> Dfa {
         regex::whole(regex, Dialect::Ecma, DfaLimits { states: 999, bytes: 1 << 20 }).expect("a regex")

@@ -3,16 +3,10 @@
 //! The subset construction (Rabin and Scott, 1959) over bytes would go through the inner states of UTF-8 once for each set of places
 //! in the regex. Here it goes along kinds of characters, and each of its states becomes a few states over bytes afterwards.
 
-use super::dfa::{Dfa, DfaLimits, TooManyStates};
-use super::utf8::{Kinds, Spelling, is_no_text};
+use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
+use crate::automaton::utf8::{FIRST_BYTE, Kinds, Spelling, Symbols, is_no_text};
 use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
-
-/// Symbols from here on are bytes that no text has.
-pub(super) const FIRST_BYTE: u32 = 0x11_0000;
-
-/// Symbols, as inclusive ranges in their order.
-pub(super) type Symbols = Vec<(u32, u32)>;
 
 /// A place in a regex.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +46,7 @@ enum Failed {
 
 /// The automaton of the texts that the regex matches from the first to the last byte; `None` where it has assertions other than those of
 /// the beginning and the end of the text, or bytes that are no symbols.
-pub(super) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, TooManyStates> {
+pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, TooManyStates> {
     let limit = limits.bytes / size_of::<Place>();
     let mut regex = Places {
         places: vec![Place::Accept],

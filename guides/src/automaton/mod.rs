@@ -1,16 +1,20 @@
 //! What a guide is made of underneath: an automaton over bytes.
 
+pub(crate) mod algebra;
 pub(crate) mod backward;
-pub(crate) mod bytes;
-mod determinize;
+pub(crate) mod build;
+pub(crate) mod determinize;
 pub(crate) mod dfa;
-pub(crate) mod plan;
-mod utf8;
+pub(crate) mod from_hir;
+pub(crate) mod marks;
+pub(crate) mod measure;
+pub(crate) mod regular;
+pub(crate) mod utf8;
 pub(crate) mod walk;
 
-use crate::mask::TokenSet;
+use crate::collections::byte_set::ByteSet;
 use crate::vocabulary::Vocabulary;
-use bytes::ByteSet;
+use crate::vocabulary::mask::TokenSet;
 
 /// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
 /// rather than a state from which nothing completes the output.

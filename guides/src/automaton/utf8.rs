@@ -1,16 +1,15 @@
 //! Kinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
 
-use super::determinize::{FIRST_BYTE, Symbols};
 use foldhash::{HashMap, HashMapExt};
 
 /// Whether UTF-8 never has this byte.
-pub(super) fn is_no_text(byte: u8) -> bool {
+pub(crate) fn is_no_text(byte: u8) -> bool {
     matches!(byte, 0xC0 | 0xC1 | 0xF5..)
 }
 
 /// Symbols by which of some sets they are in: those of one kind are never told apart.
 #[derive(Debug)]
-pub(super) struct Kinds {
+pub(crate) struct Kinds {
     /// The first symbol of each stretch of symbols of one kind, and that kind.
     stretches: Vec<(u32, u32)>,
     count: usize,
@@ -19,7 +18,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    pub(super) fn new(sets: &[Symbols]) -> Kinds {
+    pub(crate) fn new(sets: &[Symbols]) -> Kinds {
         let ends = sets.iter().flatten().flat_map(|&(low, high)| [low, high + 1]);
         let mut stretches: Vec<(u32, u32)> = [0, FIRST_BYTE].into_iter().chain(ends).map(|first| (first, 0)).collect();
         stretches.sort_unstable();
@@ -53,12 +52,12 @@ impl Kinds {
         Kinds { stretches, count, sets }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
     /// Whether the symbols of a kind are in the set with this index.
-    pub(super) fn has(&self, set: u32, kind: usize) -> bool {
+    pub(crate) fn has(&self, set: u32, kind: usize) -> bool {
         self.sets[set as usize][kind / 64] >> (kind % 64) & 1 == 1
     }
 
@@ -90,13 +89,13 @@ struct Node {
 }
 
 /// An automaton over kinds of symbols, spelled in bytes.
-pub(super) struct Spelling<'a> {
+pub(crate) struct Spelling<'a> {
     nodes: Vec<Node>,
     /// For each byte the kind of the symbol that it is, or the node to which it leads, counted from 1.
     symbol: [u32; 256],
     lead: [u32; 256],
     /// Bytes of one class are never told apart; a byte of each class.
-    pub(super) classes: [u8; 256],
+    pub(crate) classes: [u8; 256],
     bytes: Vec<u8>,
     /// The next state for each state and each kind.
     table: &'a [u32],
@@ -108,7 +107,7 @@ pub(super) struct Spelling<'a> {
 
 impl<'a> Spelling<'a> {
     /// The spelling of an automaton: `table` has the next state for each state and each kind.
-    pub(super) fn new(kinds: &Kinds, table: &'a [u32]) -> Spelling<'a> {
+    pub(crate) fn new(kinds: &Kinds, table: &'a [u32]) -> Spelling<'a> {
         let mut nodes = Nodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
         let (mut symbol, mut lead) = ([0; 256], [0; 256]);
         for byte in 0..=255u8 {
@@ -141,13 +140,13 @@ impl<'a> Spelling<'a> {
     }
 
     /// How many classes of bytes there are.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.bytes.len()
     }
 
     /// The state after a byte of this class; 0 for none. States of the table have their numbers there, those within characters greater
     /// ones.
-    pub(super) fn next(&mut self, state: u32, class: usize) -> u32 {
+    pub(crate) fn next(&mut self, state: u32, class: usize) -> u32 {
         let (byte, states) = (usize::from(self.bytes[class]), self.table.len() / self.kinds);
         let row = state as usize * self.kinds;
         let Some(place) = (state as usize).checked_sub(states) else {
@@ -246,3 +245,9 @@ impl Nodes<'_> {
         node
     }
 }
+
+/// Symbols from here on are bytes that no text has.
+pub(crate) const FIRST_BYTE: u32 = 0x11_0000;
+
+/// Symbols, as inclusive ranges in their order.
+pub(crate) type Symbols = Vec<(u32, u32)>;

@@ -1,8 +1,8 @@
 //! Walking the trie of the vocabulary along an automaton.
 
-use super::Automaton;
-use crate::mask::TokenSet;
-use crate::trie::Trie;
+use crate::automaton::Automaton;
+use crate::vocabulary::mask::TokenSet;
+use crate::vocabulary::trie::Trie;
 
 /// Adds every token below `node` along whose remaining bytes the automaton can go from `state`. Returns the
 /// greatest cost after any of them (0 if there is none).

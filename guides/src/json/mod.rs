@@ -1,52 +1,24 @@
 //! JSON Schema to automata: text, conditions ([`schema`], [`node`]), alternatives ([`analysis`], [`shape`]), and the
 //! pushdown automaton that reads output against them ([`machine`]).
 
-mod alphabet;
-mod analysis;
-mod apart;
-mod array;
-mod branch;
-mod caps;
-pub(crate) mod classes;
-mod compared;
-mod containers;
-mod costs;
-mod decimal;
-mod demands;
-pub(crate) mod digits;
-mod distinct;
-pub(crate) mod documents;
-pub(crate) mod drafts;
-mod few;
-pub(crate) mod formats;
-mod frame;
-mod keys;
-mod known;
-pub(crate) mod languages;
+pub(crate) mod analysis;
+pub(crate) mod language;
 pub(crate) mod machine;
-mod masks;
-mod memo;
-mod named;
-mod next_bytes;
-mod node;
-mod numbers;
-mod object;
-mod once;
-mod references;
-mod schema;
+pub(crate) mod masks;
+pub(crate) mod schema;
 pub(crate) mod shape;
-mod share;
-mod spacing;
-pub(crate) mod state;
-pub(crate) mod strings;
-mod subsumed;
-mod text;
-mod used;
+pub(crate) mod text;
+pub(crate) mod tokens;
 
-use crate::compiler::{Limits, Options};
 use crate::error::CompileError;
-use languages::Languages;
-use machine::JsonMachine;
+use crate::json::language::cache::Languages;
+use crate::json::machine::JsonMachine;
+use crate::json::schema::documents::Documents;
+use crate::json::schema::{hash_cons, keywords};
+use crate::json::text::value;
+use crate::json::tokens::cache::ClassesCache;
+use crate::options::{Limits, Options};
+use std::sync::Arc;
 
 /// The automaton of the JSON texts that are valid under a schema.
 pub(crate) fn compile(
@@ -54,10 +26,11 @@ pub(crate) fn compile(
     options: &Options,
     limits: &Limits,
     languages: &Languages,
-    documents: &documents::Documents,
+    documents: &Documents,
+    classes: &Arc<ClassesCache>,
 ) -> Result<JsonMachine, CompileError> {
-    let value = text::parse(schema, limits.depth)?;
-    let mut graph = schema::read(&value, limits, options.formats, languages, documents)?;
-    share::share(&mut graph);
-    Ok(JsonMachine::new(analysis::analyse(&graph, options.whitespace, limits, languages)?, options))
+    let value = value::parse(schema, limits.depth)?;
+    let mut graph = keywords::read(&value, limits, options.formats, languages, documents)?;
+    hash_cons::share(&mut graph);
+    Ok(JsonMachine::new(analysis::analyse(&graph, options.whitespace, limits, languages)?, options, classes.clone()))
 }

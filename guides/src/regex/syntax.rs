@@ -1,7 +1,8 @@
 //! Reads the regexes that people write, in Python's `re` or in ECMA-262, and writes them in the one syntax that
 //! `regex-syntax` has. Groups capture nothing here, greed makes no difference, and what is not regular is refused.
 
-use super::{RegexError, looks};
+use crate::automaton::marks;
+use crate::regex::error::RegexError;
 use std::fmt::Write;
 
 /// Whose rules hold where the two differ.
@@ -17,25 +18,25 @@ pub(crate) enum Dialect {
 const DEEPEST: usize = 180;
 
 /// A regex in the syntax of `regex-syntax`.
-pub(super) enum Translated {
+pub(crate) enum Translated {
     Plain(String),
     Marked(Marked),
 }
 
 /// A regex in which all assertions are marks ([`looks`]).
-pub(super) struct Marked {
-    pub(super) regex: String,
+pub(crate) struct Marked {
+    pub(crate) regex: String,
     /// The look-aheads in the order of their ends, so that those inside another one come before it.
-    pub(super) looks: Vec<Look>,
+    pub(crate) looks: Vec<Look>,
 }
 
 /// What must follow a place, or must not.
-pub(super) struct Look {
-    pub(super) negative: bool,
-    pub(super) regex: String,
+pub(crate) struct Look {
+    pub(crate) negative: bool,
+    pub(crate) regex: String,
 }
 
-pub(super) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
+pub(crate) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
     let mut reader = Reader::new(regex, dialect);
     reader.read()?;
     if !reader.needs_marks {
@@ -172,12 +173,12 @@ impl Reader {
                 }
                 '^' => {
                     self.at += 1;
-                    self.assertion(r"\A", looks::BEGIN);
+                    self.assertion(r"\A", marks::BEGIN);
                     repeatable = false;
                 }
                 '$' => {
                     self.at += 1;
-                    self.assertion(r"\z", looks::END);
+                    self.assertion(r"\z", marks::END);
                     repeatable = false;
                 }
                 '.' => {
@@ -272,7 +273,7 @@ impl Reader {
         self.out.push(')');
         self.flags = flags;
         let regex = std::mem::replace(&mut self.out, around);
-        let Some(&mark) = looks::LOOKS.get(self.looks.len()) else {
+        let Some(&mark) = marks::LOOKS.get(self.looks.len()) else {
             self.at = start;
             return Err(self.unsupported("look-ahead", "more than nine in one regex"));
         };
@@ -383,23 +384,23 @@ impl Reader {
         match self.chars.get(self.at + 1) {
             Some('b') => {
                 self.at += 2;
-                self.assertion(r"(?-u:\b)", looks::BOUNDARY);
+                self.assertion(r"(?-u:\b)", marks::BOUNDARY);
                 Ok(false)
             }
             Some('B') => {
                 self.at += 2;
                 self.needs_marks = true;
-                self.assertion("", looks::NO_BOUNDARY);
+                self.assertion("", marks::NO_BOUNDARY);
                 Ok(false)
             }
             Some('A') if self.dialect == Dialect::Python => {
                 self.at += 2;
-                self.assertion(r"\A", looks::BEGIN);
+                self.assertion(r"\A", marks::BEGIN);
                 Ok(false)
             }
             Some('Z' | 'z') if self.dialect == Dialect::Python => {
                 self.at += 2;
-                self.assertion(r"\z", looks::END);
+                self.assertion(r"\z", marks::END);
                 Ok(false)
             }
             Some('1'..='9') => {
@@ -615,9 +616,11 @@ fn push_char(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RegexError, anywhere, whole};
-    use super::Dialect::{self, Ecma, Python};
     use crate::automaton::dfa::{Dfa, DfaLimits};
+    use crate::regex::error::RegexError;
+    use crate::regex::syntax::Dialect;
+    use crate::regex::syntax::Dialect::{Ecma, Python};
+    use crate::regex::{anywhere, whole};
 
     const LIMITS: DfaLimits = DfaLimits { states: 10_000, bytes: 1 << 22 };
 

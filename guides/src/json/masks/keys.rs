@@ -1,24 +1,24 @@
 //! The tokens that are allowed within keys.
 
-use super::quotes::OpenString;
-use super::used_keys::UsedKeys;
-use super::{Below, is_in_key, is_named};
 use crate::automaton::dfa::NEVER;
-use crate::json::classes::Room;
-use crate::json::few::Few;
-use crate::json::machine::{JsonMachine, adding, written};
-use crate::json::object::{Additional, MANY_KEYS, Object, key_of_class};
+use crate::collections::few::Few;
+use crate::collections::fingerprint::Fingerprint;
+use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::state::{At, JsonState, Key, KeyReader, Level, adding, written};
+use crate::json::machine::used_keys::{is_used, used_with_prefix};
+use crate::json::machine::{JsonMachine, subsumption};
+use crate::json::masks::quotes::OpenString;
+use crate::json::masks::used_keys::UsedKeys;
+use crate::json::masks::{Below, is_in_key, is_named};
 use crate::json::shape;
-use crate::json::state::{At, Fingerprint, JsonState, Key, KeyReader, Level};
-use crate::json::strings::{Decoder, StringState};
-use crate::json::subsumed;
-use crate::json::used::{is_used, used_with_prefix};
-use crate::mask::TokenSet;
+use crate::json::shape::object::{Additional, MANY_KEYS, Object, key_of_class};
+use crate::json::tokens::frame::Room;
+use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
 impl JsonMachine {
     /// Within a key.
-    pub(super) fn add_in_keys(
+    pub(crate) fn add_in_keys(
         &self,
         state: &JsonState,
         (keys, text): (&Few<Key>, &Arc<[u8]>),
@@ -42,7 +42,7 @@ impl JsonMachine {
                 let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
                 first.reader == key.reader
                     && match (&one.additional, &other.additional) {
-                        (Some(one), Some(other)) => subsumed::are_same(one, other),
+                        (Some(one), Some(other)) => subsumption::are_same(one, other),
                         _ => false,
                     }
                     && one.has_same_names(other)
@@ -79,7 +79,7 @@ impl JsonMachine {
             return None;
         }
         let universal = additional.keys.characters.is_universal(at.state);
-        let classes = below.vocabulary.string_classes(&additional.keys, &at, below.node)?;
+        let classes = self.classes.of_string(&additional.keys, &at, below.node, below.vocabulary)?;
         let reach = if universal { 0 } else { classes.reach() };
         let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
         let cost = costs.min().unwrap_or(NEVER);

@@ -1,11 +1,12 @@
 //! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
 
-use super::Below;
-use crate::automaton::{Automaton, dfa::NEVER};
-use crate::json::few::Few;
+use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
-use crate::json::state::{At, JsonState, Reader, Scalar};
-use crate::mask::TokenSet;
+use crate::json::machine::state::{At, JsonState, Reader, Scalar};
+use crate::json::masks::Below;
+use crate::vocabulary::mask::TokenSet;
 
 /// What a walk along literals of one schema is for: `depth` of their bytes were read, and `rest` is the cost after the value.
 struct Walk<'a> {
@@ -19,7 +20,7 @@ impl JsonMachine {
     /// Adds the tokens below a node that are allowed where nothing but one of the literals of one schema is being written, or is to be
     /// written; of an entry that must differ from others one of those that none of them is. Returns a bound of the cost after any of
     /// them; `None` where it is not so.
-    pub(super) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<u32> {
+    pub(crate) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<u32> {
         let (pending, schema, (low, high, depth)) = match &state.at {
             &At::Scalar {
                 ref pending,

@@ -1,5 +1,6 @@
 //! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
 
+mod automaton;
 mod keys;
 mod literals;
 mod named_keys;
@@ -10,16 +11,15 @@ mod strings;
 mod texts;
 mod used_keys;
 
-pub(super) use used_keys::may_be_escaped;
-
-use super::few::Few;
-use super::machine::JsonMachine;
-use super::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
-use super::strings::{Decoder, StringState};
-use crate::automaton::{Automaton, bytes::ByteSet};
-use crate::mask::TokenSet;
-use crate::trie::Trie;
+use crate::automaton::Automaton;
+use crate::collections::byte_set::ByteSet;
+use crate::collections::few::Few;
+use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
 use crate::vocabulary::Vocabulary;
+use crate::vocabulary::mask::TokenSet;
+use crate::vocabulary::trie::Trie;
 
 /// Subtrees of fewer nodes are walked whatever the state.
 const SMALL: u32 = 24;
@@ -29,7 +29,7 @@ const ROOT: u32 = 0;
 
 /// The tokens that are asked for: those below a node of the trie after which the output can be completed in `bytes`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Below<'a> {
+pub(crate) struct Below<'a> {
     vocabulary: &'a Vocabulary,
     node: u32,
     /// How many bytes lead to the node.
@@ -39,7 +39,7 @@ pub(super) struct Below<'a> {
 
 impl<'a> Below<'a> {
     /// All tokens of a vocabulary.
-    pub(super) fn root(vocabulary: &'a Vocabulary, bytes: u32) -> Below<'a> {
+    pub(crate) fn root(vocabulary: &'a Vocabulary, bytes: u32) -> Below<'a> {
         Below { vocabulary, node: ROOT, depth: 0, bytes }
     }
 
@@ -55,7 +55,7 @@ impl<'a> Below<'a> {
 
 impl JsonMachine {
     /// Adds those of the tokens along whose remaining bytes the output can go on from `state`. Returns a bound of the cost after any of them.
-    pub(super) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
         let trie = below.trie();
         if trie.end(below.node) - below.node > SMALL {
             if let Some(reach) = self.add_literals(state, below, set) {

@@ -1,12 +1,13 @@
 //! The tokens that are allowed where a key is one of those that the schema names: found along the names, without a state for each byte.
 
-use super::Below;
-use crate::automaton::{Automaton, dfa::NEVER};
-use crate::json::few::Few;
+use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, JsonState, Key, KeyReader};
+use crate::json::masks::Below;
 use crate::json::shape;
-use crate::json::state::{At, JsonState, Key, KeyReader};
-use crate::mask::TokenSet;
+use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
 /// A name that may come next.
@@ -27,7 +28,7 @@ impl AsRef<[u8]> for Name<'_> {
 
 impl JsonMachine {
     /// Within a key, read for alternatives that name it.
-    pub(super) fn add_named(
+    pub(crate) fn add_named(
         &self,
         state: &JsonState,
         (mut keys, text): (Vec<&Key>, &Arc<[u8]>),

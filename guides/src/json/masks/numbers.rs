@@ -1,18 +1,20 @@
 //! The tokens that are allowed within numbers, and where a value begins.
 
-use super::Below;
-use crate::automaton::{Automaton, dfa::NEVER};
-use crate::json::digits::OF_NUMBERS;
-use crate::json::few::Few;
+use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
+use crate::json::language::number::Numbers;
+use crate::json::language::number::grammar::OF_NUMBERS;
 use crate::json::machine::JsonMachine;
-use crate::json::shape::{self, Numbers, SchemaId};
-use crate::json::state::{Choice, JsonState, Level};
-use crate::mask::TokenSet;
+use crate::json::machine::state::{Choice, JsonState, Level};
+use crate::json::masks::Below;
+use crate::json::shape::{self, SchemaId};
+use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
 impl JsonMachine {
     /// Where a value begins: numbers as a whole, the rest byte by byte.
-    pub(super) fn add_values(
+    pub(crate) fn add_values(
         &self,
         state: &JsonState,
         pending: &Few<Choice>,
@@ -37,7 +39,7 @@ impl JsonMachine {
 
     /// Within numbers, of these schemas and in these states: of what belongs to one each byte is a step of its automaton and nothing
     /// more.
-    pub(super) fn add_numbers(
+    pub(crate) fn add_numbers(
         &self,
         (level, pending): (&Level, &Few<Choice>),
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
@@ -71,7 +73,7 @@ impl JsonMachine {
     ) -> u32 {
         let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
         let rest = rests.min().unwrap_or(NEVER);
-        let classes = below.vocabulary.number_classes(numbers, state, below.node);
+        let classes = self.classes.of_number(numbers, state, below.node, below.vocabulary);
         let mut reach = 0;
         for (cost, tokens) in classes.inside() {
             let cost = shape::add(*cost, rest);

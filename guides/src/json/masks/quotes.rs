@@ -1,28 +1,28 @@
 //! The tokens that close a string or a key, by what they go on with after its quote.
 
-use super::begins_entry;
 use crate::automaton::Automaton;
-use crate::json::classes::{Room, StringClasses};
-use crate::json::few::Few;
-use crate::json::frame::{Look, QUOTE};
+use crate::collections::few::Few;
+use crate::json::language::strings::Escapes;
 use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind};
+use crate::json::masks::begins_entry;
 use crate::json::shape::SchemaId;
-use crate::json::state::{At, Choice, Item, JsonState, Level, LevelKind};
-use crate::json::strings::Escapes;
-use crate::mask::TokenSet;
+use crate::json::tokens::classes::StringClasses;
+use crate::json::tokens::frame::{Look, QUOTE, Room};
+use crate::vocabulary::mask::TokenSet;
 
 /// A string or a key that is read below a node of the trie, and the tokens of which those that close it are asked for.
-pub(super) struct OpenString<'a> {
-    pub(super) classes: &'a StringClasses,
-    pub(super) node: u32,
-    pub(super) escapes: Escapes,
-    pub(super) room: Room,
+pub(crate) struct OpenString<'a> {
+    pub(crate) classes: &'a StringClasses,
+    pub(crate) node: u32,
+    pub(crate) escapes: Escapes,
+    pub(crate) room: Room,
 }
 
 impl JsonMachine {
     /// Adds the tokens that close it in one of the states for which `closes` holds, `after` being the output's state after the quote.
     /// Returns a bound of the cost after any of them. Those that have to be looked at one by one are added to `deferred`.
-    pub(super) fn add_closing(
+    pub(crate) fn add_closing(
         &self,
         open: &OpenString<'_>,
         after: &JsonState,

@@ -1,15 +1,16 @@
 //! The tokens along which an entry becomes equal to another one that it must differ from.
 
-use super::Below;
-use crate::automaton::{Automaton, bytes::ByteSet};
+use crate::automaton::Automaton;
+use crate::collections::byte_set::ByteSet;
 use crate::json::machine::JsonMachine;
-use crate::json::state::JsonState;
-use crate::mask::TokenSet;
+use crate::json::machine::state::JsonState;
+use crate::json::masks::Below;
+use crate::vocabulary::mask::TokenSet;
 
 impl JsonMachine {
     /// As [`Self::add_allowed`], where what is being written can become equal to another entry: the tokens that are allowed if it
     /// cannot, without those along which it does.
-    pub(super) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
         let mut own = TokenSet::new(below.vocabulary.mask_words());
         let reach = self.add_allowed(&state.apart(), below, &mut own);
         let reach = reach.max(self.remove_repeating(state, below, &mut own));

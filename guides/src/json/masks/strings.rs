@@ -1,19 +1,19 @@
 //! The tokens that are allowed within strings.
 
-use super::Below;
-use super::quotes::OpenString;
 use crate::automaton::Automaton;
-use crate::json::classes::Room;
-use crate::json::few::Few;
+use crate::collections::few::Few;
+use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, JsonState, Reader, Scalar};
+use crate::json::masks::Below;
+use crate::json::masks::quotes::OpenString;
 use crate::json::shape;
-use crate::json::state::{At, JsonState, Reader, Scalar};
-use crate::json::strings::{Decoder, StringState};
-use crate::mask::TokenSet;
+use crate::json::tokens::frame::Room;
+use crate::vocabulary::mask::TokenSet;
 
 impl JsonMachine {
     /// Within a string, read for one schema. `None` if the tokens have to be looked at one by one.
-    pub(super) fn add_in_string(
+    pub(crate) fn add_in_string(
         &self,
         state: &JsonState,
         scalar: &Scalar,
@@ -33,7 +33,7 @@ impl JsonMachine {
             return None;
         }
         let cost = self.cost(state);
-        let classes = below.vocabulary.string_classes(strings, &at, below.node)?;
+        let classes = self.classes.of_string(strings, &at, below.node, below.vocabulary)?;
         let bytes = below.bytes;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
         let mut reach = cost;

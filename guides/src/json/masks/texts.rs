@@ -1,12 +1,12 @@
 //! The tokens along texts of which one is being written, found without a state for each byte.
 
-use super::Below;
-use crate::automaton::bytes::{ByteSet, texts_along};
 use crate::automaton::dfa::NEVER;
+use crate::collections::byte_set::{ByteSet, texts_along};
 use crate::json::machine::JsonMachine;
+use crate::json::machine::state::JsonState;
+use crate::json::masks::Below;
 use crate::json::shape;
-use crate::json::state::JsonState;
-use crate::mask::TokenSet;
+use crate::vocabulary::mask::TokenSet;
 
 /// A node of the trie, the texts that begin with what leads there, and how many of their bytes that are.
 type Open<'a, T> = (Below<'a>, &'a [T], usize);
@@ -14,7 +14,7 @@ type Open<'a, T> = (Below<'a>, &'a [T], usize);
 impl JsonMachine {
     /// Adds the tokens below a node along texts that are sorted and agree in their first `at` bytes, which were read. `cost` is that after
     /// a text, `whole` the state there, from which all is found that follows it. Returns a bound of the cost after any of the tokens.
-    pub(super) fn add_texts<T: AsRef<[u8]>>(
+    pub(crate) fn add_texts<T: AsRef<[u8]>>(
         &self,
         (texts, at): (&[T], usize),
         cost: impl Fn(&T) -> u32,

@@ -1,27 +1,23 @@
 //! The tokens along which a key becomes one that may not come again.
 
-use crate::automaton::bytes::{ByteSet, texts_along};
-use crate::json::object::{Additional, MANY_KEYS, Object};
-use crate::json::state::Level;
-use crate::json::strings::{Decoder, StringState, short_escape, spelled_length};
-use crate::json::used::{any_possible, characters_after};
-use crate::trie::Trie;
+use crate::collections::byte_set::{ByteSet, texts_along};
+use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::state::Level;
+use crate::json::machine::used_keys::{any_possible, characters_after};
+use crate::json::shape::object::{Additional, MANY_KEYS, Object};
+use crate::json::text::escape::{may_be_escaped, short_escape, spelled_length};
 use crate::vocabulary::Vocabulary;
+use crate::vocabulary::trie::Trie;
 
 /// The keys that cannot come again.
-pub(super) struct UsedKeys<'a> {
-    pub(super) additional: &'a Additional,
-    pub(super) object: &'a Object,
-    pub(super) level: &'a Level,
+pub(crate) struct UsedKeys<'a> {
+    pub(crate) additional: &'a Additional,
+    pub(crate) object: &'a Object,
+    pub(crate) level: &'a Level,
     /// The key so far.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
     /// What would complete it to one that is used, sorted.
-    pub(super) used: &'a [&'a [u8]],
-}
-
-/// Whether a character of a key that begins with this byte may be spelled with an escape.
-pub(in crate::json) fn may_be_escaped(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
+    pub(crate) used: &'a [&'a [u8]],
 }
 
 /// Bytes of an escape that gives a character's code.
@@ -67,7 +63,7 @@ const ESCAPED: ByteSet = ByteSet::of(b"\"\\/\x08\x0C\n\r\t");
 
 impl UsedKeys<'_> {
     /// The tokens below a node that close a key at one of those that are used, or after which all that the key could become are used.
-    pub(super) fn tokens(&self, vocabulary: &Vocabulary, node: u32, state: &StringState) -> Vec<u32> {
+    pub(crate) fn tokens(&self, vocabulary: &Vocabulary, node: u32, state: &StringState) -> Vec<u32> {
         let any = |wanted: fn(u8) -> bool| self.used.iter().any(|key| key.iter().any(|&byte| wanted(byte)));
         let universal = self.additional.keys.characters.is_universal(state.state);
         if universal && !any(|byte| spelled_length(byte) == CODE) {

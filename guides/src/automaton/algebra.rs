@@ -1,0 +1,156 @@
+//! The boolean algebra of automata by the product construction (Rabin, Scott 1959), and automata of word lists.
+
+use crate::automaton::build::{Pairs, explore, explore_with, trim};
+use crate::automaton::dfa::{Dfa, TooManyStates};
+use foldhash::{HashMap, HashMapExt};
+
+/// The greatest number of pairs of states for which there is a table.
+pub(crate) const MOST_PAIRS: usize = 1 << 18;
+
+/// Automata side by side as one, and for each of its states theirs.
+pub(crate) type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
+
+impl Dfa {
+    /// What both sides accept, or one of them, as `keep` says.
+    pub(crate) fn product(
+        &self,
+        other: &Dfa,
+        keep: impl Fn(bool, bool) -> bool,
+        limit: usize,
+    ) -> Result<Dfa, TooManyStates> {
+        let mut classes = Box::new([0u8; 256]);
+        let mut pairs: Vec<(u8, u8)> = Vec::new();
+        for byte in 0..256 {
+            let pair = (self.classes[byte], other.classes[byte]);
+            classes[byte] = match pairs.iter().position(|&p| p == pair) {
+                Some(class) => class as u8,
+                None => {
+                    pairs.push(pair);
+                    (pairs.len() - 1) as u8
+                }
+            };
+        }
+        // What dies on one side where the other alone does not count is dead.
+        let (left, right) = (keep(true, false) || keep(false, false), keep(false, true) || keep(false, false));
+        let step = |&(a, b): &(u32, u32), class: usize| {
+            let next = (
+                self.table[a as usize * self.width + pairs[class].0 as usize],
+                other.table[b as usize * other.width + pairs[class].1 as usize],
+            );
+            let dead = next == (0, 0) || next.0 == 0 && !right || next.1 == 0 && !left;
+            (!dead).then_some(next)
+        };
+        let accepts = |&(a, b): &(u32, u32)| keep(self.accepts_at(a), other.accepts_at(b));
+        let start = Some((self.start, other.start));
+        // A table of all pairs is faster than a map, as long as it is small.
+        match self.len() * other.len() {
+            size if size <= MOST_PAIRS => {
+                let width = other.len();
+                let numbers = Pairs { numbers: vec![0; size], width };
+                explore_with(numbers, (classes, pairs.len()), start, limit, step, accepts)
+            }
+            _ => explore(classes, pairs.len(), start, limit, step, accepts),
+        }
+    }
+
+    /// What both accept.
+    pub(crate) fn intersection(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a && b, limit)
+    }
+
+    /// What at least one accepts.
+    pub(crate) fn union(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a || b, limit)
+    }
+
+    /// What `self` accepts and `other` does not.
+    pub(crate) fn difference(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
+        self.product(other, |a, b| a && !b, limit)
+    }
+
+    /// The automata side by side: each state is a list of theirs, with 0 for those that are dead. `step` may drop a list.
+    pub(crate) fn side_by_side(
+        automata: &[&Dfa],
+        limit: usize,
+        mut alive: impl FnMut(&[u32]) -> bool,
+        accepts: impl Fn(&[u32]) -> bool,
+    ) -> Result<SideBySide, TooManyStates> {
+        let (class_of, bytes) = Dfa::common_classes(automata, |_| false);
+        let (count, width) = (automata.len(), bytes.len());
+        // The lists of all states, one behind the other, and their numbers.
+        let mut lists: Vec<u32> = automata.iter().map(|dfa| dfa.start()).collect();
+        let mut numbers: HashMap<Box<[u32]>, u32> = HashMap::new();
+        numbers.insert(lists.as_slice().into(), 1);
+        let (mut table, mut accepting) = (vec![0; width], vec![false]);
+        let (mut state, mut next) = (vec![0; count], vec![0; count]);
+        while accepting.len() <= numbers.len() {
+            state.copy_from_slice(&lists[(accepting.len() - 1) * count..][..count]);
+            accepting.push(accepts(&state));
+            // Neighbouring classes often lead to the same state.
+            let mut last = None;
+            for &byte in &bytes {
+                let mut is_other = last.is_none();
+                for ((next, &state), dfa) in next.iter_mut().zip(&state).zip(automata) {
+                    let to = dfa.next(state, byte);
+                    is_other |= to != *next;
+                    *next = to;
+                }
+                if is_other {
+                    last = Some(match numbers.get(next.as_slice()) {
+                        _ if !alive(&next) => 0,
+                        Some(&number) => number,
+                        None if numbers.len() >= limit => return Err(TooManyStates),
+                        None => {
+                            lists.extend_from_slice(&next);
+                            numbers.insert(next.as_slice().into(), numbers.len() as u32 + 1);
+                            numbers.len() as u32
+                        }
+                    });
+                }
+                table.extend(last);
+            }
+        }
+        let (dfa, renumbered) = trim(Dfa { classes: Box::new(class_of), width, table, accepting, start: 1 });
+        let mut kept = vec![None; dfa.len()];
+        for (list, number) in lists.chunks_exact(count.max(1)).zip(&renumbered[1..]) {
+            if *number != 0 {
+                kept[*number as usize] = Some(list.into());
+            }
+        }
+        Ok((dfa, kept))
+    }
+
+    /// The automaton of a sorted list of words without repetition.
+    pub(crate) fn words(sorted: &[&[u8]], limit: usize) -> Result<Dfa, TooManyStates> {
+        let mut occurs = [false; 256];
+        sorted.iter().copied().flatten().for_each(|&byte| occurs[usize::from(byte)] = true);
+        let bytes: Vec<u8> = (0..=255u8).filter(|&byte| occurs[usize::from(byte)]).collect();
+        // All others are one class, the last one.
+        let width = (bytes.len() + 1).min(256);
+        let class = |byte: u8| bytes.binary_search(&byte).unwrap_or(bytes.len()) as u8;
+        // A state is the range of words that begin with what was read, and the number of bytes read.
+        let step = |&(from, to, depth): &(usize, usize, usize), class: usize| {
+            let (range, &byte) = (&sorted[from..to], bytes.get(class)?);
+            let low = range.partition_point(|word| word.get(depth).is_none_or(|&b| b < byte));
+            let high = range.partition_point(|word| word.get(depth).is_none_or(|&b| b <= byte));
+            (low < high).then_some((from + low, from + high, depth + 1))
+        };
+        let accepts =
+            |&(from, _, depth): &(usize, usize, usize)| sorted.get(from).is_some_and(|word| word.len() == depth);
+        Dfa::build(class, width, (0, sorted.len(), 0), limit, step, accepts)
+    }
+
+    /// The automaton that accepts only where `keep` says so too, and the old state of each of its states.
+    pub(crate) fn restricted(&self, keep: impl Fn(usize) -> bool) -> (Dfa, Vec<Option<u32>>) {
+        let mut dfa = self.clone();
+        for state in 1..dfa.len() {
+            dfa.accepting[state] &= keep(state);
+        }
+        let (dfa, renumbered) = trim(dfa);
+        let mut old = vec![None; dfa.len()];
+        for (state, &number) in (0u32..).zip(&renumbered).filter(|(_, number)| **number != 0) {
+            old[number as usize] = Some(state);
+        }
+        (dfa, old)
+    }
+}

@@ -1,0 +1,155 @@
+//! Automata from a step function: breadth-first exploration, then trimming.
+
+use crate::automaton::backward::Backward;
+use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use foldhash::{HashMap, HashMapExt};
+
+impl Dfa {
+    /// An automaton from a function: states are numbered as they are met, those that lead nowhere are dropped.
+    /// `representatives[class]` is a byte of the class.
+    pub(crate) fn build<S: Clone + Eq + std::hash::Hash>(
+        class_of: impl Fn(u8) -> u8,
+        width: usize,
+        start: S,
+        limit: usize,
+        step: impl FnMut(&S, usize) -> Option<S>,
+        accepts: impl Fn(&S) -> bool,
+    ) -> Result<Dfa, TooManyStates> {
+        let mut classes = Box::new([0u8; 256]);
+        for byte in 0..=255u8 {
+            classes[byte as usize] = class_of(byte);
+        }
+        explore(classes, width, Some(start), limit, step, accepts)
+    }
+}
+
+/// Numbering what is reachable from `start` and drops what cannot reach acceptance.
+pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
+    classes: Box<[u8; 256]>,
+    width: usize,
+    start: Option<S>,
+    limit: usize,
+    step: impl FnMut(&S, usize) -> Option<S>,
+    accepts: impl Fn(&S) -> bool,
+) -> Result<Dfa, TooManyStates> {
+    explore_with(HashMap::new(), (classes, width), start, limit, step, accepts)
+}
+
+/// As [`explore`], with the classes of bytes and how many there are.
+pub(crate) fn explore_with<S: Clone + PartialEq>(
+    mut numbers: impl Numbering<S>,
+    (classes, width): (Box<[u8; 256]>, usize),
+    start: Option<S>,
+    limit: usize,
+    mut step: impl FnMut(&S, usize) -> Option<S>,
+    accepts: impl Fn(&S) -> bool,
+) -> Result<Dfa, TooManyStates> {
+    let mut states: Vec<S> = Vec::new();
+    let mut table: Vec<u32> = vec![0; width];
+    let mut accepting = vec![false];
+    if let Some(start) = start {
+        *numbers.number(&start) = 1;
+        states.push(start);
+    }
+    let mut done = 0;
+    while done < states.len() {
+        let state = states[done].clone();
+        accepting.push(accepts(&state));
+        // Neighbouring classes often lead to the same state.
+        let mut last: Option<(S, u32)> = None;
+        for class in 0..width {
+            let next = match (step(&state, class), &last) {
+                (None, _) => 0,
+                (Some(next), Some((known, number))) if next == *known => *number,
+                (Some(next), _) => {
+                    let number = numbers.number(&next);
+                    if *number == 0 {
+                        if states.len() >= limit {
+                            return Err(TooManyStates);
+                        }
+                        states.push(next.clone());
+                        *number = states.len() as u32;
+                    }
+                    let number = *number;
+                    last = Some((next, number));
+                    number
+                }
+            };
+            table.push(next);
+        }
+        done += 1;
+    }
+    Ok(trim(Dfa { classes, width, table, accepting, start: 1 }).0)
+}
+
+/// The numbers of states, 0 for those not met.
+pub(crate) trait Numbering<S> {
+    fn number(&mut self, state: &S) -> &mut u32;
+}
+
+impl<S: Clone + Eq + std::hash::Hash> Numbering<S> for HashMap<S, u32> {
+    fn number(&mut self, state: &S) -> &mut u32 {
+        self.entry(state.clone()).or_default()
+    }
+}
+
+impl Numbering<(u32, u32)> for Pairs {
+    fn number(&mut self, &(a, b): &(u32, u32)) -> &mut u32 {
+        &mut self.numbers[a as usize * self.width + b as usize]
+    }
+}
+
+/// Pairs of states of two automata.
+pub(crate) struct Pairs {
+    pub(super) numbers: Vec<u32>,
+    pub(super) width: usize,
+}
+
+/// From which states acceptance can be reached.
+pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
+    /// States lie in the order in which they were met, so that a few passes from the last to the first settle nearly all automata.
+    const PASSES: usize = 4;
+    let (count, width) = (dfa.len(), dfa.width);
+    let mut alive = dfa.accepting.clone();
+    for _ in 0..PASSES {
+        let mut changed = false;
+        for state in (1..count).rev() {
+            let row = &dfa.table[state * width..(state + 1) * width];
+            if !alive[state] && row.iter().any(|&next| alive[next as usize]) {
+                alive[state] = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            return alive;
+        }
+    }
+    Backward::new(dfa, |_| 0).costs_to(|state| dfa.accepting[state]).iter().map(|&cost| cost != NEVER).collect()
+}
+
+/// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
+pub(crate) fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
+    let (count, width) = (dfa.len(), dfa.width);
+    let alive = living(&dfa);
+    if alive[1..].iter().all(|&alive| alive) {
+        let same = (0..count as u32).collect();
+        dfa.start = if count > 1 { dfa.start } else { 0 };
+        return (dfa, same);
+    }
+    let mut renumbered = vec![0u32; count];
+    let mut kept = 1;
+    for state in 1..count {
+        if alive[state] {
+            renumbered[state] = kept;
+            kept += 1;
+        }
+    }
+    let (mut table, mut accepting) = (vec![0; width], vec![false]);
+    for state in (1..count).filter(|&state| alive[state]) {
+        table.extend(dfa.table[state * width..(state + 1) * width].iter().map(|&next| renumbered[next as usize]));
+        accepting.push(dfa.accepting[state]);
+    }
+    dfa.start = renumbered.get(dfa.start as usize).copied().unwrap_or(0);
+    (dfa.table, dfa.accepting) = (table, accepting);
+    (dfa, renumbered)
+}

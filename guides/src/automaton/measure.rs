@@ -1,0 +1,130 @@
+//! Lengths and least costs of the accepted texts.
+
+use crate::automaton::backward::Backward;
+use crate::automaton::dfa::{Dfa, NEVER};
+
+impl Dfa {
+    /// The greatest total weight of the bytes of an accepted text; `None` if there is none.
+    pub(crate) fn longest(&self, weight: impl Fn(u8) -> u32) -> Option<u32> {
+        let mut weights = vec![0; self.width];
+        for byte in 0..=255u8 {
+            let class = self.classes[byte as usize] as usize;
+            weights[class] = weights[class].max(weight(byte));
+        }
+        // Depth-first, without recursion: a state that is met again while it is open closes a cycle.
+        let mut longest: Vec<Option<u32>> = vec![None; self.len()];
+        let mut open = vec![false; self.len()];
+        let mut stack = vec![(self.start, 0usize)];
+        while let Some((state, class)) = stack.pop() {
+            if state == 0 || (class == 0 && longest[state as usize].is_some()) {
+                continue;
+            }
+            if class == 0 {
+                if std::mem::replace(&mut open[state as usize], true) {
+                    return None;
+                }
+                longest[state as usize] = None;
+            }
+            let row = state as usize * self.width;
+            if class < self.width {
+                let next = self.table[row + class];
+                stack.push((state, class + 1));
+                if next != 0 {
+                    if open[next as usize] {
+                        return None;
+                    }
+                    stack.push((next, 0));
+                }
+            } else {
+                let best = (0..self.width)
+                    .filter_map(|class| Some(longest[self.table[row + class] as usize]? + weights[class]))
+                    .max()
+                    .unwrap_or(0);
+                longest[state as usize] = Some(best);
+                open[state as usize] = false;
+            }
+        }
+        longest[self.start as usize]
+    }
+
+    /// Whether more texts of at most so many bytes are accepted than any output has entries.
+    pub(crate) fn has_many(&self, bytes: u32) -> bool {
+        const MANY: u64 = 1 << 32;
+        const MOST_BYTES: u32 = 32;
+        let mut sizes = vec![0u64; self.width];
+        self.classes.iter().for_each(|&class| sizes[usize::from(class)] += 1);
+        // How many texts of one length lead to each state.
+        let mut texts = vec![0u64; self.len()];
+        texts[self.start as usize] = 1;
+        let mut total = 0u64;
+        for _ in 0..=bytes.min(MOST_BYTES) {
+            let mut longer = vec![0u64; self.len()];
+            for (state, &texts) in texts.iter().enumerate().skip(1).filter(|(_, texts)| **texts > 0) {
+                total = total.saturating_add(if self.accepting[state] { texts } else { 0 });
+                for (&next, &size) in self.table[state * self.width..].iter().zip(&sizes) {
+                    longer[next as usize] = longer[next as usize].saturating_add(texts.saturating_mul(size));
+                }
+            }
+            if total >= MANY {
+                return true;
+            }
+            texts = longer;
+        }
+        false
+    }
+
+    /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
+    pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
+        Backward::new(self, weight).costs_to(|state| self.accepting[state])
+    }
+
+    /// For each state the least number of characters that begin on a way to acceptance, of UTF-8 texts, and the least total weight of the
+    /// bytes of a way with so many.
+    pub(crate) fn shortest(&self, weight: impl Fn(u8) -> u32) -> (Vec<u32>, Vec<u32>) {
+        let begins = |byte: u8| byte & 0xC0 != 0x80;
+        let characters = self.costs(|byte| u32::from(begins(byte)));
+        // The least weight of a byte of each class.
+        let (class_of, bytes) = self.classes_with(begins);
+        let mut weights = vec![u32::MAX; bytes.len()];
+        for byte in 0..=255u8 {
+            let least = &mut weights[usize::from(class_of[usize::from(byte)])];
+            *least = weight(byte).min(*least);
+        }
+        let mut order: Vec<u32> = (1..self.len() as u32).collect();
+        order.sort_unstable_by_key(|&state| characters[state as usize]);
+        let mut costs = vec![NEVER; self.len()];
+        order.iter().filter(|&&state| self.accepts_at(state)).for_each(|&state| costs[state as usize] = 0);
+        let continuing: Vec<(u8, u32)> =
+            bytes.iter().copied().zip(weights.iter().copied()).filter(|(byte, _)| !begins(*byte)).collect();
+        let beginning: Vec<(u8, u32)> = bytes.iter().copied().zip(weights).filter(|(byte, _)| begins(*byte)).collect();
+        for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
+            // What begins a character leads to states with fewer of them, which are settled.
+            let fewer = characters[level[0] as usize].checked_sub(1);
+            for &state in level {
+                for &(byte, weight) in &beginning {
+                    let next = self.next(state, byte) as usize;
+                    if next != 0 && Some(characters[next]) == fewer && costs[next] != NEVER {
+                        costs[state as usize] = costs[state as usize].min(costs[next] + weight);
+                    }
+                }
+            }
+            // Within a character no way is longer than three bytes, so that a few rounds settle the others.
+            let is_within = |&&state: &&u32| continuing.iter().any(|&(byte, _)| self.next(state, byte) != 0);
+            let within: Vec<u32> = level.iter().filter(is_within).copied().collect();
+            let mut changed = true;
+            while std::mem::take(&mut changed) {
+                for &state in &within {
+                    for &(byte, weight) in &continuing {
+                        let next = self.next(state, byte) as usize;
+                        if next != 0 && characters[next] == characters[state as usize] && costs[next] != NEVER {
+                            let cost = costs[next] + weight;
+                            changed |= cost < costs[state as usize];
+                            costs[state as usize] = costs[state as usize].min(cost);
+                        }
+                    }
+                }
+            }
+        }
+        (characters, costs)
+    }
+}

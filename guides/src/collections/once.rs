@@ -1,0 +1,51 @@
+//! [`Once`]: which of many things came before.
+
+use foldhash::HashMap;
+use std::hash::Hash;
+
+/// Up to as many a look at each is quicker than a hash table.
+const FEW: usize = 24;
+
+/// The different ones of a list, numbered in the order in which they come. Usually there are a few; of the alternatives that a schema
+/// opens with there may be thousands.
+#[derive(Debug)]
+pub(crate) struct Once<K> {
+    keys: Vec<K>,
+    places: HashMap<K, usize>,
+}
+
+impl<K: Copy + Eq + Hash> Once<K> {
+    pub(crate) fn new() -> Self {
+        Self { keys: Vec::new(), places: HashMap::default() }
+    }
+
+    /// The number of a key that came before, or `None` where this is the first time.
+    pub(crate) fn before(&mut self, key: K) -> Option<usize> {
+        if self.keys.len() < FEW {
+            let known = self.keys.iter().position(|other| *other == key);
+            if known.is_none() {
+                self.keys.push(key);
+            }
+            return known;
+        }
+        if self.places.is_empty() {
+            self.places.extend(self.keys.iter().copied().zip(0..));
+        }
+        let next = self.places.len();
+        let place = *self.places.entry(key).or_insert(next);
+        (place < next).then_some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_and_many_are_numbered_in_the_order_in_which_they_come() {
+        let mut once = Once::new();
+        let numbers: Vec<_> = (0..200u32).map(|i| once.before(i * 7 % 100)).collect();
+        assert!(numbers[..100].iter().all(Option::is_none));
+        assert!(numbers[100..].iter().enumerate().all(|(i, number)| *number == Some(i)));
+    }
+}

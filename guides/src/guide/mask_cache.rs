@@ -1,0 +1,101 @@
+//! Masks that were made before, by what they depend on.
+
+use crate::vocabulary::mask::Mask;
+use foldhash::{HashMap, HashMapExt};
+
+/// The part of a budget that a mask depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Room {
+    /// Whatever token comes, the output can be completed.
+    Free,
+    /// After the cheapest completion so many tokens are left. Not all budgets are told apart: see [`rounded`].
+    Spare(u32),
+    /// Fewer tokens than the bytes of the cheapest completion.
+    Short,
+}
+
+impl Room {
+    /// The room of an output that costs `cost` bytes to complete, by `growth` more after some token.
+    pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Room {
+        match tokens_left {
+            left if left > cost.saturating_add(growth) => Room::Free,
+            left if left < cost.max(1) => Room::Short,
+            left => Room::Spare(rounded(left - cost)),
+        }
+    }
+}
+
+/// Rounds down to three significant bits: an output comes nearer to its end with every token, and each mask would be another. What
+/// is lost are tokens that would have taken nearly all that is left.
+fn rounded(spare: u32) -> u32 {
+    let dropped = (u32::BITS - spare.leading_zeros()).saturating_sub(3);
+    spare >> dropped << dropped
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct KnownMask {
+    pub(crate) mask: Mask,
+    /// By how much the cost of the output can grow with one of the tokens.
+    pub(crate) growth: u32,
+}
+
+/// Masks by the key of the state and the room of the output. Emptied when full: what is in use is soon remembered again.
+#[derive(Debug)]
+pub(crate) struct MaskCache {
+    masks: HashMap<(u128, Room), KnownMask>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl MaskCache {
+    /// Room for so many bytes.
+    pub(crate) fn new(limit: usize) -> MaskCache {
+        MaskCache { masks: HashMap::new(), bytes: 0, limit }
+    }
+
+    pub(crate) fn get(&self, key: u128, room: Room) -> Option<&KnownMask> {
+        self.masks.get(&(key, room))
+    }
+
+    pub(crate) fn insert(&mut self, key: u128, room: Room, known: &KnownMask) {
+        let bytes = 64 + if let Mask::Words(words) = &known.mask { words.len() * 4 } else { 0 };
+        if self.bytes + bytes > self.limit {
+            self.masks.clear();
+            self.bytes = 0;
+        }
+        if self.masks.insert((key, room), known.clone()).is_none() {
+            self.bytes += bytes;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.masks.len()
+    }
+
+    /// Memory in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_rooms_are_exact_and_larger_ones_lose_less_than_a_quarter() {
+        for spare in 0..100_000 {
+            let kept = rounded(spare);
+            assert!(kept <= spare && (spare >= 8 || kept == spare) && (spare - kept) * 4 <= spare, "{spare}: {kept}");
+            assert_eq!(rounded(kept), kept);
+        }
+    }
+
+    #[test]
+    fn an_output_with_as_many_tokens_as_its_completion_has_bytes_is_not_short() {
+        assert_eq!(Room::of(5, 3, 5), Room::Spare(0));
+        assert_eq!(Room::of(5, 3, 4), Room::Short);
+        assert_eq!(Room::of(5, 3, 9), Room::Free);
+        assert_eq!(Room::of(0, 0, 0), Room::Short);
+    }
+}

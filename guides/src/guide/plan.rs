@@ -1,0 +1,97 @@
+//! A concrete way to the end: the shortest completion in bytes, split into the fewest tokens.
+//!
+//! The cost of a state counts bytes, which is safe (every byte has a token) but often more than the tokens that are
+//! needed. A plan closes the gap for one completion: a state that carries a plan of `n` tokens can be completed in
+//! `n` tokens, whatever its cost says.
+
+use crate::automaton::Automaton;
+use crate::vocabulary::trie::Trie;
+use std::sync::Arc;
+
+/// Completions longer than this are not planned; there the cost in bytes stands for the tokens.
+const LONGEST_PLAN: u32 = 4096;
+
+/// The tokens that complete the output.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    tokens: Arc<[u32]>,
+    next: usize,
+}
+
+impl Plan {
+    /// The plan for `state`; `None` where the completion is too long to be worth it.
+    pub(crate) fn new<A: Automaton>(automaton: &A, trie: &Trie, state: &A::State) -> Option<Plan> {
+        let bytes = shortest(automaton, state)?;
+        Some(Plan { tokens: fewest_tokens(trie, &bytes)?.into(), next: 0 })
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        (self.tokens.len() - self.next) as u32
+    }
+
+    pub(crate) fn head(&self) -> Option<u32> {
+        self.tokens.get(self.next).copied()
+    }
+
+    /// What is left of the plan after its head.
+    pub(crate) fn tail(&self) -> Plan {
+        Plan { tokens: self.tokens.clone(), next: (self.next + 1).min(self.tokens.len()) }
+    }
+}
+
+/// A completion whose cost falls with every byte.
+fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
+    let mut cost = automaton.cost(state);
+    if cost > LONGEST_PLAN {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(cost as usize);
+    let mut state = state.clone();
+    while cost > 0 {
+        // Of the bytes that bring the end nearest, the first.
+        let bytes_next = automaton.next_bytes(&state);
+        let (byte, next, next_cost) = (0..=255)
+            .filter(|&byte| bytes_next.contains(byte))
+            .filter_map(|byte| {
+                let next = automaton.step(&state, byte)?;
+                let cost = automaton.cost(&next);
+                Some((byte, next, cost))
+            })
+            .min_by_key(|(_, _, cost)| *cost)?;
+        if next_cost >= cost {
+            return None;
+        }
+        bytes.push(byte);
+        (state, cost) = (next, next_cost);
+    }
+    Some(bytes)
+}
+
+/// Splits `bytes` into as few tokens as there are.
+fn fewest_tokens(trie: &Trie, bytes: &[u8]) -> Option<Vec<u32>> {
+    // best[i]: fewest tokens for bytes[i..], with the first of them and its length.
+    let mut best: Vec<Option<(u32, u32, usize)>> = vec![None; bytes.len() + 1];
+    best[bytes.len()] = Some((0, 0, 0));
+    for start in (0..bytes.len()).rev() {
+        let mut node = 0;
+        for (end, &byte) in bytes.iter().enumerate().skip(start) {
+            match trie.child(node, byte) {
+                Some(child) => node = child,
+                None => break,
+            }
+            if let (Some(&token), Some((rest, _, _))) = (trie.own(node).first(), best[end + 1])
+                && best[start].is_none_or(|(count, _, _)| rest + 1 < count)
+            {
+                best[start] = Some((rest + 1, token, end + 1 - start));
+            }
+        }
+    }
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (_, token, length) = best[at]?;
+        tokens.push(token);
+        at += length;
+    }
+    Some(tokens)
+}

@@ -1,0 +1,177 @@
+//! A branch of the tableau to what it allows.
+
+use crate::automaton::dfa::NEVER;
+use crate::error::CompileError;
+use crate::json::analysis::Builder;
+use crate::json::analysis::branch::{Branch, Term};
+use crate::json::language::number::{self, NumberAtom, Numbers};
+use crate::json::language::strings::Strings;
+use crate::json::schema::graph::Kinds;
+use crate::json::shape::Schema;
+use crate::json::text::decimal::Decimal;
+use crate::json::text::escape::write_string;
+use crate::json::text::value::{Value, equal};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What the branches of one schema allow together.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) literals: BTreeSet<Box<[u8]>>,
+    pub(crate) numbers: Vec<Arc<Numbers>>,
+    pub(crate) strings: Vec<Arc<Strings>>,
+    pub(crate) objects: Vec<u32>,
+    pub(crate) arrays: Vec<u32>,
+}
+
+impl Builder<'_> {
+    /// Adds what a branch allows to what the others allow.
+    pub(crate) fn finish(
+        &mut self,
+        branch: Branch,
+        gathered: &mut Gathered,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        if let Some(scalars) = &branch.scalars {
+            for value in scalars {
+                if branch.kinds.has(kind_of(value)) && self.allows_scalar(&branch, value) {
+                    gathered.literals.insert(spell(value).into_bytes().into());
+                    // 2.0 may be written as the integer that it is.
+                    if let Value::Number(text) = value {
+                        gathered.literals.extend(
+                            Decimal::parse(text).and_then(|d| d.plain_integer()).map(|t| t.into_bytes().into()),
+                        );
+                    }
+                }
+            }
+            return Ok(());
+        }
+        for (kind, values) in
+            [(Kinds::NULL, vec![Value::Null]), (Kinds::BOOLEAN, vec![Value::Bool(false), Value::Bool(true)])]
+        {
+            if branch.kinds.has(kind) {
+                let kept = values.iter().filter(|value| !branch.excluded.contains(value));
+                gathered.literals.extend(kept.map(|value| spell(value).into_bytes().into_boxed_slice()));
+            }
+        }
+        if branch.kinds.has(Kinds::NUMBER) {
+            self.finish_number(&branch, gathered, terms)?;
+        }
+        if branch.kinds.has(Kinds::STRING) {
+            let strings = self.capped_strings(&branch, terms)?;
+            if !strings.is_empty() {
+                gathered.strings.push(Arc::new(strings));
+            }
+        }
+        if branch.kinds.has(Kinds::ARRAY) {
+            self.finish_array(&branch, gathered, terms)?;
+        }
+        if branch.kinds.has(Kinds::OBJECT) {
+            self.finish_object(&branch, gathered, terms)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn allows_scalar(&self, branch: &Branch, value: &Value) -> bool {
+        if branch.excluded.iter().any(|other| equal(other, value)) {
+            return false;
+        }
+        match value {
+            Value::Number(text) => {
+                let Some(number) = Decimal::parse(text) else { return false };
+                branch.numbers.iter().all(|(atom, holds)| atom.holds(&number) == Some(*holds))
+            }
+            Value::String(text) => {
+                let length = text.chars().count();
+                length >= branch.length.0 as usize
+                    && length <= branch.length.1 as usize
+                    && branch
+                        .patterns
+                        .iter()
+                        .all(|&(pattern, holds)| self.graph.patterns[pattern as usize].certainly(text, holds))
+            }
+            _ => true,
+        }
+    }
+
+    pub(crate) fn finish_number(
+        &mut self,
+        branch: &Branch,
+        gathered: &mut Gathered,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        let mut atoms = branch.numbers.clone();
+        for value in &branch.excluded {
+            if let Value::Number(text) = value {
+                atoms.extend(Decimal::parse(text).map(|number| (NumberAtom::Equal(number), false)));
+            }
+        }
+        let atoms = number::simplified(atoms);
+        let limit = self.limits.states;
+        let numbers = self.languages.numbers(atoms, |atoms| number::language(atoms, limit));
+        let numbers = numbers.map_err(|_| self.too_many_states(terms))?;
+        self.spend_once(Arc::as_ptr(&numbers).cast(), 20 + numbers.dfa.len() / 8, terms)?;
+        if !numbers.dfa.is_empty() {
+            gathered.numbers.push(numbers);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn gather(&self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
+        let mut numbers: Vec<Arc<Numbers>> = Vec::new();
+        for one in gathered.numbers {
+            if !numbers.iter().any(|other| Arc::ptr_eq(other, &one)) {
+                numbers.push(one);
+            }
+        }
+        let numbers = match numbers.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, rest @ ..] => {
+                let limit = self.limits.states;
+                let union = rest.iter().try_fold(first.dfa.clone(), |all, one| all.union(&one.dfa, limit));
+                Some(Arc::new(Numbers::new(union.map_err(|_| self.too_many_states(terms))?)))
+            }
+        };
+        let mut strings: Vec<Arc<Strings>> = Vec::new();
+        for one in gathered.strings {
+            let same = |other: &Arc<Strings>| {
+                Arc::ptr_eq(&other.characters, &one.characters) && (other.min, other.max) == (one.min, one.max)
+            };
+            if !strings.iter().any(same) {
+                strings.push(one);
+            }
+        }
+        Ok(Schema {
+            literals: gathered.literals.into_iter().collect(),
+            numbers,
+            strings,
+            objects: gathered.objects,
+            arrays: gathered.arrays,
+            cost: NEVER,
+            endless: false,
+        })
+    }
+}
+
+pub(crate) fn kind_of(value: &Value) -> Kinds {
+    match value {
+        Value::Null => Kinds::NULL,
+        Value::Bool(_) => Kinds::BOOLEAN,
+        Value::Number(_) => Kinds::NUMBER,
+        Value::String(_) => Kinds::STRING,
+        Value::Array(_) => Kinds::ARRAY,
+        Value::Object(_) => Kinds::OBJECT,
+    }
+}
+
+/// A scalar as JSON: a number as the schema spells it, a string in its shortest spelling.
+pub(crate) fn spell(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "true".into(),
+        Value::Bool(false) => "false".into(),
+        Value::Number(text) => text.clone(),
+        Value::String(text) => write_string(text),
+        _ => "null".into(),
+    }
+}

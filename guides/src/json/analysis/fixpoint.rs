@@ -1,0 +1,173 @@
+//! Passes over all schemas once each has its alternatives.
+
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
+use crate::error::CompileError;
+use crate::json::analysis::Builder;
+use crate::json::analysis::keys::{ClassedKeys, NONE};
+use crate::json::shape::array::{Array, FURTHER_AWAY};
+use crate::json::shape::object::{Others, Progress};
+use crate::json::shape::{Met, Schema, SchemaId, Way};
+
+impl Builder<'_> {
+    /// How many bytes more than the least it may take to write an entry that differs from the others.
+    pub(crate) fn tell_entries_apart(&mut self) {
+        let schemas = &self.schemas;
+        for array in self.arrays.iter_mut().filter(|array| array.distinct.is_some()) {
+            let ways = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
+            let apart = ways.clone().map(|way| {
+                let schema = &schemas[way.schema as usize];
+                let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
+                let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
+                if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
+            });
+            array.distinct = apart.max();
+            // There are no more entries than different values.
+            let rest = array.rest.iter().map(|way| &schemas[way.schema as usize]);
+            let values: Option<usize> = rest.map(|schema| schema.is_finite().then_some(schema.literals.len())).sum();
+            if let Some(values) = values {
+                array.max = array.max.min((array.prefix.len() + values) as u32);
+            }
+        }
+    }
+
+    /// The least cost of every schema: the least solution of the equations between them, found by going down from
+    /// "never" until nothing changes. What is never reached so has no value of finite length.
+    pub(crate) fn settle_costs(&mut self) -> Result<(), CompileError> {
+        let mut costs: Vec<u32> = vec![NEVER; self.schemas.len()];
+        loop {
+            let mut changed = false;
+            let properties: usize = self.objects.iter().map(|object| object.properties.len()).sum();
+            let tables: usize = self.arrays.iter().map(Array::table_size).sum();
+            let work = self.schemas.len() + properties + tables;
+            self.spend(work / 8, &[])?;
+            for id in (0..self.schemas.len()).rev() {
+                let cost = self.cost_of(id, &costs);
+                if cost < costs[id] {
+                    costs[id] = cost;
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        for (schema, &cost) in self.schemas.iter_mut().zip(&costs) {
+            schema.cost = cost;
+        }
+        for object in &mut self.objects {
+            object.sum_up(&|id| costs[id as usize]);
+        }
+        for array in &mut self.arrays {
+            array.sum_up(&|id| costs[id as usize]);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cost_of(&mut self, id: usize, costs: &[u32]) -> u32 {
+        let cost = |id: SchemaId| costs[id as usize];
+        let mut best = scalar_cost(&self.schemas[id]);
+        let objects = std::mem::take(&mut self.schemas[id].objects);
+        for &object in &objects {
+            let object = &mut self.objects[object as usize];
+            object.sum_up(&cost);
+            best = best.min(crate::json::shape::add(
+                object.cost_to_close(&Progress::default(), 0, Others::default(), true, &cost),
+                1,
+            ));
+        }
+        self.schemas[id].objects = objects;
+        let arrays = std::mem::take(&mut self.schemas[id].arrays);
+        for &array in &arrays {
+            let array = &mut self.arrays[array as usize];
+            array.sum_up(&cost);
+            best = best.min(crate::json::shape::add(array.cost_to_close(0, 0, &Met::default(), true, &cost), 1));
+        }
+        self.schemas[id].arrays = arrays;
+        best
+    }
+
+    /// Drops alternatives that nothing satisfies, and keys whose values nothing satisfies.
+    pub(crate) fn prune(&mut self) {
+        let costs: Vec<u32> = self.schemas.iter().map(|schema| schema.cost).collect();
+        let cost = |id: SchemaId| costs[id as usize];
+        for object in &mut self.objects {
+            let Some(additional) = &mut object.additional else { continue };
+            if additional.classes.iter().all(|class| cost(class.schema) != NEVER) {
+                continue;
+            }
+            let (dfa, states) = additional.keys.characters.dfa.restricted(|state| {
+                additional
+                    .classes
+                    .get(additional.class_of[state] as usize)
+                    .is_some_and(|class| cost(class.schema) != NEVER)
+            });
+            if dfa.is_empty() {
+                object.additional = None;
+                continue;
+            }
+            let class_of = states.iter().map(|state| state.map_or(NONE, |state| additional.class_of[state as usize]));
+            let (number, languages) = (additional.classes.len() as u32, self.languages);
+            let kept =
+                ClassedKeys::new(dfa, class_of.collect(), number, false, |dfa| languages.characters(dfa, &self.any));
+            for (class, costs) in additional.classes.iter_mut().zip(kept.costs) {
+                class.costs = costs;
+            }
+            (additional.class_of, additional.counts) = (kept.class_of, kept.counts);
+            additional.keys.characters = kept.characters;
+        }
+        let (objects, arrays) = (&self.objects, &self.arrays);
+        for schema in &mut self.schemas {
+            schema.objects.retain(|&id| {
+                objects[id as usize].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost) != NEVER
+            });
+            schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost) != NEVER);
+        }
+        for array in &mut self.arrays {
+            // The first entry that has no value ends the array.
+            let never = |ways: &Few<Way>| ways.iter().all(|way| cost(way.schema) == NEVER);
+            let end = array.prefix.iter().position(never);
+            let end = end.or(never(&array.rest).then_some(array.prefix.len()));
+            if let Some(end) = end {
+                array.max = array.max.min(end as u32);
+            }
+        }
+    }
+
+    /// Finds the schemas that have values without end: those with strings of any length, and what contains them.
+    pub(crate) fn find_endless(&mut self) {
+        for schema in &mut self.schemas {
+            schema.endless = schema.strings.iter().any(|strings| strings.is_endless());
+        }
+        loop {
+            let schemas = &self.schemas;
+            let endless = |id: SchemaId| schemas[id as usize].endless && schemas[id as usize].cost != NEVER;
+            let found: Vec<usize> = (0..schemas.len())
+                .filter(|&id| !schemas[id].endless)
+                .filter(|&id| {
+                    let mut objects = schemas[id].objects.iter().map(|&id| &self.objects[id as usize]);
+                    let mut arrays = schemas[id].arrays.iter().map(|&id| &self.arrays[id as usize]);
+                    objects.any(|object| {
+                        object.properties.iter().any(|property| property.required && endless(property.schema))
+                    }) || arrays.any(|array| {
+                        array.max > 0
+                            && array.entry(0).iter().any(|way| endless(way.schema))
+                            && array.counters.is_empty()
+                    })
+                })
+                .collect();
+            if found.is_empty() {
+                return;
+            }
+            found.into_iter().for_each(|id| self.schemas[id].endless = true);
+        }
+    }
+}
+
+/// The least bytes of a value that is neither object nor array.
+pub(crate) fn scalar_cost(schema: &Schema) -> u32 {
+    let literals = schema.literals.iter().map(|literal| literal.len() as u32);
+    let numbers = schema.numbers.iter().map(|numbers| numbers.costs[numbers.dfa.start() as usize]);
+    let strings = schema.strings.iter().map(|strings| strings.cost(&strings.start()));
+    literals.chain(numbers).chain(strings).min().unwrap_or(NEVER)
+}

@@ -1,0 +1,90 @@
+//! The strings of a branch.
+
+use crate::automaton::dfa::{Dfa, TooManyStates};
+use crate::error::CompileError;
+use crate::json::analysis::Builder;
+use crate::json::analysis::branch::Term;
+use crate::json::language::cache::{Language, StringKey};
+use crate::json::language::length::with_length;
+use crate::json::language::strings::{Characters, Strings, any_strings};
+use crate::json::text::value::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Builder<'_> {
+    pub(crate) fn strings(
+        &mut self,
+        patterns: &BTreeSet<(u32, bool)>,
+        excluded: &[Value],
+        (min, max): (u32, u32),
+        terms: &[Term],
+    ) -> Result<Strings, CompileError> {
+        let excluded: BTreeSet<String> = excluded
+            .iter()
+            .filter_map(|value| if let Value::String(text) = value { Some(text.clone()) } else { None })
+            .collect();
+        if patterns.is_empty() && excluded.is_empty() {
+            return Ok(any_strings(self.any_characters.clone(), min, max));
+        }
+        if min > max {
+            return Ok(any_strings(self.any_characters.clone(), 1, 0));
+        }
+        // The greatest length is counted; the least one is built into the automaton, as a count does not tell whether a text can still
+        // become so long.
+        Ok(any_strings(self.characters(patterns, &excluded, min, terms)?, 0, max))
+    }
+
+    pub(crate) fn characters(
+        &mut self,
+        patterns: &BTreeSet<(u32, bool)>,
+        excluded: &BTreeSet<String>,
+        min: u32,
+        terms: &[Term],
+    ) -> Result<Arc<Characters>, CompileError> {
+        let languages: Vec<(&Language, bool)> =
+            patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
+        let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
+        let key: StringKey = (ids, excluded.clone(), min);
+        let make = || string_dfa(&self.any, &languages, excluded, min, self.limits.states);
+        let made = self.languages.strings(&key, &self.any, make);
+        let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
+        self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
+        Ok(characters)
+    }
+}
+
+/// The strings of some languages and not of others, without some, and with at least `min` characters; and the states of all
+/// automata on the way.
+pub(crate) fn string_dfa(
+    any: &Dfa,
+    languages: &[(&Language, bool)],
+    excluded: &BTreeSet<String>,
+    min: u32,
+    limit: usize,
+) -> Result<(Dfa, usize), TooManyStates> {
+    let mut states = 0;
+    let mut dfa: Option<Dfa> = None;
+    for &(language, holds) in languages {
+        let next = match (dfa, holds) {
+            (None, true) => (**language).clone(),
+            (None, false) => any.difference(language.possible(), limit)?,
+            (Some(dfa), true) => dfa.intersection(language, limit)?,
+            (Some(dfa), false) => dfa.difference(language.possible(), limit)?,
+        };
+        states += next.len();
+        dfa = Some(next);
+    }
+    let mut dfa = dfa.unwrap_or_else(|| any.clone());
+    if !excluded.is_empty() {
+        let mut words: Vec<&[u8]> = excluded.iter().map(String::as_bytes).collect();
+        words.sort_unstable();
+        dfa = dfa.difference(&Dfa::words(&words, limit)?, limit)?;
+        states += dfa.len();
+    }
+    if min == 0 {
+        return Ok((dfa, states));
+    }
+    let dfa = with_length(&dfa, min, u32::MAX, limit)?;
+    let states = states + dfa.len();
+    Ok((dfa, states))
+}

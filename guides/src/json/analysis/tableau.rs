@@ -1,0 +1,310 @@
+//! A conjunction of terms to its alternatives.
+
+use crate::error::{CompileError, Place, too_big};
+use crate::json::analysis::Builder;
+use crate::json::analysis::branch::{
+    Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges,
+};
+use crate::json::analysis::finish::Gathered;
+use crate::json::schema::graph::{Kinds, Node, NodeId, TRUE};
+use crate::json::shape::Schema;
+use crate::json::text::value::equal;
+use std::collections::BTreeSet;
+
+/// A branch that is being worked out.
+#[derive(Clone)]
+pub(crate) struct Open {
+    /// What is to be done, last first.
+    todo: Vec<(Term, ScopeId)>,
+    /// What leaves several ways to go on.
+    later: Vec<(Term, ScopeId)>,
+    seen: BTreeSet<(Term, ScopeId)>,
+    so_far: Branch,
+}
+
+impl Open {
+    fn new(terms: &[Term]) -> Open {
+        let todo = terms.iter().rev().map(|&term| (term, 0)).collect();
+        Open { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
+    }
+}
+
+impl Builder<'_> {
+    /// The alternatives of a conjunction of terms.
+    pub(crate) fn alternatives(&mut self, terms: &[Term]) -> Result<Schema, CompileError> {
+        let mut gathered = Gathered::default();
+        // The branches that are open, the first one last.
+        let mut open = vec![Open::new(terms)];
+        while let Some(mut branch) = open.pop() {
+            if !self.follow(&mut branch, terms)? {
+                continue;
+            }
+            // What has the fewest ways to go on is decided first: with it decided, others may have fewer.
+            let mut fewest: Option<(usize, Split)> = None;
+            for index in 0..branch.later.len() {
+                let (term, scope) = branch.later[index];
+                let split = self.take(term, scope, &mut branch.so_far, &mut branch.todo)?;
+                let Some(split) = split.map(|split| self.possible(split, &branch)) else { continue };
+                self.spend(split.len(), terms)?;
+                if fewest.as_ref().is_none_or(|(_, least)| split.len() < least.len()) {
+                    let decided = split.len() < 2;
+                    fewest = Some((index, split));
+                    if decided {
+                        break;
+                    }
+                }
+            }
+            let Some((index, split)) = fewest else {
+                self.finish(branch.so_far, &mut gathered, terms)?;
+                continue;
+            };
+            let (_, scope) = branch.later.remove(index);
+            let first = open.len();
+            for way in split.ways() {
+                self.spend(10 + branch.seen.len() / 4, terms)?;
+                let mut next = branch.clone();
+                match way {
+                    OneWay::Terms(way) => next.todo.extend(way.into_iter().rev().map(|term| (term, scope))),
+                    OneWay::Demand(demand) => next.so_far.ask(demand),
+                    OneWay::Range(field, (min, max)) => narrow(field(&mut next.so_far), min, max),
+                }
+                open.push(next);
+            }
+            open[first..].reverse();
+        }
+        self.gather(gathered, terms)
+    }
+
+    /// Adds the terms that leave one way to go on, and puts the others off. Returns false at a contradiction.
+    pub(crate) fn follow(&mut self, open: &mut Open, terms: &[Term]) -> Result<bool, CompileError> {
+        while let Some((term, scope)) = open.todo.pop() {
+            self.spend(1, terms)?;
+            if !open.seen.insert((term, scope)) {
+                continue;
+            }
+            let opposite = (term.0, !term.1);
+            if open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_some() {
+                return Ok(false);
+            }
+            if self.take(term, scope, &mut open.so_far, &mut open.todo)?.is_some() {
+                open.later.push((term, scope));
+            }
+            if open.so_far.kinds == Kinds::NONE {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Leaves out the ways that are seen at once to lead nowhere.
+    pub(crate) fn possible(&self, mut split: Split, open: &Open) -> Split {
+        match &mut split {
+            Split::Terms(ways) => ways.retain(|way| {
+                way.iter().all(|&(node, holds)| {
+                    let opposite = (node, !holds);
+                    open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_none()
+                })
+            }),
+            Split::Demands(demands) => demands.retain(|demand| !self.is_refused(demand, &open.so_far)),
+            Split::Ranges(ways) => ways.retain(|(field, (min, max))| {
+                let mut branch = open.so_far.clone();
+                narrow(field(&mut branch), *min, *max);
+                let (min, max) = field(&mut branch);
+                min <= max
+            }),
+        }
+        split
+    }
+
+    /// Whether the branch already says that there is nothing like that.
+    pub(crate) fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
+        let mut nodes = branch.properties.iter().filter_map(|&(id, _)| match &self.graph.nodes[id as usize] {
+            Node::Properties(properties) => Some(properties),
+            _ => None,
+        });
+        match demand {
+            Demand::Entry(name, (node, holds)) => {
+                nodes.any(|properties| match properties.named.iter().find(|(other, _)| other == name) {
+                    Some((_, inner)) => inner == node && !holds || self.is_false(*inner),
+                    None => {
+                        let mut patterns = properties.patterns.iter();
+                        let matches = patterns
+                            .any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
+                        !matches && properties.additional.is_some_and(|node| self.is_false(node))
+                    }
+                })
+            }
+            Demand::Some(Keys::Beside(id), _) => {
+                let Node::Properties(beside) = &self.graph.nodes[*id as usize] else { return false };
+                nodes.any(|properties| {
+                    properties.patterns.is_empty()
+                        && properties.additional.is_some_and(|node| self.is_false(node))
+                        && properties.named.iter().all(|(name, _)| beside.named.iter().any(|(other, _)| other == name))
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds one term to a branch. Returns the ways in which the branch goes on if there are several.
+    pub(crate) fn take(
+        &mut self,
+        (id, holds): Term,
+        scope: ScopeId,
+        branch: &mut Branch,
+        todo: &mut Vec<(Term, ScopeId)>,
+    ) -> Result<Option<Split>, CompileError> {
+        let graph = self.graph;
+        let node = &graph.nodes[id as usize];
+        let each = |nodes: &[NodeId], holds: bool| nodes.iter().map(|&node| vec![(node, holds)]).collect::<Vec<_>>();
+        // A negated condition on one kind of value holds only for values of this kind.
+        let mut only = |kind: Kinds| {
+            if !holds {
+                branch.kinds = branch.kinds.and(kind);
+            }
+        };
+        match (node, holds) {
+            (Node::All(nodes), true) | (Node::Any(nodes), false) => {
+                todo.extend(nodes.iter().rev().map(|&node| ((node, holds), scope)));
+            }
+            (Node::All(nodes), false) | (Node::Any(nodes), true) => match nodes.as_slice() {
+                &[node] => todo.push(((node, holds), scope)),
+                // All that hold count as having looked at their entries, not just one.
+                nodes if scope != 0 && holds => return self.every_way(nodes, id).map(Some),
+                nodes => return Ok(Some(Split::Terms(each(nodes, holds)))),
+            },
+            (Node::One(nodes), true) => {
+                let ways = nodes.iter().enumerate().map(|(i, &node)| {
+                    let others = nodes.iter().enumerate().filter(|&(j, &other)| j != i && !self.disjoint(node, other));
+                    std::iter::once((node, true)).chain(others.map(|(_, &other)| (other, false))).collect()
+                });
+                return Ok(Some(Split::Terms(ways.collect())));
+            }
+            (Node::One(nodes), false) => {
+                let mut ways: Vec<Vec<Term>> = vec![nodes.iter().map(|&node| (node, false)).collect()];
+                for (i, &a) in nodes.iter().enumerate() {
+                    for &b in &nodes[i + 1..] {
+                        if !self.disjoint(a, b) {
+                            ways.push(vec![(a, true), (b, true)]);
+                        }
+                    }
+                }
+                return Ok(Some(Split::Terms(ways)));
+            }
+            // What is under `not` looks at nothing.
+            (&Node::Not(node), _) => todo.push(((node, !holds), 0)),
+            (&Node::Scope { inner, .. }, true) => {
+                branch.scopes.push((id, scope));
+                todo.push(((inner, true), branch.scopes.len() as ScopeId));
+            }
+            (&Node::Kinds(kinds), _) => {
+                branch.kinds = branch.kinds.and(if holds { kinds } else { kinds.complement() });
+            }
+            (Node::Scalars(values), true) => {
+                let kept = match branch.scalars.take() {
+                    None => values.clone(),
+                    Some(before) => before.into_iter().filter(|a| values.iter().any(|b| equal(a, b))).collect(),
+                };
+                branch.scalars = Some(kept);
+            }
+            (Node::Scalars(values), false) => branch.excluded.extend(values.iter().cloned()),
+            (Node::Number(atom), _) => {
+                only(Kinds::NUMBER);
+                branch.numbers.push((atom.clone(), holds));
+            }
+            (&Node::Pattern(pattern), _) => {
+                only(Kinds::STRING);
+                branch.patterns.insert((pattern, holds));
+            }
+            (&Node::Length { min, max }, true) => narrow(&mut branch.length, min, max),
+            (&Node::PropertyCount { min, max }, true) => narrow(&mut branch.property_count, min, max),
+            (&Node::ItemCount { min, max }, true) => narrow(&mut branch.item_count, min, max),
+            (&Node::Length { min, max }, false) => {
+                only(Kinds::STRING);
+                return Ok(Some(ranges(|branch| &mut branch.length, min, max)));
+            }
+            (&Node::PropertyCount { min, max }, false) => {
+                only(Kinds::OBJECT);
+                return Ok(Some(ranges(|branch| &mut branch.property_count, min, max)));
+            }
+            (&Node::ItemCount { min, max }, false) => {
+                only(Kinds::ARRAY);
+                return Ok(Some(ranges(|branch| &mut branch.item_count, min, max)));
+            }
+            (Node::Required(name), true) => {
+                if !branch.required.contains(name) {
+                    branch.required.push(name.clone());
+                }
+            }
+            (Node::Required(name), false) => {
+                only(Kinds::OBJECT);
+                branch.values.push((name.clone(), (TRUE, false)));
+            }
+            (Node::Properties(_), true) => branch.properties.push((id, scope)),
+            (&Node::PropertyNames(names), true) => branch.names.push((names, true)),
+            (Node::Items { .. }, true) => branch.items.push((id, scope)),
+            (Node::Properties(properties), false) => {
+                // Some property is there with a value that it must not have.
+                only(Kinds::OBJECT);
+                let named = properties.named.iter().map(|(name, node)| Demand::Entry(name.clone(), (*node, false)));
+                let matching = properties.patterns.iter().map(|&(pattern, node)| (Keys::Matching(pattern), node));
+                let beside = properties.additional.map(|node| (Keys::Beside(id), node));
+                let others = matching.chain(beside).map(|(keys, node)| Demand::Some(keys, (node, false)));
+                return Ok(Some(Split::Demands(named.chain(others).filter(|demand| !self.is_vain(demand)).collect())));
+            }
+            (&Node::PropertyNames(names), false) => {
+                only(Kinds::OBJECT);
+                branch.ask(Demand::Some(Keys::Outside(names), (TRUE, true)));
+            }
+            (Node::Items { prefix, rest }, false) => {
+                only(Kinds::ARRAY);
+                let at = (0..).zip(prefix).map(|(index, &node)| Demand::Item(index, (node, false)));
+                let from = prefix.len() as u32;
+                let beyond =
+                    rest.map(|node| Demand::Counted(Counted { from, term: (node, false), min: 1, max: u32::MAX }));
+                return Ok(Some(Split::Demands(at.chain(beyond).filter(|demand| !self.is_vain(demand)).collect())));
+            }
+            (&Node::Contains { node, min, max }, true) => {
+                if (min, max) != (0, u32::MAX) || scope != 0 {
+                    branch.counted.push((Counted { from: 0, term: (node, true), min, max }, scope));
+                }
+            }
+            (&Node::Contains { node, min, max }, false) => {
+                only(Kinds::ARRAY);
+                let counted = |(min, max)| Demand::Counted(Counted { from: 0, term: (node, true), min, max });
+                return Ok(Some(Split::Demands(outside(min, max).into_iter().map(counted).collect())));
+            }
+            (Node::Unique, true) => branch.unique = true,
+            (Node::Unique, false) | (Node::Scope { .. }, false) => {
+                let keyword = if matches!(node, Node::Unique) { "uniqueItems" } else { "unevaluated..." };
+                return Err(CompileError::Unsupported {
+                    at: Place::Pointer(graph.pointers[id as usize].to_string()),
+                    keyword: "not".into(),
+                    reason: format!(
+                        "the opposite of {keyword} (from not, if, or oneOf with alternatives that overlap) is not enforced; \
+                         write alternatives that exclude each other, with const or type"
+                    ),
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    /// All ways in which at least one of the nodes holds, whatever the others do.
+    pub(crate) fn every_way(&self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
+        if nodes.len() > 8 {
+            let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
+            return Err(too_big(at, "alternatives beside unevaluatedProperties or unevaluatedItems", 8, "use fewer"));
+        }
+        let ways = (1..1u32 << nodes.len())
+            .map(|set| (0..).zip(nodes).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &node)| (node, true)).collect());
+        Ok(Split::Terms(ways.collect()))
+    }
+
+    /// Whether what is asked for is never there.
+    pub(crate) fn is_vain(&self, demand: &Demand) -> bool {
+        let (Demand::Entry(_, term) | Demand::Some(_, term) | Demand::Item(_, term)) = demand else { return false };
+        term.0 == TRUE && !term.1
+            || matches!(&self.graph.nodes[term.0 as usize], Node::All(nodes) if nodes.is_empty() && !term.1)
+    }
+}

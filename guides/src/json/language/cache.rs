@@ -1,0 +1,197 @@
+//! [`Languages`]: automata that were made before, for all schemas of a compiler.
+//!
+//! Schemas repeat themselves: the same formats, the same few patterns, the same bounds of numbers. An automaton costs
+//! milliseconds to make, and what a vocabulary allows in each of its states once more, so both are kept, by what they were
+//! made from.
+
+use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
+use crate::collections::fingerprint::Fingerprint;
+use crate::json::language::format::{self, Format};
+use crate::json::language::number::{NumberAtom, Numbers};
+use crate::json::language::strings::Characters;
+use crate::regex::error::RegexError;
+use crate::regex::{self, Dialect};
+use foldhash::HashMap;
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A set of strings that a pattern or a format names.
+#[derive(Debug)]
+pub(crate) struct Language {
+    /// Stands for it wherever something is made from it.
+    pub(crate) id: u64,
+    format: Format,
+}
+
+impl Language {
+    /// The automaton of all strings that may be in the set, where it leaves out some.
+    pub(crate) fn possible(&self) -> &Dfa {
+        self.format.possible.as_ref().unwrap_or(self)
+    }
+
+    /// Whether a string is certainly in the set (`holds`), or certainly outside of it. The automaton of a format may leave out strings
+    /// that are of the format; what is then unknown is neither.
+    pub(crate) fn certainly(&self, text: &str, holds: bool) -> bool {
+        let judged = || self.format.judge.and_then(|judge| judge(text));
+        if holds {
+            self.accepts(text.as_bytes()) || judged() == Some(true)
+        } else {
+            !self.possible().accepts(text.as_bytes()) || judged() == Some(false)
+        }
+    }
+}
+
+impl Deref for Language {
+    type Target = Dfa;
+
+    fn deref(&self) -> &Dfa {
+        &self.format.dfa
+    }
+}
+
+/// What a set of strings was made from: languages that they are in or not, strings left out, and bounds on the length.
+pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
+
+/// The automata. When they take more than their limit all are forgotten: what is in use is soon made again.
+#[derive(Debug)]
+pub(crate) struct Languages {
+    known: Mutex<Known>,
+    limit: usize,
+    /// There are no more of them than drafts define, so they stay.
+    formats: Mutex<HashMap<String, Arc<Language>>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    patterns: HashMap<String, Arc<Language>>,
+    strings: HashMap<StringKey, (Arc<Characters>, usize)>,
+    /// By a fingerprint of the automaton.
+    characters: HashMap<u128, Arc<Characters>>,
+    numbers: HashMap<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
+    bytes: usize,
+}
+
+impl Languages {
+    /// Automata that take up to `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Languages {
+        Languages { known: Mutex::default(), limit, formats: Mutex::default() }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known, with room for so many bytes more.
+    fn room(&self, bytes: usize) -> std::sync::MutexGuard<'_, Known> {
+        let mut known = self.known();
+        if known.bytes + bytes > self.limit {
+            *known = Known::default();
+        }
+        known.bytes += bytes;
+        known
+    }
+
+    /// The strings in which the regex matches somewhere.
+    pub(crate) fn pattern(&self, regex: &str, limits: DfaLimits) -> Result<Arc<Language>, RegexError> {
+        if let Some(language) = self.known().patterns.get(regex) {
+            return Ok(language.clone());
+        }
+        let language = language(regex::anywhere(regex, Dialect::Ecma, limits)?.into());
+        self.room(language.size() + regex.len()).patterns.insert(regex.to_owned(), language.clone());
+        Ok(language)
+    }
+
+    /// The strings of a format; `None` if no draft defines it.
+    pub(crate) fn format(&self, name: &str, limits: DfaLimits) -> Result<Option<Arc<Language>>, RegexError> {
+        let formats = || self.formats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(language) = formats().get(name) {
+            return Ok(Some(language.clone()));
+        }
+        let Some(format) = format::language(name, limits)? else { return Ok(None) };
+        let language = language(format);
+        // Another thread may have been faster; its automaton has an id that is in use.
+        Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
+    }
+
+    /// The set of strings that was made from this, or is made now, and the states of all automata on the way to it.
+    pub(crate) fn strings(
+        &self,
+        key: &StringKey,
+        any: &Dfa,
+        make: impl FnOnce() -> Result<(Dfa, usize), TooManyStates>,
+    ) -> Result<(Arc<Characters>, usize), TooManyStates> {
+        if let Some(known) = self.known().strings.get(key) {
+            return Ok(known.clone());
+        }
+        let (dfa, states) = make()?;
+        let characters = Arc::new(Characters::new(dfa, any));
+        let excluded = key.1.iter().map(|text| text.len() + 32).sum::<usize>();
+        let made = (characters, states);
+        self.room(made.0.dfa.size() + excluded).strings.insert(key.clone(), made.clone());
+        Ok(made)
+    }
+
+    /// What is known of the states of an automaton over characters.
+    pub(crate) fn characters(&self, dfa: Dfa, any: &Dfa) -> Arc<Characters> {
+        let mut print = Fingerprint::new();
+        print.add(&dfa);
+        let print = print.value();
+        if let Some(characters) = self.known().characters.get(&print) {
+            return characters.clone();
+        }
+        let characters = Arc::new(Characters::new(dfa, any));
+        self.room(characters.dfa.size()).characters.insert(print, characters.clone());
+        characters
+    }
+
+    /// The numbers for which these conditions hold, or do not.
+    pub(crate) fn numbers(
+        &self,
+        atoms: Vec<(NumberAtom, bool)>,
+        make: impl FnOnce(&[(NumberAtom, bool)]) -> Result<Dfa, TooManyStates>,
+    ) -> Result<Arc<Numbers>, TooManyStates> {
+        if let Some(numbers) = self.known().numbers.get(&atoms) {
+            return Ok(numbers.clone());
+        }
+        let numbers = Arc::new(Numbers::new(make(&atoms)?));
+        self.room(numbers.dfa.size() * 2).numbers.insert(atoms, numbers.clone());
+        Ok(numbers)
+    }
+}
+
+fn language(format: Format) -> Arc<Language> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    Arc::new(Language { id: COUNT.fetch_add(1, Ordering::Relaxed), format })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: DfaLimits = DfaLimits { states: 1000, bytes: 1 << 20 };
+
+    #[test]
+    fn what_was_made_before_is_not_made_again_until_it_takes_too_much() {
+        let languages = Languages::new(10_000);
+        let first = languages.pattern("^a+$", LIMITS).expect("small");
+        assert_eq!(languages.pattern("^a+$", LIMITS).expect("small").id, first.id);
+        let mut forgotten = false;
+        for count in 0..100 {
+            languages.pattern(&format!("^b{{{count}}}$"), LIMITS).expect("small");
+            assert!(languages.known().bytes <= 10_000);
+            forgotten |= !languages.known().patterns.contains_key("^a+$");
+        }
+        assert!(forgotten && first.accepts(b"aa"));
+    }
+
+    #[test]
+    fn a_pattern_and_a_format_of_one_name_are_two() {
+        let languages = Languages::new(1 << 20);
+        let (pattern, format) = (languages.pattern("ipv4", LIMITS), languages.format("ipv4", LIMITS));
+        assert!(pattern.expect("small").accepts(b"no ipv4"));
+        assert!(format.expect("small").expect("enforced").accepts(b"127.0.0.1"));
+        assert!(languages.format("nothing", LIMITS).expect("small").is_none());
+    }
+}

@@ -1,0 +1,213 @@
+//! The format `regex`: regular expressions of ECMA-262 (section 22.2.1, with the flag `u`), fewer than there are.
+//!
+//! What is written breaks no rule that is not regular: groups stand in groups so many times and no deeper, one group at
+//! most has a name, the two bounds of a count are far enough apart to be in order by their first digits, and ranges of
+//! characters begin or end where the alphabet or the digits do. Something refers back to a group only where that group has a name of one
+//! letter and all around it is plain.
+
+use crate::automaton::dfa::{Dfa, DfaLimits};
+use crate::regex::error::RegexError;
+use crate::regex::{self, Dialect};
+
+/// Groups inside groups.
+const NESTING: usize = 3;
+
+/// How far into a regular expression a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct At {
+    depth: usize,
+    /// The depths of the groups that look ahead or behind, as a set: nothing repeats these.
+    looks: u8,
+    /// Whether some group has a name.
+    named: bool,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    /// Between two pieces; whether what stands before can be repeated.
+    Between(bool),
+    /// In an atom or in an assertion, by the states of their automata.
+    Piece(u32, u32),
+    /// In a quantifier.
+    Quantifier(u32),
+    /// After `(`.
+    Open,
+    /// After `(?`.
+    Kind,
+    /// After `(?<`.
+    Angle,
+    /// In the name of a group.
+    Name,
+}
+
+/// The automata of the pieces. None of them accepts a text that begins with another one that it accepts, but that of the
+/// quantifiers.
+struct Pieces {
+    atom: Dfa,
+    assertion: Dfa,
+    quantifier: Dfa,
+}
+
+/// The regular expressions.
+pub(crate) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
+    let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
+    let pieces =
+        Pieces { atom: whole(&atom())?, assertion: whole(r"\^|\$|\\[bB]")?, quantifier: whole(&quantifier())? };
+    // Tells the bytes apart that mean something between pieces.
+    let groups = whole(r"\((\?(:|<?[=!]|<[A-Za-z_$][0-9A-Za-z_$]*>))?|\)|\|")?;
+    let automata = [&pieces.atom, &pieces.assertion, &pieces.quantifier, &groups];
+    let (class_of, bytes) = Dfa::common_classes(&automata, |_| false);
+    let start = At { depth: 0, looks: 0, named: false, place: Place::Between(false) };
+    let expressions = Dfa::build(
+        |byte| class_of[usize::from(byte)],
+        bytes.len(),
+        start,
+        limits.states,
+        |at, class| at.step(&pieces, bytes[class]),
+        |at| at.depth == 0 && at.is_between(&pieces),
+    )?;
+    Ok(expressions.union(&whole(&referring())?, limits.states)?)
+}
+
+impl At {
+    fn is_between(self, pieces: &Pieces) -> bool {
+        match self.place {
+            Place::Between(_) => true,
+            Place::Quantifier(state) => pieces.quantifier.accepts_at(state),
+            _ => false,
+        }
+    }
+
+    fn step(self, pieces: &Pieces, byte: u8) -> Option<At> {
+        let to = |place| Some(At { place, ..self });
+        match (self.place, byte) {
+            (Place::Between(_), b'(') if self.depth < NESTING => to(Place::Open),
+            (Place::Between(_), b')') if self.depth > 0 => {
+                let depth = self.depth - 1;
+                let bit = 1 << depth;
+                Some(At { depth, looks: self.looks & !bit, place: Place::Between(self.looks & bit == 0), ..self })
+            }
+            (Place::Between(_), b'|') => to(Place::Between(false)),
+            (Place::Between(repeatable), _) => match pieces.quantifier.next(pieces.quantifier.start(), byte) {
+                0 => self.piece(pieces, pieces.atom.start(), pieces.assertion.start(), byte),
+                state if repeatable => to(Place::Quantifier(state)),
+                _ => None,
+            },
+            (Place::Piece(atom, assertion), _) => self.piece(pieces, atom, assertion, byte),
+            (Place::Quantifier(state), _) => match pieces.quantifier.next(state, byte) {
+                0 if pieces.quantifier.accepts_at(state) => {
+                    At { place: Place::Between(false), ..self }.step(pieces, byte)
+                }
+                0 => None,
+                next => to(Place::Quantifier(next)),
+            },
+            (Place::Open, b'?') => to(Place::Kind),
+            (Place::Open, _) => self.open(false).step(pieces, byte),
+            (Place::Kind, b':') => Some(self.open(false)),
+            (Place::Kind | Place::Angle, b'=' | b'!') => Some(self.open(true)),
+            (Place::Kind, b'<') => to(Place::Angle),
+            (Place::Angle, b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') if !self.named => to(Place::Name),
+            (Place::Name, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') => to(Place::Name),
+            (Place::Name, b'>') => Some(At { named: true, ..self }.open(false)),
+            _ => None,
+        }
+    }
+
+    fn piece(self, pieces: &Pieces, atom: u32, assertion: u32, byte: u8) -> Option<At> {
+        let (atom, assertion) = (pieces.atom.next(atom, byte), pieces.assertion.next(assertion, byte));
+        let place = match (pieces.atom.accepts_at(atom), pieces.assertion.accepts_at(assertion)) {
+            (true, _) => Place::Between(true),
+            (_, true) => Place::Between(false),
+            _ if (atom, assertion) == (0, 0) => return None,
+            _ => Place::Piece(atom, assertion),
+        };
+        Some(At { place, ..self })
+    }
+
+    fn open(self, looks: bool) -> At {
+        let looks = self.looks | u8::from(looks) << self.depth;
+        At { depth: self.depth + 1, looks, place: Place::Between(false), ..self }
+    }
+}
+
+fn quantifier() -> String {
+    let count = r"\{([0-9]{1,3},?|0,[0-9]{1,3}|1,[1-9][0-9]{0,2}|[2-9],[1-9][0-9]{1,2}|[1-9][0-9],[1-9][0-9]{2})\}";
+    format!("([*+?]|{count})\\??")
+}
+
+fn atom() -> String {
+    let hex = "[0-9A-Fa-f]";
+    let escape = format!(
+        r"\\([fnrtv]|0|c[A-Za-z]|x{hex}{{2}}|u(D[0-7]{hex}{{2}}|[0-9A-CEFa-cef]{hex}{{3}})|u\{{0{{0,4}}{hex}{{1,4}}\}}|[dDsSwW^$\\.*+?()\[\]{{}}|/]|[pP]\{{(L|Lu|Ll|Lt|Lm|Lo|M|N|Nd|P|S|Z|Zs|C|Letter|ASCII|Alphabetic)\}})"
+    );
+    // A state for each character that a range can begin with would make the automaton several times as big.
+    let ranges = "[0-9]-9|0-[0-9]|[A-Z]-Z|A-[A-Z]|[a-z]-z|a-[a-z]";
+    // A hyphen stands for itself at the end only; `-` after a character would begin a range.
+    let member = format!(r"([^\\\]\-\[\x00-\x1f]|{escape}|{ranges})");
+    let class = format!(r"\[\^?({member}*|{member}+-)\]");
+    let character = r"[^\\^$.*+?()\[\]{}|/\x00-\x1f]";
+    format!("({character}|\\.|{escape}|{class})")
+}
+
+/// Those in which something refers back to a group.
+fn referring() -> String {
+    let plain = r#"(([0-9A-Za-z ,;:_'"-]|\.|\\[dDsSwW]|\[\^?[0-9A-Za-z ,;:_'"]+\])([*+?]\??)?)*"#;
+    let named = (b'a'..=b'z').map(|name| {
+        let name = name as char;
+        format!(r"{name}>{plain}\){plain}\\k<{name}>")
+    });
+    format!(r"{plain}\(\?<({}){plain}", named.collect::<Vec<_>>().join("|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_a_regular_expression() {
+        let dfa = language(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small");
+        for yes in [
+            r"([abc])+\s+$",
+            r"^(?:a|b{2,10}?)*[^a-f3-9_-]\p{L}$",
+            r"\u00e9|é",
+            "(a(b(c)))",
+            "",
+            "()|(|)",
+            "(?=a)b(?<!c)",
+            "a{1,5}",
+            r"^(?<year>\d{4})-(\d\d)$",
+            r"(?:a(?<_x$1>b)*)+",
+            r#"(?<q>['"]?).*?\k<q>"#,
+            r"\bé\b",
+        ] {
+            assert!(dfa.accepts(yes.as_bytes()), "{yes}");
+        }
+        for no in [
+            "^(abc]",
+            "a**",
+            "[z-a]",
+            r"\a",
+            "(?P<x>a)",
+            "a{2,1}",
+            "a{",
+            ")",
+            r"\",
+            "(?i)a",
+            "^*",
+            r"\1",
+            r"\Z",
+            "(?=a)*",
+            r"\b+",
+            "(?<1>a)",
+            "(?<>a)",
+            "(?<x>a)(?<x>b)",
+            r"(?<x>a)\k<y>",
+            r"\k<x>",
+            "(?<x",
+            "(((())))",
+        ] {
+            assert!(!dfa.accepts(no.as_bytes()), "{no}");
+        }
+    }
+}

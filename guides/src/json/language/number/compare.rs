@@ -1,0 +1,193 @@
+//! Spellings of the numbers that compare with a bound as wanted, digit by digit.
+//!
+//! What is read of a number is where its first digit that is not zero stands, and how its digits from there on compare with
+//! the bound's. An exponent moves that place, which is compared once the exponent is known.
+
+use crate::automaton::dfa::{Dfa, TooManyStates};
+use crate::json::language::number::grammar::{Spelled, Spellings, WIDTH, class_of};
+use crate::json::text::decimal::Decimal;
+use std::cmp::Ordering;
+
+/// A spelling that is being compared with a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Comparison {
+    spelled: Spelled,
+    negative: bool,
+    part: Part,
+}
+
+/// How the part that is being read compares with the bound's, both taken without sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    /// Zeros, the next digit at so many places before the point's.
+    Zeros(i64),
+    /// Digits of which the first one that is not zero stood at this place, so many of them compared, with this order.
+    Digits { place: i64, read: usize, order: Ordering },
+    /// The mantissa compares so; `negative` is the exponent's sign.
+    Exponent { order: Ordering, negative: bool },
+    /// The number compares so if it ends here, and so after each digit that may come: two bits for each, the first digit's last.
+    Digit { now: Ordering, later: u32 },
+    /// Whatever comes, this is the order.
+    Decided(Ordering),
+}
+
+/// The spellings of the values that compare as wanted with `bound`.
+pub(crate) fn compared(
+    bound: &Decimal,
+    wanted: impl Fn(Ordering) -> bool,
+    spellings: Spellings,
+    limit: usize,
+) -> Result<Dfa, TooManyStates> {
+    let bound = Bound::new(bound, spellings);
+    let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
+    let step = |state: &Comparison, class: usize| bound.step(*state, class);
+    let accepts = |state: &Comparison| state.spelled.is_complete() && wanted(bound.order(state));
+    Dfa::build(class_of, WIDTH, start, limit, step, accepts)
+}
+
+/// The spellings of all values, but none of zero that has a sign.
+pub(crate) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
+    let zero = Bound { digits: &[], place: 0, negative: false, spellings };
+    let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
+    let accepts =
+        |state: &Comparison| state.spelled.is_complete() && !(state.negative && zero.order(state) == Ordering::Equal);
+    Dfa::build(class_of, WIDTH, start, limit, |state, class| zero.step(*state, class), accepts)
+}
+
+struct Bound<'a> {
+    digits: &'a [u8],
+    /// The place of the first digit; 0 is the last one before the point.
+    place: i64,
+    negative: bool,
+    spellings: Spellings,
+}
+
+impl<'a> Bound<'a> {
+    fn new(bound: &'a Decimal, spellings: Spellings) -> Bound<'a> {
+        let (digits, place) = bound.significant();
+        Bound { digits, place, negative: bound.negative, spellings }
+    }
+
+    fn step(&self, state: Comparison, class: usize) -> Option<Comparison> {
+        let spelled = state.spelled.step(class)?;
+        let digit = class as u8;
+        let mut negative = state.negative;
+        let part = match (spelled, state.part) {
+            (Spelled::E, part) => self.exponent(part)?,
+            (_, part @ Part::Decided(_)) => part,
+            (Spelled::Sign, part) => {
+                negative = true;
+                part
+            }
+            (Spelled::Zero, part) => part,
+            // The places up to which the whole part's length makes a difference.
+            (Spelled::Whole, Part::Digits { place, read, order }) => {
+                let place = (place + 1).min(self.place.max(0) + 1);
+                self.compare(place, read, order, digit)
+            }
+            (Spelled::Whole, _) => self.compare(0, 0, Ordering::Equal, digit),
+            (Spelled::Point, Part::Zeros(_)) => Part::Zeros(-1),
+            (Spelled::Fraction, Part::Zeros(place)) if class == 0 => {
+                Part::Zeros((place - 1).max(self.place.min(0) - 1))
+            }
+            (Spelled::Fraction, Part::Zeros(place)) => self.compare(place, 0, Ordering::Equal, digit),
+            (Spelled::Fraction, Part::Digits { place, read, order }) => self.compare(place, read, order, digit),
+            (Spelled::ExponentSign, Part::Exponent { order, .. }) => Part::Exponent { order, negative: class == 10 },
+            (Spelled::Exponent, Part::Exponent { order, negative }) => {
+                let value = |number: i64| if negative { -number } else { number };
+                let digit = i64::from(digit);
+                let compare = |exponent: i64| value(exponent).cmp(&self.place).then(order);
+                let later =
+                    (0..10).rev().fold(0, |later, next| later << 2 | (compare(digit * 10 + next) as i8 + 1) as u32);
+                Part::Digit { now: compare(digit), later }
+            }
+            (Spelled::ExponentEnd, Part::Digit { later, .. }) => match later >> (2 * class) & 3 {
+                0 => Part::Decided(Ordering::Less),
+                1 => Part::Decided(Ordering::Equal),
+                _ => Part::Decided(Ordering::Greater),
+            },
+            (_, part) => part,
+        };
+        Some(Comparison { spelled, negative, part: self.settled(spelled, part) })
+    }
+
+    fn compare(&self, place: i64, read: usize, order: Ordering, digit: u8) -> Part {
+        let other = self.digits.get(read).copied().unwrap_or(0);
+        Part::Digits { place, read: (read + 1).min(self.digits.len()), order: order.then(digit.cmp(&other)) }
+    }
+
+    /// The part once an exponent begins; `None` where none may follow.
+    fn exponent(&self, part: Part) -> Option<Part> {
+        match (self.spellings, part) {
+            (Spellings::Plain, _) | (Spellings::Scientific, Part::Decided(_)) => None,
+            // No exponent makes another value of zero, nor zero of another value.
+            (_, Part::Zeros(_)) => Some(Part::Decided(self.order_of(part))),
+            (_, Part::Digits { place: 0, .. }) if self.digits.is_empty() => Some(Part::Decided(Ordering::Greater)),
+            (Spellings::Any, _) => Some(Part::Decided(Ordering::Greater)),
+            (_, Part::Digits { place: 0, read, order }) => {
+                Some(Part::Exponent { order: self.to_the_end(read, order), negative: false })
+            }
+            _ => None,
+        }
+    }
+
+    /// The order of the digits where no more of them come.
+    fn to_the_end(&self, read: usize, order: Ordering) -> Ordering {
+        order.then(if read < self.digits.len() { Ordering::Less } else { Ordering::Equal })
+    }
+
+    /// The part without what no longer makes a difference.
+    fn settled(&self, spelled: Spelled, part: Part) -> Part {
+        match part {
+            Part::Digits { place, .. } if spelled == Spelled::Fraction && !self.takes_exponent(place) => {
+                // Digits of a fraction do not move the first one: where that decides, they say nothing.
+                match place.cmp(&self.place) {
+                    Ordering::Equal => self.without_count(part),
+                    order => Part::Decided(if self.digits.is_empty() { Ordering::Greater } else { order }),
+                }
+            }
+            Part::Digits { .. } if self.digits.is_empty() && self.spellings == Spellings::Any => {
+                Part::Decided(Ordering::Greater)
+            }
+            part => self.without_count(part),
+        }
+    }
+
+    /// Digits that can no longer matter need not be counted.
+    fn without_count(&self, part: Part) -> Part {
+        match part {
+            Part::Digits { place, order, .. } if order != Ordering::Equal => {
+                Part::Digits { place, read: self.digits.len(), order }
+            }
+            part => part,
+        }
+    }
+
+    fn takes_exponent(&self, place: i64) -> bool {
+        self.spellings != Spellings::Plain && place == 0
+    }
+
+    fn order_of(&self, part: Part) -> Ordering {
+        match part {
+            Part::Zeros(_) if self.digits.is_empty() => Ordering::Equal,
+            Part::Zeros(_) => Ordering::Less,
+            Part::Digits { .. } if self.digits.is_empty() => Ordering::Greater,
+            Part::Digits { place, read, order } => place.cmp(&self.place).then(self.to_the_end(read, order)),
+            Part::Exponent { order, .. } => order,
+            Part::Digit { now, .. } => now,
+            Part::Decided(order) => order,
+        }
+    }
+
+    /// How the number so far compares with the bound.
+    fn order(&self, state: &Comparison) -> Ordering {
+        let order = self.order_of(state.part);
+        match (state.negative, self.negative) {
+            (false, false) => order,
+            (false, true) => Ordering::Greater,
+            (true, true) => order.reverse(),
+            (true, false) if self.digits.is_empty() => order.reverse(),
+            (true, false) => Ordering::Less,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Keys of objects: which may come, what they cost, and what follows them.
+
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
+use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, adding, written};
+use crate::json::machine::subsumption::{self, Alternatives};
+use crate::json::machine::used_keys::{any_possible, characters_after, is_used};
+use crate::json::shape::meeting::KnownDemands;
+use crate::json::shape::object::{Additional, KeyClass, Object, Others, Progress};
+use crate::json::shape::{self, SchemaId, Way};
+use std::sync::Arc;
+
+impl JsonMachine {
+    /// The alternatives of the objects of a schema, compared with each other.
+    pub(crate) fn alternatives(&self, id: SchemaId) -> &Alternatives {
+        self.alternatives[id as usize].get_or_init(|| {
+            Alternatives::new(&self.schema(id).objects, |shape| self.object(shape), |id| self.cost_of(id))
+        })
+    }
+
+    /// How the object goes on once the named property with this index is written.
+    pub(crate) fn after_named(&self, item: &Item, index: u32) -> Item {
+        if !self.any_order {
+            return Item { at: index + 1, ..item.clone() };
+        }
+        let words = self.object(item.shape).properties.len().div_ceil(64);
+        let mut written = item.written.as_deref().map_or_else(Vec::new, <[u64]>::to_vec);
+        written.resize(words, 0);
+        written[index as usize / 64] |= 1 << (index % 64);
+        Item { written: Some(written.into()), ..item.clone() }
+    }
+
+    /// How the object goes on once an additional key is written.
+    pub(crate) fn after_added(&self, item: &Item) -> Item {
+        if self.any_order {
+            return item.clone();
+        }
+        Item { at: self.object(item.shape).properties.len() as u32, ..item.clone() }
+    }
+
+    /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
+    /// value, how the object goes on, and the least bytes from after the value to its closing brace.
+    pub(crate) fn entries<'a>(
+        &'a self,
+        level: &'a Level,
+        next: &'a Item,
+        others: Others<'a>,
+        ways: impl Iterator<Item = Way> + 'a,
+    ) -> impl Iterator<Item = (Choice, u32)> + 'a {
+        ways.filter_map(move |way| {
+            if self.cost_of(way.schema) == NEVER || !may_count(&way, next.met.set()) {
+                return None;
+            }
+            let mut next = Item { met: next.met.with(way.counts), ..next.clone() };
+            let object = self.object(next.shape);
+            let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
+            next.rest = shape::add(close, Self::exit_cost(level, next.schema));
+            (close != NEVER).then_some((Choice { schema: way.schema, next }, close))
+        })
+    }
+
+    /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`NEVER`] where it
+    /// cannot be the next entry.
+    pub(crate) fn cost_of_named(
+        &self,
+        level: &Level,
+        object: &Object,
+        progress: Progress<'_>,
+        index: u32,
+        required: Option<u64>,
+    ) -> u32 {
+        let property = &object.properties[index as usize];
+        if !object.is_next(&progress, index) {
+            return NEVER;
+        }
+        if let Some(required) = required {
+            return shape::add(self.cost_of(property.schema), object.cost_to_close_after(required, index));
+        }
+        let progress = progress.after(index);
+        let costs = property.ways().filter(|way| may_count(way, progress.met)).map(|way| {
+            let progress = Progress { met: progress.met | way.counts, ..progress };
+            let cost = |id| self.cost_of(id);
+            let close = object.cost_to_close(&progress, level.count + 1, written(level), false, &cost);
+            shape::add(self.cost_of(way.schema), close)
+        });
+        costs.min().unwrap_or(NEVER)
+    }
+
+    /// The costs of all named keys ([`Key::costs`]).
+    pub(crate) fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(u32, u32)> {
+        let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
+        let known = KnownDemands::default();
+        let progress = Progress { known: Some(&known), ..item.progress() };
+        let cost = |&index: &u32| (self.cost_of_named(level, object, progress, index, required), index);
+        object.sorted.iter().map(cost).collect()
+    }
+
+    /// Least bytes of the value of an additional key and of what follows it, and the class of the key, for all classes of which one may
+    /// come; the cheapest first.
+    pub(crate) fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(u32, u32)> {
+        let next = self.after_added(item);
+        let object = self.object(item.shape);
+        let closes = object.always_closes(level.count + 1);
+        let close =
+            if closes { shape::capped(object.bytes_required(&next.progress()) + object.closing()) } else { NEVER };
+        let cost = |(class, key): (u32, &KeyClass)| {
+            if closes {
+                let cost = shape::add(self.cost_of(key.schema), close);
+                return (cost != NEVER).then_some((cost, class));
+            }
+            let entries = self.entries(level, &next, adding(level, class), key.ways());
+            let cost = entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()?;
+            (cost != NEVER).then_some((cost, class))
+        };
+        let mut costs: Vec<_> = (0..).zip(&additional.classes).filter_map(cost).collect();
+        costs.sort_unstable();
+        costs
+    }
+
+    /// Whether keys that are not named can come next.
+    pub(crate) fn may_add(&self, object: &Object, item: &Item) -> bool {
+        object.additional.is_some() && (self.any_order || !object.requires_more(&item.progress()))
+    }
+
+    /// The keys that can come next, after the opening quote.
+    pub(crate) fn keys(&self, level: &Level, items: &Few<Item>) -> Option<At> {
+        let depends = |item: &Item| !self.object(item.shape).always_closes(level.count + 1);
+        let keys = if items.iter().any(depends) {
+            let written = (items.clone(), level.count, level.seen.clone());
+            self.known.keys(written, || self.find_keys(level, items))?
+        } else {
+            self.find_keys(level, items)?
+        };
+        Some(At::Key { keys, text: Arc::from([]) })
+    }
+
+    pub(crate) fn find_keys(&self, level: &Level, items: &Few<Item>) -> Option<Few<Key>> {
+        let mut keys = Vec::new();
+        for item in items.iter() {
+            let object = self.object(item.shape);
+            let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
+            let costs = self.costs_of_named(level, object, item);
+            if costs.iter().any(|(cost, _)| *cost != NEVER) {
+                keys.push(Key { item: item.clone(), reader: named, costs: costs.into() });
+            }
+            if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
+                let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
+                let costs = self.costs_of_added(level, item, additional);
+                if Self::may_become(level, object, additional, (&costs, &state, &[])) {
+                    let reader = KeyReader::Additional(state);
+                    keys.push(Key { item: item.clone(), reader, costs: costs.into() });
+                }
+            }
+        }
+        Few::from_vec(keys)
+    }
+
+    /// Whether an additional key that repeats none can begin so: its costs ([`Key::costs`]), its state and its characters.
+    pub(crate) fn may_become(
+        level: &Level,
+        object: &Object,
+        additional: &Additional,
+        (costs, at, text): (&[(u32, u32)], &StringState, &[u8]),
+    ) -> bool {
+        let classes = costs.iter().map(|(_, class)| *class as usize);
+        costs.len() == additional.classes.len() && additional.is_endless_after(at)
+            || any_possible(additional, object, &level.seen, at, text, classes)
+    }
+
+    /// What may come after a key, those left out that allow no more than others.
+    pub(crate) fn pending(&self, mut choices: Vec<Choice>) -> Option<Few<Choice>> {
+        choices.dedup();
+        let alike = |one: &Choice, other: &Choice| one.schema == other.schema;
+        subsumption::leave_out(&mut choices, |choice| &choice.next, alike, |id| self.alternatives(id));
+        Few::from_vec(choices)
+    }
+
+    pub(crate) fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {
+        let level = &state.level;
+        let mut text_after: Option<Arc<[u8]>> = None;
+        let mut choices: Vec<Choice> = Vec::new();
+        let mut added = false;
+        let next = keys.filter_map(|key| {
+            let object = self.object(key.item.shape);
+            match key.reader {
+                KeyReader::Named { low, high, depth } => {
+                    let range = &object.sorted[low as usize..high as usize];
+                    let at = |index: &u32| object.properties[*index as usize].spelling.get(depth as usize).copied();
+                    let (from, to) = match range {
+                        [one] => (0, usize::from(at(one) == Some(byte))),
+                        _ => {
+                            let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
+                            let more = range[from..].partition_point(|index| at(index) == Some(byte));
+                            (from, from + more)
+                        }
+                    };
+                    let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
+                    let mut costs = key.costs[low as usize..high as usize].iter();
+                    let (_, index) = *costs.find(|(cost, _)| *cost != NEVER)?;
+                    let property = &object.properties[index as usize];
+                    if property.spelling.len() as u32 == depth {
+                        let next = self.after_named(&key.item, index);
+                        let others = written(level);
+                        choices.extend(self.entries(level, &next, others, property.ways()).map(|(choice, _)| choice));
+                        return None;
+                    }
+                    Some(Key { reader: KeyReader::Named { low, high, depth }, ..key.clone() })
+                }
+                KeyReader::Additional(ref at) => {
+                    let additional = object.additional.as_ref()?;
+                    let next = additional.keys.step(at, byte)?;
+                    if next.decoder == Decoder::Closed {
+                        if is_used(object, &level.seen, text) {
+                            return None;
+                        }
+                        let index = additional.class_of[at.state as usize];
+                        let class = additional.classes.get(index as usize)?;
+                        let next = self.after_added(&key.item);
+                        let others = adding(level, index);
+                        let before = choices.len();
+                        choices.extend(self.entries(level, &next, others, class.ways()).map(|(choice, _)| choice));
+                        added |= choices.len() > before;
+                        return None;
+                    }
+                    let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
+                    let possible = Self::may_become(level, object, additional, (&key.costs, &next, text));
+                    possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
+                }
+            }
+        });
+        if let Some(keys) = next {
+            let text = text_after.unwrap_or_else(|| text.clone());
+            return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
+        }
+        let pending = self.pending(choices)?;
+        let mut level = level.clone();
+        if added {
+            let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
+            let place = seen.partition_point(|other| **other < **text);
+            seen.insert(place, Box::from(&**text));
+            level.seen = Some(Arc::new(seen));
+        }
+        Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
+    }
+}
+
+/// Whether a way is of use where these demands are met: there is no need to meet one again.
+pub(crate) fn may_count(way: &Way, met: u8) -> bool {
+    way.counts == 0 || way.counts & !met != 0
+}

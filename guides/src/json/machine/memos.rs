@@ -1,0 +1,75 @@
+//! What was found before for the outputs of a guide.
+
+use crate::collections::few::Few;
+use crate::collections::memo::Memo;
+use crate::json::language::strings::Escapes;
+use crate::json::machine::state::{Item, Key, Seen};
+use crate::json::shape::SchemaId;
+use crate::json::tokens::frame::AfterQuote;
+use std::sync::Arc;
+
+/// So many bytes of each kind are remembered for a guide.
+const MOST_BYTES: usize = 1 << 20;
+
+/// What was found before.
+#[derive(Debug)]
+pub(crate) struct Known {
+    keys: Memo<Written, Option<Few<Key>>>,
+    after_quotes: Memo<Quote, Arc<AfterQuote>>,
+    within_values: Memo<(SchemaId, u32, Escapes), Arc<AfterQuote>>,
+    removed: Memo<u128, Arc<[u32]>>,
+}
+
+/// The alternatives of an object, how many entries it has, and which additional ones.
+type Written = (Few<Item>, u32, Seen);
+
+/// The key of the state after a quote, and the frame whose suffixes follow: the node of the trie and the escapes. If the state is that
+/// after a value, the schema of it.
+type Quote = (u128, Option<SchemaId>, u32, Escapes);
+
+impl Known {
+    pub(crate) fn new() -> Known {
+        Known {
+            keys: Memo::new(MOST_BYTES),
+            after_quotes: Memo::new(MOST_BYTES),
+            within_values: Memo::new(MOST_BYTES),
+            removed: Memo::new(MOST_BYTES),
+        }
+    }
+
+    /// Memory in bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.keys.bytes() + self.after_quotes.bytes() + self.within_values.bytes() + self.removed.bytes()
+    }
+
+    /// The keys that can come next in an object whose entries depend on each other; `None` where there are none. What each costs there
+    /// takes as many steps as the object has keys and demands, and one mask asks for the same keys after each of the values that a
+    /// token can end.
+    pub(crate) fn keys(&self, written: Written, find: impl FnOnce() -> Option<Few<Key>>) -> Option<Few<Key>> {
+        let size = |written: &Written, keys: &Option<Few<Key>>| {
+            let costs: usize = keys.iter().flat_map(Few::iter).map(|key| 100 + key.costs.len() * 8).sum();
+            let seen: usize = written.2.iter().flat_map(|seen| seen.iter()).map(|key| key.len() + 16).sum();
+            200 + costs + seen + written.0.as_slice().len() * 80
+        };
+        self.keys.get(written, size, find)
+    }
+
+    /// What may follow a quote: the same wherever in a string or a key it stands.
+    pub(crate) fn after_quote(&self, quote: Quote, find: impl FnOnce() -> AfterQuote) -> Arc<AfterQuote> {
+        self.after_quotes.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
+    }
+
+    /// What may follow the quote of a key up to the end of a value of this schema: the same wherever such a key stands.
+    pub(crate) fn within_value(
+        &self,
+        quote: (SchemaId, u32, Escapes),
+        find: impl FnOnce() -> AfterQuote,
+    ) -> Arc<AfterQuote> {
+        self.within_values.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
+    }
+
+    /// The tokens that would repeat a key, by all that they depend on.
+    pub(crate) fn removed(&self, print: u128, find: impl FnOnce() -> Vec<u32>) -> Arc<[u32]> {
+        self.removed.get(print, |_, tokens| 100 + tokens.len() * 4, || find().into())
+    }
+}

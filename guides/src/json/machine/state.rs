@@ -1,0 +1,237 @@
+//! Where in a JSON text an output stands: the containers that are open, and the alternatives that are still possible
+//! in each. JSON shows its nesting, so all alternatives agree on what is open.
+
+use crate::collections::few::Few;
+use crate::json::language::strings::StringState;
+use crate::json::machine::unique::Distinct;
+use crate::json::shape::object::{Others, Progress};
+use crate::json::shape::{Met, SchemaId, ShapeId};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The state of an output. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct JsonState {
+    pub(crate) level: Level,
+    pub(crate) at: At,
+}
+
+/// The innermost container that is open, or the outside of the outermost value.
+#[derive(Debug, Clone)]
+pub(crate) struct Level {
+    pub(crate) kind: LevelKind,
+    /// Entries that are complete.
+    pub(crate) count: u32,
+    /// Keys of an object that its alternatives do not name.
+    pub(crate) seen: Seen,
+    pub(crate) parent: Option<Arc<Parent>>,
+    /// Number of containers around.
+    pub(crate) depth: u32,
+    /// The innermost array with distinct entries, this one or one around.
+    pub(crate) distinct: Option<Arc<Distinct>>,
+}
+
+impl Level {
+    /// The array with distinct entries that this is, if it is one.
+    pub(crate) fn own_distinct(&self) -> Option<&Distinct> {
+        self.distinct.as_deref().filter(|distinct| distinct.depth() == self.depth)
+    }
+}
+
+impl JsonState {
+    /// Whether nothing that is being written can repeat an entry that must not be repeated.
+    pub(crate) fn is_clear(&self) -> bool {
+        let between = matches!(self.at, At::After { .. });
+        self.level
+            .distinct
+            .as_deref()
+            .is_none_or(|distinct| distinct.is_clear(between && distinct.depth() == self.level.depth))
+    }
+
+    /// As if nothing that is being written could become equal to another entry.
+    pub(crate) fn apart(&self) -> JsonState {
+        let distinct = self.level.distinct.as_deref().map(|distinct| Arc::new(distinct.apart()));
+        JsonState { level: Level { distinct, ..self.level.clone() }, at: self.at.clone() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LevelKind {
+    Root,
+    Object,
+    Array,
+}
+
+/// Keys, sorted.
+pub(crate) type Seen = Option<Arc<Vec<Box<[u8]>>>>;
+
+/// A container that waits for the value of one of its entries.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    pub(crate) level: Level,
+    pub(crate) pending: Few<Choice>,
+    /// For each schema that is pending the least bytes that complete the output once such a value is complete.
+    pub(crate) exits: Few<(SchemaId, u32)>,
+    /// Stands for all of the above in the keys of masks.
+    pub(crate) fingerprint: u128,
+}
+
+/// A schema for the value that comes next, and how the container goes on after such a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Choice {
+    pub(crate) schema: SchemaId,
+    pub(crate) next: Item,
+}
+
+/// One alternative of an open container.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) shape: ShapeId,
+    /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
+    pub(crate) at: u32,
+    /// The schema of the container, among those that its own container waits for.
+    pub(crate) schema: SchemaId,
+    /// What the entries have counted for so far.
+    pub(crate) met: Met,
+    /// The named properties that were written, a bit for each, where they come in any order.
+    pub(crate) written: Option<Arc<[u64]>>,
+    /// After an entry, or after the comma that follows it, the least bytes that complete the output; of no meaning elsewhere. It follows
+    /// from all of the above and the containers around.
+    pub(crate) rest: u32,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        (self.shape, self.at, self.schema, self.met, &self.written)
+            == (other.shape, other.at, other.schema, other.met, &other.written)
+    }
+}
+
+impl Eq for Item {}
+
+impl Hash for Item {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.shape, self.at, self.schema, self.met, &self.written).hash(state);
+    }
+}
+
+impl Item {
+    /// A container of which nothing is written.
+    pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
+        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: 0 }
+    }
+
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set(), known: None }
+    }
+}
+
+/// The place within the innermost container. `blanks` counts the white space that was written here.
+#[derive(Debug, Clone)]
+pub(crate) enum At {
+    /// A value begins.
+    Value { pending: Few<Choice>, blanks: u8 },
+    /// Within a string, number or word.
+    Scalar { pending: Few<Choice>, machines: Few<Scalar> },
+    /// After the opening brace or bracket.
+    Open { items: Few<Item>, blanks: u8 },
+    /// After a comma in an object.
+    Comma { items: Few<Item>, blanks: u8 },
+    /// Within a key.
+    Key { keys: Few<Key>, text: Arc<[u8]> },
+    /// After a key.
+    Colon { pending: Few<Choice>, blanks: u8 },
+    /// After an entry.
+    After { items: Few<Item>, blanks: u8 },
+    /// After the outermost value.
+    End,
+}
+
+impl At {
+    /// The white space that was written here, where there may be some.
+    pub(crate) fn blanks(&mut self) -> Option<&mut u8> {
+        match self {
+            At::Value { blanks, .. }
+            | At::Open { blanks, .. }
+            | At::Comma { blanks, .. }
+            | At::Colon { blanks, .. }
+            | At::After { blanks, .. } => Some(blanks),
+            At::Scalar { .. } | At::Key { .. } | At::End => None,
+        }
+    }
+}
+
+/// A string, number or word that is being read for one of the schemas that are pending.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Scalar {
+    pub(crate) schema: SchemaId,
+    pub(crate) reader: Reader,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Reader {
+    /// The schema's literals from `low` to `high` begin with the `depth` bytes that were read.
+    Literal {
+        low: u32,
+        high: u32,
+        depth: u32,
+    },
+    Number {
+        state: u32,
+    },
+    /// The schema's strings with this index.
+    String {
+        index: u32,
+        state: StringState,
+    },
+}
+
+/// A key that is being read for one alternative of the object.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) item: Item,
+    pub(crate) reader: KeyReader,
+    /// The least bytes of the value and of what follows it up to the closing brace. Of a named key for each of the names, in the order
+    /// of their spelling, [`NEVER`](crate::automaton::dfa::NEVER) where it may not come, with the index of the property. Of another
+    /// one for the classes that it may be of, the cheapest first. It follows from the item and its level, and nothing of it changes
+    /// before the key is whole.
+    pub(crate) costs: Arc<[(u32, u32)]>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.item.hash(state);
+        self.reader.hash(state);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum KeyReader {
+    /// Names from `low` to `high`, in the order of their spelling, begin with the `depth` bytes that were read.
+    Named { low: u32, high: u32, depth: u32 },
+    /// A key that is not named.
+    Additional(StringState),
+}
+
+impl Drop for Parent {
+    /// Drops the containers around one after the other: recursion would go as deep as the output is nested.
+    fn drop(&mut self) {
+        let mut next = self.level.parent.take();
+        while let Some(parent) = next {
+            match Arc::try_unwrap(parent) {
+                Ok(mut parent) => next = parent.level.parent.take(),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// The additional keys that were written in an object.
+pub(crate) fn written(level: &Level) -> Others<'_> {
+    Others { keys: level.seen.as_deref().map_or(&[], Vec::as_slice), next: None }
+}
+
+/// The additional keys that were written in an object, and one more of this class.
+pub(crate) fn adding(level: &Level, class: u32) -> Others<'_> {
+    Others { next: Some(class), ..written(level) }
+}

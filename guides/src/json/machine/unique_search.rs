@@ -1,0 +1,227 @@
+//! Entries that must differ from others: whether there is a way to the end on which they do, and how long it is.
+
+use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
+use crate::collections::few::Few;
+use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, LevelKind, Reader, written};
+use crate::json::shape::array::FURTHER_AWAY;
+use crate::json::shape::{self, SchemaId};
+use std::collections::VecDeque;
+
+/// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
+const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
+
+/// States that are looked at in search of an entry that differs from the others.
+const MOST_LOOKS: u32 = 500;
+
+impl JsonMachine {
+    /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
+    fn can_vary(&self, state: &JsonState) -> bool {
+        let Some(distinct) = &state.level.distinct else { return true };
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        let here = match &state.at {
+            At::Value { pending, .. } | At::Colon { pending, .. } => {
+                pending.iter().any(|choice| endless(choice.schema))
+            }
+            At::Scalar { machines, .. } => machines.iter().any(|scalar| match scalar.reader {
+                Reader::String { index, ref state } => {
+                    self.schema(scalar.schema).strings[index as usize].goes_on(state)
+                }
+                _ => false,
+            }),
+            At::Open { items, .. } | At::Comma { items, .. } | At::After { items, .. }
+                if state.level.depth > distinct.depth() =>
+            {
+                items.iter().all(|item| self.goes_on_endlessly(&state.level, item))
+            }
+            At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
+            _ => false,
+        };
+        // Or what comes after it in the containers between it and the array.
+        let mut level = &state.level;
+        let mut found = here;
+        while let (false, Some(parent)) = (found || level.depth <= distinct.depth() + 1, &level.parent) {
+            found = parent.pending.iter().all(|choice| self.goes_on_endlessly(&parent.level, &choice.next));
+            level = &parent.level;
+        }
+        if let (false, At::Value { pending, .. } | At::Colon { pending, .. } | At::Scalar { pending, .. }) =
+            (found, &state.at)
+            && state.level.depth > distinct.depth()
+        {
+            found = pending.iter().all(|choice| self.goes_on_endlessly(&state.level, &choice.next));
+        }
+        found
+    }
+
+    /// Whether required properties are still to come that have values without end.
+    fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
+        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        level.kind == LevelKind::Object && {
+            let (object, progress) = (self.object(item.shape), item.progress());
+            let mut properties = (0..).zip(&object.properties);
+            properties.any(|(index, property)| property.required && progress.is_left(index) && endless(property.schema))
+        }
+    }
+
+    /// Least bytes to the end of the output if the object that is being written gets one more key, which is another one than those of all
+    /// entries; `None` where it may have none, or not everything it may be is open.
+    fn cost_of_another(&self, state: &JsonState) -> Option<u32> {
+        let level = &state.level;
+        let of_item = |item: &Item| {
+            let object = self.object(item.shape);
+            let additional = object.additional.as_ref().filter(|_| self.may_add(object, item))?;
+            let is_free = object.always_closes(level.count + 1)
+                && additional.keys.characters.is_universal(additional.keys.start().state)
+                && matches!(&*additional.classes, [class] if self.cost_of(class.schema) != NEVER);
+            let used = object.properties.len() as u64 + u64::from(written(level).count());
+            let entry = is_free.then(|| additional.cost(used, object.spacing, &|id| self.cost_of(id)))?;
+            let rest = shape::capped(object.bytes_required(&item.progress()) + object.closing());
+            Some(shape::add(shape::add(entry, rest), Self::exit_cost(level, item.schema)))
+        };
+        // Lines that must be broken are not counted here.
+        let is_within = level.kind == LevelKind::Object
+            && !self.spacing.has_lines()
+            && level.distinct.as_ref().is_some_and(|distinct| level.depth > distinct.depth());
+        let cost = match &state.at {
+            At::Open { items, .. } | At::Comma { items, .. } if is_within => {
+                let left = self.spacing.left(level, &state.at);
+                shape::add(items.iter().filter_map(of_item).min()?, left)
+            }
+            At::After { items, .. } if is_within => {
+                let comma = items.iter().map(|item| self.object(item.shape).comma() as u32).max().unwrap_or(1);
+                shape::add(items.iter().filter_map(of_item).min()?, comma)
+            }
+            At::Key { keys, text } => {
+                let goes_on = |key: &&Key| match (&key.reader, &self.object(key.item.shape).additional) {
+                    (KeyReader::Additional(at), Some(additional)) => {
+                        additional.keys.goes_on(at) && additional.classes.len() == 1 && !key.costs.is_empty()
+                    }
+                    _ => false,
+                };
+                keys.iter().filter(goes_on).map(|key| self.key_cost(level, key, text)).min()?
+            }
+            _ => return None,
+        };
+        Some(shape::add(cost, FURTHER_AWAY))
+    }
+
+    /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
+    pub(crate) fn has_way_apart(&self, state: &JsonState) -> bool {
+        self.can_vary(state)
+            || self.cost_of_another(state).is_some()
+            || match self.literal_apart(state) {
+                Some(cost) if cost != NEVER => true,
+                Some(_) if self.reads_literals_only(state) => false,
+                _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
+            }
+    }
+
+    /// Least bytes to the end of the output after a literal that differs from the other entries, [`NEVER`] where there is none; `None`
+    /// where that is not known, or where no entry of the array itself is being written.
+    fn literal_apart(&self, state: &JsonState) -> Option<u32> {
+        let own = state.level.own_distinct()?;
+        if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
+            return None;
+        }
+        let least = |schema: SchemaId, from: u32, to: u32, depth: u32| {
+            let literals = &self.schema(schema).literals[from as usize..to as usize];
+            literals.iter().fold(None, |least: Option<u32>, literal| {
+                let bytes = literal.len() as u32 - depth;
+                if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
+            })
+        };
+        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
+            let cost = |choice: &Choice| Some(shape::add(scalar(choice.schema)?, choice.next.rest));
+            let costs = pending.iter().filter_map(cost);
+            costs.min().unwrap_or(NEVER)
+        };
+        let cost = match &state.at {
+            At::Value { pending, .. } => {
+                let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
+                shape::add(cost, self.spacing.left(&state.level, &state.at))
+            }
+            At::Scalar { pending, machines } => costs(pending, &|schema| {
+                let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
+                    Reader::Literal { low, high, depth } if scalar.schema == schema => Some((low, high, depth)),
+                    _ => None,
+                });
+                let (low, high, depth) = literals.next()?;
+                least(schema, low, high, depth)
+            }),
+            _ => return None,
+        };
+        Some(cost)
+    }
+
+    /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
+    pub(crate) fn cost_apart(&self, state: &JsonState) -> u32 {
+        if let Some(cost) = self.cost_of_another(state) {
+            return cost;
+        }
+        if self.can_vary(state) {
+            return shape::add(self.cost_plain(state), FURTHER_AWAY);
+        }
+        let literal = self.literal_apart(state);
+        let mut least = literal.unwrap_or(NEVER);
+        if literal.is_some() && self.reads_literals_only(state) {
+            return least;
+        }
+        let mut found = None;
+        let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
+            if found.is_some_and(|found| depth > found) {
+                return Some(());
+            }
+            if state.is_clear() {
+                found = Some(depth);
+                least = least.min(shape::add(self.cost_plain(state), depth));
+            }
+            None
+        });
+        least
+    }
+
+    /// Whether an entry is being written that can be nothing but one of the literals.
+    fn reads_literals_only(&self, state: &JsonState) -> bool {
+        match &state.at {
+            At::Value { pending, .. } => pending.iter().all(|choice| self.schema(choice.schema).is_finite()),
+            At::Scalar { machines, .. } => {
+                machines.iter().all(|scalar| matches!(scalar.reader, Reader::Literal { .. }))
+            }
+            _ => false,
+        }
+    }
+
+    fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {
+        self.look_apart_by_depth(state, |state, _| look(state))
+    }
+
+    /// Looks at the states that follow, the nearest first, until `look` has seen enough; beyond those that are clear none.
+    fn look_apart_by_depth<T>(
+        &self,
+        state: &JsonState,
+        mut look: impl FnMut(&JsonState, u32) -> Option<T>,
+    ) -> Option<T> {
+        let mut open = VecDeque::from([(state.clone(), 0)]);
+        for _ in 0..MOST_LOOKS {
+            let (state, depth) = open.pop_front()?;
+            let mut any = false;
+            let possible = self.next_bytes(&state);
+            // White space only where nothing else may come.
+            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
+                if any && byte == b' ' && !self.spacing.has_lines() {
+                    break;
+                }
+                let Some(next) = self.step_recorded(&state, byte) else { continue };
+                any = true;
+                if let Some(enough) = look(&next, depth + 1) {
+                    return Some(enough);
+                }
+                if !next.is_clear() {
+                    open.push_back((next, depth + 1));
+                }
+            }
+        }
+        None
+    }
+}

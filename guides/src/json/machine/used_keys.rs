@@ -1,0 +1,207 @@
+//! Keys that an additional key must not repeat, and what it costs not to.
+
+use crate::automaton::dfa::NEVER;
+use crate::collections::byte_set::ByteSet;
+use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::state::Seen;
+use crate::json::shape;
+use crate::json::shape::object::{Additional, Object};
+use crate::json::text::escape::may_be_escaped;
+use std::sync::Arc;
+
+/// Whether an additional key would repeat a key or be a named one.
+pub(crate) fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
+    seen.as_ref().is_some_and(|seen| seen.binary_search_by(|other| (**other).cmp(key)).is_ok())
+        || object.named_with_prefix(key).next().is_some_and(|name| name.len() == key.len())
+}
+
+/// The keys that an additional key must not be and that begin with `prefix`.
+pub(crate) fn used_with_prefix<'a>(
+    object: &'a Object,
+    seen: &'a Seen,
+    prefix: &'a [u8],
+) -> impl Iterator<Item = &'a [u8]> {
+    let seen = seen.as_deref().map_or(&[][..], Vec::as_slice);
+    let from = seen.partition_point(|key| **key < *prefix);
+    let seen = seen[from..].iter().map(|key| &**key).take_while(move |key| key.starts_with(prefix));
+    seen.chain(object.named_with_prefix(prefix))
+}
+
+/// The characters of a key after one more byte of its spelling.
+pub(crate) fn characters_after(text: &[u8], before: &StringState, after: &StringState, byte: u8) -> Arc<[u8]> {
+    let mut text = text.to_vec();
+    match (before.decoder, after.decoder) {
+        (Decoder::Body, Decoder::Body) => text.push(byte),
+        (Decoder::Escape, Decoder::Body) => text.push(match byte {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            byte => byte,
+        }),
+        (Decoder::Hex { value, .. }, Decoder::Body) => {
+            // Only control characters are spelled so in keys.
+            text.push((value << 4) as u8 | (byte as char).to_digit(16).unwrap_or(0) as u8);
+        }
+        _ => {}
+    }
+    text.into()
+}
+
+/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
+/// the object, which `added` says by class; `None` if all that it could become are used.
+pub(crate) fn additional_cost(
+    additional: &Additional,
+    object: &Object,
+    seen: &Seen,
+    state: &StringState,
+    text: &[u8],
+    added: &[(u32, u32)],
+) -> Option<u32> {
+    let mut best = None;
+    for &(value, class) in added {
+        let least = shape::add(2, value);
+        // Classes come in the order of what follows: none that is left can be better.
+        if best.is_some_and(|best| best <= least) {
+            break;
+        }
+        let used = Used { additional, object, seen, class: class as usize };
+        if let Some(rest) = used.rest(state, text) {
+            let cost = shape::add(rest, least);
+            best = Some(best.map_or(cost, |best: u32| best.min(cost)));
+        }
+    }
+    best
+}
+
+/// Whether a key that repeats none, of any of these classes, can begin as it does.
+pub(crate) fn any_possible(
+    additional: &Additional,
+    object: &Object,
+    seen: &Seen,
+    state: &StringState,
+    text: &[u8],
+    mut classes: impl Iterator<Item = usize>,
+) -> bool {
+    classes.any(|class| Used { additional, object, seen, class }.rest(state, text).is_some())
+}
+
+/// With fewer keys that must not be, one of the characters that take one byte makes another one.
+const FEW_KEYS: usize = 64;
+
+/// What a key of a class must not be.
+struct Used<'a> {
+    additional: &'a Additional,
+    object: &'a Object,
+    seen: &'a Seen,
+    class: usize,
+}
+
+impl Used<'_> {
+    /// Least bytes that complete a key, without its quote.
+    fn rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+        match state.decoder {
+            Decoder::Body => self.key_rest(state.state, text),
+            Decoder::Closed => Some(0),
+            _ => {
+                let Used { additional, object, seen, .. } = *self;
+                let mut used = used_with_prefix(object, seen, text);
+                let spells = used.any(|key| key.get(text.len()).is_some_and(|&byte| may_be_escaped(byte)));
+                // Whatever character it becomes, the key may end after it.
+                if !spells && additional.classes.len() == 1 && additional.keys.characters.is_universal(state.state) {
+                    return Some(additional.keys.cost(state) - 1);
+                }
+                self.escape_rest(state, text)
+            }
+        }
+    }
+
+    /// Least bytes of the characters that complete a key.
+    fn key_rest(&self, state: u32, text: &[u8]) -> Option<u32> {
+        let Used { additional, object, seen, class } = *self;
+        let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
+        let cost = |state: u32| costs[state as usize];
+        if cost(state) == NEVER {
+            return None;
+        }
+        // Where the key may end as it is, that is the least.
+        if cost(state) == 0 && !is_used(object, seen, text) {
+            return Some(0);
+        }
+        let (mut count, mut begun) = (0, ByteSet::default());
+        for key in used_with_prefix(object, seen, text) {
+            begun.add(key.get(text.len()..=text.len()).unwrap_or_default());
+            count += 1;
+        }
+        if count == 0 {
+            return Some(cost(state));
+        }
+        // One character more, of which there are enough.
+        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < FEW_KEYS {
+            return Some(1);
+        }
+        // Nothing is cheaper than a character with which no key goes on, if it is on a shortest way.
+        let least = cost(state).max(1);
+        let is_least = |byte: u8| {
+            let next = dfa.next(state, byte);
+            next != 0 && cost(next).checked_add(crate::json::text::escape::spelled_length(byte)) == Some(least)
+        };
+        if (0x20..=255u8).any(|byte| !begun.contains(byte) && is_least(byte)) {
+            return Some(least);
+        }
+        let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
+        used.sort_unstable();
+        used.dedup();
+        // In order of their cost, the completions until one is not used.
+        let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
+            cost(state),
+            0u32,
+            state,
+            Vec::<u8>::new(),
+            false,
+        ))]);
+        while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
+            if complete {
+                return Some(total);
+            }
+            let begins = used.iter().any(|key| key.starts_with(&suffix));
+            if !begins {
+                return Some(total);
+            }
+            if additional.class_of[state as usize] == class as u32 && used.binary_search(&suffix.as_slice()).is_err() {
+                open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
+            }
+            for byte in 0..=255u8 {
+                let next = dfa.next(state, byte);
+                if next != 0 && cost(next) != NEVER {
+                    let spent = spent + crate::json::text::escape::spelled_length(byte);
+                    let mut suffix = suffix.clone();
+                    suffix.push(byte);
+                    open.push(std::cmp::Reverse((spent + cost(next), spent, next, suffix, false)));
+                }
+            }
+        }
+        None
+    }
+
+    /// As [`Self::key_rest`], in the midst of an escape.
+    fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+        let keys = &self.additional.keys;
+        let mut best: Option<u32> = None;
+        for byte in 0x20..=0x7Fu8 {
+            let Some(next) = keys.step(state, byte) else { continue };
+            let after = characters_after(text, state, &next, byte);
+            let rest = match next.decoder {
+                Decoder::Body => self.key_rest(next.state, &after),
+                _ => self.escape_rest(&next, &after),
+            };
+            best = [best, rest].into_iter().flatten().min();
+            // The key may end here.
+            if best == Some(0) {
+                break;
+            }
+        }
+        best.map(|rest| rest + 1)
+    }
+}

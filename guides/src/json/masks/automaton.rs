@@ -1,0 +1,102 @@
+//! The machine as an automaton that guides follow.
+
+use crate::automaton::Automaton;
+use crate::collections::byte_set::ByteSet;
+use crate::collections::few::Few;
+use crate::collections::fingerprint::Fingerprint;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader};
+use crate::json::machine::used_keys::used_with_prefix;
+use crate::json::machine::{FAR, JsonMachine};
+use crate::json::masks::Below;
+use crate::vocabulary::Vocabulary;
+use crate::vocabulary::mask::TokenSet;
+
+impl Automaton for JsonMachine {
+    type State = JsonState;
+
+    fn start(&self) -> JsonState {
+        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
+        // A root value returns to nothing.
+        let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
+        JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
+    }
+
+    fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
+        let next = self.step_recorded(state, byte)?;
+        (next.is_clear() || self.has_way_apart(&next)).then_some(next)
+    }
+
+    fn cost(&self, state: &JsonState) -> u32 {
+        if state.is_clear() { self.cost_plain(state) } else { self.cost_apart(state) }
+    }
+
+    fn next_bytes(&self, state: &JsonState) -> ByteSet {
+        self.bytes_after(state)
+    }
+
+    fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
+        self.add_allowed(state, Below::root(vocabulary, u32::MAX), set)
+    }
+
+    fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
+        self.add_allowed(state, Below::root(vocabulary, left), set);
+    }
+
+    fn is_final(&self, state: &JsonState) -> bool {
+        match &state.at {
+            At::End => true,
+            At::Scalar { .. } => (0..=255).all(|byte| self.step(state, byte).is_none()),
+            _ => false,
+        }
+    }
+
+    fn key(&self, state: &JsonState) -> u128 {
+        let mut print = Fingerprint::new();
+        let level = &state.level;
+        match &state.at {
+            At::Value { pending, blanks } | At::Colon { pending, blanks } => {
+                self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
+                print.add((matches!(state.at, At::Colon { .. }), *blanks, pending.as_slice()));
+            }
+            At::Open { items, blanks } | At::Comma { items, blanks } | At::After { items, blanks } => {
+                self.print_level(level, items.iter(), &mut print);
+                let place = match &state.at {
+                    At::Open { .. } => 2u8,
+                    At::Comma { .. } => 3,
+                    _ => 4,
+                };
+                print.add((place, *blanks, items.as_slice()));
+            }
+            At::Scalar { pending, machines } => {
+                self.print_level(level, pending.iter().map(|choice| &choice.next), &mut print);
+                print.add((5u8, pending.as_slice()));
+                for scalar in machines.iter() {
+                    match scalar.reader {
+                        Reader::String { index, state } => {
+                            let strings = &self.schema(scalar.schema).strings[index as usize];
+                            let far = if machines.as_slice().len() == 1 { FAR } else { u32::MAX };
+                            print.add((scalar.schema, index, state.state, state.decoder));
+                            print.add(strings.min.saturating_sub(state.count).min(far));
+                            print.add(strings.max.saturating_sub(state.count).min(far));
+                        }
+                        _ => print.add(scalar),
+                    }
+                }
+            }
+            At::Key { keys, text } => {
+                self.print_level(level, keys.as_slice().iter().map(|key| &key.item), &mut print);
+                print.add((6u8, keys.as_slice()));
+                // What the key is so far matters only while it can become one that is used.
+                for key in keys.iter() {
+                    let object = self.object(key.item.shape);
+                    if used_with_prefix(object, &level.seen, text).next().is_some() {
+                        print.add(&**text);
+                        break;
+                    }
+                }
+            }
+            At::End => print.add(7u8),
+        }
+        print.value()
+    }
+}

@@ -1,0 +1,71 @@
+//! Documents that schemas may refer to, beside what they hold themselves.
+
+use crate::error::{CompileError, Place};
+use crate::json::schema::references::{lookup, normal_uri};
+use crate::json::text::value::{self, Value};
+use std::collections::BTreeMap;
+
+/// Nesting of the JSON text of a document.
+const MAX_DEPTH: usize = 256;
+
+/// Schemas that others may refer to by their URIs. Nothing else outside of a schema is ever read.
+#[derive(Debug, Default)]
+pub struct Documents {
+    by_uri: BTreeMap<String, Value>,
+}
+
+impl Documents {
+    /// Adds a document under a URI, or under its own `$id`, and returns the URI.
+    ///
+    /// # Errors
+    /// If the text is no JSON, if there is neither a URI nor an absolute `$id`, or if another document has the URI.
+    pub fn add(&mut self, uri: Option<&str>, text: &str) -> Result<String, CompileError> {
+        let value = value::parse(text, MAX_DEPTH)?;
+        let error = |at: &str, reason: String| CompileError::Syntax { at: Place::Pointer(at.to_owned()), reason };
+        let id = match (uri, value.get("$id").or_else(|| value.get("id"))) {
+            (Some(uri), _) => uri,
+            (None, Some(Value::String(id))) => id,
+            (None, _) => return Err(error("", "has no $id, so that no schema could refer to it".into())),
+        };
+        let Some(uri) = normal_uri(id) else {
+            return Err(error("/$id", format!("{id:?} is no absolute URI, so that no schema could refer to it")));
+        };
+        if self.by_uri.contains_key(&uri) {
+            return Err(error("/$id", format!("another document has the id {uri}")));
+        }
+        self.by_uri.insert(uri.clone(), value);
+        Ok(uri)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_uri.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_uri.is_empty()
+    }
+
+    pub(crate) fn get(&self, uri: &str) -> Option<&Value> {
+        self.by_uri.get(uri)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+        self.by_uri.values()
+    }
+
+    /// The value at a place: in the schema `root` at a JSON pointer, in a document at its URI, `#` and a JSON pointer.
+    pub(crate) fn at<'a>(&'a self, root: &'a Value, place: &str) -> Option<&'a Value> {
+        if place.is_empty() || place.starts_with('/') {
+            return lookup(root, place);
+        }
+        let (uri, pointer) = place.split_once('#')?;
+        lookup(self.get(uri)?, pointer)
+    }
+}
+
+/// The place of a whole document ([`Documents::at`]).
+pub(crate) fn place_of(uri: &str) -> String {
+    format!("{uri}#")
+}

@@ -1,0 +1,127 @@
+//! What a schema means, as a graph of conditions that are independent of how they were spelled.
+
+use crate::json::language::number::NumberAtom;
+use crate::json::text::value::Value;
+
+/// Index of a node.
+pub(crate) type NodeId = u32;
+
+/// The node that everything satisfies.
+pub(crate) const TRUE: NodeId = 0;
+
+/// A condition on a value. Those that speak of one kind of value hold for all values of other kinds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    /// All hold; nothing is always true.
+    All(Vec<NodeId>),
+    /// At least one holds.
+    Any(Vec<NodeId>),
+    /// Exactly one holds.
+    One(Vec<NodeId>),
+    Not(NodeId),
+    /// The value is of one of these kinds.
+    Kinds(Kinds),
+    /// The value equals one of these, none of which is an array or object.
+    Scalars(Vec<Value>),
+    Number(NumberAtom),
+    /// The number of characters of a string.
+    Length {
+        min: u32,
+        max: u32,
+    },
+    /// The string's characters are in this set (an index of the schema's patterns).
+    Pattern(u32),
+    /// The object has this key.
+    Required(String),
+    /// Conditions on the values by key.
+    Properties(Properties),
+    /// The keys of the object satisfy the node.
+    PropertyNames(NodeId),
+    /// The number of entries of an object.
+    PropertyCount {
+        min: u32,
+        max: u32,
+    },
+    /// Conditions on the values of an array by index.
+    Items {
+        prefix: Vec<NodeId>,
+        rest: Option<NodeId>,
+    },
+    /// The number of entries of an array.
+    ItemCount {
+        min: u32,
+        max: u32,
+    },
+    /// The number of entries of an array that satisfy the node.
+    Contains {
+        node: NodeId,
+        min: u32,
+        max: u32,
+    },
+    /// No two entries of an array are equal.
+    Unique,
+    /// A schema with `unevaluatedProperties` or `unevaluatedItems`: those that nothing in `inner` has looked at satisfy
+    /// the nodes.
+    Scope {
+        inner: NodeId,
+        properties: Option<NodeId>,
+        items: Option<NodeId>,
+    },
+}
+
+/// `properties`, `patternProperties` and `additionalProperties` of one schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Properties {
+    pub(crate) named: Vec<(String, NodeId)>,
+    /// By index of the schema's patterns.
+    pub(crate) patterns: Vec<(u32, NodeId)>,
+    /// For keys that are neither named nor match a pattern.
+    pub(crate) additional: Option<NodeId>,
+    /// Comes from `const` or `enum`, which do not evaluate properties in the sense of `unevaluatedProperties`.
+    pub(crate) silent: bool,
+}
+
+/// A set of kinds of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Kinds(pub(crate) u8);
+
+impl Kinds {
+    pub(crate) const NULL: Kinds = Kinds(1);
+    pub(crate) const BOOLEAN: Kinds = Kinds(2);
+    pub(crate) const NUMBER: Kinds = Kinds(4);
+    pub(crate) const STRING: Kinds = Kinds(8);
+    pub(crate) const ARRAY: Kinds = Kinds(16);
+    pub(crate) const OBJECT: Kinds = Kinds(32);
+    pub(crate) const ALL: Kinds = Kinds(63);
+    pub(crate) const NONE: Kinds = Kinds(0);
+
+    pub(crate) fn has(self, kind: Kinds) -> bool {
+        self.0 & kind.0 != 0
+    }
+
+    pub(crate) fn and(self, other: Kinds) -> Kinds {
+        Kinds(self.0 & other.0)
+    }
+
+    pub(crate) fn or(self, other: Kinds) -> Kinds {
+        Kinds(self.0 | other.0)
+    }
+
+    pub(crate) fn complement(self) -> Kinds {
+        Kinds(63 & !self.0)
+    }
+}
+
+/// The nodes of one schema document.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    /// The JSON pointer of each node.
+    pub(crate) pointers: Vec<std::sync::Arc<str>>,
+    pub(crate) root: NodeId,
+    /// The string sets that `Node::Pattern` and `Properties` name.
+    pub(crate) patterns: Vec<std::sync::Arc<crate::json::language::cache::Language>>,
+    /// Nodes of which one holds where one of several does: those that `unevaluatedItems` and the `contains` beside it come
+    /// to, by the sorted list of these.
+    pub(crate) either: foldhash::HashMap<Vec<NodeId>, NodeId>,
+}

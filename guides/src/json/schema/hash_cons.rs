@@ -1,0 +1,140 @@
+//! Makes conditions that say the same the same node, so that a condition and its opposite are seen to contradict each other
+//! wherever they stand, and what was worked out for one place serves all.
+
+use crate::json::schema::graph::{Graph, Node, NodeId, Properties};
+use foldhash::{HashMap, HashMapExt};
+use std::hash::BuildHasher;
+
+/// Redirects every reference to the first node of those that are equal. Nodes that contain themselves keep apart.
+pub(crate) fn share(graph: &mut Graph) {
+    let count = graph.nodes.len();
+    let mut sharing = Sharing {
+        shared: (0..count as NodeId).collect(),
+        first: HashMap::new(),
+        state: vec![State::New; count],
+        pinned: vec![false; count],
+    };
+    // The constant that everything satisfies is known by its number.
+    let all = sharing.first.hasher().hash_one(&graph.nodes[0]);
+    sharing.first.insert(all, vec![0]);
+    sharing.state[0] = State::Done;
+    for start in 0..count as NodeId {
+        let mut stack = vec![start];
+        while let Some(&id) = stack.last() {
+            match sharing.state[id as usize] {
+                State::New => {
+                    sharing.state[id as usize] = State::Open;
+                    let inner = children(&graph.nodes[id as usize]);
+                    stack.extend(inner.into_iter().filter(|&child| sharing.state[child as usize] == State::New));
+                }
+                State::Open => {
+                    stack.pop();
+                    sharing.close(graph, id);
+                }
+                State::Done => {
+                    stack.pop();
+                }
+            }
+        }
+    }
+    graph.root = sharing.shared[graph.root as usize];
+    graph.either = std::mem::take(&mut graph.either)
+        .into_iter()
+        .map(|(nodes, node)| {
+            let mut nodes: Vec<NodeId> = nodes.into_iter().map(|node| sharing.shared[node as usize]).collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            (nodes, sharing.shared[node as usize])
+        })
+        .collect();
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    New,
+    Open,
+    Done,
+}
+
+struct Sharing {
+    shared: Vec<NodeId>,
+    /// The first of equal nodes, by their hash.
+    first: HashMap<u64, Vec<NodeId>>,
+    state: Vec<State>,
+    /// Nodes that were referred to before all that they contain was known.
+    pinned: Vec<bool>,
+}
+
+impl Sharing {
+    /// All that the node contains is done, but for nodes that contain it.
+    fn close(&mut self, graph: &mut Graph, id: NodeId) {
+        self.state[id as usize] = State::Done;
+        let node = &mut graph.nodes[id as usize];
+        for child in children(node) {
+            self.pinned[child as usize] |= self.state[child as usize] == State::Open;
+        }
+        redirect(node, &|child| self.shared[child as usize]);
+        if self.pinned[id as usize] {
+            return;
+        }
+        let node = &graph.nodes[id as usize];
+        let alike = self.first.entry(self.first.hasher().hash_one(node)).or_default();
+        if let Some(&first) = alike.iter().find(|&&first| graph.nodes[first as usize] == *node) {
+            self.shared[id as usize] = first;
+            return;
+        }
+        if let Node::All(inner) = node
+            && let &[only] = inner.as_slice()
+        {
+            self.shared[id as usize] = only;
+            return;
+        }
+        alike.push(id);
+    }
+}
+
+fn children(node: &Node) -> Vec<NodeId> {
+    match node {
+        Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => nodes.clone(),
+        &Node::Not(node) | &Node::PropertyNames(node) | &Node::Contains { node, .. } => vec![node],
+        Node::Properties(Properties { named, patterns, additional, .. }) => {
+            let named = named.iter().map(|&(_, node)| node);
+            named.chain(patterns.iter().map(|&(_, node)| node)).chain(*additional).collect()
+        }
+        Node::Items { prefix, rest } => prefix.iter().copied().chain(*rest).collect(),
+        &Node::Scope { inner, properties, items } => [inner].into_iter().chain(properties).chain(items).collect(),
+        Node::Kinds(_)
+        | Node::Scalars(_)
+        | Node::Number(_)
+        | Node::Length { .. }
+        | Node::Pattern(_)
+        | Node::Required(_)
+        | Node::PropertyCount { .. }
+        | Node::ItemCount { .. }
+        | Node::Unique => Vec::new(),
+    }
+}
+
+fn redirect(node: &mut Node, to: &impl Fn(NodeId) -> NodeId) {
+    let change = |node: &mut NodeId| *node = to(*node);
+    match node {
+        Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => nodes.iter_mut().for_each(change),
+        Node::Not(node) | Node::PropertyNames(node) | Node::Contains { node, .. } => change(node),
+        Node::Properties(Properties { named, patterns, additional, .. }) => {
+            named.iter_mut().for_each(|(_, node)| change(node));
+            patterns.iter_mut().for_each(|(_, node)| change(node));
+            additional.iter_mut().for_each(change);
+        }
+        Node::Items { prefix, rest } => prefix.iter_mut().chain(rest).for_each(change),
+        Node::Scope { inner, properties, items } => [inner].into_iter().chain(properties).chain(items).for_each(change),
+        Node::Kinds(_)
+        | Node::Scalars(_)
+        | Node::Number(_)
+        | Node::Length { .. }
+        | Node::Pattern(_)
+        | Node::Required(_)
+        | Node::PropertyCount { .. }
+        | Node::ItemCount { .. }
+        | Node::Unique => {}
+    }
+}

@@ -1,0 +1,457 @@
+//! Which schema a reference names: resources, anchors and dynamic scopes (JSON Schema 2020-12 core, sections 8 and 9).
+//!
+//! A schema with an id of its own is a resource: references inside it are resolved against its URI (RFC 3986), and its anchors
+//! are its own. `$dynamicRef` depends on which resources were entered on the way; of those only the first that has a dynamic
+//! anchor of each name counts, so that a way is told by these few, its [`Scope`].
+
+use crate::error::{CompileError, Place, too_big};
+use crate::json::schema::drafts::Draft;
+use crate::json::text::value::Value;
+use fluent_uri::{Iri, IriRef};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+
+/// More ways through resources with dynamic anchors are refused.
+const MAX_SCOPES: usize = 1_000;
+/// The base of a schema without an id. Nobody can refer to it from elsewhere.
+const NO_ID: &str = "json-schema:///";
+/// The name under which `$recursiveAnchor` of draft 2019-09 is kept; no anchor is named so.
+const RECURSIVE: &str = "#";
+
+/// Index of a resource.
+pub(crate) type Resource = u32;
+/// Index of a dynamic scope.
+pub(crate) type Scope = u32;
+
+/// All that a schema and the schemas inside it can be called.
+pub(crate) struct References {
+    resources: Vec<Entry>,
+    /// The resource that begins at a pointer.
+    roots: HashMap<String, Resource>,
+    /// The resource of each URI; `None` where two have it.
+    uris: HashMap<String, Option<Resource>>,
+    /// Where each dynamic anchor leads, by scope.
+    scopes: Vec<BTreeMap<String, String>>,
+    known_scopes: HashMap<BTreeMap<String, String>, Scope>,
+}
+
+struct Entry {
+    pointer: String,
+    /// `None` where the id is no URI: only references within the resource can be followed then.
+    base: Option<Iri<String>>,
+    draft: Draft,
+    anchors: HashMap<String, Anchor>,
+}
+
+enum Anchor {
+    At { pointer: String, dynamic: bool },
+    Twice,
+}
+
+/// What a reference names.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) pointer: String,
+    /// The name of the dynamic anchor that it was named by.
+    dynamic: Option<String>,
+}
+
+/// Why a reference was not followed.
+#[derive(Debug)]
+pub(crate) enum Unresolved {
+    /// It names nothing.
+    Wrong(String),
+    /// It names something that is not here.
+    Elsewhere(String),
+}
+
+impl References {
+    /// Finds the resources and anchors of a schema.
+    pub(crate) fn collect(root: &Value) -> References {
+        let first = Iri::parse(NO_ID.to_owned()).ok();
+        let mut references = References {
+            resources: vec![Entry {
+                pointer: String::new(),
+                base: first,
+                draft: Draft::of(root, Draft::Of2020),
+                anchors: HashMap::new(),
+            }],
+            roots: HashMap::from([(String::new(), 0)]),
+            uris: HashMap::new(),
+            scopes: vec![BTreeMap::new()],
+            known_scopes: HashMap::from([(BTreeMap::new(), 0)]),
+        };
+        references.enter_document(root, 0);
+        references
+    }
+
+    /// Finds the resources and anchors of one more document, which is known by a URI and is found at `place`. Where it does not say of
+    /// which draft it is, it is of the same one as the resource that refers to it.
+    pub(crate) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
+        let resource = self.resources.len() as Resource;
+        let (base, draft) = (Iri::parse(uri.to_owned()).ok(), Draft::of(document, self.draft(from)));
+        self.resources.push(Entry { pointer: place.to_owned(), base, draft, anchors: HashMap::new() });
+        self.roots.insert(place.to_owned(), resource);
+        self.uris.insert(uri.to_owned(), Some(resource));
+        self.enter_document(document, resource);
+    }
+
+    /// Notes the ids and anchors of all schemas in a document.
+    fn enter_document(&mut self, document: &Value, resource: Resource) {
+        // The steps to each schema, as few of them have an id or an anchor that makes their pointer worth writing.
+        let mut steps: Vec<(usize, Step<'_>)> = Vec::new();
+        let beginning = self.resources[resource as usize].pointer.clone();
+        let mut open = vec![(document, None, resource)];
+        while let Some((schema, place, outer)) = open.pop() {
+            let pointer = || {
+                let before = |&place: &usize| place.checked_sub(1).map(|place| steps[place].0);
+                let all: Vec<usize> = std::iter::successors(place, before).take_while(|&place| place > 0).collect();
+                all.iter().rev().fold(beginning.clone(), |pointer, place| steps[place - 1].1.after(pointer))
+            };
+            let resource = self.enter_schema(schema, &pointer, outer, place.is_none());
+            for_each_schema(schema, |step, inner| {
+                steps.push((place.unwrap_or(0), step));
+                open.push((inner, Some(steps.len()), resource));
+            });
+        }
+    }
+
+    /// Notes the id and the anchors of one schema; the resource that it belongs to. `whole` says that it is a document.
+    fn enter_schema(&mut self, schema: &Value, pointer: &dyn Fn() -> String, outer: Resource, whole: bool) -> Resource {
+        let text = |key: &str| match schema.get(key) {
+            Some(Value::String(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let draft = Draft::of(schema, self.resources[outer as usize].draft);
+        let old = draft <= Draft::Seven;
+        if old && !whole && schema.get("$ref").is_some() {
+            return outer;
+        }
+        let id = text("$id").or_else(|| text("id").filter(|_| old || whole));
+        let mut resource = outer;
+        if let Some(id) = id.filter(|id| !id.starts_with('#')) {
+            let base = self.resources[outer as usize].base.as_ref();
+            let base = base.and_then(|base| resolve(base, id.split('#').next().unwrap_or_default()));
+            if !whole {
+                resource = self.resources.len() as Resource;
+                self.resources.push(Entry { pointer: pointer(), base, draft, anchors: HashMap::new() });
+                self.roots.insert(pointer(), resource);
+            } else if base.is_some() {
+                self.resources[outer as usize].base = base;
+            }
+        }
+        if whole || resource != outer {
+            if let Some(base) = &self.resources[resource as usize].base {
+                let known = self.uris.entry(base.as_str().to_owned());
+                // A document that is known by its own id is there already.
+                known.and_modify(|other| *other = other.filter(|&other| other == resource)).or_insert(Some(resource));
+            }
+            if schema.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
+                self.note(resource, RECURSIVE, &pointer(), true);
+            }
+        }
+        // Up to draft 7 an anchor is an id that is a fragment.
+        let fragment = ["$id", "id"].iter().find_map(|key| text(key)?.strip_prefix('#'));
+        for name in [text("$anchor"), fragment.filter(|name| !name.is_empty())].into_iter().flatten() {
+            self.note(resource, name, &pointer(), false);
+        }
+        if let Some(name) = text("$dynamicAnchor") {
+            self.note(resource, name, &pointer(), true);
+        }
+        resource
+    }
+
+    fn note(&mut self, resource: Resource, name: &str, pointer: &str, dynamic: bool) {
+        let anchors = &mut self.resources[resource as usize].anchors;
+        let anchor = match anchors.get(name) {
+            None => Anchor::At { pointer: pointer.to_owned(), dynamic },
+            // A schema may be named twice in the same way.
+            Some(Anchor::At { pointer: other, dynamic: before }) if other == pointer => {
+                Anchor::At { pointer: pointer.to_owned(), dynamic: dynamic || *before }
+            }
+            Some(_) => Anchor::Twice,
+        };
+        anchors.insert(name.to_owned(), anchor);
+    }
+
+    /// The resource that a place belongs to.
+    pub(crate) fn resource_of(&self, pointer: &str) -> Resource {
+        if self.roots.len() == 1 {
+            return 0;
+        }
+        let mut pointer = pointer;
+        loop {
+            if let Some(&resource) = self.roots.get(pointer) {
+                return resource;
+            }
+            pointer = pointer.rfind('/').map_or("", |end| &pointer[..end]);
+        }
+    }
+
+    /// The resource that begins at a place.
+    pub(crate) fn resource_at(&self, pointer: &str) -> Option<Resource> {
+        // As a rule there is but the whole schema.
+        if self.roots.len() == 1 {
+            return pointer.is_empty().then_some(0);
+        }
+        self.roots.get(pointer).copied()
+    }
+
+    /// The draft that a resource is of.
+    pub(crate) fn draft(&self, resource: Resource) -> Draft {
+        self.resources[resource as usize].draft
+    }
+
+    /// The scope beyond `scope` once a resource is entered.
+    pub(crate) fn enter(&mut self, scope: Scope, resource: Resource) -> Result<Scope, CompileError> {
+        let entry = &self.resources[resource as usize];
+        let mut names = self.scopes[scope as usize].clone();
+        for (name, anchor) in &entry.anchors {
+            if let Anchor::At { pointer, dynamic: true } = anchor {
+                names.entry(name.clone()).or_insert_with(|| pointer.clone());
+            }
+        }
+        if let Some(&known) = self.known_scopes.get(&names) {
+            return Ok(known);
+        }
+        if self.scopes.len() >= MAX_SCOPES {
+            let at = Place::Pointer(entry.pointer.clone());
+            let remedy = "use fewer schemas with $dynamicAnchor";
+            return Err(too_big(at, "ways to resolve the dynamic references", MAX_SCOPES, remedy));
+        }
+        let new = self.scopes.len() as Scope;
+        self.scopes.push(names.clone());
+        self.known_scopes.insert(names, new);
+        Ok(new)
+    }
+
+    /// What a reference that stands in `resource` names.
+    pub(crate) fn resolve(&self, resource: Resource, reference: &str) -> Result<Target, Unresolved> {
+        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let resource = if document.is_empty() { resource } else { self.document(resource, document)? };
+        let entry = &self.resources[resource as usize];
+        let fragment = percent_decode(fragment).ok_or_else(|| {
+            Unresolved::Wrong(format!("{reference:?} is no reference: a % is not followed by two digits"))
+        })?;
+        if fragment.is_empty() {
+            let is_dynamic = matches!(entry.anchors.get(RECURSIVE), Some(Anchor::At { dynamic: true, .. }));
+            return Ok(Target { pointer: entry.pointer.clone(), dynamic: is_dynamic.then(|| RECURSIVE.to_owned()) });
+        }
+        if fragment.starts_with('/') {
+            return Ok(Target { pointer: format!("{}{}", entry.pointer, canonical(&fragment)), dynamic: None });
+        }
+        match entry.anchors.get(&fragment) {
+            Some(Anchor::At { pointer, dynamic }) => {
+                Ok(Target { pointer: pointer.clone(), dynamic: dynamic.then(|| fragment.clone()) })
+            }
+            Some(Anchor::Twice) => {
+                Err(Unresolved::Wrong(format!("more than one schema has the anchor {fragment:?}; use #/... instead")))
+            }
+            None => Err(Unresolved::Wrong(format!("no schema here has the anchor {fragment:?}"))),
+        }
+    }
+
+    /// The resource that a URI without its fragment names.
+    fn document(&self, from: Resource, document: &str) -> Result<Resource, Unresolved> {
+        let Some(base) = &self.resources[from as usize].base else {
+            return Err(Unresolved::Wrong(format!(
+                "{document:?} can't be resolved: the schema around it has an id that is no URI"
+            )));
+        };
+        let uri =
+            resolve(base, document).ok_or_else(|| Unresolved::Wrong(format!("{document:?} is no URI reference")))?;
+        match self.uris.get(uri.as_str()) {
+            Some(Some(resource)) => Ok(*resource),
+            Some(None) => Err(Unresolved::Wrong(format!("more than one schema has the id {uri}"))),
+            None => Err(Unresolved::Elsewhere(match uri.as_str().strip_prefix(NO_ID) {
+                Some(_) => document.to_owned(),
+                None => uri.into_string(),
+            })),
+        }
+    }
+
+    /// Where a target is in a dynamic scope: the outermost schema with the same dynamic anchor, or itself.
+    pub(crate) fn outermost<'a>(&'a self, target: &'a Target, scope: Scope) -> &'a str {
+        let place = target.dynamic.as_ref().and_then(|name| self.scopes[scope as usize].get(name));
+        place.unwrap_or(&target.pointer)
+    }
+}
+
+/// Resolves a reference without a fragment; `None` if it is none.
+fn resolve(base: &Iri<String>, reference: &str) -> Option<Iri<String>> {
+    let resolved = IriRef::parse(reference).ok()?.resolve_against(base).ok()?;
+    Some(resolved.normalize())
+}
+
+/// An absolute URI as references come to it, without a fragment; `None` if it is none.
+pub(crate) fn normal_uri(uri: &str) -> Option<String> {
+    let uri = uri.split('#').next().unwrap_or_default();
+    Some(Iri::parse(uri.to_owned()).ok()?.normalize().into_string())
+}
+
+/// Writes a key as a part of a JSON pointer (RFC 6901).
+pub(crate) fn escape(key: &str) -> Cow<'_, str> {
+    match key.contains(['~', '/']) {
+        true => Cow::Owned(key.replace('~', "~0").replace('/', "~1")),
+        false => Cow::Borrowed(key),
+    }
+}
+
+/// Reads a part of a JSON pointer as a key.
+fn unescape(part: &str) -> Cow<'_, str> {
+    match part.contains('~') {
+        true => Cow::Owned(part.replace("~1", "/").replace("~0", "~")),
+        false => Cow::Borrowed(part),
+    }
+}
+
+/// A pointer as this crate writes it, so that one schema has one pointer.
+fn canonical(pointer: &str) -> String {
+    match pointer.contains('~') {
+        true => pointer.split('/').map(|part| escape(&unescape(part)).into_owned()).collect::<Vec<_>>().join("/"),
+        false => pointer.to_owned(),
+    }
+}
+
+/// The value that a JSON pointer names.
+pub(crate) fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.is_empty() {
+        return Some(root);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, part| {
+        let part = unescape(part);
+        match value {
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+            value => value.get(&part),
+        }
+    })
+}
+
+/// Undoes `%41` in the fragment of a URI.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let (high, low) = (rest.next()? as char, rest.next()? as char);
+                (high.to_digit(16)? * 16 + low.to_digit(16)?) as u8
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A step from a schema to one directly inside it.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Keyword(&'a str),
+    Member(&'a str, &'a str),
+    Index(&'a str, usize),
+}
+
+impl Step<'_> {
+    /// The pointer after this step.
+    fn after(self, mut pointer: String) -> String {
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Step::Keyword(keyword) => write!(pointer, "/{keyword}"),
+            Step::Member(keyword, name) => write!(pointer, "/{keyword}/{}", escape(name)),
+            Step::Index(keyword, index) => write!(pointer, "/{keyword}/{index}"),
+        };
+        pointer
+    }
+}
+
+/// Calls `visit` with the schemas directly inside a schema and the steps to them.
+fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(Step<'a>, &'a Value)) {
+    let Value::Object(members) = schema else { return };
+    for (keyword, value) in members.iter() {
+        match (keyword.as_str(), value) {
+            (
+                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies",
+                Value::Object(inner),
+            ) => {
+                for (name, value) in inner.iter() {
+                    visit(Step::Member(keyword, name), value);
+                }
+            }
+            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(inner)) => {
+                for (index, value) in inner.iter().enumerate() {
+                    visit(Step::Index(keyword, index), value);
+                }
+            }
+            (
+                "items"
+                | "additionalItems"
+                | "contains"
+                | "additionalProperties"
+                | "propertyNames"
+                | "not"
+                | "if"
+                | "then"
+                | "else"
+                | "unevaluatedItems"
+                | "unevaluatedProperties"
+                | "contentSchema",
+                Value::Object(_),
+            ) => visit(Step::Keyword(keyword), value),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::text::value;
+
+    fn resolved(schema: &str, from: &str, reference: &str) -> String {
+        let schema = value::parse(schema, 100).expect("JSON");
+        let references = References::collect(&schema);
+        match references.resolve(references.resource_of(from), reference) {
+            Ok(target) => target.pointer,
+            Err(Unresolved::Wrong(reason)) => format!("wrong: {reason}"),
+            Err(Unresolved::Elsewhere(uri)) => format!("elsewhere: {uri}"),
+        }
+    }
+
+    #[test]
+    fn a_reference_is_resolved_against_the_id_around_it() {
+        let schema = r##"{"$id":"http://a.example/root/list.json","$defs":{
+            "node":{"$id":"node","$defs":{"x":{"$anchor":"here"}}},
+            "urn":{"$id":"urn:uuid:1","items":{"$id":"/other.json","$anchor":"here"}},
+            "plain":{"$anchor":"here"}}}"##;
+        for (from, reference, expected) in [
+            ("", "node", "/$defs/node"),
+            ("", "http://a.example/root/list.json#", ""),
+            ("", "../root/./node#/$defs/x", "/$defs/node/$defs/x"),
+            ("", "#here", "/$defs/plain"),
+            ("/$defs/node/$defs/x", "#here", "/$defs/node/$defs/x"),
+            ("/$defs/node", "list.json#here", "/$defs/plain"),
+            ("/$defs/node", "#/$defs/x", "/$defs/node/$defs/x"),
+            ("", "urn:uuid:1", "/$defs/urn"),
+            ("", "more.json", "elsewhere: http://a.example/root/more.json"),
+            ("", "#there", "wrong: no schema here has the anchor \"there\""),
+        ] {
+            assert_eq!(resolved(schema, from, reference), expected, "{reference} from {from}");
+        }
+    }
+
+    #[test]
+    fn up_to_draft_7_a_reference_hides_the_id_beside_it_and_a_fragment_is_an_anchor() {
+        let schema = r##"{"$schema":"http://json-schema.org/draft-07/schema#","$id":"http://a.example/","definitions":{
+            "x":{"$id":"http://b.example/","$ref":"y"},"y":{"$id":"#z"}}}"##;
+        assert_eq!(resolved(schema, "/definitions/x", "#z"), "/definitions/y");
+        assert_eq!(resolved(schema, "/definitions/x", "http://b.example/"), "elsewhere: http://b.example/");
+    }
+
+    #[test]
+    fn pointers_are_decoded_and_written_in_one_way() {
+        assert_eq!(resolved("{}", "", "#/$defs/a%25b%22"), "/$defs/a%b\"");
+        assert_eq!(resolved("{}", "", "#/$defs/a~1b"), "/$defs/a~1b");
+        assert!(resolved("{}", "", "#/a%2").starts_with("wrong"));
+    }
+}

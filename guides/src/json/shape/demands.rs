@@ -1,0 +1,160 @@
+//! The demands of an object that its entries must meet between them, and the cheapest entries that do.
+
+use crate::automaton::dfa::NEVER;
+use crate::json::shape::meeting::{Known, Left, Meeting, Remembered};
+use crate::json::shape::object::{KeyClass, Object, Others, Progress};
+use crate::json::shape::{MOST_COUNTERS, SchemaId, add};
+use std::sync::{Mutex, PoisonError};
+
+/// Where there are more classes of keys nothing is remembered.
+const MOST_SUPPLIES: usize = 24;
+
+/// So many sets of entries are remembered for an object.
+const MOST_REMEMBERED: usize = 1024;
+
+impl Object {
+    /// From now on costs do not change.
+    pub(crate) fn remember_demands(&mut self) {
+        let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
+        let supplies = self.supplies(Others::default());
+        self.remembered = Remembered(meeting.map(|meeting| Known { meeting, supplies, best: Mutex::default() }));
+    }
+
+    /// The cheapest entries that meet the demands that are not met.
+    pub(crate) fn met_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        if self.demanded & !progress.met == 0 {
+            return Some(Meeting::default());
+        }
+        let (Some(known), Some(latest)) = (progress.known, progress.latest) else {
+            return self.recall_best(progress, others, costs);
+        };
+        let mut known = known.0.borrow_mut();
+        let best = match known.iter().find(|(met, _)| *met == progress.met) {
+            Some((_, best)) => *best,
+            None => {
+                let best = self.recall_best(&Progress { latest: None, ..*progress }, others, costs);
+                known.push((progress.met, best));
+                best
+            }
+        };
+        best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.recall_best(progress, others, costs)))
+    }
+
+    /// As [`Object::find_best`], remembered where that is possible.
+    fn recall_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        let Some(known) = &self.remembered.0 else { return self.find_best(progress, others, costs) };
+        let none_written = others.count() == 0;
+        let supplies = if none_written { known.supplies } else { self.supplies(others) };
+        let Some(supplies) = supplies else { return self.find_best(progress, others, costs) };
+        let (unmet, properties) = (self.demanded & !progress.met, progress.left() & known.meeting);
+        let key = Left { unmet, properties, supplies, others: others.count() };
+        let lock = || known.best.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(best) = lock().get(&key) {
+            return *best;
+        }
+        let best = self.find_best(progress, others, costs);
+        let mut remembered = lock();
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(key, best);
+        best
+    }
+
+    /// How many keys there are of each class that can meet demands, three bits for each; no more than [`MOST_COUNTERS`] are counted.
+    fn supplies(&self, others: Others<'_>) -> Option<u64> {
+        let Some(additional) = &self.additional else { return Some(1) };
+        let mut written = [0u32; MOST_SUPPLIES];
+        let meeting = (0..).zip(&additional.classes).filter(|(_, class)| !class.meets.is_empty());
+        // Of most classes there are more keys than were written.
+        if meeting.clone().any(|(_, class)| class.keys_left(others.count()) < MOST_COUNTERS as u32) {
+            for class in others.classes(additional) {
+                *written.get_mut(class as usize)? += 1;
+            }
+        }
+        let mut left = meeting.map(|(index, class): (usize, _)| Some(class.keys_left(*written.get(index)?)));
+        left.try_fold(1u64, |supplies, left| Some(supplies.checked_mul(8)? + u64::from(left?)))
+    }
+
+    fn find_best(
+        &self,
+        progress: &Progress<'_>,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> u32,
+    ) -> Option<Meeting> {
+        let unmet = self.demanded & !progress.met;
+        // For each set of demands what meets them.
+        let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
+        best[0] = Some(Meeting::default());
+        let mut before = best.clone();
+        for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
+            let property = &self.properties[index as usize];
+            before.copy_from_slice(&best);
+            for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                let (bytes, entries) = if property.required {
+                    (costs(way.schema).saturating_sub(costs(property.schema)), 0)
+                } else {
+                    (
+                        add(
+                            costs(way.schema),
+                            property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32,
+                        ),
+                        1,
+                    )
+                };
+                offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, entries, Some(index)));
+            }
+        }
+        let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
+        let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
+        for (index, class) in (0..).zip(&additional.classes) {
+            if class.key_cost == NEVER || class.meets.is_empty() {
+                continue;
+            }
+            // Each entry takes a key of the class.
+            let written = others.classes(additional).filter(|&other| other == index).count() as u32;
+            for _ in 0..unmet.count_ones().min(class.keys_left(written)) {
+                before.copy_from_slice(&best);
+                for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+                    let bytes = add(
+                        costs(way.schema),
+                        additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
+                    );
+                    offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
+                }
+            }
+        }
+        best[usize::from(unmet)]
+    }
+}
+
+impl KeyClass {
+    /// How many keys of the class there are beside those that are named and so many that were written; no more than [`MOST_COUNTERS`] are
+    /// counted.
+    fn keys_left(&self, written: u32) -> u32 {
+        self.supply.saturating_sub(self.named).saturating_sub(written).min(MOST_COUNTERS as u32)
+    }
+}
+
+/// Takes an entry that meets the demands `counts` into account.
+fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
+    for (set, found) in before.iter().enumerate() {
+        if let &Some(found) = found {
+            let after = &mut best[set | usize::from(counts)];
+            let offered = with(found);
+            if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
+                *after = Some(offered);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is left of a schema after analysis: for each set of conditions the alternatives that satisfy it. What is special
+//! to containers is in [`object`](crate::json::shape::object) and [`array`](crate::json::shape::array).
+
+pub(crate) mod array;
+pub(crate) mod demands;
+pub(crate) mod meeting;
+pub(crate) mod object;
+pub(crate) mod shapes;
+pub(crate) mod spacing;
+
+use crate::automaton::dfa::NEVER;
+use crate::collections::byte_set::ByteSet;
+use crate::json::language::number::Numbers;
+use crate::json::language::number::grammar::OF_NUMBERS;
+use crate::json::language::strings::Strings;
+use std::sync::Arc;
+
+/// Index of an analysed schema.
+pub(crate) type SchemaId = u32;
+/// Index of an object or array.
+pub(crate) type ShapeId = u32;
+
+/// The alternatives that a value has.
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    /// Texts that are values as they stand, sorted.
+    pub(crate) literals: Arc<[Box<[u8]>]>,
+    pub(crate) numbers: Option<Arc<Numbers>>,
+    pub(crate) strings: Vec<Arc<Strings>>,
+    pub(crate) objects: Vec<ShapeId>,
+    pub(crate) arrays: Vec<ShapeId>,
+    /// Least bytes of a value; [`NEVER`] if there is none.
+    pub(crate) cost: u32,
+    /// Whether it surely has values without end.
+    pub(crate) endless: bool,
+}
+
+impl Schema {
+    /// Whether its values are the literals and no others.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.numbers.is_none() && self.strings.is_empty() && self.objects.is_empty() && self.arrays.is_empty()
+    }
+
+    /// The bytes with which its values begin.
+    pub(crate) fn first_bytes(&self) -> ByteSet {
+        let mut bytes = ByteSet::default();
+        bytes.add_each(self.literals.iter().map(|literal| &**literal), 0);
+        if let Some(numbers) = &self.numbers {
+            let start = numbers.dfa.start();
+            bytes.add_all(OF_NUMBERS.iter().filter(|&byte| numbers.dfa.next(start, byte) != 0));
+        }
+        for (some, byte) in [(&self.objects, b'{'), (&self.arrays, b'[')] {
+            bytes.add_all(some.iter().map(|_| byte));
+        }
+        bytes.add_all(self.strings.iter().map(|_| b'"'));
+        bytes
+    }
+}
+
+/// A schema for an entry with which the entry counts for some of the container's demands or counters (a bit for each).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) schema: SchemaId,
+    pub(crate) counts: u8,
+}
+
+/// The greatest number of demands or counters of one container.
+pub(crate) const MOST_COUNTERS: usize = 6;
+
+/// How often each counter of an array has counted, up to where it makes no difference any more. For an object 1 where a
+/// demand is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Met(pub(crate) [u16; MOST_COUNTERS]);
+
+impl Met {
+    /// The demands that are met, as a set.
+    pub(crate) fn set(&self) -> u8 {
+        (0..MOST_COUNTERS).filter(|&bit| self.0[bit] > 0).fold(0, |set, bit| set | 1 << bit)
+    }
+
+    /// With these demands met too.
+    pub(crate) fn with(mut self, counts: u8) -> Met {
+        (0..MOST_COUNTERS).filter(|bit| counts >> bit & 1 == 1).for_each(|bit| self.0[bit] = 1);
+        self
+    }
+}
+
+/// Adds costs of which one may be [`NEVER`]. Sums too great to count are capped below it.
+pub(crate) fn add(a: u32, b: u32) -> u32 {
+    if a == NEVER || b == NEVER { NEVER } else { a.saturating_add(b).min(NEVER - 1) }
+}
+
+pub(crate) fn capped(cost: u64) -> u32 {
+    cost.min(u64::from(NEVER - 1)) as u32
+}

@@ -1,0 +1,14 @@
+//! What the analysis leaves for the machine.
+
+use crate::json::shape::array::Array;
+use crate::json::shape::object::Object;
+use crate::json::shape::{Schema, SchemaId};
+
+/// The result: all schemas that can be met, and the objects and arrays that they name.
+#[derive(Debug)]
+pub(crate) struct Analysis {
+    pub(crate) schemas: Vec<Schema>,
+    pub(crate) objects: Vec<Object>,
+    pub(crate) arrays: Vec<Array>,
+    pub(crate) root: SchemaId,
+}

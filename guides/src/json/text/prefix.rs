@@ -1,0 +1,249 @@
+//! Whether the beginning of a JSON text can become a given value.
+
+use crate::json::text::decimal::Decimal;
+use crate::json::text::escape::short_escape;
+use crate::json::text::value::{Members, Value};
+
+/// How the beginning of a text stands to a value.
+#[derive(PartialEq)]
+pub(crate) enum Meeting {
+    /// It is another value.
+    Differs,
+    /// It ends before it is known.
+    Open,
+    Equal,
+}
+
+pub(crate) fn skip_space(text: &[u8], at: &mut usize) {
+    while matches!(text.get(*at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+        *at += 1;
+    }
+}
+
+/// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`: it may be called open in vain. Where the text
+/// ends in a string, but not in an escape, `begin` is called with what that string may become, and how many of its bytes were read.
+pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str, usize)) -> Meeting {
+    skip_space(text, at);
+    let Some(&first) = text.get(*at) else { return Meeting::Open };
+    match (first, value) {
+        (b'"', Value::String(value)) => match read_string(text, at) {
+            (read, Ending::Quote) if read == value.as_bytes() => Meeting::Equal,
+            (read, Ending::Open) if value.as_bytes().starts_with(&read) => {
+                begin(value, read.len());
+                Meeting::Open
+            }
+            (read, ending) if ending.may_go_on_to(&read, value) => Meeting::Open,
+            _ => Meeting::Differs,
+        },
+        (b'[', Value::Array(items)) => meet_array(text, at, items, begin),
+        (b'{', Value::Object(members)) => meet_object(text, at, members, begin),
+        (b'-' | b'0'..=b'9', Value::Number(value)) => meet_number(text, at, value),
+        (b't' | b'f' | b'n', Value::Bool(_) | Value::Null) => {
+            let word: &[u8] = match value {
+                Value::Bool(true) => b"true",
+                Value::Bool(false) => b"false",
+                _ => b"null",
+            };
+            let rest = &text[*at..];
+            let length = rest.len().min(word.len());
+            *at += length;
+            match (rest[..length] == word[..length], length == word.len()) {
+                (true, true) => Meeting::Equal,
+                (true, false) => Meeting::Open,
+                _ => Meeting::Differs,
+            }
+        }
+        _ => Meeting::Differs,
+    }
+}
+
+pub(crate) fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str, usize)) -> Meeting {
+    *at += 1;
+    let mut index = 0;
+    loop {
+        skip_space(text, at);
+        match text.get(*at) {
+            None => return Meeting::Open,
+            Some(b']') => {
+                *at += 1;
+                return if index == items.len() { Meeting::Equal } else { Meeting::Differs };
+            }
+            Some(b',') => *at += 1,
+            Some(_) => {
+                let Some(item) = items.get(index) else { return Meeting::Differs };
+                match meet(text, at, item, begin) {
+                    Meeting::Equal => index += 1,
+                    other => return other,
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn meet_object(
+    text: &[u8],
+    at: &mut usize,
+    members: &Members,
+    begin: &mut impl FnMut(&str, usize),
+) -> Meeting {
+    let mut reached = Reached { at: *at + 1, members: 0 };
+    meet_members(text, at, &mut reached, members, begin)
+}
+
+/// How far the members of an object have been compared: the place after the last comma, and how many members lie before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reached {
+    pub(crate) at: usize,
+    members: usize,
+}
+
+/// As [`meet`] of an object of which so much is known to agree; moves `reached` to the last comma.
+pub(crate) fn meet_members(
+    text: &[u8],
+    at: &mut usize,
+    reached: &mut Reached,
+    members: &Members,
+    begin: &mut impl FnMut(&str, usize),
+) -> Meeting {
+    *at = reached.at;
+    let mut met = reached.members;
+    loop {
+        skip_space(text, at);
+        match text.get(*at) {
+            None => return Meeting::Open,
+            Some(b'}') => {
+                *at += 1;
+                return if met == members.len() { Meeting::Equal } else { Meeting::Differs };
+            }
+            Some(b',') => {
+                *at += 1;
+                *reached = Reached { at: *at, members: met };
+            }
+            Some(_) => {
+                let (key, ending) = read_string(text, at);
+                if !matches!(ending, Ending::Quote) {
+                    let near = members.iter().filter(|(other, _)| ending.may_go_on_to(&key, other));
+                    let any = near.clone().next().is_some();
+                    if matches!(ending, Ending::Open) {
+                        near.for_each(|(other, _)| begin(other, key.len()));
+                    }
+                    return if any { Meeting::Open } else { Meeting::Differs };
+                }
+                let value = std::str::from_utf8(&key).ok().and_then(|key| members.get(key));
+                let Some(value) = value else { return Meeting::Differs };
+                skip_space(text, at);
+                if text.get(*at).is_none() {
+                    return Meeting::Open;
+                }
+                // The colon.
+                *at += 1;
+                match meet(text, at, value, begin) {
+                    Meeting::Equal => met += 1,
+                    other => return other,
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
+    let length =
+        text[*at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+    let number = &text[*at..*at + length];
+    *at += length;
+    let number = String::from_utf8_lossy(number);
+    if *at < text.len() {
+        let equal = Decimal::parse(&number).is_some_and(|number| Some(number) == Decimal::parse(value));
+        return if equal { Meeting::Equal } else { Meeting::Differs };
+    }
+    // More digits may follow, and an exponent: what is there must agree with the first digits that are not zero.
+    let digits = |number: &str| -> Vec<u8> {
+        let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+        let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&digit| digit == b'0');
+        digits.collect()
+    };
+    let (read, wanted) = (digits(&number), digits(value));
+    let common = read.len().min(wanted.len());
+    let zeros = |rest: &[u8]| rest.iter().all(|&digit| digit == b'0');
+    let agree = number.starts_with('-') == value.starts_with('-') || zeros(&wanted);
+    if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
+}
+
+/// How the text of a string ends.
+pub(crate) enum Ending<'a> {
+    Quote,
+    /// Between characters, or in the midst of one that stands for itself.
+    Open,
+    /// In the midst of an escape.
+    Escape(&'a [u8]),
+}
+
+impl Ending<'_> {
+    /// Whether a string that begins with `read` and ends so, but not with its quote, can go on to be `value`.
+    fn may_go_on_to(&self, read: &[u8], value: &str) -> bool {
+        let Some(rest) = value.as_bytes().strip_prefix(read) else { return false };
+        match *self {
+            Ending::Quote => false,
+            Ending::Open => true,
+            // What comes after the backslash could be one of many.
+            Ending::Escape([_]) => !rest.is_empty(),
+            Ending::Escape(begun) => {
+                let next = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next());
+                next.is_some_and(|next| {
+                    let units =
+                        next.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+                    units.as_bytes().get(..begun.len()).is_some_and(|units| units.eq_ignore_ascii_case(begun))
+                })
+            }
+        }
+    }
+}
+
+/// Reads a string, or its beginning: the bytes of its whole characters, and how it ends.
+pub(crate) fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Ending<'a>) {
+    let mut characters = Vec::new();
+    *at += 1;
+    loop {
+        let rest = text.get(*at..).unwrap_or_default();
+        let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
+        characters.extend_from_slice(&rest[..plain]);
+        *at += plain;
+        match rest.get(plain) {
+            None => return (characters, Ending::Open),
+            Some(b'"') => {
+                *at += 1;
+                return (characters, Ending::Quote);
+            }
+            Some(_) => match escaped(&rest[plain..]) {
+                Some((character, length)) => {
+                    characters.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    *at += length;
+                }
+                None => {
+                    *at = text.len();
+                    return (characters, Ending::Escape(&rest[plain..]));
+                }
+            },
+        }
+    }
+}
+
+/// The character that an escape at the beginning of a text spells, and the bytes of the escape; `None` if it does not end.
+pub(crate) fn escaped(text: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let character = match text.get(1)? {
+        b'u' => {
+            let first = unit(2)?;
+            if !(0xD800..0xDC00).contains(&first) {
+                return Some((char::from_u32(u32::from(first))?, 6));
+            }
+            let pair = [first, unit(8)?];
+            return Some((char::decode_utf16(pair).next()?.ok()?, 12));
+        }
+        byte => short_escape(*byte)?,
+    };
+    Some((character, 2))
+}

@@ -1,0 +1,281 @@
+//! The tokens that lie within a JSON string, worked out once for each state of the string's automaton.
+//!
+//! Inside a string a great many tokens are allowed, so walking the trie of the vocabulary there with the whole state of the
+//! output would cost milliseconds. What tokens do to a string of any characters is known ([`Frame`]). Of a string's state
+//! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
+//! automaton each of the others comes to its quote.
+
+use crate::json::language::residual::Reach;
+use crate::json::language::strings::{Decoder, GREATEST_BYTE, StringState, Strings};
+use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
+use crate::vocabulary::Vocabulary;
+use crate::vocabulary::mask::{TokenSet, Tokens};
+use crate::vocabulary::trie::Trie;
+use std::sync::Arc;
+
+/// The tokens below a node of the trie by what they do to a string in some state.
+#[derive(Debug)]
+pub(crate) struct StringClasses {
+    frame: Arc<Frame>,
+    inside: Inside,
+    quotes: Quotes,
+    /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
+    reach: u32,
+}
+
+/// Tokens that do not close the string.
+#[derive(Debug)]
+enum Inside {
+    /// All of the frame.
+    Frame,
+    Tokens(Tokens),
+}
+
+/// The states of the automaton at the quote, by what stands before it.
+#[derive(Debug)]
+enum Quotes {
+    /// Of every prefix; 0 where the string may not be closed.
+    All(Box<[u32]>),
+    /// Of some prefixes, in order.
+    Some(Vec<(u32, u32)>),
+}
+
+/// A bound on the number of characters that no token meets.
+pub(crate) const ROOM_FOR_ANY: u32 = u32::MAX - 1;
+
+impl StringClasses {
+    /// For strings in `state` that have room for so many characters (`u32::MAX`: without a bound).
+    pub(super) fn new(
+        strings: &Strings,
+        state: u32,
+        room: u32,
+        frame: Arc<Frame>,
+        node: u32,
+        vocabulary: &Vocabulary,
+    ) -> StringClasses {
+        let (trie, words) = (vocabulary.trie(), vocabulary.mask_words());
+        // Characters are counted from here.
+        let strings = Strings { min: 0, max: room, ..strings.clone() };
+        let start = StringState { state, count: 0, decoder: Decoder::Body };
+        let quotes = Quotes::new(&strings, &start, &frame);
+        let (inside, reach) = match strings.characters.reach(state) {
+            Reach::Universal => (Inside::Frame, frame.most_tail()),
+            // Where no token is long enough to lead nowhere, all of them are allowed.
+            Reach::Open | Reach::Bounded
+                if room >= ROOM_FOR_ANY
+                    && frame.most_characters().map_or(u32::MAX, |most| most + 1)
+                        <= strings.characters.distance(state) =>
+            {
+                (Inside::Frame, strings.most_cost() + frame.most_tail())
+            }
+            _ if let Some((set, reach)) = frame.allowed(&strings, state) => {
+                (Inside::Tokens(Tokens::Set(set.words().into())), reach)
+            }
+            _ => {
+                let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };
+                if room >= ROOM_FOR_ANY {
+                    sorted.sort_unbounded(node, state);
+                } else {
+                    sorted.sort(node, &start);
+                }
+                (Inside::Tokens(Tokens::new(sorted.inside, words)), sorted.reach)
+            }
+        };
+        StringClasses { frame, inside, quotes, reach }
+    }
+
+    /// Memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        let inside = match &self.inside {
+            Inside::Frame => 0,
+            Inside::Tokens(tokens) => tokens.size(),
+        };
+        let quotes = match &self.quotes {
+            Quotes::All(states) => states.len() * 4,
+            Quotes::Some(states) => states.len() * 8,
+        };
+        inside + quotes + 200
+    }
+
+    /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
+    pub(crate) fn reach(&self) -> u32 {
+        self.reach
+    }
+
+    /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
+    /// of them, where only the midst of characters adds to it.
+    pub(crate) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
+        match &self.inside {
+            Inside::Frame => return self.frame.add_inside(cost, room, set),
+            Inside::Tokens(tokens) => tokens.add_to(set),
+        }
+        cost
+    }
+
+    /// The frame that these fill.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Whether no token closes the string.
+    pub(crate) fn closes_nowhere(&self) -> bool {
+        matches!(&self.quotes, Quotes::Some(states) if states.is_empty())
+    }
+
+    /// Adds the tokens that close the string in one of the states for which `closes` holds, and nothing more. `cost` is the cost after
+    /// the quote. Returns the greatest cost after any of them.
+    pub(crate) fn add_bare(&self, cost: u32, room: Room, closes: impl Fn(u32) -> bool, set: &mut TokenSet) -> u32 {
+        self.add_fitting([(&*self.frame.bare, cost)].into_iter(), room, closes, set)
+    }
+
+    /// Adds the tokens that close the string in one of the states for which `closes` holds, and go on with what is allowed.
+    /// `after` says what may follow the quote, `cost` is the cost there. Returns the greatest cost after any of them.
+    ///
+    /// Tokens of which the rest was not looked into are added to `deferred`.
+    pub(crate) fn add_closing(
+        &self,
+        (after, cost): (&AfterQuote, u32),
+        room: Room,
+        closes: impl Fn(u32) -> bool,
+        deferred: &mut Vec<u32>,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let longer = after.allowed(cost).map(|(suffix, cost)| (self.frame.closing(suffix), cost));
+        let reach = self.add_fitting(longer, room, &closes, set);
+        let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));
+        deferred.extend(beyond.filter(|one| self.fits(one, room, &closes)).map(|one| one.token));
+        reach
+    }
+
+    fn add_fitting<'a>(
+        &self,
+        closing: impl Iterator<Item = (&'a [Closing], u32)>,
+        room: Room,
+        closes: impl Fn(u32) -> bool,
+        set: &mut TokenSet,
+    ) -> u32 {
+        let mut reach = 0;
+        for (tokens, cost) in closing.filter(|(_, cost)| *cost <= room.bytes) {
+            for one in tokens.iter().filter(|one| self.fits(one, room, &closes)) {
+                set.insert(one.token);
+                reach = reach.max(cost);
+            }
+        }
+        reach
+    }
+
+    /// Whether the string may be closed by the quote of a token.
+    fn fits(&self, one: &Closing, room: Room, closes: impl Fn(u32) -> bool) -> bool {
+        let state = self.quotes.state(one.prefix);
+        state != 0 && room.fits(one.characters) && closes(state)
+    }
+}
+
+impl Quotes {
+    fn new(strings: &Strings, start: &StringState, frame: &Frame) -> Quotes {
+        let mut found = Vec::new();
+        find_quotes(strings, &frame.prefixes, 0, start, &mut found);
+        if found.len() < frame.prefix_count / 4 {
+            found.sort_unstable();
+            return Quotes::Some(found);
+        }
+        let mut states = vec![0; frame.prefix_count];
+        for (prefix, state) in found {
+            states[prefix as usize] = state;
+        }
+        Quotes::All(states.into())
+    }
+
+    /// The state at the quote after a prefix; 0 where the string may not be closed.
+    fn state(&self, prefix: u32) -> u32 {
+        match self {
+            Quotes::All(states) => states[prefix as usize],
+            Quotes::Some(states) => {
+                states.binary_search_by_key(&prefix, |&(prefix, _)| prefix).map_or(0, |place| states[place].1)
+            }
+        }
+    }
+}
+
+fn find_quotes(strings: &Strings, prefixes: &Trie, node: u32, state: &StringState, found: &mut Vec<(u32, u32)>) {
+    if state.decoder == Decoder::Body && strings.characters.dfa.accepts_at(state.state) {
+        found.extend(prefixes.own(node).iter().map(|&prefix| (prefix, state.state)));
+    }
+    for child in prefixes.children(node) {
+        if let Some(next) = strings.step(state, prefixes.byte(child)) {
+            find_quotes(strings, prefixes, child, &next, found);
+        }
+    }
+}
+
+/// Tokens that do not close the string.
+struct Sorted<'a> {
+    strings: &'a Strings,
+    trie: &'a Trie,
+    inside: Vec<u32>,
+    reach: u32,
+}
+
+impl Sorted<'_> {
+    fn sort(&mut self, node: u32, state: &StringState) {
+        let trie = self.trie;
+        for child in trie.children(node) {
+            let byte = trie.byte(child);
+            if state.decoder == Decoder::Body && byte == b'"' {
+                continue;
+            }
+            let Some(next) = self.strings.step(state, byte) else { continue };
+            self.add(child, || self.strings.cost(&next).saturating_sub(1));
+            if trie.end(child) > child + 1 {
+                self.sort(child, &next);
+            }
+        }
+    }
+
+    fn add(&mut self, node: u32, cost: impl FnOnce() -> u32) {
+        let own = self.trie.own(node);
+        if !own.is_empty() {
+            self.reach = self.reach.max(cost());
+            self.inside.extend_from_slice(own);
+        }
+    }
+
+    /// As [`Self::sort`] where the number of characters is not bounded: what stands for itself is a step of the automaton and
+    /// nothing more, so that one pass over the nodes does.
+    fn sort_unbounded(&mut self, node: u32, start: u32) {
+        let (strings, trie) = (self.strings, self.trie);
+        let dfa = &strings.characters.dfa;
+        // The states after the nodes above, and the ends of their subtrees.
+        let mut above: Vec<(u32, u32)> = vec![(start, trie.end(node))];
+        let mut next = node + 1;
+        while let Some(&(state, end)) = above.last() {
+            if next >= end {
+                above.pop();
+                continue;
+            }
+            let (child, byte, child_end) = (next, trie.byte(next), trie.end(next));
+            next = child_end;
+            match byte {
+                b'"' => {}
+                b'\\' => {
+                    let at = StringState { state, count: 0, decoder: Decoder::Body };
+                    let Some(escape) = strings.step(&at, byte) else { continue };
+                    self.add(child, || strings.cost(&escape).saturating_sub(1));
+                    self.sort(child, &escape);
+                }
+                0x20..=GREATEST_BYTE => {
+                    let after = dfa.next(state, byte);
+                    if after == 0 {
+                        continue;
+                    }
+                    self.add(child, || strings.cost_between(after).saturating_sub(1));
+                    if child_end > child + 1 {
+                        above.push((after, child_end));
+                        next = child + 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Why a regex is refused.
+
+use crate::automaton::dfa::TooManyStates;
+
+/// Why a regex was not compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RegexError {
+    /// It is no regex: position in characters, reason.
+    Syntax(usize, String),
+    /// It asks for something that is not regular or not built: position in characters, construct, reason.
+    Unsupported(usize, &'static str, String),
+    /// The automaton would be too big.
+    TooBig,
+}
+
+impl From<TooManyStates> for RegexError {
+    fn from(_: TooManyStates) -> RegexError {
+        RegexError::TooBig
+    }
+}

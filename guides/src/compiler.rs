@@ -1,11 +1,13 @@
 //! From a source to a guide, with a cache.
 
+use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::automaton::regular::Regular;
 use crate::error::{CompileError, Place, too_big};
-use crate::guide::{Guide, Machine};
+use crate::guide::Guide;
 use crate::json;
 use crate::json::language::cache::Languages;
+use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
 use crate::json::tokens::cache::ClassesCache;
 use crate::options::{Limits, Options, Source};
@@ -146,32 +148,28 @@ impl Compiler {
     }
 
     fn build(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
-        let machine = match source {
-            Source::Regex(regex) => self.regular(self.regex(regex)?)?,
-            Source::Choice(choices) => self.regular(self.choice(choices)?)?,
-            Source::JsonSchema(schema) => self.json(schema, options)?,
-            Source::JsonObject => self.json(r#"{"type":"object"}"#, options)?,
-        };
-        Ok(Guide::new(self.vocabulary.clone(), machine, self.limits.mask_bytes))
+        Ok(match source {
+            Source::Regex(regex) => self.guide(self.regular(self.regex(regex)?)?),
+            Source::Choice(choices) => self.guide(self.regular(self.choice(choices)?)?),
+            Source::JsonSchema(schema) => self.guide(self.json(schema, options)?),
+            Source::JsonObject => self.guide(self.json(r#"{"type":"object"}"#, options)?),
+        })
     }
 
-    fn json(&self, schema: &str, options: &Options) -> Result<Machine, CompileError> {
+    fn guide(&self, automaton: impl Automaton) -> Guide {
+        Guide::new(self.vocabulary.clone(), automaton, self.limits.mask_bytes)
+    }
+
+    fn json(&self, schema: &str, options: &Options) -> Result<JsonMachine, CompileError> {
         // What JSON text can consist of: ASCII without control characters, and UTF-8 beyond.
         let needed = (0x20..=0x7F).chain(0x80..=0xBF).chain(0xC2..=0xF4);
         if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
             return Err(CompileError::Vocabulary { byte });
         }
-        Ok(Machine::Json(json::compile(
-            schema,
-            options,
-            &self.limits,
-            &self.languages,
-            &self.documents,
-            &self.classes,
-        )?))
+        json::compile(schema, options, &self.limits, &self.languages, &self.documents, &self.classes)
     }
 
-    fn regular(&self, dfa: Dfa) -> Result<Machine, CompileError> {
+    fn regular(&self, dfa: Dfa) -> Result<Regular, CompileError> {
         if dfa.is_empty() {
             return Err(CompileError::Unsatisfiable {
                 pointers: Vec::new(),
@@ -181,7 +179,7 @@ impl Compiler {
         if let Some(byte) = dfa.find_byte_without(|byte| self.vocabulary.byte_token(byte).is_some()) {
             return Err(CompileError::Vocabulary { byte });
         }
-        Ok(Machine::Regular(Regular::new(dfa)))
+        Ok(Regular::new(dfa))
     }
 
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {

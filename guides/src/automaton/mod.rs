@@ -15,12 +15,13 @@ pub(crate) mod walk;
 use crate::collections::byte_set::ByteSet;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
+use std::fmt::Debug;
 
 /// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
 /// rather than a state from which nothing completes the output.
-pub(crate) trait Automaton {
+pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     /// Where the output so far has led.
-    type State: Clone;
+    type State: Clone + Debug + Send + Sync;
 
     /// The state before the first byte.
     fn start(&self) -> Self::State;
@@ -31,6 +32,9 @@ pub(crate) trait Automaton {
     /// The number of bytes of a completion: zero exactly where the output may end; else some byte leads to a state
     /// whose cost is less. No state without that byte, so following the cost down always ends.
     fn cost(&self, state: &Self::State) -> u32;
+
+    /// Memory in bytes, roughly.
+    fn size(&self) -> usize;
 
     /// The bytes of which one must come next, or more where these are not cheap to name.
     fn next_bytes(&self, _state: &Self::State) -> ByteSet {

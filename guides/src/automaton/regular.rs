@@ -15,10 +15,6 @@ impl Regular {
         let costs = dfa.costs(|_| 1);
         Regular { dfa, costs }
     }
-
-    pub(crate) fn size(&self) -> usize {
-        self.dfa.size() + self.costs.len() * 4
-    }
 }
 
 impl Automaton for Regular {
@@ -37,6 +33,10 @@ impl Automaton for Regular {
 
     fn cost(&self, &state: &u32) -> u32 {
         self.costs[state as usize]
+    }
+
+    fn size(&self) -> usize {
+        self.dfa.size() + self.costs.len() * 4
     }
 
     fn is_final(&self, &state: &u32) -> bool {

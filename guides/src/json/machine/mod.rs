@@ -47,7 +47,7 @@ pub(crate) struct JsonMachine {
     /// By schema; compared the first time that it matters.
     alternatives: Vec<OnceLock<Alternatives>>,
     pub(crate) known: Box<Known>,
-    bytes: usize,
+    pub(crate) bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     pub(crate) most_blanks: u8,
     pub(crate) spacing: Spacing,
@@ -79,11 +79,6 @@ impl JsonMachine {
             any_order: options.order == Order::Any,
             classes,
         }
-    }
-
-    /// Memory in bytes, roughly.
-    pub(crate) fn size(&self) -> usize {
-        self.bytes + self.known.bytes()
     }
 
     pub(crate) fn schema(&self, id: SchemaId) -> &Schema {

@@ -42,6 +42,10 @@ impl Automaton for JsonMachine {
         self.add_allowed(state, Below::root(vocabulary, left), set);
     }
 
+    fn size(&self) -> usize {
+        self.bytes + self.known.bytes()
+    }
+
     fn is_final(&self, state: &JsonState) -> bool {
         match &state.at {
             At::End => true,

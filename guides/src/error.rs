@@ -1,6 +1,7 @@
 //! What can go wrong when a guide is compiled or followed.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why a source was not turned into a guide. `Display` gives a sentence that can be sent to the client as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,20 @@ pub enum CompileError {
         /// What would make it smaller.
         remedy: String,
     },
+    /// The deadline of the compilation has passed. Another time there may be more time, so this is not remembered.
+    #[error(
+        "guide: too slow: it took longer than {} s to compile; simplify it (fewer alternatives in anyOf and oneOf, fewer \
+         properties, smaller counts of repetition) or send it again when the server is less busy", limit.as_secs_f64()
+    )]
+    TooSlow {
+        /// The time that it had.
+        limit: Duration,
+    },
+    /// The compilation was ended before it had come to its end, as nobody wants the guide any more.
+    #[error(
+        "guide: the compilation was ended before it had come to its end, as it was no longer wanted; send it again"
+    )]
+    Interrupted,
     /// The vocabulary has no token for a byte that the output needs.
     #[error(
         "the model's vocabulary cannot spell the output: no token is the single byte 0x{byte:02x}{}; use a model whose \

@@ -14,6 +14,7 @@ pub(crate) mod tableau;
 
 use crate::automaton::dfa::{Dfa, NEVER};
 use crate::error::{CompileError, Place, too_big};
+use crate::interrupt::passed;
 use crate::json::analysis::branch::{Keys, Term};
 use crate::json::analysis::keys::{KeyAutomata, KeySet};
 use crate::json::analysis::names::KnownNames;
@@ -124,7 +125,7 @@ impl Builder<'_> {
 
     pub(crate) fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
         self.work += work;
-        if self.work > self.limits.work {
+        if self.work > self.limits.work || passed(work) {
             return Err(too_big(
                 self.pointer(terms),
                 "steps of the schema's analysis",

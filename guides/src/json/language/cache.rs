@@ -6,6 +6,7 @@
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::collections::fingerprint::Fingerprint;
+use crate::interrupt::to_the_end;
 use crate::json::language::format::{self, Format};
 use crate::json::language::number::{NumberAtom, Numbers};
 use crate::json::language::strings::Characters;
@@ -109,7 +110,7 @@ impl Languages {
         if let Some(language) = formats().get(name) {
             return Ok(Some(language.clone()));
         }
-        let Some(format) = format::language(name, limits)? else { return Ok(None) };
+        let Some(format) = to_the_end(|| format::language(name, limits))? else { return Ok(None) };
         let language = language(format);
         // Another thread may have been faster; its automaton has an id that is in use.
         Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))

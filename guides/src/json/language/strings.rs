@@ -5,6 +5,7 @@
 //! commonly write so (see [`Escapes`]).
 
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::interrupt::to_the_end;
 use crate::json::language::residual::{Reach, reaches};
 use crate::json::text::escape::{short_escape, spelled_length};
 use foldhash::HashMap;
@@ -195,7 +196,7 @@ impl Characters {
             let dfa = Dfa::from_hir(&any_hir(0, None), limits).ok()?;
             Some(Arc::new(Characters::new(dfa.clone(), &dfa)))
         };
-        ANY.get_or_init(make).clone().ok_or(TooManyStates)
+        ANY.get_or_init(|| to_the_end(make)).clone().ok_or(TooManyStates)
     }
 
     /// Whether every continuation is accepted.

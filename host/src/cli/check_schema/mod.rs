@@ -87,7 +87,8 @@ fn refusal(file: &Path, error: &CompileError) -> String {
         CompileError::Syntax { .. } => "is no schema",
         CompileError::Unsupported { .. } => "is refused, since this would not be enforced",
         CompileError::Unsatisfiable { .. } => "is refused, since no answer is possible",
-        CompileError::TooBig { .. } => "is refused, since it is beyond a limit",
+        CompileError::TooBig { .. } | CompileError::TooSlow { .. } => "is refused, since it is beyond a limit",
+        CompileError::Interrupted => "was not looked at to its end",
         CompileError::Vocabulary { .. } => "cannot be used with this tokenizer",
     };
     format!("{} {what}: {error}", name(file))

@@ -1,10 +1,14 @@
 //! From a source to a guide, with a cache.
 
+mod slot;
+
 use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::automaton::regular::Regular;
+use crate::compiler::slot::Slot;
 use crate::error::{CompileError, Place, too_big};
 use crate::guide::Guide;
+use crate::interrupt::{self, Interrupt};
 use crate::json;
 use crate::json::language::cache::Languages;
 use crate::json::machine::JsonMachine;
@@ -14,9 +18,9 @@ use crate::options::{Limits, Options, Source};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use crate::vocabulary::Vocabulary;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Compiles sources for one vocabulary, and remembers the guides that were used last.
 #[derive(Debug)]
@@ -36,7 +40,8 @@ pub struct Compiler {
 /// The guides that were compiled.
 #[derive(Debug, Default)]
 struct Cache {
-    entries: HashMap<(Source, Options), Entry>,
+    /// By their options and their source, so that nothing is copied to look for one.
+    entries: HashMap<Options, HashMap<Source, Entry>>,
     /// Bytes of the entries, as they were when last looked at.
     bytes: usize,
 }
@@ -47,12 +52,9 @@ const LANGUAGE_BYTES: usize = 32 << 20;
 /// After so many compilations all entries are looked at again: guides grow with the masks that they remember.
 const LOOK_AGAIN: u64 = 8;
 
-/// A guide that is there or that some thread is compiling; the others wait for it.
-type Slot = Arc<OnceLock<Result<Guide, CompileError>>>;
-
 #[derive(Debug)]
 struct Entry {
-    slot: Slot,
+    slot: Arc<Slot<Guide>>,
     used: u64,
     bytes: usize,
 }
@@ -87,42 +89,75 @@ impl Compiler {
     /// The guide for a source. Takes microseconds where the source was compiled before, and up to a second where it
     /// is new and as complex as the limits allow: not for a thread that must not wait.
     pub fn compile(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
-        let length = source.len();
-        if length > self.limits.source_bytes {
-            return Err(too_big(Place::Source, "bytes of source", self.limits.source_bytes, "send a smaller one"));
-        }
-        let key = (source.clone(), options.clone());
+        self.compile_until(source, options, &Interrupt::new())
+    }
+
+    /// As [`Compiler::compile`], until the interrupt is raised. Others that wait for the same guide are not interrupted by it: one of
+    /// them goes on with the work.
+    ///
+    /// # Errors
+    /// Beside the refusals, [`CompileError::Interrupted`] and [`CompileError::TooSlow`], neither of which is remembered: another time
+    /// there may be more time for the source, or less to do for others.
+    pub fn compile_until(
+        &self,
+        source: &Source,
+        options: &Options,
+        interrupt: &Interrupt,
+    ) -> Result<Guide, CompileError> {
+        self.check_length(source)?;
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
-        let slot = {
-            let mut cache = self.cache();
-            let entry =
-                cache.entries.entry(key.clone()).or_insert_with(|| Entry { slot: Slot::default(), used, bytes: 0 });
-            entry.used = used;
-            entry.slot.clone()
-        };
+        let slot = self.cache().slot(source, options, used);
         let mut fresh = false;
-        let result = slot.get_or_init(|| {
+        let result = slot.get_or_make(interrupt, || {
             fresh = true;
-            self.build(source, options)
+            interrupt::until(interrupt, || self.build(source, options))
         });
-        let result = result.clone();
-        if fresh {
-            self.account(&key, used);
+        match result {
+            Err(CompileError::Interrupted | CompileError::TooSlow { .. }) => {
+                self.cache().forget(source, options, &slot)
+            }
+            _ if fresh => self.account(source, options, used),
+            _ => {}
         }
         result
     }
 
+    /// The guide, or the refusal, where the source was compiled before; takes no work and waits for none.
+    pub fn compiled(&self, source: &Source, options: &Options) -> Option<Result<Guide, CompileError>> {
+        if let Err(refused) = self.check_length(source) {
+            return Some(Err(refused));
+        }
+        let used = self.clock.fetch_add(1, Ordering::Relaxed);
+        let slot = {
+            let mut cache = self.cache();
+            let entry = cache.entries.get_mut(options)?.get_mut(source)?;
+            entry.used = used;
+            entry.slot.clone()
+        };
+        slot.get()
+    }
+
+    fn check_length(&self, source: &Source) -> Result<(), CompileError> {
+        match self.limits.source_bytes {
+            limit if source.len() > limit => {
+                Err(too_big(Place::Source, "bytes of source", limit, "send a smaller one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts what a new entry takes, and forgets what was used longest ago until the rest fits.
-    fn account(&self, key: &(Source, Options), now: u64) {
+    fn account(&self, source: &Source, options: &Options, now: u64) {
         let mut cache = self.cache();
         let cache = &mut *cache;
-        if let Some(entry) = cache.entries.get_mut(key) {
-            entry.bytes = entry.size(&key.0);
-            cache.bytes += entry.bytes;
+        if let Some(entry) = cache.entries.get_mut(options).and_then(|entries| entries.get_mut(source)) {
+            let bytes = entry.size(source);
+            let before = std::mem::replace(&mut entry.bytes, bytes);
+            cache.bytes = (cache.bytes + bytes).saturating_sub(before);
         }
         if now.is_multiple_of(LOOK_AGAIN) || cache.bytes > self.limits.cache_bytes {
             cache.bytes = 0;
-            for ((source, _), entry) in &mut cache.entries {
+            for (source, entry) in cache.entries.values_mut().flatten() {
                 entry.bytes = entry.size(source);
                 cache.bytes += entry.bytes;
             }
@@ -130,7 +165,8 @@ impl Compiler {
         if cache.bytes <= self.limits.cache_bytes {
             return;
         }
-        let mut ages: Vec<(u64, usize)> = cache.entries.values().map(|entry| (entry.used, entry.bytes)).collect();
+        let mut ages: Vec<(u64, usize)> =
+            cache.entries.values().flat_map(HashMap::values).map(|entry| (entry.used, entry.bytes)).collect();
         ages.sort_unstable();
         let mut oldest_kept = 0;
         for (used, bytes) in ages {
@@ -140,7 +176,7 @@ impl Compiler {
             cache.bytes -= bytes;
             oldest_kept = used + 1;
         }
-        cache.entries.retain(|_, entry| entry.used >= oldest_kept);
+        cache.entries.values_mut().for_each(|entries| entries.retain(|_, entry| entry.used >= oldest_kept));
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
@@ -213,6 +249,29 @@ impl Compiler {
         Dfa::words(&sorted, limit).map_err(|_| {
             too_big(Place::Source, "characters of all choices together", limit, "give fewer or shorter choices")
         })
+    }
+}
+
+impl Cache {
+    /// The place of a guide, which is used now.
+    fn slot(&mut self, source: &Source, options: &Options, used: u64) -> Arc<Slot<Guide>> {
+        let entries = self.entries.entry(options.clone()).or_default();
+        if let Some(entry) = entries.get_mut(source) {
+            entry.used = used;
+            return entry.slot.clone();
+        }
+        let entry = Entry { slot: Arc::default(), used, bytes: 0 };
+        entries.entry(source.clone()).or_insert(entry).slot.clone()
+    }
+
+    /// Leaves out an entry that nobody has filled and nobody but the caller waits for.
+    fn forget(&mut self, source: &Source, options: &Options, slot: &Arc<Slot<Guide>>) {
+        let Some(entries) = self.entries.get_mut(options) else { return };
+        // Only whoever holds the cache takes a slot from it: there is this one, and the one of the cache.
+        let is_alone = |entry: &Entry| Arc::ptr_eq(&entry.slot, slot) && Arc::strong_count(slot) == 2;
+        if entries.get(source).is_some_and(|entry| is_alone(entry) && entry.slot.get().is_none()) {
+            entries.remove(source);
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! in the regex. Here it goes along kinds of characters, and each of its states becomes a few states over bytes afterwards.
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
-use crate::automaton::utf8::{FIRST_BYTE, Kinds, Spelling, Symbols, is_no_text};
+use crate::automaton::marks::is_mark;
+use crate::automaton::utf8::{FIRST_BYTE, Kinds, Spelling, Symbols};
 use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
@@ -152,7 +153,7 @@ impl Places {
 
     fn read(&mut self, symbols: Symbols, next: u32) -> Result<u32, Failed> {
         // Bytes of characters would have to be read in the midst of them.
-        if symbols.iter().any(|&(low, _)| low >= FIRST_BYTE && !is_no_text((low - FIRST_BYTE) as u8)) {
+        if symbols.iter().any(|&(low, _)| low >= FIRST_BYTE && !is_mark((low - FIRST_BYTE) as u8)) {
             return Err(Failed::Unknown);
         }
         if symbols.is_empty() {

@@ -1,4 +1,20 @@
-//! Bytes that stand in automata for something else than text.
+//! The register of marks: bytes that stand in automata and keys for something else than text.
+//!
+//! UTF-8 (RFC 3629, section 4) never has the bytes 0xC0, 0xC1 and 0xF5 to 0xFF, so a mark meets no text. Marks of look-ahead live only
+//! while a regex is compiled; what is left of it has none. The mark of a class of keys stands where a key of which only the class is
+//! known is counted among the keys that were written.
+//!
+//! | byte | where | stands for |
+//! |---|---|---|
+//! | 0xC0, 0xC1, 0xF5 to 0xFB | regexes with look-ahead | the ends of look-ahead, [`LOOKS`] |
+//! | 0xFC | the same | `\B` |
+//! | 0xFD | the same | `\b` |
+//! | 0xFE | the same | `$` |
+//! | 0xFF | the same | `^` |
+//! | 0xFF | the first byte of a key | a class of keys, [`KEY_OF_CLASS`] |
+
+/// The greatest byte that UTF-8 has.
+pub(crate) const GREATEST_OF_TEXT: u8 = 0xF4;
 
 /// The mark of `^`.
 pub(crate) const BEGIN: u8 = 0xFF;
@@ -14,3 +30,26 @@ pub(crate) const NO_BOUNDARY: u8 = 0xFC;
 
 /// The marks of look-ahead, in the order of their ends.
 pub(crate) const LOOKS: [u8; 9] = [0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xC0, 0xC1];
+
+/// The first byte of what stands for any key of a class. Being the greatest byte, it sorts behind all keys.
+pub(crate) const KEY_OF_CLASS: u8 = 0xFF;
+
+/// Whether UTF-8 never has this byte, so that it may be a mark.
+pub(crate) fn is_mark(byte: u8) -> bool {
+    matches!(byte, 0xC0 | 0xC1) || byte > GREATEST_OF_TEXT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mark_of_a_regex_is_a_byte_of_its_own_that_no_text_has() {
+        let mut marks = [&LOOKS[..], &[NO_BOUNDARY, BOUNDARY, END, BEGIN]].concat();
+        marks.sort_unstable();
+        let all: Vec<u8> = (0..=255).filter(|&byte| is_mark(byte)).collect();
+        assert_eq!(marks, all);
+        let every_character = ('\0'..=char::MAX).map(|character| character.to_string());
+        assert!(!every_character.into_iter().any(|text| text.bytes().any(is_mark)));
+    }
+}

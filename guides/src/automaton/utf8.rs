@@ -1,11 +1,7 @@
 //! Kinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
 
+use crate::automaton::marks::is_mark;
 use foldhash::{HashMap, HashMapExt};
-
-/// Whether UTF-8 never has this byte.
-pub(crate) fn is_no_text(byte: u8) -> bool {
-    matches!(byte, 0xC0 | 0xC1 | 0xF5..)
-}
 
 /// Symbols by which of some sets they are in: those of one kind are never told apart.
 #[derive(Debug)]
@@ -113,7 +109,7 @@ impl<'a> Spelling<'a> {
         for byte in 0..=255u8 {
             let (place, code) = (usize::from(byte), u32::from(byte));
             match byte {
-                byte if is_no_text(byte) => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
+                byte if is_mark(byte) => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
                 0..=0x7F => symbol[place] = kinds.at(code).0 + 1,
                 0x80..=0xBF => {}
                 0xC0..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, (0x80, 0x7FF)),

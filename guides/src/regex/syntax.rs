@@ -492,15 +492,11 @@ impl Reader {
 
     /// `\uXXXX`, or two that make a surrogate pair.
     fn utf16(&mut self, start: usize) -> Result<char, RegexError> {
-        let first = self.hex_value(start, 4)?;
-        if (0xD800..0xDC00).contains(&first) && self.take("\\u") {
-            let second = self.hex_value(start, 4)?;
-            if (0xDC00..0xE000).contains(&second) {
-                let value = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                return char::from_u32(value).ok_or_else(|| RegexError::Syntax(start, "no such character".into()));
-            }
+        let mut units = vec![self.hex_value(start, 4)? as u16];
+        if (0xD800..0xDC00).contains(&units[0]) && self.take("\\u") {
+            units.push(self.hex_value(start, 4)? as u16);
         }
-        char::from_u32(first).ok_or_else(|| {
+        char::decode_utf16(units).next().and_then(Result::ok).ok_or_else(|| {
             RegexError::Syntax(start, "half of a surrogate pair is no character; write the pair or \\u{...}".into())
         })
     }

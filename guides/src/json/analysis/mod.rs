@@ -1,5 +1,9 @@
-//! Turns the conditions of a schema into alternatives: conjunctions are worked out, contradictions fall away, and
-//! for everything that remains it is known what the cheapest value costs.
+//! Conjunctions of conditions to alternatives: a tableau.
+//!
+//! A *term* is a node of the graph that holds or does not. A *schema* here is a conjunction of terms, interned; its alternatives are the
+//! branches of its disjunctive normal form ([`tableau`]), each finished to literals, strings, numbers, arrays and objects
+//! ([`finish`], [`strings`], [`containers`]). The values of entries are conjunctions again, so this goes on until no new one is met.
+//! Then the passes over all of them ([`fixpoint`]): least costs, and what has no value falls away.
 
 pub(crate) mod branch;
 pub(crate) mod caps;

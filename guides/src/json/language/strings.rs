@@ -5,6 +5,7 @@
 //! commonly write so (see [`Escapes`]).
 
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::interrupt::to_the_end;
 use crate::json::language::residual::{Reach, reaches};
 use crate::json::text::escape::{short_escape, spelled_length};
@@ -79,9 +80,6 @@ pub(crate) enum Escapes {
     /// Control characters without a short escape: in keys.
     Needed,
 }
-
-/// The greatest byte of UTF-8 (RFC 3629, section 4). In automata greater ones may stand for something else.
-pub(crate) const GREATEST_BYTE: u8 = 0xF4;
 
 /// With so many characters there are more strings than any output has entries.
 const MANY_CHARACTERS: u32 = 5;
@@ -274,7 +272,7 @@ impl Strings {
             (Decoder::Body, b'\\') if at.count < self.max => {
                 StringState { count: self.counted(at.count), decoder: Decoder::Escape, ..*at }
             }
-            (Decoder::Body, 0x20..=GREATEST_BYTE) if byte != b'\\' => {
+            (Decoder::Body, 0x20..=GREATEST_OF_TEXT) if byte != b'\\' => {
                 let begins = byte & 0xC0 != 0x80;
                 if begins && at.count >= self.max {
                     return None;

@@ -1,4 +1,9 @@
-//! The pushdown automaton that reads a JSON text against the alternatives of a schema.
+//! The pushdown automaton that reads JSON text against the alternatives of a schema.
+//!
+//! A [`state`] is a stack of levels, one for each open container, and a place within the innermost one. A level holds the alternatives that
+//! are still possible there. [`keys`] says which keys may come, [`costs`] what completes the output, [`next_bytes`] which bytes can be left
+//! out at once. Alternatives that allow no more than others are dropped ([`subsumption`], an antichain). Entries that must differ
+//! are recorded ([`unique`]), and where few values are left it is searched whether one remains ([`unique_search`]).
 
 pub(crate) mod costs;
 pub(crate) mod keys;

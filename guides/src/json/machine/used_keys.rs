@@ -6,7 +6,7 @@ use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::state::Seen;
 use crate::json::shape;
 use crate::json::shape::object::{Additional, Object};
-use crate::json::text::escape::may_be_escaped;
+use crate::json::text::escape::{may_be_escaped, short_escape};
 use std::sync::Arc;
 
 /// Whether an additional key would repeat a key or be a named one.
@@ -32,14 +32,8 @@ pub(crate) fn characters_after(text: &[u8], before: &StringState, after: &String
     let mut text = text.to_vec();
     match (before.decoder, after.decoder) {
         (Decoder::Body, Decoder::Body) => text.push(byte),
-        (Decoder::Escape, Decoder::Body) => text.push(match byte {
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            byte => byte,
-        }),
+        // What has a short escape is ASCII.
+        (Decoder::Escape, Decoder::Body) => text.extend(short_escape(byte).map(|character| character as u8)),
         (Decoder::Hex { value, .. }, Decoder::Body) => {
             // Only control characters are spelled so in keys.
             text.push((value << 4) as u8 | (byte as char).to_digit(16).unwrap_or(0) as u8);

@@ -1,4 +1,7 @@
-//! A JSON Schema to a graph of conditions.
+//! A JSON Schema to a graph of conditions: one node for what a keyword says, with the JSON pointer of its place for errors.
+//!
+//! A keyword is enforced or refused with its pointer; annotations and keywords that no draft defines constrain nothing. `$ref` leads
+//! to nodes that are read once, so the graph of a recursive schema is finite and has cycles.
 
 pub(crate) mod documents;
 pub(crate) mod drafts;

@@ -1,6 +1,7 @@
 //! One alternative of an object, and what its entries cost.
 
 use crate::automaton::dfa::NEVER;
+use crate::automaton::marks::KEY_OF_CLASS;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::shape::meeting::{KnownDemands, Meeting, Remembered};
 use crate::json::shape::spacing::Spacing;
@@ -112,7 +113,7 @@ impl Others<'_> {
 /// A key of which only the class is known: it counts, and equals no key, since no text has its first byte.
 pub(crate) fn key_of_class(class: u32) -> Box<[u8]> {
     let [a, b, c, d] = class.to_be_bytes();
-    Box::new([0xFF, a, b, c, d])
+    Box::new([KEY_OF_CLASS, a, b, c, d])
 }
 
 impl<'a> Progress<'a> {
@@ -191,7 +192,7 @@ impl KeyClass {
 impl Additional {
     /// The class of a key, or of what stands for one ([`key_of_class`]).
     pub(crate) fn class(&self, key: &[u8]) -> Option<u32> {
-        if let &[0xFF, a, b, c, d] = key {
+        if let &[KEY_OF_CLASS, a, b, c, d] = key {
             return Some(u32::from_be_bytes([a, b, c, d]));
         }
         let dfa = &self.keys.characters.dfa;

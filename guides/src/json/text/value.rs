@@ -2,6 +2,7 @@
 
 use crate::error::{CompileError, Place};
 use crate::json::text::decimal::Decimal;
+use crate::json::text::escape::short_escape;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -263,41 +264,27 @@ impl Parser<'_> {
     }
 
     fn escape(&mut self) -> Result<char, CompileError> {
+        let half = "half of a surrogate pair is no character";
         let letter = self.text.get(self.at + 1).copied();
         self.at += 2;
-        Ok(match letter {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => {
-                let first = self.hex()?;
-                let code = match first {
-                    0xD800..=0xDBFF if self.text[self.at.min(self.text.len())..].starts_with(b"\\u") => {
-                        self.at += 2;
-                        let second = self.hex()?;
-                        if !(0xDC00..=0xDFFF).contains(&second) {
-                            return Err(self.error("half of a surrogate pair is no character"));
-                        }
-                        0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
-                    }
-                    code => code,
-                };
-                char::from_u32(code).ok_or_else(|| self.error("half of a surrogate pair is no character"))?
-            }
-            _ => return Err(self.error("not JSON; unknown escape")),
-        })
+        if letter != Some(b'u') {
+            return letter.and_then(short_escape).ok_or_else(|| self.error("not JSON; unknown escape"));
+        }
+        let first = self.hex()?;
+        let mut units = vec![first];
+        if (0xD800..0xDC00).contains(&first) && self.text[self.at.min(self.text.len())..].starts_with(b"\\u") {
+            self.at += 2;
+            units.push(self.hex()?);
+        }
+        let mut characters = char::decode_utf16(units);
+        characters.next().and_then(Result::ok).ok_or_else(|| self.error(half))
     }
 
-    fn hex(&mut self) -> Result<u32, CompileError> {
+    fn hex(&mut self) -> Result<u16, CompileError> {
         let digits = self.text.get(self.at..self.at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let value = digits
             .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .and_then(|digits| u16::from_str_radix(digits, 16).ok())
             .ok_or_else(|| self.error("not JSON; \\u takes four hexadecimal digits"))?;
         self.at += 4;
         Ok(value)

@@ -5,8 +5,9 @@
 //! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
 //! automaton each of the others comes to its quote.
 
+use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::json::language::residual::Reach;
-use crate::json::language::strings::{Decoder, GREATEST_BYTE, StringState, Strings};
+use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::{TokenSet, Tokens};
@@ -263,7 +264,7 @@ impl Sorted<'_> {
                     self.add(child, || strings.cost(&escape).saturating_sub(1));
                     self.sort(child, &escape);
                 }
-                0x20..=GREATEST_BYTE => {
+                0x20..=GREATEST_OF_TEXT => {
                     let after = dfa.next(state, byte);
                     if after == 0 {
                         continue;

@@ -9,6 +9,7 @@ pub(crate) mod from_hir;
 pub(crate) mod marks;
 pub(crate) mod measure;
 pub(crate) mod regular;
+pub(crate) mod residual;
 pub(crate) mod utf8;
 pub(crate) mod walk;
 

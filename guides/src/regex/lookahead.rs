@@ -8,6 +8,7 @@
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::automaton::marks::{BEGIN, BOUNDARY, END, LOOKS, NO_BOUNDARY};
+use crate::automaton::residual::universal;
 use crate::regex::error::RegexError;
 use crate::regex::hir::{any, parsed};
 use crate::regex::syntax::{Look, Marked};
@@ -83,7 +84,7 @@ impl Machine {
     }
 
     fn demand(&mut self, automaton: Dfa) -> usize {
-        let met = met(&automaton, &self.any);
+        let met = universal(&automaton, &self.any);
         self.demands.push(Demand { automaton, met });
         self.demands.len() - 1
     }
@@ -195,45 +196,6 @@ impl Machine {
         };
         ways.iter().filter(|way| !ways.iter().any(|other| asks_more(way, other))).cloned().collect()
     }
-}
-
-/// The states from which every text is accepted, `any` being the automaton of all texts.
-fn met(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
-    let bytes = any.class_bytes(dfa);
-    let mut pairs = vec![(dfa.start(), any.start())];
-    let mut seen: foldhash::HashSet<(u32, u32)> = pairs.iter().copied().collect();
-    let mut before: Vec<((u32, u32), (u32, u32))> = Vec::new();
-    let mut done = 0;
-    while done < pairs.len() {
-        let (state, all) = pairs[done];
-        for &byte in &bytes {
-            let next = (dfa.next(state, byte), any.next(all, byte));
-            if next.1 != 0 {
-                before.push((next, (state, all)));
-                if seen.insert(next) {
-                    pairs.push(next);
-                }
-            }
-        }
-        done += 1;
-    }
-    before.sort_unstable();
-    // From those where a text ends that is not accepted, backwards.
-    let mut open: Vec<(u32, u32)> =
-        pairs.iter().copied().filter(|&(state, all)| any.accepts_at(all) && !dfa.accepts_at(state)).collect();
-    let mut missing: foldhash::HashSet<(u32, u32)> = open.iter().copied().collect();
-    while let Some(pair) = open.pop() {
-        let first = before.partition_point(|(to, _)| *to < pair);
-        for &(_, from) in before[first..].iter().take_while(|(to, _)| *to == pair) {
-            if missing.insert(from) {
-                open.push(from);
-            }
-        }
-    }
-    let mut met = vec![false; dfa.len()];
-    pairs.iter().filter(|pair| !missing.contains(pair)).for_each(|&(state, _)| met[state as usize] = true);
-    missing.iter().for_each(|&(state, _)| met[state as usize] = false);
-    met
 }
 
 #[cfg(test)]

@@ -7,5 +7,4 @@ pub(crate) mod cache;
 pub(crate) mod format;
 pub(crate) mod length;
 pub(crate) mod number;
-pub(crate) mod residual;
 pub(crate) mod strings;

@@ -6,8 +6,8 @@
 
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::automaton::marks::GREATEST_OF_TEXT;
+use crate::automaton::residual::{Reach, reaches};
 use crate::interrupt::to_the_end;
-use crate::json::language::residual::{Reach, reaches};
 use crate::json::text::escape::{short_escape, spelled_length};
 use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};

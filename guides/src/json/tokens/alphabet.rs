@@ -454,7 +454,7 @@ impl Targets<'_> {
 mod tests {
     use super::*;
     use crate::automaton::dfa::DfaLimits;
-    use crate::json::language::residual::Reach;
+    use crate::automaton::residual::Reach;
     use crate::json::language::strings::any_strings;
     use crate::json::language::strings::{Characters, Escapes};
     use crate::json::tokens::frame::Frame;

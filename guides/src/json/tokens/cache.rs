@@ -1,7 +1,7 @@
 //! Token classes that were worked out, for all guides of a vocabulary.
 
+use crate::automaton::residual::Reach;
 use crate::json::language::number::Numbers;
-use crate::json::language::residual::Reach;
 use crate::json::language::strings::{Characters, Escapes, StringState, Strings};
 use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses};
 use crate::json::tokens::frame::Frame;

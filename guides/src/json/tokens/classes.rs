@@ -6,7 +6,7 @@
 //! automaton each of the others comes to its quote.
 
 use crate::automaton::marks::GREATEST_OF_TEXT;
-use crate::json::language::residual::Reach;
+use crate::automaton::residual::Reach;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
 use crate::vocabulary::Vocabulary;

@@ -11,11 +11,11 @@ pub(crate) mod measure;
 pub(crate) mod regular;
 pub(crate) mod residual;
 pub(crate) mod utf8;
-pub(crate) mod walk;
 
 use crate::collections::byte_set::ByteSet;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
+use crate::vocabulary::trie::Trie;
 use std::fmt::Debug;
 
 /// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
@@ -55,7 +55,7 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     where
         Self: Sized,
     {
-        walk::walk(self, vocabulary.trie(), 0, state, set)
+        walk(self, vocabulary.trie(), 0, state, set)
     }
 
     /// Adds the tokens after which the output can be completed in `left` bytes.
@@ -63,6 +63,40 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     where
         Self: Sized,
     {
-        walk::walk_within(self, vocabulary.trie(), 0, state, left, set);
+        walk_within(self, vocabulary.trie(), 0, state, left, set);
+    }
+}
+
+/// Adds every token below `node` along whose remaining bytes the automaton can go from `state`. Returns the
+/// greatest cost after any of them (0 if there is none).
+fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, set: &mut TokenSet) -> u32 {
+    let mut reach = 0;
+    for child in trie.children(node) {
+        if let Some(next) = automaton.step(state, trie.byte(child)) {
+            let own = trie.own(child);
+            if !own.is_empty() {
+                set.insert_all(own);
+                reach = reach.max(automaton.cost(&next));
+            }
+            if trie.end(child) > child + 1 {
+                reach = reach.max(walk(automaton, trie, child, &next, set));
+            }
+        }
+    }
+    reach
+}
+
+/// As [`walk`], but adds only tokens after which the output can be completed in `left` bytes.
+fn walk_within<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, left: u32, set: &mut TokenSet) {
+    for child in trie.children(node) {
+        if let Some(next) = automaton.step(state, trie.byte(child)) {
+            let own = trie.own(child);
+            if !own.is_empty() && automaton.cost(&next) <= left {
+                set.insert_all(own);
+            }
+            if trie.end(child) > child + 1 {
+                walk_within(automaton, trie, child, &next, left, set);
+            }
+        }
     }
 }

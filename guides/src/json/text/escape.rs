@@ -39,7 +39,7 @@ pub(crate) fn write_string(text: &str) -> String {
 }
 
 /// Whether a character of a key that begins with this byte may be spelled with an escape.
-pub(in crate::json) fn may_be_escaped(byte: u8) -> bool {
+pub(crate) fn may_be_escaped(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }
 

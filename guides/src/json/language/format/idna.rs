@@ -8,7 +8,6 @@
 //! Labels in Punycode (`xn--`) are not in it. Literals that the schema gives are judged with their whole text ([`judge`]).
 
 use crate::automaton::dfa::{Dfa, DfaLimits};
-use crate::json::language::format::Format;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
@@ -103,17 +102,12 @@ fn ascii_beside_right(most: usize) -> String {
 }
 
 /// The names of hosts.
-pub(crate) fn hostnames(limits: DfaLimits) -> Result<Format, RegexError> {
+pub(crate) fn hostnames(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let one_way = names(&format!("{}|{}", ascii(62), beside_left()), 4, limits)?;
     // Where something is written from right to left, all labels are of one direction from end to end.
     let mixed = names(&format!("{}|{}", ascii_beside_right(59), from_right()), 2, limits)?;
     let single = names(&ascii(63), 1, limits)?;
-    Ok(Format {
-        dfa: one_way.union(&mixed, limits.states)?.union(&single, limits.states)?,
-        // Letters, digits, hyphens and separators; of what is beyond ASCII there is ever more.
-        possible: Some(regex::whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+", Dialect::Ecma, limits)?),
-        judge: Some(judge),
-    })
+    Ok(one_way.union(&mixed, limits.states)?.union(&single, limits.states)?)
 }
 
 /// Names of up to so many labels. Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1).
@@ -175,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_host_is_named_as_idna2008_allows() {
-        let dfa = hostnames(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small").dfa;
+        let dfa = hostnames(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small");
         let long = "a".repeat(63);
         let four = ["a".repeat(62).as_str(); 4].join(".");
         for yes in [

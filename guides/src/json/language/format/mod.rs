@@ -63,7 +63,12 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Format>, 
             let dfa = possible.difference(&reserved, limits.states)?;
             Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
         }
-        "idn-hostname" => idna::hostnames(limits).map(Some),
+        "idn-hostname" => {
+            // Letters, digits, hyphens and separators; of what is beyond ASCII there is ever more.
+            let possible = regex::whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+", Dialect::Ecma, limits)?;
+            let dfa = idna::hostnames(limits)?;
+            Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
+        }
         _ => Ok(regular(name, limits)?.map(Format::from)),
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::collections::byte_set::ByteSet;
-use crate::json::language::number::NumberAtom;
 use crate::json::text::decimal::Decimal;
 
 /// How numbers are written.
@@ -18,9 +17,9 @@ pub(crate) enum Spellings {
 }
 
 impl Spellings {
-    /// The most spellings in which it can be told whether all of these hold.
-    pub(super) fn of(atoms: &[(NumberAtom, bool)]) -> Spellings {
-        let bounds: Option<Vec<&Decimal>> = atoms.iter().map(|(atom, _)| atom.bound()).collect();
+    /// The most spellings in which it can be told on which side of these bounds a number lies; `None` stands for conditions that are no
+    /// bounds.
+    pub(super) fn beside(bounds: Option<Vec<&Decimal>>) -> Spellings {
         match bounds {
             None => Spellings::Plain,
             Some(bounds) if bounds.iter().all(|bound| bound.is_zero()) => Spellings::Any,

@@ -115,7 +115,7 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
         [(NumberAtom::Integer, true)] => return plain(true, limit),
         _ => {}
     }
-    let spellings = Spellings::of(atoms);
+    let spellings = Spellings::beside(atoms.iter().map(|(atom, _)| atom.bound()).collect());
     let all = match spellings {
         Spellings::Plain => plain(false, limit)?,
         _ => unsigned_zero(spellings, limit)?,

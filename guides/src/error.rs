@@ -59,12 +59,16 @@ pub enum CompileError {
         "guide: the compilation was ended before it had come to its end, as it was no longer wanted; send it again"
     )]
     Interrupted,
-    /// The vocabulary has no token for a byte that the output needs.
+    /// The vocabulary has no tokens for something that the output needs.
     #[error(
-        "the model's vocabulary cannot spell the output: no token is the single byte 0x{byte:02x}{}; use a model whose \
-         tokenizer has all bytes", Printable(*.byte)
+        "{at}: the model's vocabulary cannot spell {what}: no token is the single byte 0x{byte:02x}{}; use a model whose \
+         tokenizer has it, or ask for something else", Printable(*.byte)
     )]
     Vocabulary {
+        /// Where in the source.
+        at: Place,
+        /// What cannot be spelled.
+        what: String,
         /// A byte that is missing.
         byte: u8,
     },

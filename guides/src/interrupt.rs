@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn refused() -> Result<(), CompileError> {
-        Err(CompileError::Vocabulary { byte: 0 })
+        Err(CompileError::Unsatisfiable { pointers: Vec::new(), reason: "none".into() })
     }
 
     #[test]

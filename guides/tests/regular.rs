@@ -142,7 +142,7 @@ fn what_cannot_be_is_refused() {
     let compiler = compiler(AB);
     let error = |source: &str| compiler.compile(&Source::Regex(source.into()), &Options::default()).err();
     assert!(matches!(error("a[]b]{2}[^\\x00-\\U0010ffff]"), Some(CompileError::Unsatisfiable { .. })));
-    assert!(matches!(error("abc"), Some(CompileError::Vocabulary { byte: b'c' })));
+    assert!(matches!(error("abc"), Some(CompileError::Vocabulary { byte: b'c', .. })));
     assert!(matches!(error("[ab]*a[ab]{40}"), Some(CompileError::TooBig { .. })));
     assert!(matches!(error("(a"), Some(CompileError::Syntax { .. })));
     assert!(compiler.compile(&Source::Choice(Vec::new()), &Options::default()).is_err());

@@ -1,5 +1,6 @@
 //! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
 
+use crate::automaton::build::trim;
 use foldhash::{HashMap, HashMapExt};
 
 /// Cost of a state from which nothing is accepted.
@@ -83,6 +84,11 @@ impl Dfa {
         self.accepts_at(self.after(self.start, bytes))
     }
 
+    /// Whether no byte leads on.
+    pub(crate) fn is_final(&self, state: u32) -> bool {
+        self.row(state).iter().all(|&next| next == 0)
+    }
+
     /// Memory in bytes.
     pub(crate) fn size(&self) -> usize {
         self.table.len() * 4 + self.accepting.len() + 256
@@ -129,6 +135,16 @@ impl Dfa {
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = foldhash::HashSet::default();
         (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()
+    }
+
+    /// What it accepts in these bytes alone.
+    pub(crate) fn with_bytes(&self, keep: impl Fn(u8) -> bool) -> Dfa {
+        let (class_of, bytes) = self.classes_with(&keep);
+        let next = |state: u32| bytes.iter().map(move |&byte| (state, byte));
+        let table = (0..self.len() as u32).flat_map(next);
+        let table = table.map(|(state, byte)| if keep(byte) { self.next(state, byte) } else { 0 }).collect();
+        let (classes, width) = (Box::new(class_of), bytes.len());
+        trim(Dfa { classes, width, table, accepting: self.accepting.clone(), start: self.start }).0
     }
 }
 

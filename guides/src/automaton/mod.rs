@@ -11,6 +11,7 @@ pub(crate) mod measure;
 pub(crate) mod regular;
 pub(crate) mod residual;
 pub(crate) mod utf8;
+pub(crate) mod whole_tokens;
 
 use crate::collections::byte_set::ByteSet;
 use crate::vocabulary::Vocabulary;
@@ -36,6 +37,17 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
 
     /// Memory in bytes, roughly.
     fn size(&self) -> usize;
+
+    /// Whether a token that spells these bytes may be appended at all. Where the vocabulary does not have every byte as a token, a machine
+    /// may leave out tokens with bytes that none of its texts is written with.
+    fn reads(&self, _token: &[u8]) -> bool {
+        true
+    }
+
+    /// Whether a token may end in a state: not where the bytes that must follow are spelled by no tokens.
+    fn may_stop(&self, _state: &Self::State) -> bool {
+        true
+    }
 
     /// The bytes of which one must come next, or more where these are not cheap to name.
     fn next_bytes(&self, _state: &Self::State) -> ByteSet {
@@ -74,7 +86,7 @@ fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, s
     for child in trie.children(node) {
         if let Some(next) = automaton.step(state, trie.byte(child)) {
             let own = trie.own(child);
-            if !own.is_empty() {
+            if !own.is_empty() && automaton.may_stop(&next) {
                 set.insert_all(own);
                 reach = reach.max(automaton.cost(&next));
             }

@@ -1,19 +1,43 @@
-//! A regular language as a guide follows it.
+//! An automaton over bytes as a whole guide: a regex, a choice.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::Dfa;
+use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::whole_tokens::by_tokens;
+use crate::vocabulary::Vocabulary;
 
-/// An automaton as a whole guide: a regex.
+/// A regex or a choice.
 #[derive(Debug)]
 pub(crate) struct Regular {
     dfa: Dfa,
+    /// For each state the fewest bytes to the end. Where the texts need bytes that are no tokens: the fewest tokens, of single bytes and of
+    /// those that have such a byte; [`NEVER`] where no tokens complete a text.
     costs: Vec<u32>,
+    /// The states after which no token comes, where they are not those after which no byte comes.
+    last: Option<Vec<bool>>,
+}
+
+/// What keeps an automaton from being followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// No text can be spelled, as this byte is missing.
+    Missing(u8),
+    /// To find out what can be spelled takes too many steps.
+    TooMuch,
 }
 
 impl Regular {
-    pub(crate) fn new(dfa: Dfa) -> Regular {
-        let costs = dfa.costs(|_| 1);
-        Regular { dfa, costs }
+    /// What the automaton accepts, as far as the tokens of the vocabulary spell it. There is some text.
+    pub(crate) fn new(dfa: Dfa, vocabulary: &Vocabulary) -> Result<Regular, Failed> {
+        let is_token = |byte: u8| vocabulary.single_bytes().contains(byte);
+        let Some(byte) = dfa.find_byte_without(is_token) else {
+            let costs = dfa.costs(|_| 1);
+            return Ok(Regular { dfa, costs, last: None });
+        };
+        let found = by_tokens(&dfa, is_token, vocabulary.trie_of_others()).ok_or(Failed::TooMuch)?;
+        if found.costs[dfa.start() as usize] == NEVER {
+            return Err(Failed::Missing(byte));
+        }
+        Ok(Regular { dfa, costs: found.costs, last: Some(found.last) })
     }
 }
 
@@ -36,15 +60,18 @@ impl Automaton for Regular {
     }
 
     fn size(&self) -> usize {
-        self.dfa.size() + self.costs.len() * 4
+        self.dfa.size() + self.costs.len() * 4 + self.last.as_ref().map_or(0, Vec::len)
     }
 
     fn is_final(&self, &state: &u32) -> bool {
-        let row = state as usize * self.dfa.width;
-        self.dfa.table[row..row + self.dfa.width].iter().all(|&next| next == 0)
+        self.last.as_ref().map_or_else(|| self.dfa.is_final(state), |last| last[state as usize])
     }
 
     fn key(&self, &state: &u32) -> u128 {
         u128::from(state)
+    }
+
+    fn may_stop(&self, &state: &u32) -> bool {
+        self.costs[state as usize] != NEVER
     }
 }

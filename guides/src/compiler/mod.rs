@@ -4,13 +4,15 @@ mod slot;
 
 use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};
-use crate::automaton::regular::Regular;
+use crate::automaton::regular::{Failed, Regular};
+use crate::automaton::whole_tokens::MOST_STEPS;
 use crate::compiler::slot::Slot;
 use crate::error::{CompileError, Place, too_big};
 use crate::guide::Guide;
 use crate::interrupt::{self, Interrupt};
 use crate::json;
 use crate::json::language::cache::Languages;
+use crate::json::language::spellable::Spellable;
 use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
 use crate::json::tokens::cache::ClassesCache;
@@ -62,7 +64,9 @@ struct Entry {
 impl Compiler {
     /// A compiler for this vocabulary.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
-        let (classes, languages) = (Arc::new(ClassesCache::new(&vocabulary)), Languages::new(LANGUAGE_BYTES));
+        let spellable = Spellable::new(&vocabulary);
+        let classes = Arc::new(ClassesCache::new(&vocabulary, spellable.clone()));
+        let languages = Languages::new(LANGUAGE_BYTES, spellable);
         let (documents, cache, clock) = (Documents::default(), Mutex::default(), AtomicU64::new(0));
         Compiler { vocabulary, limits, classes, languages, documents, cache, clock }
     }
@@ -197,11 +201,6 @@ impl Compiler {
     }
 
     fn json(&self, schema: &str, options: &Options) -> Result<JsonMachine, CompileError> {
-        // What JSON text can consist of: ASCII without control characters, and UTF-8 beyond.
-        let needed = (0x20..=0x7F).chain(0x80..=0xBF).chain(0xC2..=0xF4);
-        if let Some(byte) = needed.into_iter().find(|&byte| self.vocabulary.byte_token(byte).is_none()) {
-            return Err(CompileError::Vocabulary { byte });
-        }
         json::compile(schema, options, &self.limits, &self.languages, &self.documents, &self.classes)
     }
 
@@ -212,10 +211,17 @@ impl Compiler {
                 reason: "the regex matches no text at all".into(),
             });
         }
-        if let Some(byte) = dfa.find_byte_without(|byte| self.vocabulary.byte_token(byte).is_some()) {
-            return Err(CompileError::Vocabulary { byte });
-        }
-        Ok(Regular::new(dfa))
+        Regular::new(dfa, &self.vocabulary).map_err(|failed| match failed {
+            Failed::Missing(byte) => {
+                CompileError::Vocabulary { at: Place::Source, what: "any text that the regex matches".into(), byte }
+            }
+            Failed::TooMuch => too_big(
+                Place::Source,
+                "steps along tokens with bytes that are no tokens of the model's vocabulary",
+                MOST_STEPS,
+                "use a smaller regex, or fewer choices, or a model whose tokenizer has all bytes",
+            ),
+        })
     }
 
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {
@@ -241,6 +247,15 @@ impl Compiler {
                 at: Place::Source,
                 reason: "choice is empty; give at least one string".into(),
             });
+        }
+        for (index, choice) in choices.iter().enumerate() {
+            if let Some(byte) = self.vocabulary.missing_for(choice.as_bytes()) {
+                return Err(CompileError::Vocabulary {
+                    at: Place::Source,
+                    what: format!("choice {index}, {choice:?}"),
+                    byte,
+                });
+            }
         }
         let mut sorted: Vec<&[u8]> = choices.iter().map(String::as_bytes).collect();
         sorted.sort_unstable();

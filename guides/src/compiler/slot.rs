@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(slot.get_or_make(&Interrupt::new(), || Ok(1)), Ok(1));
         assert_eq!(slot.get_or_make(&Interrupt::new(), || Ok(2)), Ok(1));
         let slot = Slot::<u8>::default();
-        let refused = Err(CompileError::Vocabulary { byte: 7 });
+        let refused = Err(CompileError::Unsatisfiable { pointers: Vec::new(), reason: "none".into() });
         assert_eq!(slot.get_or_make(&Interrupt::new(), || refused.clone()), refused);
         assert_eq!(slot.get(), Some(refused));
     }

@@ -71,14 +71,18 @@ impl<A: Automaton> Position for Standing<A> {
     }
 
     fn after(&self, bytes: &[u8]) -> Option<Arc<dyn Position>> {
-        let (first, rest) = bytes.split_first()?;
+        let (first, rest) = bytes.split_first().filter(|_| self.automaton.reads(bytes))?;
         let state = self.automaton.step(&self.state, *first)?;
         let state = rest.iter().try_fold(state, |state, &byte| self.automaton.step(&state, byte))?;
+        if !self.automaton.may_stop(&state) {
+            return None;
+        }
         Some(Arc::new(Standing { automaton: self.automaton.clone(), state }))
     }
 
     fn forced(&self, most: usize) -> Vec<u8> {
         let (automaton, mut state, mut text) = (&*self.automaton, self.state.clone(), Vec::new());
+        let mut whole = 0;
         while text.len() < most && automaton.cost(&state) > 0 {
             let bytes = automaton.next_bytes(&state);
             // Where there is a choice, there is nearly always one among these.
@@ -89,7 +93,11 @@ impl<A: Automaton> Position for Standing<A> {
             drop(nexts);
             text.push(byte);
             state = next;
+            if automaton.may_stop(&state) {
+                whole = text.len();
+            }
         }
+        text.truncate(whole);
         text
     }
 

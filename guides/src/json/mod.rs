@@ -81,6 +81,7 @@ pub(crate) mod text;
 pub(crate) mod tokens;
 
 use crate::error::CompileError;
+use crate::json::analysis::unspelled;
 use crate::json::language::cache::Languages;
 use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
@@ -100,7 +101,10 @@ pub(crate) fn compile(
     classes: &Arc<ClassesCache>,
 ) -> Result<JsonMachine, CompileError> {
     let value = value::parse(schema, limits.depth)?;
+    unspelled::check_whitespace(options.whitespace, |text| languages.spellable().missing(text))?;
     let mut graph = keywords::read(&value, limits, options.formats, languages, documents)?;
     hash_cons::share(&mut graph);
-    Ok(JsonMachine::new(analysis::analyse(&graph, options.whitespace, limits, languages)?, options, classes.clone()))
+    let shapes = analysis::analyse(&graph, options.whitespace, limits, languages);
+    let shapes = shapes.map_err(|error| unspelled::with_index(error, &value))?;
+    Ok(JsonMachine::new(shapes, options, classes.clone()))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod mask;
 pub(crate) mod trie;
 
+use crate::collections::byte_set::ByteSet;
 use crate::error::VocabularyError;
 use crate::vocabulary::trie::Trie;
 
@@ -15,7 +16,10 @@ pub struct Vocabulary {
     tokens: Vec<Option<Vec<u8>>>,
     end_tokens: Vec<u32>,
     trie: Trie,
-    byte_tokens: [Option<u32>; 256],
+    /// The tokens with a byte that is no token, where there are some.
+    others: Option<Trie>,
+    /// The bytes that are tokens.
+    single_bytes: ByteSet,
 }
 
 impl Vocabulary {
@@ -37,14 +41,12 @@ impl Vocabulary {
                 None => return Err(VocabularyError::EndToken(id, tokens.len())),
             }
         }
-        let mut byte_tokens = [None; 256];
+        let mut bytes_spelled = ByteSet::default();
         for (id, bytes) in (0u32..).zip(&tokens) {
             match bytes.as_deref() {
                 None => {}
                 Some([]) => return Err(VocabularyError::EmptyToken(id)),
-                Some(&[byte]) => {
-                    byte_tokens[byte as usize].get_or_insert(id);
-                }
+                Some([byte]) => bytes_spelled.add(std::slice::from_ref(byte)),
                 Some(bytes) if bytes.len() > LONGEST_TOKEN => {
                     return Err(VocabularyError::TooBig("a token of more than 4096 bytes"));
                 }
@@ -55,7 +57,9 @@ impl Vocabulary {
         if trie.len() == 1 {
             return Err(VocabularyError::Empty);
         }
-        Ok(Vocabulary { tokens, end_tokens, trie, byte_tokens })
+        let is_other = |token: &[u8]| token.iter().any(|&byte| !bytes_spelled.contains(byte));
+        let others = tokens.iter().flatten().any(|token| is_other(token)).then(|| trie_where(&tokens, is_other));
+        Ok(Vocabulary { tokens, end_tokens, trie, others, single_bytes: bytes_spelled })
     }
 
     /// Number of token ids, special ones included.
@@ -79,12 +83,61 @@ impl Vocabulary {
         self.tokens.len().div_ceil(32)
     }
 
+    /// All tokens that have bytes.
     pub(crate) fn trie(&self) -> &Trie {
         &self.trie
     }
 
-    /// A token that spells exactly this byte.
-    pub(crate) fn byte_token(&self, byte: u8) -> Option<u32> {
-        self.byte_tokens[byte as usize]
+    /// The tokens with a byte that is no token, where there are some.
+    pub(crate) fn trie_of_others(&self) -> Option<&Trie> {
+        self.others.as_ref()
     }
+
+    /// The tokens that are kept; `None` where these are all.
+    pub(crate) fn trie_where(&self, keep: impl Fn(&[u8]) -> bool) -> Option<Trie> {
+        let drops_some = self.others.is_some() && self.tokens.iter().flatten().any(|token| !keep(token));
+        drops_some.then(|| trie_where(&self.tokens, keep))
+    }
+
+    /// The bytes that are tokens.
+    pub(crate) fn single_bytes(&self) -> ByteSet {
+        self.single_bytes
+    }
+
+    /// What each token spells.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<&[u8]>> + Clone {
+        self.tokens.iter().map(Option::as_deref)
+    }
+
+    /// The first byte of a text that is no token.
+    fn missing(&self, text: &[u8]) -> Option<u8> {
+        text.iter().copied().find(|&byte| !self.single_bytes.contains(byte))
+    }
+
+    /// A byte for which a text is spelled by no tokens: the one that is no token nearest to where they get.
+    pub(crate) fn missing_for(&self, text: &[u8]) -> Option<u8> {
+        self.missing(text)?;
+        // Whether tokens spell the text up to each place.
+        let mut spelled = vec![false; text.len() + 1];
+        spelled[0] = true;
+        let mut furthest = 0;
+        for start in 0..text.len() {
+            if !spelled[start] {
+                continue;
+            }
+            furthest = start;
+            let mut node = 0;
+            for (end, &byte) in text.iter().enumerate().skip(start) {
+                let Some(child) = self.trie.child(node, byte) else { break };
+                node = child;
+                spelled[end + 1] |= !self.trie.own(node).is_empty();
+            }
+        }
+        if spelled[text.len()] { None } else { self.missing(&text[furthest..]) }
+    }
+}
+
+fn trie_where(tokens: &[Option<Vec<u8>>], keep: impl Fn(&[u8]) -> bool) -> Trie {
+    let kept = tokens.iter().map(|token| token.clone().filter(|token| keep(token)));
+    Trie::new(&kept.collect::<Vec<_>>())
 }

@@ -328,3 +328,37 @@ fn real_entries_that_encoding_never_produces_are_no_text() {
         }
     }
 }
+
+/// SmolLM2 has no tokens for 0xF1, 0xF2, some control characters, and bytes that no text has.
+#[test]
+fn a_real_tokenizer_without_some_bytes_follows_guides() {
+    use jig_guides::{Compiler, Limits, Options, Source};
+    let Some((_, tokenizer)) = real_tokenizers().into_iter().find(|(name, _)| name == "smollm2") else {
+        println!("skipped: there is no tokenizer smollm2");
+        return;
+    };
+    let vocabulary = tokenizer.vocabulary(tokenizer.len()).unwrap();
+    let is_token = |byte: u8| (0..vocabulary.len() as u32).any(|id| vocabulary.bytes(id) == Some(&[byte][..]));
+    assert!(is_token(0xF0) && !is_token(0xF1) && !is_token(0xF2) && !is_token(0xFF));
+    let compiler = Compiler::new(Arc::new(vocabulary), Limits::default());
+    let schema = |schema: &str| Source::JsonSchema(schema.to_owned());
+    let written = [
+        (schema(r#"{"type":"integer"}"#), "-120"),
+        (Source::JsonObject, r#"{"a": ["😀 é中\n\u0001", 1.5e3, null]}"#),
+        (schema(r#"{"type":"string","format":"date"}"#), r#""2024-02-29""#),
+        (Source::Regex(".+!".to_owned()), "naïve 😀 text!"),
+        (Source::Choice(vec!["yes".to_owned(), "nö".to_owned()]), "nö"),
+    ];
+    for (source, answer) in written {
+        let guide =
+            compiler.compile(&source, &Options::default()).unwrap_or_else(|error| panic!("{source:?}: {error}"));
+        let mut state = guide.start();
+        for token in tokenizer.encode(answer, false).unwrap() {
+            assert!(state.mask(None).contains(token), "{source:?}: {token}");
+            state.advance(token).unwrap();
+        }
+        assert!(state.may_end(), "{source:?}: {answer}");
+    }
+    let refusal = compiler.compile(&schema("{\"enum\":[1,\"\u{40000}\"]}"), &Options::default()).unwrap_err();
+    assert!(refusal.to_string().starts_with("schema at /enum/1: "), "{refusal}");
+}

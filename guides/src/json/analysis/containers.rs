@@ -233,7 +233,8 @@ impl Builder<'_> {
         for (place, values) in values.into_iter().enumerate() {
             let property = named.get(place);
             let name = &property.name;
-            let refused = keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes()));
+            let refused = keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes()))
+                || self.languages.spellable().missing(&property.spelling).is_some();
             let (schema, meets) = if values.is_empty() && !refused && demanded.is_empty() {
                 (self.schema_of_named(property), Vec::new())
             } else {

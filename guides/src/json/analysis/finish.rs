@@ -28,24 +28,25 @@ impl Builder<'_> {
     /// Adds what a branch allows to what the others allow.
     pub(crate) fn finish(
         &mut self,
-        branch: Branch,
+        mut branch: Branch,
         gathered: &mut Gathered,
         terms: &[Term],
     ) -> Result<(), CompileError> {
         if let Some(scalars) = &branch.scalars {
             for value in scalars {
                 if branch.kinds.has(kind_of(value)) && self.allows_scalar(&branch, value) {
-                    gathered.literals.insert(spell(value).into_bytes().into());
+                    let mut spellings = vec![spell(value)];
                     // 2.0 may be written as the integer that it is.
                     if let Value::Number(text) = value {
-                        gathered.literals.extend(
-                            Decimal::parse(text).and_then(|d| d.plain_integer()).map(|t| t.into_bytes().into()),
-                        );
+                        spellings.extend(Decimal::parse(text).and_then(|number| number.plain_integer()));
                     }
+                    self.keep_spelled(&mut spellings, value)?;
+                    gathered.literals.extend(spellings.into_iter().map(|text| text.into_bytes().into_boxed_slice()));
                 }
             }
             return Ok(());
         }
+        self.take_out_unspelled(&mut branch, terms)?;
         for (kind, values) in
             [(Kinds::NULL, vec![Value::Null]), (Kinds::BOOLEAN, vec![Value::Bool(false), Value::Bool(true)])]
         {
@@ -59,7 +60,9 @@ impl Builder<'_> {
         }
         if branch.kinds.has(Kinds::STRING) {
             let strings = self.capped_strings(&branch, terms)?;
-            if !strings.is_empty() {
+            if strings.is_empty() {
+                self.note_unspelled_strings(&branch, terms);
+            } else {
                 gathered.strings.push(Arc::new(strings));
             }
         }
@@ -108,10 +111,12 @@ impl Builder<'_> {
         }
         let atoms = number::simplified(atoms);
         let limit = self.limits.states;
-        let numbers = self.languages.numbers(atoms, |atoms| number::language(atoms, limit));
+        let numbers = self.languages.numbers(atoms.clone(), |atoms| number::language(atoms, limit));
         let numbers = numbers.map_err(|_| self.too_many_states(terms))?;
         self.spend_once(Arc::as_ptr(&numbers).cast(), 20 + numbers.dfa.len() / 8, terms)?;
-        if !numbers.dfa.is_empty() {
+        if numbers.dfa.is_empty() {
+            self.note_unspelled_numbers(&atoms, terms);
+        } else {
             gathered.numbers.push(numbers);
         }
         Ok(())
@@ -130,7 +135,8 @@ impl Builder<'_> {
             [first, rest @ ..] => {
                 let limit = self.limits.states;
                 let union = rest.iter().try_fold(first.dfa.clone(), |all, one| all.union(&one.dfa, limit));
-                Some(Arc::new(Numbers::new(union.map_err(|_| self.too_many_states(terms))?)))
+                let union = union.map_err(|_| self.too_many_states(terms))?;
+                Some(Arc::new(self.languages.spellable().numbers(union)))
             }
         };
         let mut strings: Vec<Arc<Strings>> = Vec::new();

@@ -15,6 +15,7 @@ pub(crate) mod names;
 pub(crate) mod outline;
 pub(crate) mod strings;
 pub(crate) mod tableau;
+pub(crate) mod unspelled;
 
 use crate::automaton::dfa::{Dfa, NEVER};
 use crate::error::{CompileError, Place, too_big};
@@ -42,7 +43,7 @@ pub(crate) fn analyse(
     languages: &Languages,
 ) -> Result<Analysis, CompileError> {
     let too_many = |_| too_big(Place::Source, "states", limits.states, "raise the limit");
-    let any_characters = Characters::any().map_err(too_many)?;
+    let any_characters = languages.spellable().any().map_err(too_many)?;
     let any = any_characters.dfa.clone();
     let mut builder = Builder {
         graph,
@@ -61,6 +62,7 @@ pub(crate) fn analyse(
         key_sets: HashMap::new(),
         known_names: KnownNames::default(),
         key_automata: KeyAutomata::default(),
+        unspelled: None,
     };
     let root = builder.intern(vec![(graph.root, true)]);
     while builder.schemas.len() < builder.conjunctions.len() {
@@ -68,12 +70,16 @@ pub(crate) fn analyse(
         let schema = builder.alternatives(&terms)?;
         builder.schemas.push(schema);
     }
+    builder.check_apart()?;
     builder.tell_entries_apart();
     builder.settle_costs()?;
     builder.prune();
     builder.find_endless();
-    let Builder { schemas, objects, arrays, .. } = builder;
+    let Builder { schemas, objects, arrays, unspelled, .. } = builder;
     if schemas[root as usize].cost == NEVER {
+        if let Some(error) = unspelled {
+            return Err(error);
+        }
         return Err(CompileError::Unsatisfiable {
             pointers: vec![String::new()],
             reason: "the conditions of the schema contradict each other, or ask for values without end".into(),
@@ -101,6 +107,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) key_sets: HashMap<Keys, Arc<KeySet>>,
     pub(crate) key_automata: KeyAutomata,
     pub(crate) known_names: KnownNames,
+    /// What was taken out first, as the vocabulary cannot spell it.
+    pub(crate) unspelled: Option<CompileError>,
 }
 
 impl Builder<'_> {

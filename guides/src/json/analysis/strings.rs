@@ -23,10 +23,11 @@ impl Builder<'_> {
             .iter()
             .filter_map(|value| if let Value::String(text) = value { Some(text.clone()) } else { None })
             .collect();
-        if patterns.is_empty() && excluded.is_empty() {
+        let none_so_long = min > max || min > 0 && !self.any_characters.spelled().has_some();
+        if patterns.is_empty() && excluded.is_empty() && !(none_so_long && min <= max) {
             return Ok(any_strings(self.any_characters.clone(), min, max));
         }
-        if min > max {
+        if none_so_long {
             return Ok(any_strings(self.any_characters.clone(), 1, 0));
         }
         // The greatest length is counted; the least one is built into the automaton, as a count does not tell whether a text can still
@@ -45,7 +46,10 @@ impl Builder<'_> {
             patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
-        let make = || string_dfa(&self.any, &languages, excluded, min, self.limits.states);
+        let make = || {
+            let (dfa, states) = string_dfa(&self.any, &languages, excluded, min, self.limits.states)?;
+            Ok((self.languages.spellable().part_of_strings(dfa, self.limits.states)?, states))
+        };
         let made = self.languages.strings(&key, &self.any, make);
         let (characters, states) = made.map_err(|_| self.too_many_states(terms))?;
         self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;

@@ -9,6 +9,7 @@ use crate::collections::fingerprint::Fingerprint;
 use crate::interrupt::to_the_end;
 use crate::json::language::format::{self, Format};
 use crate::json::language::number::{NumberAtom, Numbers};
+use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::Characters;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
@@ -60,6 +61,7 @@ pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 pub(crate) struct Languages {
     known: Mutex<Known>,
     limit: usize,
+    spellable: Spellable,
     /// There are no more of them than drafts define, so they stay.
     formats: Mutex<HashMap<String, Arc<Language>>>,
 }
@@ -75,9 +77,14 @@ struct Known {
 }
 
 impl Languages {
-    /// Automata that take up to `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Languages {
-        Languages { known: Mutex::default(), limit, formats: Mutex::default() }
+    /// Automata that take up to `limit` bytes, of what can be spelled.
+    pub(crate) fn new(limit: usize, spellable: Spellable) -> Languages {
+        Languages { known: Mutex::default(), limit, spellable, formats: Mutex::default() }
+    }
+
+    /// What can be spelled.
+    pub(crate) fn spellable(&self) -> &Spellable {
+        &self.spellable
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -127,7 +134,7 @@ impl Languages {
             return Ok(known.clone());
         }
         let (dfa, states) = make()?;
-        let characters = Arc::new(Characters::new(dfa, any));
+        let characters = Arc::new(Characters::new(dfa, any).within(self.spellable.repertoire()));
         let excluded = key.1.iter().map(|text| text.len() + 32).sum::<usize>();
         let made = (characters, states);
         self.room(made.0.dfa.size() + excluded).strings.insert(key.clone(), made.clone());
@@ -142,7 +149,7 @@ impl Languages {
         if let Some(characters) = self.known().characters.get(&print) {
             return characters.clone();
         }
-        let characters = Arc::new(Characters::new(dfa, any));
+        let characters = Arc::new(Characters::new(dfa, any).within(self.spellable.repertoire()));
         self.room(characters.dfa.size()).characters.insert(print, characters.clone());
         characters
     }
@@ -156,7 +163,7 @@ impl Languages {
         if let Some(numbers) = self.known().numbers.get(&atoms) {
             return Ok(numbers.clone());
         }
-        let numbers = Arc::new(Numbers::new(make(&atoms)?));
+        let numbers = Arc::new(self.spellable.numbers(make(&atoms)?));
         self.room(numbers.dfa.size() * 2).numbers.insert(atoms, numbers.clone());
         Ok(numbers)
     }
@@ -175,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_was_made_before_is_not_made_again_until_it_takes_too_much() {
-        let languages = Languages::new(10_000);
+        let languages = Languages::new(10_000, Spellable::ALL);
         let first = languages.pattern("^a+$", LIMITS).expect("small");
         assert_eq!(languages.pattern("^a+$", LIMITS).expect("small").id, first.id);
         let mut forgotten = false;
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_pattern_and_a_format_of_one_name_are_two() {
-        let languages = Languages::new(1 << 20);
+        let languages = Languages::new(1 << 20, Spellable::ALL);
         let (pattern, format) = (languages.pattern("ipv4", LIMITS), languages.format("ipv4", LIMITS));
         assert!(pattern.expect("small").accepts(b"no ipv4"));
         assert!(format.expect("small").expect("enforced").accepts(b"127.0.0.1"));

@@ -7,4 +7,6 @@ pub(crate) mod cache;
 pub(crate) mod format;
 pub(crate) mod length;
 pub(crate) mod number;
+pub(crate) mod repertoire;
+pub(crate) mod spellable;
 pub(crate) mod strings;

@@ -8,6 +8,7 @@ use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::{Reach, reaches};
 use crate::interrupt::to_the_end;
+use crate::json::language::repertoire::Repertoire;
 use crate::json::text::escape::{short_escape, spelled_length};
 use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
@@ -34,6 +35,7 @@ pub(crate) struct Characters {
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
+    spelled: Repertoire,
 }
 
 /// What the cost in the midst of an escape depends on where the number of characters does not matter.
@@ -145,8 +147,18 @@ impl Characters {
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let hex_costs = Mutex::default();
-        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, id }
+        let (hex_costs, spelled) = (Mutex::default(), Repertoire::ALL);
+        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, spelled, id }
+    }
+
+    /// With characters of which not all can be spelled. The automaton leaves out those that cannot.
+    pub(crate) fn within(self, spelled: Repertoire) -> Characters {
+        Characters { spelled, ..self }
+    }
+
+    /// What of all characters can be spelled.
+    pub(crate) fn spelled(&self) -> Repertoire {
+        self.spelled
     }
 
     /// Most bytes of JSON of a string, the quotes not counted; `None` where there is no most.
@@ -234,7 +246,9 @@ impl Strings {
         let start = characters.dfa.start();
         match self.max {
             u32::MAX => characters.is_endless(),
-            max if characters.is_universal(start) => max > self.min && max >= MANY_CHARACTERS,
+            max if characters.is_universal(start) && characters.spelled.are_many() => {
+                max > self.min && max >= MANY_CHARACTERS
+            }
             // As many bytes are no more characters.
             max => characters.is_endless() && characters.dfa.has_many(max),
         }
@@ -244,7 +258,7 @@ impl Strings {
     pub(crate) fn goes_on(&self, at: &StringState) -> bool {
         at.decoder != Decoder::Closed
             && self.characters.is_universal(at.state)
-            && (self.max == u32::MAX || self.max - at.count >= MANY_CHARACTERS)
+            && (self.max == u32::MAX || self.characters.spelled.are_many() && self.max - at.count >= MANY_CHARACTERS)
     }
 
     /// Whether no string is in the set.
@@ -281,7 +295,7 @@ impl Strings {
                 let count = if begins { self.counted(at.count) } else { at.count };
                 return self.within(StringState { state, count, decoder: Decoder::Body });
             }
-            (Decoder::Escape, b'u') => with(Decoder::Hex { digits: 0, value: 0, high: 0 }),
+            (Decoder::Escape, b'u') if characters.spelled.codes => with(Decoder::Hex { digits: 0, value: 0, high: 0 }),
             (Decoder::Escape, byte) => return self.complete(at, short_escape(byte)?),
             (Decoder::Hex { digits, value, high }, byte) => {
                 let value = value << 4 | (byte as char).to_digit(16)? as u16;
@@ -368,7 +382,7 @@ impl Strings {
             Decoder::Escape => {
                 let short = (0x22..=b't').filter_map(short_escape);
                 let short = short.map(|c| self.rest(characters.push(state, c), count));
-                let long = self.cost_of_hex(at, 0, 0, 0);
+                let long = if characters.spelled.codes { self.cost_of_hex(at, 0, 0, 0) } else { NEVER };
                 short.min().unwrap_or(NEVER).min(long).saturating_add(1)
             }
             Decoder::Hex { digits, value, high } => self.cost_of_hex(at, digits, value, high),
@@ -425,7 +439,7 @@ impl Strings {
         if low > high {
             return NEVER;
         }
-        if self.characters.is_universal(at.state) {
+        if self.characters.is_universal(at.state) && self.characters.spelled.all {
             return 0;
         }
         let sequences = Utf8Sequences::new(low, high);

@@ -96,6 +96,7 @@ mod tests {
     use crate::automaton::Automaton;
     use crate::json;
     use crate::json::language::cache::Languages;
+    use crate::json::language::spellable::Spellable;
     use crate::json::schema::documents::Documents;
     use crate::options::{Limits, Options, Whitespace};
 
@@ -127,7 +128,8 @@ mod tests {
     #[test]
     fn each_byte_that_can_follow_is_among_them() {
         for (whitespace, text) in TEXTS {
-            let (languages, options) = (Languages::new(1 << 20), Options { whitespace, ..Options::default() });
+            let (languages, options) =
+                (Languages::new(1 << 20, Spellable::ALL), Options { whitespace, ..Options::default() });
             let compiled = json::compile(
                 SCHEMA,
                 &options,

@@ -226,13 +226,15 @@ mod tests {
     use crate::automaton::Automaton;
     use crate::json;
     use crate::json::language::cache::Languages;
+    use crate::json::language::spellable::Spellable;
     use crate::json::machine::state::{At, JsonState};
     use crate::json::schema::documents::Documents;
     use crate::options::{Limits, Options, Order};
 
     /// The alternatives of the object after each of these beginnings of a text.
     fn alternatives(schema: &str, texts: &[&str]) -> Vec<usize> {
-        let (languages, options) = (Languages::new(1 << 20), Options { order: Order::Any, ..Options::default() });
+        let (languages, options) =
+            (Languages::new(1 << 20, Spellable::ALL), Options { order: Order::Any, ..Options::default() });
         let compiled =
             json::compile(schema, &options, &Limits::default(), &languages, &Documents::default(), &Default::default());
         let machine = compiled.expect("a schema");

@@ -132,7 +132,8 @@ impl Used<'_> {
             return Some(cost(state));
         }
         // One character more, of which there are enough.
-        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < FEW_KEYS {
+        let enough = FEW_KEYS.min(additional.keys.characters.spelled().single as usize);
+        if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < enough {
             return Some(1);
         }
         // Nothing is cheaper than a character with which no key goes on, if it is on a shortest way.

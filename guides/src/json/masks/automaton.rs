@@ -1,6 +1,7 @@
 //! The machine as an automaton that guides follow.
 
 use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
@@ -35,11 +36,19 @@ impl Automaton for JsonMachine {
     }
 
     fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
-        self.add_allowed(state, Below::root(vocabulary, u32::MAX), set)
+        self.add_allowed(state, Below::root(self.classes.trie(vocabulary), vocabulary, u32::MAX), set)
     }
 
     fn allowed_within(&self, vocabulary: &Vocabulary, state: &JsonState, left: u32, set: &mut TokenSet) {
-        self.add_allowed(state, Below::root(vocabulary, left), set);
+        self.add_allowed(state, Below::root(self.classes.trie(vocabulary), vocabulary, left), set);
+    }
+
+    fn reads(&self, token: &[u8]) -> bool {
+        self.classes.has(token)
+    }
+
+    fn may_stop(&self, state: &JsonState) -> bool {
+        self.classes.may_stop_anywhere() || self.cost(state) != NEVER
     }
 
     fn size(&self) -> usize {

@@ -12,6 +12,7 @@ mod texts;
 mod used_keys;
 
 use crate::automaton::Automaton;
+use crate::automaton::dfa::NEVER;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
@@ -31,6 +32,8 @@ const ROOT: u32 = 0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Below<'a> {
     vocabulary: &'a Vocabulary,
+    /// The tokens that JSON is written with.
+    trie: &'a Trie,
     node: u32,
     /// How many bytes lead to the node.
     depth: usize,
@@ -39,8 +42,8 @@ pub(crate) struct Below<'a> {
 
 impl<'a> Below<'a> {
     /// All tokens of a vocabulary.
-    pub(crate) fn root(vocabulary: &'a Vocabulary, bytes: u32) -> Below<'a> {
-        Below { vocabulary, node: ROOT, depth: 0, bytes }
+    pub(crate) fn root(trie: &'a Trie, vocabulary: &'a Vocabulary, bytes: u32) -> Below<'a> {
+        Below { vocabulary, trie, node: ROOT, depth: 0, bytes }
     }
 
     /// Those below a node so many bytes further.
@@ -49,7 +52,7 @@ impl<'a> Below<'a> {
     }
 
     fn trie(self) -> &'a Trie {
-        self.vocabulary.trie()
+        self.trie
     }
 }
 
@@ -119,7 +122,7 @@ impl JsonMachine {
         let (own, mut reach) = (trie.own(below.node), 0);
         if !own.is_empty() {
             let cost = self.cost(state);
-            if cost <= below.bytes {
+            if cost <= below.bytes && cost != NEVER {
                 set.insert_all(own);
                 reach = cost;
             }
@@ -147,7 +150,7 @@ impl JsonMachine {
             }
             before = bytes;
             let end = states.last().and_then(Option::as_ref);
-            if let Some(cost) = end.map(|end| self.cost(end)).filter(|&cost| cost <= below.bytes) {
+            if let Some(cost) = end.map(|end| self.cost(end)).filter(|&cost| cost <= below.bytes && cost != NEVER) {
                 set.insert(token);
                 reach = reach.max(cost);
             }

@@ -222,7 +222,7 @@ impl Additional {
         }
         let (mut length, mut keys, mut all) = (0, 1u64, 1u64);
         while all <= used {
-            keys = keys.saturating_mul(64);
+            keys = keys.saturating_mul(u64::from(self.keys.characters.spelled().single.clamp(1, 64)));
             all = all.saturating_add(keys);
             length += 1;
         }

@@ -2,11 +2,13 @@
 
 use crate::automaton::residual::Reach;
 use crate::json::language::number::Numbers;
-use crate::json::language::strings::{Characters, Escapes, StringState, Strings};
+use crate::json::language::spellable::Spellable;
+use crate::json::language::strings::{Escapes, StringState, Strings};
 use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses};
 use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
 use crate::vocabulary::Vocabulary;
+use crate::vocabulary::trie::Trie;
 use foldhash::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,6 +21,9 @@ pub(crate) type ClassesKey = (u64, u32, u32, Escapes, u32);
 pub(crate) struct ClassesCache {
     known: Mutex<Known>,
     limit: usize,
+    spellable: Spellable,
+    /// The tokens that JSON is written with, where these are not all.
+    trie: Option<Trie>,
     /// Of the whole trie, for the usual escapes and for the needed ones. Every guide wants them, so they stay.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
@@ -26,20 +31,40 @@ pub(crate) struct ClassesCache {
 /// Bytes of what is remembered of strings and numbers for all guides together.
 const CLASSES_BYTES: usize = 64 << 20;
 
+#[cfg(test)]
 impl Default for ClassesCache {
+    /// For tests that make no masks.
     fn default() -> ClassesCache {
-        ClassesCache { known: Mutex::default(), limit: CLASSES_BYTES, roots: Default::default() }
+        let (known, roots) = (Mutex::default(), Default::default());
+        ClassesCache { known, limit: CLASSES_BYTES, spellable: Spellable::ALL, trie: None, roots }
     }
 }
 
 impl ClassesCache {
     /// For the guides of this vocabulary. Works out what every guide wants, so that no mask has to wait for it.
-    pub(crate) fn new(vocabulary: &Vocabulary) -> ClassesCache {
-        let cache = ClassesCache::default();
+    pub(crate) fn new(vocabulary: &Vocabulary, spellable: Spellable) -> ClassesCache {
+        let trie = vocabulary.trie_where(|token| spellable.is_used(token));
+        let (known, roots) = (Mutex::default(), Default::default());
+        let cache = ClassesCache { known, limit: CLASSES_BYTES, spellable, trie, roots };
         for escapes in [Escapes::Usual, Escapes::Needed] {
             cache.frame(escapes, 0, vocabulary);
         }
         cache
+    }
+
+    /// The tokens that JSON is written with: those of which each byte is a token too, and those with bytes that occur in numbers alone.
+    pub(crate) fn trie<'a>(&'a self, vocabulary: &'a Vocabulary) -> &'a Trie {
+        self.trie.as_ref().unwrap_or(vocabulary.trie())
+    }
+
+    /// Whether a token is one of these.
+    pub(crate) fn has(&self, token: &[u8]) -> bool {
+        self.trie.is_none() || self.spellable.is_used(token)
+    }
+
+    /// Whether a token may end anywhere within a number.
+    pub(crate) fn may_stop_anywhere(&self) -> bool {
+        !self.spellable.has_pieces()
     }
 
     /// The classes of the tokens below `node`, for a string in a state between characters; `None` in the midst of one.
@@ -54,7 +79,7 @@ impl ClassesCache {
         if reach == Reach::Within {
             return None;
         }
-        let longest = vocabulary.trie().depth() + strings.characters.most_needed();
+        let longest = self.trie(vocabulary).depth() + strings.characters.most_needed();
         let room = match strings.max {
             u32::MAX => u32::MAX,
             _ if reach == Reach::Universal => u32::MAX,
@@ -65,7 +90,14 @@ impl ClassesCache {
             return Some(found.clone());
         }
         let frame = self.frame(strings.escapes, node, vocabulary)?;
-        let classes = Arc::new(StringClasses::new(strings, at.state, room, frame, node, vocabulary));
+        let classes = Arc::new(StringClasses::new(
+            strings,
+            at.state,
+            room,
+            frame,
+            node,
+            (self.trie(vocabulary), vocabulary.mask_words()),
+        ));
         let mut known = self.known();
         self.make_room(&mut known, classes.size());
         known.classes.insert(key, classes.clone());
@@ -84,7 +116,8 @@ impl ClassesCache {
         if let Some(found) = self.known().numbers.get(&key) {
             return found.clone();
         }
-        let classes = Arc::new(NumberClasses::new(numbers, state, node, vocabulary.trie(), vocabulary.mask_words()));
+        let classes =
+            Arc::new(NumberClasses::new(numbers, state, node, self.trie(vocabulary), vocabulary.mask_words()));
         let mut known = self.known();
         self.make_room(&mut known, classes.size());
         known.numbers.insert(key, classes.clone());
@@ -92,8 +125,8 @@ impl ClassesCache {
     }
 
     fn frame(&self, escapes: Escapes, node: u32, vocabulary: &Vocabulary) -> Option<Arc<Frame>> {
-        let (trie, words) = (vocabulary.trie(), vocabulary.mask_words());
-        let make = || Some(Arc::new(Frame::new(Characters::any().ok()?, escapes, node, trie, words)));
+        let (trie, words) = (self.trie(vocabulary), vocabulary.mask_words());
+        let make = || Some(Arc::new(Frame::new(self.spellable.any().ok()?, escapes, node, trie, words)));
         if node == 0 {
             return self.roots[usize::from(escapes == Escapes::Needed)].get_or_init(make).clone();
         }

@@ -9,7 +9,6 @@ use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::Reach;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
-use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::{TokenSet, Tokens};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
@@ -52,9 +51,8 @@ impl StringClasses {
         room: u32,
         frame: Arc<Frame>,
         node: u32,
-        vocabulary: &Vocabulary,
+        (trie, words): (&Trie, usize),
     ) -> StringClasses {
-        let (trie, words) = (vocabulary.trie(), vocabulary.mask_words());
         // Characters are counted from here.
         let strings = Strings { min: 0, max: room, ..strings.clone() };
         let start = StringState { state, count: 0, decoder: Decoder::Body };

@@ -190,8 +190,9 @@ impl Frame {
             for same in children.chunk_by(|&one, &other| suffixes.byte(one) == suffixes.byte(other)) {
                 let Some(next) = automaton.step(&state, suffixes.byte(same[0])) else { continue };
                 let mut own = same.iter().flat_map(|&child| suffixes.own(child)).peekable();
-                if own.peek().is_some() {
-                    let growth = i64::from(automaton.cost(&next)) - cost;
+                let whole = if own.peek().is_some() { automaton.cost(&next) } else { NEVER };
+                if whole != NEVER {
+                    let growth = i64::from(whole) - cost;
                     after.allowed.extend(own.map(|&suffix| (suffix, growth)));
                 }
                 let longer: Vec<u32> = same.iter().copied().filter(|&child| suffixes.end(child) > child + 1).collect();

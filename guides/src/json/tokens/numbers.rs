@@ -1,5 +1,6 @@
 //! The tokens that lie within a number, worked out once for each state of the number's automaton.
 
+use crate::automaton::dfa::NEVER;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
@@ -32,8 +33,10 @@ impl NumberClasses {
                 if next == 0 {
                     continue;
                 }
-                if let own @ [_, ..] = trie.own(child) {
-                    inside.entry(numbers.costs[next as usize]).or_default().extend(own);
+                let cost = numbers.costs[next as usize];
+                // Where no token goes on, none ends.
+                if let (own @ [_, ..], true) = (trie.own(child), cost != NEVER) {
+                    inside.entry(cost).or_default().extend(own);
                 }
                 if trie.end(child) > child + 1 {
                     open.push((child, next, depth + 1));

@@ -175,6 +175,11 @@ pub(crate) struct Numbers {
 impl Numbers {
     pub(crate) fn new(dfa: Dfa) -> Numbers {
         let costs = dfa.costs(|_| 1);
+        Numbers::with_costs(dfa, costs)
+    }
+
+    /// With the costs of its states, [`NEVER`](crate::automaton::dfa::NEVER) for those in which no token may end.
+    pub(crate) fn with_costs(dfa: Dfa, costs: Vec<u32>) -> Numbers {
         static COUNT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
         Numbers { dfa, costs, id: COUNT.fetch_add(1, atomic::Ordering::Relaxed) }
     }

@@ -1,0 +1,82 @@
+//! What of an automaton's language can be spelled with tokens, where not every byte is one.
+//!
+//! A token of which each byte is a token too leads nowhere that its bytes do not lead. So the tokens that matter are the single bytes, and
+//! the tokens with a byte that is none. Along these alone the fewest to acceptance are found from the end, level by level.
+
+use crate::automaton::dfa::{Dfa, NEVER};
+use crate::vocabulary::trie::Trie;
+
+/// Steps along tokens that are taken at most, about as many in a millisecond as a hundred thousand.
+pub(crate) const MOST_STEPS: usize = 1 << 25;
+
+/// Transitions that are kept at most.
+const MOST_TRANSITIONS: usize = 1 << 23;
+
+/// What tokens do in each state.
+#[derive(Debug)]
+pub(crate) struct ByTokens {
+    /// The fewest tokens to acceptance, of those that matter; [`NEVER`] where there is no way.
+    pub(crate) costs: Vec<u32>,
+    /// Whether no token leads to where there is a way.
+    pub(crate) last: Vec<bool>,
+}
+
+/// Of an automaton, along the bytes that are tokens and the tokens with others. `None` where that takes too many steps.
+pub(crate) fn by_tokens(dfa: &Dfa, is_token: impl Fn(u8) -> bool, others: Option<&Trie>) -> Option<ByTokens> {
+    let mut steps = MOST_STEPS;
+    let single = |state: u32| (0..=255u8).filter(|&byte| is_token(byte)).map(move |byte| dfa.next(state, byte));
+    let mut edges: Vec<(u32, u32)> = Vec::new();
+    for state in 1..dfa.len() as u32 {
+        let mut nexts: Vec<u32> = single(state).filter(|&next| next != 0).collect();
+        if let Some(trie) = others {
+            add_ends(dfa, trie, state, &mut nexts, &mut steps)?;
+        }
+        nexts.sort_unstable();
+        nexts.dedup();
+        edges.extend(nexts.into_iter().map(|next| (next, state)));
+        if edges.len() > MOST_TRANSITIONS {
+            return None;
+        }
+    }
+    edges.sort_unstable();
+    let to = |state: u32| {
+        let from = edges.partition_point(|&(to, _)| to < state);
+        edges[from..].iter().take_while(move |&&(to, _)| to == state).map(|&(_, from)| from)
+    };
+    let (mut costs, mut last) = (vec![NEVER; dfa.len()], vec![true; dfa.len()]);
+    let mut level: Vec<u32> = (1..dfa.len() as u32).filter(|&state| dfa.accepts_at(state)).collect();
+    level.iter().for_each(|&state| costs[state as usize] = 0);
+    let mut cost = 0;
+    while !level.is_empty() {
+        cost += 1;
+        let mut before = Vec::new();
+        for from in level.iter().flat_map(|&state| to(state)) {
+            last[from as usize] = false;
+            if costs[from as usize] == NEVER {
+                costs[from as usize] = cost;
+                before.push(from);
+            }
+        }
+        level = before;
+    }
+    Some(ByTokens { costs, last })
+}
+
+/// Adds the states after each token from a state on.
+fn add_ends(dfa: &Dfa, trie: &Trie, state: u32, ends: &mut Vec<u32>, steps: &mut usize) -> Option<()> {
+    let mut open = vec![(0, state)];
+    while let Some((node, state)) = open.pop() {
+        for child in trie.children(node) {
+            *steps = steps.checked_sub(1)?;
+            let next = dfa.next(state, trie.byte(child));
+            if next == 0 {
+                continue;
+            }
+            if !trie.own(child).is_empty() {
+                ends.push(next);
+            }
+            open.push((child, next));
+        }
+    }
+    Some(())
+}

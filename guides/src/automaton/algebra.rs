@@ -1,7 +1,8 @@
 //! The boolean algebra of automata by the product construction (Rabin, Scott 1959), and automata of word lists.
 
 use crate::automaton::build::{Pairs, explore, explore_with, trim};
-use crate::automaton::dfa::{Dfa, TooManyStates};
+use crate::automaton::dfa::{Dfa, MOST_LISTED, STEP, TooManyStates};
+use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
 /// The greatest number of pairs of states for which there is a table.
@@ -84,6 +85,9 @@ impl Dfa {
         let (mut table, mut accepting) = (vec![0; width], vec![false]);
         let (mut state, mut next) = (vec![0; count], vec![0; count]);
         while accepting.len() <= numbers.len() {
+            if lists.len() > MOST_LISTED || passed(1 + count * width / STEP) {
+                return Err(TooManyStates);
+            }
             state.copy_from_slice(&lists[(accepting.len() - 1) * count..][..count]);
             accepting.push(accepts(&state));
             // Neighbouring classes often lead to the same state.
@@ -138,6 +142,16 @@ impl Dfa {
         let accepts =
             |&(from, _, depth): &(usize, usize, usize)| sorted.get(from).is_some_and(|word| word.len() == depth);
         Dfa::build(class, width, (0, sorted.len(), 0), limit, step, accepts)
+    }
+
+    /// What it accepts in these bytes alone.
+    pub(crate) fn with_bytes(&self, keep: impl Fn(u8) -> bool) -> Dfa {
+        let (class_of, bytes) = self.classes_with(&keep);
+        let next = |state: u32| bytes.iter().map(move |&byte| (state, byte));
+        let table = (0..self.len() as u32).flat_map(next);
+        let table = table.map(|(state, byte)| if keep(byte) { self.next(state, byte) } else { 0 }).collect();
+        let (classes, width) = (Box::new(class_of), bytes.len());
+        trim(Dfa { classes, width, table, accepting: self.accepting.clone(), start: self.start }).0
     }
 
     /// The automaton that accepts only where `keep` says so too, and the old state of each of its states.

@@ -1,7 +1,8 @@
 //! Automata from a step function: breadth-first exploration, then trimming.
 
 use crate::automaton::backward::Backward;
-use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::dfa::{Dfa, NEVER, STEP, TooManyStates};
+use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
 impl Dfa {
@@ -53,6 +54,9 @@ pub(crate) fn explore_with<S: Clone + PartialEq>(
     }
     let mut done = 0;
     while done < states.len() {
+        if passed(1 + width / STEP) {
+            return Err(TooManyStates);
+        }
         let state = states[done].clone();
         accepting.push(accepts(&state));
         // Neighbouring classes often lead to the same state.

@@ -6,8 +6,18 @@
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::automaton::marks::is_mark;
 use crate::automaton::utf8::{FIRST_BYTE, Kinds, Spelling, Symbols};
+use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+
+/// Places that are looked at in about a microsecond.
+const STEP: usize = 64;
+
+/// The table has a number for each state and each kind of characters. As many as one for each byte are always possible.
+const MOST_KINDS: usize = 256;
+
+/// More sets of characters, times the places where one of them begins, are refused.
+const MOST_CUTS: usize = 64 << 20;
 
 /// A place in a regex.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +72,10 @@ pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, Too
         Err(Failed::TooMany) => return Err(TooManyStates),
         Err(Failed::Unknown) => return Ok(None),
     };
+    let cuts: usize = regex.sets.iter().map(Vec::len).sum();
+    if passed(0) || regex.sets.len().saturating_mul(cuts) > MOST_CUTS {
+        return Err(TooManyStates);
+    }
     let kinds = Kinds::new(&regex.sets);
     let over_kinds = Subsets::new(&regex, &kinds, limits).explored(start)?;
     let mut spelling = Spelling::new(&kinds, &over_kinds.table);
@@ -73,7 +87,7 @@ pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, Too
 
 impl Places {
     fn add(&mut self, place: Place) -> Result<u32, Failed> {
-        if self.places.len() >= self.limit {
+        if self.places.len() >= self.limit || passed(1) {
             return Err(Failed::TooMany);
         }
         self.places.push(place);
@@ -222,7 +236,13 @@ impl<'a> Subsets<'a> {
             let subset = subsets[done].clone();
             done += 1;
             let mut last: Option<(Vec<u32>, u32)> = None;
+            if table.len() > self.limits.states.saturating_mul(MOST_KINDS) {
+                return Err(TooManyStates);
+            }
             for kind in 0..self.kinds.len() {
+                if passed(subset.len().div_ceil(STEP)) {
+                    return Err(TooManyStates);
+                }
                 next.clear();
                 next.extend(subset.iter().filter_map(|&place| match self.regex.places[place as usize] {
                     Place::Read(set, next) if self.kinds.has(set, kind) => Some(next),

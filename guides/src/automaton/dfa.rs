@@ -1,6 +1,5 @@
 //! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
 
-use crate::automaton::build::trim;
 use foldhash::{HashMap, HashMapExt};
 
 /// Cost of a state from which nothing is accepted.
@@ -19,6 +18,12 @@ pub(crate) struct Dfa {
     pub(super) start: u32,
 }
 
+/// Transitions that take about a microsecond.
+pub(super) const STEP: usize = 32;
+
+/// States of automata side by side, each counted as often as there are automata.
+pub(super) const MOST_LISTED: usize = 8 << 20;
+
 /// How big an automaton may become.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DfaLimits {
@@ -26,7 +31,7 @@ pub(crate) struct DfaLimits {
     pub(crate) bytes: usize,
 }
 
-/// The automaton would have more states than its limit.
+/// The automaton would have more states than its limit, or its compilation is to end ([`passed`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyStates;
 
@@ -135,16 +140,6 @@ impl Dfa {
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = foldhash::HashSet::default();
         (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()
-    }
-
-    /// What it accepts in these bytes alone.
-    pub(crate) fn with_bytes(&self, keep: impl Fn(u8) -> bool) -> Dfa {
-        let (class_of, bytes) = self.classes_with(&keep);
-        let next = |state: u32| bytes.iter().map(move |&byte| (state, byte));
-        let table = (0..self.len() as u32).flat_map(next);
-        let table = table.map(|(state, byte)| if keep(byte) { self.next(state, byte) } else { 0 }).collect();
-        let (classes, width) = (Box::new(class_of), bytes.len());
-        trim(Dfa { classes, width, table, accepting: self.accepting.clone(), start: self.start }).0
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) mod text;
 pub(crate) mod tokens;
 
 use crate::error::CompileError;
+use crate::interrupt::passed;
 use crate::json::analysis::unspelled;
 use crate::json::language::cache::Languages;
 use crate::json::machine::JsonMachine;
@@ -104,6 +105,10 @@ pub(crate) fn compile(
     unspelled::check_whitespace(options.whitespace, |text| languages.spellable().missing(text))?;
     let mut graph = keywords::read(&value, limits, options.formats, languages, documents)?;
     hash_cons::share(&mut graph);
+    // Sharing that was interrupted is not whole.
+    if passed(0) {
+        return Err(CompileError::Interrupted);
+    }
     let shapes = analysis::analyse(&graph, options.whitespace, limits, languages);
     let shapes = shapes.map_err(|error| unspelled::with_index(error, &value))?;
     Ok(JsonMachine::new(shapes, options, classes.clone()))

@@ -9,6 +9,7 @@
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::automaton::marks::{BEGIN, BOUNDARY, END, LOOKS, NO_BOUNDARY};
 use crate::automaton::residual::universal;
+use crate::interrupt::passed;
 use crate::regex::error::RegexError;
 use crate::regex::hir::{any, parsed};
 use crate::regex::syntax::{Look, Marked};
@@ -128,7 +129,7 @@ impl Machine {
             let byte = bytes[class];
             // Ways are compared with each other.
             count += ways.len() * (1 + ways.len() / 8);
-            too_many |= count > self.limits.states * WAYS;
+            too_many |= count > self.limits.states * WAYS || passed(ways.len());
             // Marks are no part of a text.
             if too_many || matches!(byte, 0xC0 | 0xC1 | 0xF5..) {
                 return None;

@@ -2,6 +2,7 @@
 //! `regex-syntax` has. Groups capture nothing here, greed makes no difference, and what is not regular is refused.
 
 use crate::automaton::marks;
+use crate::interrupt::passed;
 use crate::regex::error::RegexError;
 use std::fmt::Write;
 
@@ -144,6 +145,9 @@ impl Reader {
         // Whether the next quantifier has something to repeat.
         let mut repeatable = false;
         while let Some(c) = self.peek() {
+            if passed(1) {
+                return Err(RegexError::TooBig);
+            }
             match c {
                 ')' => return Ok(()),
                 '|' => {
@@ -351,9 +355,11 @@ impl Reader {
 
     /// Reads `{m}`, `{m,}`, `{m,n}` (and Python's `{,n}`); `None`, with nothing read, if it is no quantifier.
     fn counts(&mut self) -> Result<Option<String>, RegexError> {
-        let Some(length) = self.chars[self.at..].iter().position(|&c| c == '}') else {
+        let is_inside = |c: &&char| c.is_ascii_digit() || **c == ',';
+        let length = 1 + self.chars[self.at + 1..].iter().take_while(is_inside).count();
+        if self.chars.get(self.at + length) != Some(&'}') {
             return Ok(None);
-        };
+        }
         let inside: String = self.chars[self.at + 1..self.at + length].iter().collect();
         let (min, max) = match inside.split_once(',') {
             None => (inside.as_str(), inside.as_str()),

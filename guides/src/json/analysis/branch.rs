@@ -90,6 +90,12 @@ impl Branch {
 }
 
 impl Branch {
+    /// How much there is to copy.
+    pub(crate) fn size(&self) -> usize {
+        let scalars = self.scalars.as_ref().map_or(0, Vec::len);
+        scalars + self.excluded.len() + self.required.len() + self.values.len() + self.numbers.len()
+    }
+
     pub(crate) fn ask(&mut self, demand: Demand) {
         match demand {
             Demand::Entry(name, term) => {

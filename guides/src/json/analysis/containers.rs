@@ -16,7 +16,7 @@ use crate::json::shape::meeting::Remembered;
 use crate::json::shape::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
 use crate::json::shape::{MOST_COUNTERS, SchemaId, Way};
 use crate::json::text::value::Value;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -76,6 +76,7 @@ impl Builder<'_> {
     ) -> Result<(), CompileError> {
         let graph = self.graph;
         let mut nodes: Vec<Items> = branch.items.iter().filter_map(|&(id, _)| items_of(graph, id)).collect();
+        self.spend(branch.scopes.len() * (branch.items.len() + branch.scopes.len()) / 16, terms)?;
         for (scope, node) in branch.scopes_with(graph, unevaluated_items) {
             nodes.extend(rest_of_items(graph, branch, scope, node));
         }
@@ -83,6 +84,9 @@ impl Builder<'_> {
         for (one, _) in &branch.counted {
             if (one.min, one.max) != (0, u32::MAX) && !counted.contains(one) {
                 counted.push(*one);
+            }
+            if counted.len() > MOST_COUNTERS {
+                break;
             }
         }
         if counted.len() > MOST_COUNTERS {
@@ -186,6 +190,8 @@ impl Builder<'_> {
         };
         let mut nodes: Vec<Cow<'_, Properties>> =
             branch.properties.iter().filter_map(|&(id, _)| properties_of(id).map(Cow::Borrowed)).collect();
+        let names: usize = nodes.iter().map(|node| node.named.len() + node.patterns.len()).sum();
+        self.spend(branch.scopes.len() * (names + branch.properties.len() + branch.scopes.len()) / 16, terms)?;
         for (scope, node) in branch.scopes_with(graph, unevaluated_properties) {
             let within: Vec<&Properties> = branch
                 .properties
@@ -218,6 +224,7 @@ impl Builder<'_> {
         let demanded = self.demanded(branch, terms)?;
         let required = branch.required.iter().map(String::as_str);
         let more = required.clone().chain(branch.values.iter().map(|(name, _)| name.as_str()));
+        self.check_names(&nodes, more.clone(), terms)?;
         let named = self.known_names.named(self.graph, shared, &nodes, more);
         self.spend(named.len() * nodes.len().max(1), terms)?;
         let mut is_required = vec![false; named.len()];
@@ -231,6 +238,7 @@ impl Builder<'_> {
         let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
         let mut properties = Vec::with_capacity(named.len());
         for (place, values) in values.into_iter().enumerate() {
+            self.spend(0, terms)?;
             let property = named.get(place);
             let name = &property.name;
             let refused = keys.as_ref().is_some_and(|keys| !keys.accepts(name.as_bytes()))
@@ -272,6 +280,28 @@ impl Builder<'_> {
             remembered: Remembered::default(),
             spacing: self.spacing,
         });
+        Ok(())
+    }
+
+    /// Refuses names of which it is clear beforehand that there are too many to look for each one in each node, and counts what it takes
+    /// to look for them in patterns.
+    fn check_names<'n>(
+        &mut self,
+        nodes: &[&'n Properties],
+        more: impl Iterator<Item = &'n str> + Clone,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        let own = nodes.iter().flat_map(|node| &node.named).map(|(name, _)| name.as_str());
+        let most = nodes.iter().map(|node| node.named.len()).sum::<usize>() + more.clone().count();
+        let patterns: usize = nodes.iter().map(|node| node.patterns.len()).sum();
+        self.spend(most * patterns / 16, terms)?;
+        let left = self.limits.work.saturating_sub(self.work);
+        if most * nodes.len() > left {
+            let names = own.chain(more).collect::<HashSet<&str>>().len();
+            if names * nodes.len() > left {
+                return self.spend(names * nodes.len(), terms);
+            }
+        }
         Ok(())
     }
 
@@ -380,9 +410,10 @@ impl Builder<'_> {
         let conditions = |matched: &[bool]| {
             let mut terms: Vec<Term> = Vec::new();
             for node in nodes {
-                let inner = node.patterns.iter().filter(|(pattern, _)| {
-                    patterns.iter().position(|other| other == pattern).is_some_and(|index| matched[index])
-                });
+                let inner = node
+                    .patterns
+                    .iter()
+                    .filter(|(pattern, _)| patterns.binary_search(pattern).is_ok_and(|index| matched[index]));
                 let before = terms.len();
                 terms.extend(inner.map(|&(_, node)| (node, true)));
                 if let (true, Some(additional)) = (terms.len() == before, node.additional) {
@@ -431,6 +462,7 @@ impl Builder<'_> {
         if classes.is_empty() {
             return Ok(None);
         }
+        self.spend(classes.len() * sets.len() / 64, terms)?;
         let all_keys = automata.is_empty() && key_sets.is_empty() && keys.is_none();
         let (languages, any, any_characters) = (self.languages, &self.any, &self.any_characters);
         let classed = sets.classed(class_of, !demanded.is_empty(), |dfa| {

@@ -1,17 +1,19 @@
 //! A branch of the tableau to what it allows.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::dfa::{Dfa, NEVER};
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
+use crate::json::analysis::overlaps::{self, Scalar, kind_of};
 use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::strings::Strings;
 use crate::json::schema::graph::Kinds;
 use crate::json::shape::Schema;
 use crate::json::text::decimal::Decimal;
 use crate::json::text::escape::write_string;
-use crate::json::text::value::{Value, equal};
-use std::collections::BTreeSet;
+use crate::json::text::value::Value;
+use foldhash::HashSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What the branches of one schema allow together.
@@ -33,8 +35,14 @@ impl Builder<'_> {
         terms: &[Term],
     ) -> Result<(), CompileError> {
         if let Some(scalars) = &branch.scalars {
+            let excluded = overlaps::scalars(&branch.excluded);
+            self.spend(
+                (scalars.len() * (1 + branch.patterns.len() + branch.numbers.len()) + branch.excluded.len()) / 16,
+                terms,
+            )?;
             for value in scalars {
-                if branch.kinds.has(kind_of(value)) && self.allows_scalar(&branch, value) {
+                let is_kept = branch.kinds.has(kind_of(value)) && !excluded.contains(&Scalar::new(value));
+                if is_kept && self.allows_scalar(&branch, value) {
                     let mut spellings = vec![spell(value)];
                     // 2.0 may be written as the integer that it is.
                     if let Value::Number(text) = value {
@@ -76,9 +84,6 @@ impl Builder<'_> {
     }
 
     pub(crate) fn allows_scalar(&self, branch: &Branch, value: &Value) -> bool {
-        if branch.excluded.iter().any(|other| equal(other, value)) {
-            return false;
-        }
         match value {
             Value::Number(text) => {
                 let Some(number) = Decimal::parse(text) else { return false };
@@ -122,32 +127,32 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn gather(&self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
-        let mut numbers: Vec<Arc<Numbers>> = Vec::new();
-        for one in gathered.numbers {
-            if !numbers.iter().any(|other| Arc::ptr_eq(other, &one)) {
-                numbers.push(one);
-            }
-        }
+    pub(crate) fn gather(&mut self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
+        let mut seen = HashSet::default();
+        let mut numbers = gathered.numbers;
+        numbers.retain(|one| seen.insert(Arc::as_ptr(one)));
         let numbers = match numbers.as_slice() {
             [] => None,
             [one] => Some(one.clone()),
-            [first, rest @ ..] => {
+            several => {
                 let limit = self.limits.states;
-                let union = rest.iter().try_fold(first.dfa.clone(), |all, one| all.union(&one.dfa, limit));
-                let union = union.map_err(|_| self.too_many_states(terms))?;
-                Some(Arc::new(self.languages.spellable().numbers(union)))
+                let mut all: VecDeque<Dfa> = several.iter().map(|one| one.dfa.clone()).collect();
+                // Two by two: one by one the same states would be gone through for each.
+                while let (Some(one), Some(two)) = (all.pop_front(), all.pop_front()) {
+                    let union = one.union(&two, limit).map_err(|_| self.too_many_states(terms))?;
+                    if all.is_empty() {
+                        all.push_back(union);
+                        break;
+                    }
+                    self.spend(union.len() / 16, terms)?;
+                    all.push_back(union);
+                }
+                all.pop_front().map(|dfa| Arc::new(self.languages.spellable().numbers(dfa)))
             }
         };
-        let mut strings: Vec<Arc<Strings>> = Vec::new();
-        for one in gathered.strings {
-            let same = |other: &Arc<Strings>| {
-                Arc::ptr_eq(&other.characters, &one.characters) && (other.min, other.max) == (one.min, one.max)
-            };
-            if !strings.iter().any(same) {
-                strings.push(one);
-            }
-        }
+        let mut seen = HashSet::default();
+        let mut strings = gathered.strings;
+        strings.retain(|one| seen.insert((Arc::as_ptr(&one.characters), one.min, one.max)));
         Ok(Schema {
             literals: gathered.literals.into_iter().collect(),
             numbers,
@@ -157,17 +162,6 @@ impl Builder<'_> {
             cost: NEVER,
             endless: false,
         })
-    }
-}
-
-pub(crate) fn kind_of(value: &Value) -> Kinds {
-    match value {
-        Value::Null => Kinds::NULL,
-        Value::Bool(_) => Kinds::BOOLEAN,
-        Value::Number(_) => Kinds::NUMBER,
-        Value::String(_) => Kinds::STRING,
-        Value::Array(_) => Kinds::ARRAY,
-        Value::Object(_) => Kinds::OBJECT,
     }
 }
 

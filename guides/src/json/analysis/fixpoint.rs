@@ -8,18 +8,23 @@ use crate::json::analysis::keys::{ClassedKeys, NONE};
 use crate::json::shape::array::{Array, FURTHER_AWAY};
 use crate::json::shape::object::{Others, Progress};
 use crate::json::shape::{Met, Schema, SchemaId, Way};
+use foldhash::{HashMap, HashMapExt};
 
 impl Builder<'_> {
     /// How many bytes more than the least it may take to write an entry that differs from the others.
     pub(crate) fn tell_entries_apart(&mut self) {
         let schemas = &self.schemas;
+        // Many arrays may have the same entries.
+        let mut spreads: HashMap<SchemaId, u32> = HashMap::new();
         for array in self.arrays.iter_mut().filter(|array| array.distinct.is_some()) {
             let ways = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
-            let apart = ways.clone().map(|way| {
-                let schema = &schemas[way.schema as usize];
-                let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
-                let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
-                if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
+            let apart = ways.map(|way| {
+                *spreads.entry(way.schema).or_insert_with(|| {
+                    let schema = &schemas[way.schema as usize];
+                    let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
+                    let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
+                    if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
+                })
             });
             array.distinct = apart.max();
             // There are no more entries than different values.
@@ -42,6 +47,7 @@ impl Builder<'_> {
             let work = self.schemas.len() + properties + tables;
             self.spend(work / 8, &[])?;
             for id in (0..self.schemas.len()).rev() {
+                self.spend(0, &[])?;
                 let cost = self.cost_of(id, &costs);
                 if cost < costs[id] {
                     costs[id] = cost;
@@ -135,31 +141,24 @@ impl Builder<'_> {
     }
 
     /// Finds the schemas that have values without end: those with strings of any length, and what contains them.
-    pub(crate) fn find_endless(&mut self) {
+    pub(crate) fn find_endless(&mut self) -> Result<(), CompileError> {
         for schema in &mut self.schemas {
             schema.endless = schema.strings.iter().any(|strings| strings.is_endless());
         }
+        let properties: usize = self.objects.iter().map(|object| object.properties.len()).sum();
         loop {
-            let schemas = &self.schemas;
-            let endless = |id: SchemaId| schemas[id as usize].endless && schemas[id as usize].cost != NEVER;
-            let found: Vec<usize> = (0..schemas.len())
-                .filter(|&id| !schemas[id].endless)
-                .filter(|&id| {
-                    let mut objects = schemas[id].objects.iter().map(|&id| &self.objects[id as usize]);
-                    let mut arrays = schemas[id].arrays.iter().map(|&id| &self.arrays[id as usize]);
-                    objects.any(|object| {
-                        object.properties.iter().any(|property| property.required && endless(property.schema))
-                    }) || arrays.any(|array| {
-                        array.max > 0
-                            && array.entry(0).iter().any(|way| endless(way.schema))
-                            && array.counters.is_empty()
-                    })
-                })
-                .collect();
-            if found.is_empty() {
-                return;
+            self.spend((self.schemas.len() + properties) / 64, &[])?;
+            let mut changed = false;
+            // What is in others was mostly met after them.
+            for id in (0..self.schemas.len()).rev() {
+                if !self.schemas[id].endless && self.holds_endless(id) {
+                    self.schemas[id].endless = true;
+                    changed = true;
+                }
             }
-            found.into_iter().for_each(|id| self.schemas[id].endless = true);
+            if !changed {
+                return Ok(());
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod finish;
 pub(crate) mod fixpoint;
 pub(crate) mod keys;
 pub(crate) mod names;
-pub(crate) mod outline;
+pub(crate) mod overlaps;
 pub(crate) mod strings;
 pub(crate) mod tableau;
 pub(crate) mod unspelled;
@@ -23,9 +23,10 @@ use crate::interrupt::passed;
 use crate::json::analysis::branch::{Keys, Term};
 use crate::json::analysis::keys::{KeyAutomata, KeySet};
 use crate::json::analysis::names::KnownNames;
+use crate::json::analysis::overlaps::Overlaps;
 use crate::json::language::cache::Languages;
 use crate::json::language::strings::Characters;
-use crate::json::schema::graph::{Graph, TRUE};
+use crate::json::schema::graph::{Graph, NodeId, TRUE};
 use crate::json::shape::array::Array;
 use crate::json::shape::object::Object;
 use crate::json::shape::shapes::Analysis;
@@ -33,6 +34,7 @@ use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{Schema, SchemaId};
 use crate::options::{Limits, Whitespace};
 use foldhash::{HashMap, HashMapExt, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Works out everything that is reachable from the root of the graph.
@@ -61,6 +63,8 @@ pub(crate) fn analyse(
         any_characters,
         key_sets: HashMap::new(),
         known_names: KnownNames::default(),
+        overlaps: HashMap::new(),
+        named_nodes: HashMap::new(),
         key_automata: KeyAutomata::default(),
         unspelled: None,
     };
@@ -74,7 +78,7 @@ pub(crate) fn analyse(
     builder.tell_entries_apart();
     builder.settle_costs()?;
     builder.prune();
-    builder.find_endless();
+    builder.find_endless()?;
     let Builder { schemas, objects, arrays, unspelled, .. } = builder;
     if schemas[root as usize].cost == NEVER {
         if let Some(error) = unspelled {
@@ -109,6 +113,10 @@ pub(crate) struct Builder<'a> {
     pub(crate) known_names: KnownNames,
     /// What was taken out first, as the vocabulary cannot spell it.
     pub(crate) unspelled: Option<CompileError>,
+    /// Which alternatives of a `oneOf` may hold together, by its node.
+    overlaps: HashMap<NodeId, Rc<Overlaps>>,
+    /// The conditions by name of those `Properties` nodes that are asked for single names.
+    named_nodes: HashMap<NodeId, HashMap<&'a str, NodeId>>,
 }
 
 impl Builder<'_> {
@@ -135,9 +143,10 @@ impl Builder<'_> {
         if self.counted.insert(automaton) { self.spend(work, terms) } else { Ok(()) }
     }
 
+    /// Counts steps of about a microsecond. With none it only ends where the compilation is to end.
     pub(crate) fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
         self.work += work;
-        if self.work > self.limits.work || passed(work) {
+        if self.work > self.limits.work || passed(work.max(1)) {
             return Err(too_big(
                 self.pointer(terms),
                 "steps of the schema's analysis",
@@ -155,5 +164,34 @@ impl Builder<'_> {
             self.limits.states,
             "use a smaller minLength beside pattern or format, smaller counts of repetition, or a smaller multipleOf",
         )
+    }
+
+    /// Which of the alternatives of a `oneOf` may hold together.
+    fn overlaps(&mut self, id: NodeId, nodes: &[NodeId]) -> Result<Rc<Overlaps>, CompileError> {
+        let known = self.overlaps.get(&id).cloned();
+        let overlaps = match known {
+            Some(known) => known,
+            None => {
+                let graph = self.graph;
+                let made = Overlaps::new(graph, nodes, |work| self.spend(work, &[(id, true)]))?;
+                let made = Rc::new(made);
+                self.overlaps.insert(id, made.clone());
+                made
+            }
+        };
+        self.spend(overlaps.count() / 16, &[(id, true)])?;
+        Ok(overlaps)
+    }
+
+    /// Whether a value of the schema always has a part that is known to have values without end.
+    fn holds_endless(&self, id: usize) -> bool {
+        let schema = &self.schemas[id];
+        let endless = |id: SchemaId| self.schemas[id as usize].endless && self.schemas[id as usize].cost != NEVER;
+        let mut objects = schema.objects.iter().map(|&id| &self.objects[id as usize]);
+        let mut arrays = schema.arrays.iter().map(|&id| &self.arrays[id as usize]);
+        objects.any(|object| object.properties.iter().any(|property| property.required && endless(property.schema)))
+            || arrays.any(|array| {
+                array.max > 0 && array.entry(0).iter().any(|way| endless(way.schema)) && array.counters.is_empty()
+            })
     }
 }

@@ -99,18 +99,28 @@ impl Named {
     fn new(graph: &Graph, nodes: &[&Properties], own: Rc<Own>, more: &[String]) -> Named {
         let (sorted, by_name) = (own.sorted.clone(), own.by_name.clone());
         let mut named = Named { own, more: Vec::new(), more_places: HashMap::new(), sorted, by_name };
-        for name in more {
+        if more.len() > FEW {
             // The nodes name none of these.
+            named.more = more.iter().map(|name| NamedProperty::new(graph, nodes, &[], name)).collect();
+            let (mut sorted, mut by_name) = (named.sorted.clone(), named.by_name.clone());
+            let all = named.own.properties.len() as u32..named.len() as u32;
+            sorted.extend(all.clone());
+            by_name.extend(all);
+            let property = |index: u32| named.get(index as usize);
+            sorted.sort_by(|&a, &b| property(a).spelling.cmp(&property(b).spelling));
+            by_name.sort_by(|&a, &b| property(a).name.cmp(&property(b).name));
+            let places = named.more.iter().enumerate().map(|(at, property)| (property.name.clone(), at));
+            named.more_places = places.collect();
+            (named.sorted, named.by_name) = (sorted, by_name);
+            return named;
+        }
+        for name in more {
             named.more.push(NamedProperty::new(graph, nodes, &[], name));
             let (last, new) = (named.len() as u32 - 1, named.get(named.len() - 1));
             let place = named.sorted.partition_point(|&other| named.get(other as usize).spelling < new.spelling);
             let place_by_name = named.by_name.partition_point(|&other| named.get(other as usize).name < new.name);
             named.sorted.insert(place, last);
             named.by_name.insert(place_by_name, last);
-        }
-        if more.len() > FEW {
-            let places = named.more.iter().enumerate().map(|(at, property)| (property.name.clone(), at));
-            named.more_places = places.collect();
         }
         named
     }

@@ -47,7 +47,8 @@ impl Builder<'_> {
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
         let make = || {
-            let (dfa, states) = string_dfa(&self.any, &languages, excluded, min, self.limits.states)?;
+            let (dfa, states) =
+                string_dfa(&self.any, &languages, excluded, min, (self.limits.states, self.limits.work))?;
             Ok((self.languages.spellable().part_of_strings(dfa, self.limits.states)?, states))
         };
         let made = self.languages.strings(&key, &self.any, make);
@@ -64,7 +65,7 @@ pub(crate) fn string_dfa(
     languages: &[(&Language, bool)],
     excluded: &BTreeSet<String>,
     min: u32,
-    limit: usize,
+    (limit, all): (usize, usize),
 ) -> Result<(Dfa, usize), TooManyStates> {
     let mut states = 0;
     let mut dfa: Option<Dfa> = None;
@@ -76,6 +77,10 @@ pub(crate) fn string_dfa(
             (Some(dfa), false) => dfa.difference(language.possible(), limit)?,
         };
         states += next.len();
+        // All of them count as work.
+        if states > all {
+            return Err(TooManyStates);
+        }
         dfa = Some(next);
     }
     let mut dfa = dfa.unwrap_or_else(|| any.clone());

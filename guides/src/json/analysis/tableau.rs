@@ -6,9 +6,9 @@ use crate::json::analysis::branch::{
     Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges,
 };
 use crate::json::analysis::finish::Gathered;
+use crate::json::analysis::overlaps::{Scalar, scalars};
 use crate::json::schema::graph::{Kinds, Node, NodeId, TRUE};
 use crate::json::shape::Schema;
-use crate::json::text::value::equal;
 use std::collections::BTreeSet;
 
 /// A branch that is being worked out.
@@ -61,7 +61,7 @@ impl Builder<'_> {
             let (_, scope) = branch.later.remove(index);
             let first = open.len();
             for way in split.ways() {
-                self.spend(10 + branch.seen.len() / 4, terms)?;
+                self.spend(10 + branch.seen.len() / 4 + branch.so_far.size() / 32, terms)?;
                 let mut next = branch.clone();
                 match way {
                     OneWay::Terms(way) => next.todo.extend(way.into_iter().rev().map(|term| (term, scope))),
@@ -97,7 +97,14 @@ impl Builder<'_> {
     }
 
     /// Leaves out the ways that are seen at once to lead nowhere.
-    pub(crate) fn possible(&self, mut split: Split, open: &Open) -> Split {
+    pub(crate) fn possible(&mut self, mut split: Split, open: &Open) -> Split {
+        let graph = self.graph;
+        for &(id, _) in &open.so_far.properties {
+            if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id as usize]) {
+                let places = || properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect();
+                self.named_nodes.entry(id).or_insert_with(places);
+            }
+        }
         match &mut split {
             Split::Terms(ways) => ways.retain(|way| {
                 way.iter().all(|&(node, holds)| {
@@ -119,27 +126,27 @@ impl Builder<'_> {
     /// Whether the branch already says that there is nothing like that.
     pub(crate) fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
         let mut nodes = branch.properties.iter().filter_map(|&(id, _)| match &self.graph.nodes[id as usize] {
-            Node::Properties(properties) => Some(properties),
+            Node::Properties(properties) => Some((properties, self.named_nodes.get(&id)?)),
             _ => None,
         });
         match demand {
-            Demand::Entry(name, (node, holds)) => {
-                nodes.any(|properties| match properties.named.iter().find(|(other, _)| other == name) {
-                    Some((_, inner)) => inner == node && !holds || self.is_false(*inner),
-                    None => {
-                        let mut patterns = properties.patterns.iter();
-                        let matches = patterns
-                            .any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
-                        !matches && properties.additional.is_some_and(|node| self.is_false(node))
-                    }
-                })
-            }
+            Demand::Entry(name, (node, holds)) => nodes.any(|(properties, named)| match named.get(name.as_str()) {
+                Some(inner) => inner == node && !holds || self.is_false(*inner),
+                None => {
+                    let mut patterns = properties.patterns.iter();
+                    let matches =
+                        patterns.any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
+                    !matches && properties.additional.is_some_and(|node| self.is_false(node))
+                }
+            }),
             Demand::Some(Keys::Beside(id), _) => {
                 let Node::Properties(beside) = &self.graph.nodes[*id as usize] else { return false };
-                nodes.any(|properties| {
+                nodes.any(|(properties, named)| {
                     properties.patterns.is_empty()
                         && properties.additional.is_some_and(|node| self.is_false(node))
-                        && properties.named.iter().all(|(name, _)| beside.named.iter().any(|(other, _)| other == name))
+                        && properties.named.len() <= beside.named.len()
+                        && beside.named.iter().filter(|(name, _)| named.contains_key(name.as_str())).count()
+                            == properties.named.len()
                 })
             }
             _ => false,
@@ -174,20 +181,19 @@ impl Builder<'_> {
                 nodes => return Ok(Some(Split::Terms(each(nodes, holds)))),
             },
             (Node::One(nodes), true) => {
-                let ways = nodes.iter().enumerate().map(|(i, &node)| {
-                    let others = nodes.iter().enumerate().filter(|&(j, &other)| j != i && !self.disjoint(node, other));
-                    std::iter::once((node, true)).chain(others.map(|(_, &other)| (other, false))).collect()
+                let overlaps = self.overlaps(id, nodes)?;
+                let ways = nodes.iter().zip(&overlaps.others).map(|(&node, others)| {
+                    let others = others.iter().map(|&other| (nodes[other as usize], false));
+                    std::iter::once((node, true)).chain(others).collect()
                 });
                 return Ok(Some(Split::Terms(ways.collect())));
             }
             (Node::One(nodes), false) => {
                 let mut ways: Vec<Vec<Term>> = vec![nodes.iter().map(|&node| (node, false)).collect()];
-                for (i, &a) in nodes.iter().enumerate() {
-                    for &b in &nodes[i + 1..] {
-                        if !self.disjoint(a, b) {
-                            ways.push(vec![(a, true), (b, true)]);
-                        }
-                    }
+                let overlaps = self.overlaps(id, nodes)?;
+                for (one, others) in overlaps.others.iter().enumerate() {
+                    let more = others.iter().map(|&two| two as usize).filter(|&two| two > one);
+                    ways.extend(more.map(|two| vec![(nodes[one], true), (nodes[two], true)]));
                 }
                 return Ok(Some(Split::Terms(ways)));
             }
@@ -203,7 +209,10 @@ impl Builder<'_> {
             (Node::Scalars(values), true) => {
                 let kept = match branch.scalars.take() {
                     None => values.clone(),
-                    Some(before) => before.into_iter().filter(|a| values.iter().any(|b| equal(a, b))).collect(),
+                    Some(before) => {
+                        let values = scalars(values);
+                        before.into_iter().filter(|value| values.contains(&Scalar::new(value))).collect()
+                    }
                 };
                 branch.scalars = Some(kept);
             }
@@ -232,9 +241,8 @@ impl Builder<'_> {
                 return Ok(Some(ranges(|branch| &mut branch.item_count, min, max)));
             }
             (Node::Required(name), true) => {
-                if !branch.required.contains(name) {
-                    branch.required.push(name.clone());
-                }
+                // The same name again changes nothing: a node of it is the same wherever it stands.
+                branch.required.push(name.clone());
             }
             (Node::Required(name), false) => {
                 only(Kinds::OBJECT);

@@ -120,7 +120,7 @@ impl Builder<'_> {
             branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds));
         let languages: Vec<_> = languages.collect();
         let (min, max) = branch.length;
-        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, self.limits.states);
+        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, (self.limits.states, self.limits.work));
         let all = all.map(|(all, _)| any_strings(Arc::new(Characters::new(all, &any.dfa)), 0, max));
         let all = all.ok().filter(|all| !all.is_empty()).map(|all| all.characters);
         let missing = all.and_then(|all| all.dfa.find_byte_without(|byte| spellable.missing_of(byte).is_none()));

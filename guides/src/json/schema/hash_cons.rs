@@ -1,6 +1,7 @@
 //! Makes conditions that say the same the same node, so that a condition and its opposite are seen to contradict each other
 //! wherever they stand, and what was worked out for one place serves all.
 
+use crate::interrupt::passed;
 use crate::json::schema::graph::{Graph, Node, NodeId, Properties};
 use foldhash::{HashMap, HashMapExt};
 use std::hash::BuildHasher;
@@ -19,6 +20,9 @@ pub(crate) fn share(graph: &mut Graph) {
     sharing.first.insert(all, vec![0]);
     sharing.state[0] = State::Done;
     for start in 0..count as NodeId {
+        if passed(1) {
+            return;
+        }
         let mut stack = vec![start];
         while let Some(&id) = stack.last() {
             match sharing.state[id as usize] {

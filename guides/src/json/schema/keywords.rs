@@ -2,6 +2,7 @@
 
 use crate::automaton::dfa::DfaLimits;
 use crate::error::{CompileError, Place, too_big};
+use crate::interrupt::passed;
 use crate::json::language::cache::{Language, Languages};
 use crate::json::language::format;
 use crate::json::language::number::NumberAtom;
@@ -13,9 +14,14 @@ use crate::json::text::decimal::Decimal;
 use crate::json::text::value::Value;
 use crate::options::{Formats, Limits};
 use crate::regex::error::RegexError;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+
+/// The pointers to all schemas may take so many times the bytes that a source may have.
+const MOST_POINTERS: usize = 16;
+/// Schemas with `unevaluatedItems` look at so many conditions for each step of the analysis.
+const MOST_LOOKS: usize = 8;
 
 /// Reads the schema.
 pub(crate) fn read(
@@ -45,13 +51,16 @@ pub(crate) fn read(
         known: HashMap::new(),
         waiting: VecDeque::new(),
         patterns: HashMap::new(),
+        pointer_bytes: 0,
         evaluates: mentions_unevaluated(root) || documents.values().any(mentions_unevaluated),
         validates: validates(root, documents),
     };
+    reader.check_size()?;
     reader.graph.root = reader.node_at("")?;
     while let Some(Waiting { pointer, id, resource, scope }) = reader.waiting.pop_front() {
         let value = documents.at(root, &pointer).ok_or_else(|| reader.error(&pointer, "nothing is there"))?;
         (reader.resource, reader.scope) = (resource, scope);
+        reader.check_size()?;
         reader.read_into(id, value, &pointer)?;
     }
     reader.refuse_loops()?;
@@ -78,6 +87,8 @@ struct Reader<'a> {
     waiting: VecDeque<Waiting>,
     /// Index of each pattern or format in the graph, by its name.
     patterns: HashMap<(bool, String), u32>,
+    /// Bytes of the pointers of all nodes.
+    pointer_bytes: usize,
     /// Whether it matters which entries a condition has looked at.
     evaluates: bool,
     /// Whether the keywords of the validation vocabulary are demands.
@@ -183,9 +194,20 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, node: Node, pointer: &str) -> NodeId {
+        self.pointer_bytes += pointer.len();
         self.graph.nodes.push(node);
         self.graph.pointers.push(Arc::from(pointer));
         self.graph.nodes.len() as NodeId - 1
+    }
+
+    /// Ends where the interrupt is raised, or where the nodes' pointers take too much: each spells out the whole way to its node.
+    fn check_size(&self) -> Result<(), CompileError> {
+        let most = self.limits.source_bytes.saturating_mul(MOST_POINTERS);
+        if self.pointer_bytes + self.references.bytes() > most {
+            let remedy = "use shorter names and ids, or $defs and $ref instead of nesting";
+            return Err(too_big(Place::Source, "bytes of the JSON pointers to all schemas", most, remedy));
+        }
+        if passed(1) { Err(CompileError::Interrupted) } else { Ok(()) }
     }
 
     fn negated(&mut self, node: NodeId, pointer: &str) -> NodeId {
@@ -194,6 +216,7 @@ impl Reader<'_> {
 
     /// Reads a schema in place; what it contains is read right away, what it refers to later.
     fn schema(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
+        self.check_size()?;
         let around = (self.resource, self.scope);
         if let Some(resource) = self.references.resource_at(pointer) {
             (self.resource, self.scope) = (resource, self.references.enter(self.scope, resource)?);
@@ -451,6 +474,7 @@ impl Reader<'_> {
 
     /// The value equals this one; arrays and objects entry by entry.
     fn equal_to(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
+        self.check_size()?;
         let mut all = Vec::new();
         match value {
             Value::Array(items) => {
@@ -541,7 +565,11 @@ impl Reader<'_> {
 
     fn required(&mut self, value: &Value, at: &str) -> Result<NodeId, CompileError> {
         let names = self.names(value, at)?;
-        let all = names.into_iter().map(|name| self.add(Node::Required(name.to_owned()), at)).collect();
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            self.check_size()?;
+            all.push(self.add(Node::Required(name.to_owned()), at));
+        }
         Ok(self.add(Node::All(all), at))
     }
 
@@ -679,10 +707,22 @@ impl Reader<'_> {
 
     /// Adds the nodes that `unevaluatedItems` comes to beside each set of `contains` that may have looked at entries.
     fn prepare_unevaluated_items(&mut self) -> Result<(), CompileError> {
+        // Each looks at all that is in it.
+        let mut left = self.limits.work.saturating_mul(MOST_LOOKS);
         for id in 0..self.graph.nodes.len() as NodeId {
             let Node::Scope { inner, items: Some(items), .. } = self.graph.nodes[id as usize] else { continue };
             let (mut counted, mut open) = (BTreeSet::new(), vec![inner]);
+            let mut seen: HashSet<NodeId> = HashSet::default();
             while let Some(node) = open.pop() {
+                if !seen.insert(node) {
+                    continue;
+                }
+                if left == 0 || passed(1) {
+                    let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
+                    let most = self.limits.work.saturating_mul(MOST_LOOKS);
+                    return Err(too_big(at, "conditions in all schemas with unevaluatedItems", most, "use fewer"));
+                }
+                left -= 1;
                 match &self.graph.nodes[node as usize] {
                     Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => open.extend(nodes),
                     Node::Scope { inner, .. } => open.push(*inner),

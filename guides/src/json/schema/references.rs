@@ -5,6 +5,7 @@
 //! anchor of each name counts, so that a way is told by these few, its [`Scope`].
 
 use crate::error::{CompileError, Place, too_big};
+use crate::interrupt::passed;
 use crate::json::schema::drafts::Draft;
 use crate::json::text::value::Value;
 use fluent_uri::{Iri, IriRef};
@@ -14,6 +15,8 @@ use std::fmt::Write;
 
 /// More ways through resources with dynamic anchors are refused.
 const MAX_SCOPES: usize = 1_000;
+/// More bytes of URIs and pointers are refused: each spells out the whole way to a schema.
+const MOST_BYTES: usize = 64 << 20;
 /// The base of a schema without an id. Nobody can refer to it from elsewhere.
 const NO_ID: &str = "json-schema:///";
 /// The name under which `$recursiveAnchor` of draft 2019-09 is kept; no anchor is named so.
@@ -34,6 +37,10 @@ pub(crate) struct References {
     /// Where each dynamic anchor leads, by scope.
     scopes: Vec<BTreeMap<String, String>>,
     known_scopes: HashMap<BTreeMap<String, String>, Scope>,
+    /// The scope beyond each one once a resource is entered.
+    entered: HashMap<(Scope, Resource), Scope>,
+    /// Bytes of the URIs and pointers of resources and anchors.
+    bytes: usize,
 }
 
 struct Entry {
@@ -81,6 +88,8 @@ impl References {
             uris: HashMap::new(),
             scopes: vec![BTreeMap::new()],
             known_scopes: HashMap::from([(BTreeMap::new(), 0)]),
+            entered: HashMap::new(),
+            bytes: 0,
         };
         references.enter_document(root, 0);
         references
@@ -104,6 +113,10 @@ impl References {
         let beginning = self.resources[resource as usize].pointer.clone();
         let mut open = vec![(document, None, resource)];
         while let Some((schema, place, outer)) = open.pop() {
+            // Whoever reads the schema refuses it.
+            if self.bytes > MOST_BYTES || passed(1) {
+                return;
+            }
             let pointer = || {
                 let before = |&place: &usize| place.checked_sub(1).map(|place| steps[place].0);
                 let all: Vec<usize> = std::iter::successors(place, before).take_while(|&place| place > 0).collect();
@@ -135,8 +148,10 @@ impl References {
             let base = base.and_then(|base| resolve(base, id.split('#').next().unwrap_or_default()));
             if !whole {
                 resource = self.resources.len() as Resource;
-                self.resources.push(Entry { pointer: pointer(), base, draft, anchors: HashMap::new() });
-                self.roots.insert(pointer(), resource);
+                let pointer = pointer();
+                self.bytes += pointer.len() + base.as_ref().map_or(0, |base| base.as_str().len());
+                self.roots.insert(pointer.clone(), resource);
+                self.resources.push(Entry { pointer, base, draft, anchors: HashMap::new() });
             } else if base.is_some() {
                 self.resources[outer as usize].base = base;
             }
@@ -163,6 +178,7 @@ impl References {
     }
 
     fn note(&mut self, resource: Resource, name: &str, pointer: &str, dynamic: bool) {
+        self.bytes += pointer.len();
         let anchors = &mut self.resources[resource as usize].anchors;
         let anchor = match anchors.get(name) {
             None => Anchor::At { pointer: pointer.to_owned(), dynamic },
@@ -173,6 +189,11 @@ impl References {
             Some(_) => Anchor::Twice,
         };
         anchors.insert(name.to_owned(), anchor);
+    }
+
+    /// Bytes of the URIs and pointers of resources and anchors. Beyond a limit of its own no further ones are looked for.
+    pub(crate) fn bytes(&self) -> usize {
+        if self.bytes > MOST_BYTES { usize::MAX / 2 } else { self.bytes }
     }
 
     /// The resource that a place belongs to.
@@ -205,6 +226,15 @@ impl References {
 
     /// The scope beyond `scope` once a resource is entered.
     pub(crate) fn enter(&mut self, scope: Scope, resource: Resource) -> Result<Scope, CompileError> {
+        if let Some(&known) = self.entered.get(&(scope, resource)) {
+            return Ok(known);
+        }
+        let entered = self.enter_anew(scope, resource)?;
+        self.entered.insert((scope, resource), entered);
+        Ok(entered)
+    }
+
+    fn enter_anew(&mut self, scope: Scope, resource: Resource) -> Result<Scope, CompileError> {
         let entry = &self.resources[resource as usize];
         let mut names = self.scopes[scope as usize].clone();
         for (name, anchor) in &entry.anchors {

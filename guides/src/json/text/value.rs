@@ -1,6 +1,7 @@
 //! JSON text to values that keep what a schema needs: the spelling of numbers and the order of keys.
 
 use crate::error::{CompileError, Place};
+use crate::interrupt::passed;
 use crate::json::text::decimal::Decimal;
 use crate::json::text::escape::short_escape;
 
@@ -118,6 +119,9 @@ impl Parser<'_> {
     }
 
     fn value(&mut self) -> Result<Value, CompileError> {
+        if passed(1) {
+            return Err(CompileError::Interrupted);
+        }
         match self.peek() {
             Some(b'{') => self.nested(Parser::object),
             Some(b'[') => self.nested(Parser::array),
@@ -288,14 +292,6 @@ impl Parser<'_> {
             .ok_or_else(|| self.error("not JSON; \\u takes four hexadecimal digits"))?;
         self.at += 4;
         Ok(value)
-    }
-}
-
-/// Whether two scalars are the same value, however spelled.
-pub(crate) fn equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || Decimal::parse(a) == Decimal::parse(b),
-        (a, b) => a == b,
     }
 }
 

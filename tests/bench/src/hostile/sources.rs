@@ -10,6 +10,7 @@ type Make = fn() -> Source;
 pub(super) fn all() -> Vec<(&'static str, Make)> {
     let mut all: Vec<(&'static str, Make)> = Vec::new();
     all.extend(SIZES);
+    all.extend(PAIRS);
     all.extend(COMBINATIONS);
     all.extend(REFERENCES);
     all.extend(REGEXES);
@@ -57,6 +58,33 @@ const SIZES: [(&str, Make); 19] = [
     ("uniqueItems of 10,000 from 10,000", || {
         let values: Vec<u32> = (0..10_000).collect();
         schema(&json!({"type": "array", "items": {"enum": values}, "uniqueItems": true, "minItems": 10_000}))
+    }),
+];
+
+/// Lists of which each entry might be compared with each other one.
+const PAIRS: [(&str, Make); 12] = [
+    ("oneOf of 500 kinds of objects", || kinds(500)),
+    ("oneOf of 1,000 kinds of objects", || kinds(1_000)),
+    ("oneOf of 2,000 kinds of objects", || kinds(2_000)),
+    ("oneOf of 4,000 kinds of objects", || kinds(4_000)),
+    ("oneOf of 8,000 kinds of objects", || kinds(8_000)),
+    ("100,000 required names", || schema(&json!({"type": "object", "required": names(100_000)}))),
+    ("310,000 required names", || schema(&json!({"type": "object", "required": names(310_000)}))),
+    ("60,000 properties, all required", || {
+        schema(&json!({"type": "object", "properties": named(60_000, &json!({})), "required": names(60_000)}))
+    }),
+    ("oneOf of two enums of 140,000", || {
+        schema(&json!({"oneOf": [{"enum": names(140_000)}, {"enum": names(100_000)}]}))
+    }),
+    ("allOf of two enums of 140,000", || {
+        schema(&json!({"allOf": [{"enum": names(140_000)}, {"enum": names(100_000)}]}))
+    }),
+    ("not of 60,000 properties", || {
+        let properties = named(60_000, &json!({"type": "string"}));
+        schema(&json!({"type": "object", "properties": properties, "not": {"properties": properties}}))
+    }),
+    ("40,000 properties below a name of 1.5 MB", || {
+        schema(&json!({"properties": {"k".repeat(1_500_000): {"properties": named(40_000, &json!({}))}}}))
     }),
 ];
 
@@ -196,6 +224,24 @@ fn schema(schema: &Value) -> Source {
 
 fn text(schema: String) -> Source {
     Source::JsonSchema(schema)
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("name{i}")).collect()
+}
+
+/// A condition for each of some names.
+fn named(count: usize, condition: &Value) -> Map<String, Value> {
+    names(count).into_iter().map(|name| (name, condition.clone())).collect()
+}
+
+/// Alternatives of objects, told apart by the constant of a property.
+fn kinds(count: usize) -> Source {
+    let one = |i: usize| {
+        json!({"type": "object", "required": ["kind", "v"], "properties": {
+            "kind": {"const": format!("k{i}")}, "v": {"type": "string"}, format!("n{}", i % 7): {"type": "integer"}}})
+    };
+    schema(&json!({"oneOf": (0..count).map(one).collect::<Vec<_>>()}))
 }
 
 fn regex(regex: &str) -> Source {

@@ -121,8 +121,14 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
         _ => unsigned_zero(spellings, limit)?,
     };
     let mut values = all.clone();
+    let mut states = 0;
     for (atom, holds) in atoms {
         let dfa = atom.dfa(spellings, limit)?;
+        // Each condition goes through all states once more.
+        states += values.len();
+        if states > limit.saturating_mul(MOST_ROUNDS) {
+            return Err(TooManyStates);
+        }
         values = if *holds { values.intersection(&dfa, limit)? } else { values.difference(&dfa, limit)? };
     }
     let written_plainly = match spellings {
@@ -140,6 +146,9 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
         _ => Ok(values),
     }
 }
+
+/// All conditions together go through so many states for each one that an automaton may have.
+const MOST_ROUNDS: usize = 64;
 
 /// The plain spellings of the multiples of `m * 10^-scale`.
 fn multiples(m: u64, scale: u32, limit: usize) -> Result<Dfa, TooManyStates> {

@@ -24,7 +24,7 @@ impl Dfa {
     }
 }
 
-/// Numbering what is reachable from `start` and drops what cannot reach acceptance.
+/// Numbers what is reachable from `start` and drops what cannot reach acceptance.
 pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
     classes: Box<[u8; 256]>,
     width: usize,

@@ -6,9 +6,10 @@ use abi_stable::sabi_trait;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RBox, ROption, RSlice, RStr, RString, RVec};
 
+use super::guard;
 use super::host::{ExportedHost, HostObject, LoadedHost};
 use super::model::{ExportedModel, LoadedModel, ModelObject};
-use super::{FfiBackendInfo, FfiModelSpec, FfiResult, guard};
+use super::types::{FfiBackendInfo, FfiModelSpec, FfiResult};
 use crate::{Backend, BackendInfo, Error, HostServices, Model, ModelSpec, Result};
 
 /// [`Backend`] as it crosses the boundary.

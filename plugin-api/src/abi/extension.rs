@@ -3,7 +3,7 @@
 use abi_stable::StableAbi;
 use abi_stable::std_types::{RSlice, RStr, RString, RVec};
 
-use super::AbiVersion;
+use super::version::AbiVersion;
 use crate::{Error, Result};
 
 /// A field that a later minor version added to what goes to a plugin. It is there only where it differs from its

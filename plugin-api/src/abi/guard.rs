@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::FfiResult;
+use super::types::FfiResult;
 use crate::{Error, ErrorCode, Result};
 
 /// Runs the plugin's side of a call. A panic becomes an error that names the call and has the panic's text.

@@ -44,17 +44,11 @@ mod extension;
 mod guard;
 mod host;
 mod model;
+mod plugin;
 #[cfg(test)]
 mod tests;
 mod types;
-
-use std::fmt;
-
-use abi_stable::StableAbi;
-use abi_stable::library::{CheckTypeLayout, RootModule, RootModuleResult};
-use abi_stable::prefix_type::PrefixTypeTrait;
-use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::RResult;
+mod version;
 
 pub use abi_stable::library::LibHeader;
 
@@ -62,128 +56,10 @@ pub use self::backend::{BackendObject, FfiBackend, FfiBackend_TO};
 pub use self::extension::{Extension, OwnedExtension};
 pub use self::host::{FfiHost, FfiHost_TO, HostObject};
 pub use self::model::{FfiModel, FfiModel_TO, ModelObject};
+pub use self::plugin::{
+    PANIC_ABORT, PANIC_UNWIND, Plugin, PluginModule, PluginModule_Prefix, PluginModuleRef, ROOT_SYMBOL, header,
+};
 pub use self::types::*;
+pub use self::version::AbiVersion;
 
 pub(crate) use self::backend::LoadedBackendObject;
-
-use self::backend::ExportedBackend;
-
-/// The name of the symbol that a plugin exports: a [`LibHeader`].
-pub const ROOT_SYMBOL: &str = "jig_backend_root_module";
-
-/// [`PluginModule::panic_strategy`] of a plugin whose panics unwind and can be caught.
-pub const PANIC_UNWIND: u32 = 0;
-/// [`PluginModule::panic_strategy`] of a plugin whose panics end the process.
-pub const PANIC_ABORT: u32 = 1;
-
-/// A result that crosses the boundary.
-pub type FfiResult<T> = RResult<T, FfiError>;
-
-/// What a plugin exports.
-#[repr(C)]
-#[derive(StableAbi)]
-#[sabi(kind(Prefix(prefix_ref = PluginModuleRef)))]
-pub struct PluginModule {
-    /// What a panic does in the plugin: [`PANIC_UNWIND`] or [`PANIC_ABORT`].
-    pub panic_strategy: u32,
-    /// Makes a backend.
-    #[sabi(last_prefix_field)]
-    pub new_backend: extern "C" fn() -> FfiResult<BackendObject>,
-    // Fields of later minor versions go here.
-}
-
-impl RootModule for PluginModuleRef {
-    abi_stable::declare_root_module_statics! {PluginModuleRef}
-    const BASE_NAME: &'static str = "jig_backend";
-    const NAME: &'static str = "jig_backend";
-    const VERSION_STRINGS: VersionStrings = abi_stable::package_version_strings!();
-}
-
-/// A version of the ABI: that of this crate when the host or the plugin was built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AbiVersion {
-    /// Versions that differ here do not fit together.
-    pub major: u32,
-    /// Versions that differ here do.
-    pub minor: u32,
-}
-
-impl AbiVersion {
-    /// The version that this crate has.
-    #[must_use]
-    pub fn current() -> Self {
-        Self::parse(env!("CARGO_PKG_VERSION")).unwrap_or(Self { major: 0, minor: 0 })
-    }
-
-    /// Reads `major.minor[.patch...]`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        Some(Self { major: parts.next()?.parse().ok()?, minor: parts.next()?.parse().ok()? })
-    }
-}
-
-impl fmt::Display for AbiVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-/// What `export_backend!` implements for a plugin.
-#[doc(hidden)]
-pub trait Plugin: 'static {
-    /// [`PANIC_UNWIND`] or [`PANIC_ABORT`]; only the plugin's own crate knows.
-    const PANIC_STRATEGY: u32;
-
-    /// Makes the backend. May panic.
-    fn backend() -> Box<dyn crate::Backend>;
-}
-
-/// The value of the exported symbol of a plugin.
-#[doc(hidden)]
-#[must_use]
-pub const fn header<P: Plugin>() -> LibHeader {
-    extern "C" fn construct<P: Plugin>() -> RootModuleResult {
-        abi_stable::library::__call_root_module_loader(module::<P>)
-    }
-    fn module<P: Plugin>() -> PluginModuleRef {
-        PluginModule { panic_strategy: P::PANIC_STRATEGY, new_backend: new_backend::<P> }.leak_into_prefix()
-    }
-    extern "C" fn new_backend<P: Plugin>() -> FfiResult<BackendObject> {
-        guard::guard("export_backend!", || Ok(ExportedBackend::object(P::backend())))
-    }
-    // SAFETY: `construct` gives what `module` returns, which is a `PluginModuleRef`.
-    unsafe { LibHeader::from_constructor::<PluginModuleRef>(construct::<P>, CheckTypeLayout::Yes) }
-}
-
-/// Exports a backend from a shared library: `export_backend!(EXPR);`, where `EXPR` is a value that implements
-/// [`Backend`](crate::Backend).
-///
-/// Write it once, at the top of a crate of type `cdylib`. The expression is evaluated each time a host loads the
-/// library. A panic in it, or in any call of the backend, becomes an error of that call; for this the
-/// plugin must be built with `panic = "unwind"`, which is Cargo's default (a host refuses one that is not).
-///
-/// The macro exports one symbol, `jig_backend_root_module`. Two crates that use it can't be linked statically
-/// into one program; hide it behind a feature where that is wanted.
-#[macro_export]
-macro_rules! export_backend {
-    ($backend:expr $(,)?) => {
-        const _: () = {
-            struct Plugin;
-
-            impl $crate::abi::Plugin for Plugin {
-                const PANIC_STRATEGY: u32 =
-                    if cfg!(panic = "unwind") { $crate::abi::PANIC_UNWIND } else { $crate::abi::PANIC_ABORT };
-
-                fn backend() -> ::std::boxed::Box<dyn $crate::Backend> {
-                    ::std::boxed::Box::new($backend)
-                }
-            }
-
-            // SAFETY: the symbol has the name that `$crate::load` looks for, and the type that it expects.
-            #[unsafe(no_mangle)]
-            #[allow(non_upper_case_globals)]
-            static jig_backend_root_module: $crate::abi::LibHeader = $crate::abi::header::<Plugin>();
-        };
-    };
-}

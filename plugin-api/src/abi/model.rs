@@ -7,7 +7,8 @@ use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RBox, RSlice, RVec};
 
 use super::extension::refuse_unknown;
-use super::{FfiChunk, FfiMemoryUse, FfiModelInfo, FfiParams, FfiResult, FfiSampleRow, FfiSampled, TokenValue, guard};
+use super::guard;
+use super::types::{FfiChunk, FfiMemoryUse, FfiModelInfo, FfiParams, FfiResult, FfiSampleRow, FfiSampled, TokenValue};
 use crate::{
     Chunk, Error, HostServices, LogLevel, MemoryUse, Model, ModelInfo, Result, SampleRow, Sampled, SequenceId,
 };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use abi_stable::std_types::RSlice;
 
+use super::backend::ExportedBackend;
 use super::extension::refuse_unknown;
 use super::*;
 use crate::{

@@ -7,13 +7,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{ROption, RSlice, RStr, RString, RVec};
+use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
 use super::extension::{Extension, OwnedExtension, refuse_unknown};
 use crate::{
     BackendInfo, Chunk, DeviceInfo, Error, ErrorCode, LogitsWanted, MemoryUse, ModelInfo, ModelSpec, OptionInfo,
     Result, SampleRow, Sampled, SamplingParams, SequenceId,
 };
+
+/// A result that crosses the boundary.
+pub type FfiResult<T> = RResult<T, FfiError>;
 
 /// [`Error`].
 #[repr(C)]

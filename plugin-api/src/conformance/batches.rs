@@ -1,7 +1,7 @@
 //! `forward`: rows, batches, chunks, and what it refuses.
 
+use super::case::{Case, Check};
 use super::subject::{Subject, Verdict, ensure, refused};
-use super::{Case, Check};
 use crate::{Chunk, ErrorCode, LogitsWanted, SequenceId};
 
 pub(super) const CASES: &[Case] = &[

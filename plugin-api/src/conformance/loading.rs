@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::case::{Case, Check};
 use super::subject::{Verdict, ensure, refused};
-use super::{Case, Check};
 use crate::host::Silent;
 use crate::{Backend, ErrorCode, ModelSpec};
 

@@ -1,7 +1,7 @@
 //! Memory: what is in use, that it comes back, and what happens when it runs out.
 
+use super::case::{Case, Check};
 use super::subject::{Stop, Subject, Verdict, ensure, fail};
-use super::{Case, Check};
 use crate::{Backend, Chunk, ErrorCode, LogitsWanted, ModelSpec};
 
 pub(super) const CASES: &[Case] = &[

@@ -9,6 +9,7 @@
 //! backend must be those that [`crate::sampler`] draws from the backend's own logits, exactly.
 
 mod batches;
+mod case;
 mod loading;
 mod memory;
 mod sampling;
@@ -17,6 +18,7 @@ mod subject;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::case::{Case, Check};
 use self::subject::{Stop, Subject, Verdict};
 use crate::{Backend, ModelSpec};
 
@@ -59,21 +61,6 @@ impl Summary {
     pub fn is_success(&self) -> bool {
         self.failed == 0
     }
-}
-
-/// A case: its name, its promise, and the code that checks it.
-struct Case {
-    name: &'static str,
-    promise: &'static str,
-    check: Check,
-}
-
-/// What a case needs.
-enum Check {
-    /// The backend; the case loads what it wants.
-    Backend(fn(&dyn Backend, &ModelSpec) -> Verdict),
-    /// A loaded model with no open sequence.
-    Model(fn(&mut Subject) -> Verdict),
 }
 
 /// Runs all cases on a backend and the model that `spec` names, and calls `report` after each.

@@ -1,7 +1,7 @@
 //! `sample`: masks, numbers, and what it refuses.
 
+use super::case::{Case, Check};
 use super::subject::{Subject, Verdict, ensure, fail, plain, refused};
-use super::{Case, Check};
 use crate::sampler::{self, Scratch};
 use crate::{Chunk, ErrorCode, LogitsWanted, SampleRow, SamplingParams, mask};
 

@@ -1,7 +1,7 @@
 //! Handles of sequences: open, fork, truncate, close.
 
+use super::case::{Case, Check};
 use super::subject::{Subject, Verdict, ensure, refused};
-use super::{Case, Check};
 use crate::{Chunk, ErrorCode, LogitsWanted};
 
 pub(super) const CASES: &[Case] = &[

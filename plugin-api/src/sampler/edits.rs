@@ -1,6 +1,6 @@
 //! What changes single logits: bias, penalties, bans.
 
-use super::MaxFinite;
+use super::logits::MaxFinite;
 use crate::{Error, Result, SampleRow};
 
 /// Stands in the edited logits for a banned token: a NaN that no arithmetic gives.

@@ -1,7 +1,15 @@
 //! `min_p`, `top_k` and `top_p`: which candidates stay.
 
-use super::{Candidate, Ranked, WEIGHT_ONE};
+use super::draw::Candidate;
+use super::weight::WEIGHT_ONE;
 use crate::SamplingParams;
+
+/// A candidate without its id, to look for thresholds in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranked {
+    value: f32,
+    weight: u64,
+}
 
 /// Whether every candidate stays.
 pub(super) fn changes_nothing(params: &SamplingParams) -> bool {

@@ -1,6 +1,7 @@
 //! Log-probabilities by the raw logits.
 
-use super::{MaxFinite, WEIGHT_ONE, not_a_number, weight};
+use super::logits::{MaxFinite, not_a_number};
+use super::weight::{self, WEIGHT_ONE};
 use crate::{Result, Sampled};
 
 /// `ln(sum(exp(x)))` of a row of logits: from the largest one, minus infinity taken as the least finite number, and the sum of

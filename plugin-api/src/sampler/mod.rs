@@ -36,8 +36,10 @@
 //! By the raw logits, before any of the above, as in vLLM; the most likely first, the lowest id first among equals.
 
 mod bad_words;
+mod draw;
 mod edits;
 mod filter;
+mod logits;
 mod logprobs;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,9 @@ pub use self::logprobs::{log_normalizer, logprob};
 pub use self::validate::validate;
 pub use self::weight::{WEIGHT_ONE, weight};
 
+use self::draw::{Candidate, Weights, draw, target};
+use self::filter::Ranked;
+use self::logits::{MaxFinite, blocks, not_a_number};
 use crate::{Error, Result, SampleRow, Sampled, mask};
 
 /// Buffers that are used again from row to row. One for each thread that samples.
@@ -58,21 +63,6 @@ pub struct Scratch {
     seen: Vec<u32>,
     candidates: Vec<Candidate>,
     ranking: Vec<Ranked>,
-}
-
-/// A token that may be drawn.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    token: u32,
-    value: f32,
-    weight: u64,
-}
-
-/// A candidate without its id, to look for thresholds in.
-#[derive(Clone, Copy, Debug)]
-struct Ranked {
-    value: f32,
-    weight: u64,
 }
 
 /// Draws a token from a row of logits. `row.row` is not looked at.
@@ -115,46 +105,6 @@ pub fn sample(logits: &[f32], row: &SampleRow<'_>, scratch: &mut Scratch) -> Res
     logprobs::report(logits, token, row.params.logprobs)
 }
 
-/// The tokens of a word of the mask: the id of the first, their values, and the word.
-struct Block<'a> {
-    first: u32,
-    values: &'a [f32],
-    word: u32,
-}
-
-impl Block<'_> {
-    /// Whether all of its tokens are allowed, so that loops without branches may run over them.
-    fn is_full(&self) -> bool {
-        self.word == u32::MAX
-    }
-
-    /// The index and the value of each allowed token, with minus infinity made finite.
-    fn allowed(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
-        let allowed = move |(index, _): &(usize, &f32)| self.word >> index & 1 == 1;
-        self.values.iter().enumerate().filter(allowed).map(|(index, value)| (index, value.max_finite()))
-    }
-}
-
-/// The blocks that hold an allowed token, in the order of ids.
-fn blocks<'a>(values: &'a [f32], mask: &'a [u32]) -> impl Iterator<Item = Block<'a>> {
-    let block = move |(index, values): (usize, &'a [f32])| {
-        let word = if mask.is_empty() { u32::MAX } else { mask.get(index).copied().unwrap_or(0) };
-        Block { first: index as u32 * 32, values, word }
-    };
-    values.chunks(32).enumerate().map(block).filter(|block| block.word != 0)
-}
-
-trait MaxFinite {
-    /// Minus infinity becomes the least finite number; NaN stays.
-    fn max_finite(self) -> Self;
-}
-
-impl MaxFinite for f32 {
-    fn max_finite(self) -> Self {
-        if self == f32::NEG_INFINITY { f32::MIN } else { self }
-    }
-}
-
 /// The largest value of a candidate. Banned tokens are told apart by their value.
 fn largest(values: &[f32], mask: &[u32]) -> Result<f32> {
     let mut max = None::<f32>;
@@ -176,12 +126,6 @@ fn largest(values: &[f32], mask: &[u32]) -> Result<f32> {
     max.ok_or_else(|| Error::invalid_argument("the mask and the banned tokens leave no token to draw"))
 }
 
-fn not_a_number(token: u32, value: f32) -> Error {
-    Error::internal(format!(
-        "the model gave token {token} a logit of {value}: its weights are damaged, or its data type overflows"
-    ))
-}
-
 /// The candidate with the lowest id among those with the largest value.
 fn first_at(values: &[f32], mask: &[u32], max: f32) -> Result<u32> {
     for block in blocks(values, mask) {
@@ -192,82 +136,4 @@ fn first_at(values: &[f32], mask: &[u32], max: f32) -> Result<u32> {
         }
     }
     Err(Error::internal("no token has the largest logit"))
-}
-
-/// The weights of a row.
-struct Weights<'a> {
-    values: &'a [f32],
-    mask: &'a [u32],
-    max: f32,
-    temperature: f32,
-}
-
-impl Weights<'_> {
-    /// The weights of a block's tokens; 0 for those that are not allowed or not there.
-    fn of(&self, block: &Block<'_>) -> [u64; 32] {
-        // All 32, allowed or not, without branches: so they are computed many at a time.
-        let mut values = [f32::NAN; 32];
-        values[..block.values.len()].copy_from_slice(block.values);
-        for value in &mut values {
-            *value = weight::scaled((value.max_finite() - self.max) / self.temperature);
-        }
-        let mut weights = values.map(weight::fixed);
-        if !block.is_full() {
-            for (index, weight) in weights.iter_mut().enumerate() {
-                *weight *= u64::from(block.word >> index & 1);
-            }
-        }
-        weights
-    }
-
-    fn total(&self) -> u64 {
-        blocks(self.values, self.mask).map(|block| self.of(&block).iter().sum::<u64>()).sum()
-    }
-
-    /// The first token at which the running sum exceeds `target`.
-    fn draw(&self, target: u64) -> Option<u32> {
-        let mut before = 0;
-        for block in blocks(self.values, self.mask) {
-            let weights = self.of(&block);
-            let sum = weights.iter().sum::<u64>();
-            if before + sum <= target {
-                before += sum;
-                continue;
-            }
-            for (token, weight) in (block.first..).zip(weights) {
-                before += weight;
-                if before > target {
-                    return Some(token);
-                }
-            }
-        }
-        None
-    }
-
-    /// The candidates that have a weight, in the order of ids.
-    fn collect(&self, candidates: &mut Vec<Candidate>) {
-        candidates.clear();
-        for block in blocks(self.values, self.mask) {
-            let weights = self.of(&block).into_iter().zip(block.values);
-            let candidates_of_block = (block.first..).zip(weights).filter(|(_, (weight, _))| *weight > 0);
-            candidates.extend(candidates_of_block.map(|(token, (weight, value))| {
-                let value = value.max_finite();
-                Candidate { token, value, weight }
-            }));
-        }
-    }
-}
-
-/// Where the uniform number lies in the sum of all weights.
-fn target(uniform: f32, total: u64) -> u64 {
-    ((f64::from(uniform) * total as f64) as u64).min(total.saturating_sub(1))
-}
-
-/// The first candidate at which the running sum exceeds `target`.
-fn draw(candidates: &[Candidate], target: u64) -> Option<u32> {
-    let mut sum = 0;
-    candidates.iter().find_map(|candidate| {
-        sum += candidate.weight;
-        (sum > target).then_some(candidate.token)
-    })
 }

@@ -30,12 +30,12 @@ const NEXT_MINOR: &[Change] = &[
         "    fn progress(&self, stage: &str, done: u64, total: u64);\n    /// New.\n    fn hurry(&self) -> bool { true }\n",
     ),
     (
-        "src/abi/mod.rs",
+        "src/abi/plugin.rs",
         "    // Fields of later minor versions go here.\n",
         "    /// New.\n    #[sabi(missing_field(default))]\n    pub capabilities: u64,\n",
     ),
     (
-        "src/abi/mod.rs",
+        "src/abi/plugin.rs",
         "new_backend: new_backend::<P> }",
         "new_backend: new_backend::<P>, capabilities: 5 }",
     ),

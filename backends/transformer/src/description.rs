@@ -2,8 +2,9 @@
 //!
 //! The forward pass reads this and nothing else, so an architecture that fits the description needs no code of its own.
 
-use crate::device::{Activation, AttentionShape, KvShape, NormKind};
+use crate::functions::{Activation, NormKind};
 use crate::rope::Rope;
+use crate::shapes::{AttentionShape, KvShape};
 
 /// A decoder-only transformer.
 #[derive(Clone, Debug, PartialEq)]

@@ -21,6 +21,8 @@
 use jig_plugin_api::{Error, Result, SampleRow, Sampled};
 
 use crate::batch::{Batch, StepShape};
+pub use crate::functions::{Activation, NormKind};
+pub use crate::shapes::{AttentionShape, KvShape};
 use crate::shard::Shard;
 use crate::weights::int4::Groups;
 use crate::weights::scales::Scales;
@@ -311,19 +313,6 @@ pub enum Epilogue {
     Gate(Activation),
 }
 
-/// The function between the two products of an MLP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// `max(x, 0)`.
-    Relu,
-    /// `x / (1 + exp(-x))`.
-    Silu,
-    /// `x/2 (1 + erf(x / sqrt 2))`.
-    Gelu,
-    /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
-    GeluTanh,
-}
-
 /// A norm over the width of a row.
 #[derive(Clone, Debug)]
 pub struct Norm<V> {
@@ -337,15 +326,6 @@ pub struct Norm<V> {
     pub bias: Option<V>,
 }
 
-/// The kinds of norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NormKind {
-    /// `x / sqrt(mean(x^2) + epsilon)` (Zhang, Sennrich 2019).
-    Rms,
-    /// `(x - mean(x)) / sqrt(variance(x) + epsilon)` (Ba, Kiros, Hinton 2016).
-    Layer,
-}
-
 /// Norms over each head of q and of k.
 #[derive(Clone, Debug)]
 pub struct HeadNorms<V> {
@@ -353,45 +333,4 @@ pub struct HeadNorms<V> {
     pub query: Norm<V>,
     /// Of the key heads.
     pub key: Norm<V>,
-}
-
-/// The heads of an attention layer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AttentionShape {
-    /// Query heads; a multiple of `kv_heads`.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Elements of a head.
-    pub head_dim: usize,
-    /// What scores are multiplied by before the softmax.
-    pub scale: f32,
-}
-
-impl AttentionShape {
-    /// The width of a row of queries, keys and values.
-    #[must_use]
-    pub fn qkv_width(&self) -> usize {
-        (self.heads + 2 * self.kv_heads) * self.head_dim
-    }
-}
-
-/// What the KV cache holds for each token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KvShape {
-    /// Layers.
-    pub layers: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Elements of a head.
-    pub head_dim: usize,
-}
-
-impl KvShape {
-    /// Whether a cache of this shape has the layer, and is for such heads.
-    #[must_use]
-    pub fn holds(&self, layer: usize, heads: &AttentionShape) -> bool {
-        let same = self.kv_heads == heads.kv_heads && self.head_dim == heads.head_dim;
-        layer < self.layers && same && heads.heads.is_multiple_of(self.kv_heads)
-    }
 }

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`config`] | `config.json` to [`Decoder`], for each family |
 //! | [`description`] | [`Decoder`]: what is computed, as data |
+//! | [`shapes`], [`functions`] | the sizes and functions that descriptions and devices share |
 //! | [`names`] | the names of tensors in checkpoints |
 //! | [`rope`] | rotary embedding and its scalings |
 //! | [`weights`] | memory-mapped safetensors, and numbers of few bits |
@@ -29,6 +30,7 @@ pub mod config;
 pub mod description;
 pub mod device;
 pub mod device_suite;
+pub mod functions;
 pub mod golden;
 pub mod model;
 pub mod names;
@@ -36,6 +38,7 @@ mod network;
 mod pages;
 mod projection;
 pub mod rope;
+pub mod shapes;
 pub mod shard;
 pub mod weights;
 

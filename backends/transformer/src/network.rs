@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::projection::{Projection, Source, Wanted, stored};
 use crate::rope::Rope;
 use crate::shard::Role;
-use crate::weights::{DType, Weights, packed};
+use crate::weights::{DType, PACKED_SHAPE, Weights, packed};
 
 /// The weights of a decoder on a device.
 pub(crate) struct Network<D: Device> {
@@ -142,7 +142,7 @@ impl<D: Device> Network<D> {
         };
         let mut ignored = names.ignored.to_vec();
         // Of activations in few bits, which they are not here; and of packed weights what config.json tells.
-        ignored.extend([".input_scale", ".activation_scale", ".input_zero_point", packed::SHAPE]);
+        ignored.extend([".input_scale", ".activation_scale", ".input_zero_point", PACKED_SHAPE]);
         let copy = format!("{}.weight", names.logits);
         if decoder.tied_embeddings {
             ignored.push(&copy);

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::description::Decoder;
 use crate::names::Names;
-use families::FAMILIES;
+pub use families::architectures;
 use fields::Fields;
 pub use quantization::Quantization;
 
@@ -35,11 +35,6 @@ pub struct Config {
     pub names: &'static Names,
     /// How its weights are quantized, where some are.
     pub quantization: Quantization,
-}
-
-/// The architectures that can be loaded, as `config.json` names them.
-pub fn architectures() -> impl Iterator<Item = &'static str> {
-    FAMILIES.iter().map(|family| family.architecture)
 }
 
 impl Config {

@@ -1,7 +1,8 @@
 //! The KV cache and attention over it.
 
 use super::products::Weights;
-use super::{Found, Suite, Tolerance, compare, filled, numbers, operands, read, reference};
+use super::suite::{Found, Suite, Tolerance, compare, filled, numbers, read};
+use super::{operands, reference};
 use crate::batch::{Batch, NO_SLOT, Span};
 use crate::device::{AttentionShape, Device, Epilogue, HeadNorms, KvShape, Norm, NormKind};
 use crate::weights::DType;

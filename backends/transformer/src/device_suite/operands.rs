@@ -1,7 +1,7 @@
 //! Activations that only products read: whatever a device keeps them as, products give what they give for others, to the bit.
 
 use super::products::Weights;
-use super::{Found, Suite, filled, numbers, read};
+use super::suite::{Found, Suite, filled, numbers, read};
 use crate::device::{Activation, Device, Epilogue, Norm, NormKind};
 use crate::weights::DType;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Found, Suite, Tolerance, compare, filled, numbers, read, reference};
+use super::reference;
+use super::suite::{Found, Suite, Tolerance, compare, filled, numbers, read};
 use crate::device::{Activation, Device, Epilogue, MatrixPart, MatrixSource};
 use crate::weights::int4::{Group, Groups};
 use crate::weights::scales::Scales;

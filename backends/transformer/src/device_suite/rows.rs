@@ -2,7 +2,8 @@
 
 use jig_plugin_api::Result;
 
-use super::{Found, Suite, compare, filled, numbers, plain_batch, read, reference};
+use super::reference;
+use super::suite::{Found, Suite, Tolerance, compare, filled, numbers, plain_batch, read};
 use crate::device::{Device, MatrixPart, MatrixSource, Norm, NormKind};
 use crate::weights::{DType, Tensor};
 
@@ -32,7 +33,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
 }
 
 /// What a device that has the whole model computed is the sum already.
-fn add_ranks<D: Device>(device: &D, tolerance: super::Tolerance) -> Found {
+fn add_ranks<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let values = numbers(3 * 20, 9);
     let x = filled(device, 20, &values)?;
     device.add_ranks(3, &x)?;
@@ -40,7 +41,7 @@ fn add_ranks<D: Device>(device: &D, tolerance: super::Tolerance) -> Found {
     Ok(compare(tolerance, &read(device, &x, 3)?, &right))
 }
 
-fn embed<D: Device>(device: &D, tolerance: super::Tolerance, dtype: DType) -> Found {
+fn embed<D: Device>(device: &D, tolerance: Tolerance, dtype: DType) -> Found {
     let (ids, width) = (70, 24);
     let table = |seed| Tensor::from_values(DType::BF16, &[ids, width], &numbers(ids * width, seed));
     let upload = |tensor: &Tensor| {
@@ -70,7 +71,7 @@ fn embed<D: Device>(device: &D, tolerance: super::Tolerance, dtype: DType) -> Fo
     Ok(compare(tolerance, &read(device, &out, batch.rows())?, &right))
 }
 
-fn norms<D: Device>(device: &D, tolerance: super::Tolerance, kind: NormKind, rows: usize, width: usize) -> Found {
+fn norms<D: Device>(device: &D, tolerance: Tolerance, kind: NormKind, rows: usize, width: usize) -> Found {
     let (weight, bias) = (numbers(width, 3), numbers(width, 4));
     for (weight, bias) in [(Some(&weight), Some(&bias)), (Some(&weight), None), (None, None)] {
         let upload = |values: Option<&Vec<f32>>| values.map(|values| device.vector(values)).transpose();
@@ -99,7 +100,7 @@ fn norms<D: Device>(device: &D, tolerance: super::Tolerance, kind: NormKind, row
     Ok(None)
 }
 
-fn gather<D: Device>(device: &D, tolerance: super::Tolerance) -> Found {
+fn gather<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let (rows, width) = (9, 20);
     let values = numbers(rows * width, 7);
     let (x, out) = (filled(device, width, &values)?, device.buffer(4, width)?);

@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use jig_plugin_api::{SampleRow, SamplingParams, mask, sampler};
 
-use super::{Found, Suite, Tolerance, compare, filled, numbers, plain_batch, read, reference};
+use super::reference;
+use super::suite::{Found, Suite, Tolerance, compare, filled, numbers, plain_batch, read};
 use crate::device::{Device, MatrixPart, MatrixSource};
 use crate::weights::{DType, Tensor};
 

@@ -9,7 +9,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-use super::Golden;
+use super::model::Golden;
 use crate::weights::f8;
 
 /// A tensor as it is written: name, type, shape and bytes.

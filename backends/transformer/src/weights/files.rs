@@ -10,11 +10,13 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-use super::packed::SHAPE;
-use super::tensor::{DType, MappedFile, Tensor};
+use super::dtype::DType;
+use super::tensor::{MappedFile, Tensor};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// What compressed-tensors calls the shape of a packed weight: integers, which are not read as a tensor.
+pub(crate) const PACKED_SHAPE: &str = ".weight_shape";
 /// The largest index that is read, in bytes.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
@@ -116,7 +118,7 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::F8_E4M3 => DType::F8,
             Dtype::I32 => DType::I4,
             // The shape of a packed weight, which config.json tells.
-            Dtype::I64 if name.ends_with(SHAPE) => continue,
+            Dtype::I64 if name.ends_with(PACKED_SHAPE) => continue,
             other => {
                 let problem = format!(
                     "{}: tensor `{name}` has type {other:?}; supported are F32, F16, BF16, F8_E4M3, I32",

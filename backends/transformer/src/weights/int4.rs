@@ -7,25 +7,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::blocks::Cut;
-use super::tensor::DType;
+use super::dtype::DType;
+pub use super::nibbles::{LARGEST, numbers, pack};
 
 /// The fewest inputs of a group: devices read as many numbers at once.
 pub const LEAST_GROUP: usize = 8;
-
-/// The largest number, and the largest zero.
-pub const LARGEST: u8 = 15;
-
-/// Two numbers in a byte.
-#[must_use]
-pub const fn pack(first: u8, second: u8) -> u8 {
-    (first & LARGEST) | (second & LARGEST) << 4
-}
-
-/// The two numbers of a byte.
-#[must_use]
-pub const fn numbers(byte: u8) -> [u8; 2] {
-    [byte & LARGEST, byte >> 4]
-}
 
 /// The scale and the zero of a group.
 ///

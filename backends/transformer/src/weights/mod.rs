@@ -1,9 +1,11 @@
 //! The weights of a model directory: memory-mapped safetensors, one file or several.
 
 mod blocks;
+mod dtype;
 pub mod f8;
 mod files;
 pub mod int4;
+mod nibbles;
 pub mod packed;
 pub mod scales;
 mod tensor;
@@ -14,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use jig_plugin_api::{Error, ErrorCode, Result};
 
-pub use tensor::{DType, Tensor};
+pub use dtype::DType;
+pub(crate) use files::PACKED_SHAPE;
+pub use tensor::Tensor;
 
 /// All tensors of a model directory, by name. Remembers which were asked for.
 #[derive(Debug)]

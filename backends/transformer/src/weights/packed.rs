@@ -59,9 +59,6 @@ pub enum Layout {
 /// The tensors that packed weights are in.
 const PACKED: [&str; 2] = ["qweight", "weight_packed"];
 
-/// What compressed-tensors calls the shape of a packed weight.
-pub(crate) const SHAPE: &str = ".weight_shape";
-
 /// The tensor that the weight `name` is packed in, if it is.
 pub(crate) fn find(weights: &Weights, name: &str) -> Option<&'static str> {
     PACKED.into_iter().find(|tensor| weights.contains(&format!("{name}.{tensor}")))

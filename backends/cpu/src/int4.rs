@@ -5,7 +5,7 @@
 
 use jig_transformer::weights::int4::{Group, Groups, numbers};
 
-use crate::matmul::Part;
+use crate::part::Part;
 use crate::simd::{Level, Simd, dispatch};
 
 /// The most rows for which weights are widened again for each block of rows, rather than once in cache.

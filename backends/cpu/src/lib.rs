@@ -9,18 +9,21 @@
 //! | `queue` | the thread that runs them, one after the other |
 //! | `matrix`, `buffer`, `kv` | weights, activations and KV cache |
 //! | [`matmul`], [`int4`], [`attention`], [`elementwise`] | the arithmetic: slices in, slices out |
-//! | [`threads`], `simd`, `memory` | what it stands on |
+//! | `element`, `part` | the types of weights, and the piece of a product that a thread computes |
+//! | [`threads`], `simd`, `memory` | threads, vector instructions, huge pages |
 
 pub mod attention;
 mod backend;
 mod buffer;
 mod device;
+mod element;
 pub mod elementwise;
 pub mod int4;
 mod kv;
 pub mod matmul;
 mod matrix;
 mod memory;
+mod part;
 mod queue;
 mod simd;
 pub mod threads;

@@ -11,7 +11,9 @@
 
 use std::cell::RefCell;
 
+use crate::element::{BF16, Element, F16, F32};
 use crate::int4::Int4;
+use crate::part::Part;
 use crate::simd::{Level, Simd, dispatch};
 use crate::threads::{Shared, Threads};
 
@@ -142,72 +144,6 @@ fn pieces<'a>(matrices: &[Matrix<'a>], inputs: usize, largest: usize) -> Vec<Pie
     pieces
 }
 
-/// A type that weights are stored in.
-trait Element: Copy + 'static {
-    type Stored: Copy + Sync;
-    const IS_F32: bool = false;
-
-    /// # Safety
-    /// See [`Simd`].
-    unsafe fn load<S: Simd>(from: *const Self::Stored) -> S::V;
-    /// # Safety
-    /// See [`Simd`].
-    unsafe fn load_part<S: Simd>(from: *const Self::Stored, count: usize) -> S::V;
-}
-
-#[derive(Clone, Copy)]
-struct F32;
-#[derive(Clone, Copy)]
-struct F16;
-#[derive(Clone, Copy)]
-struct BF16;
-
-impl Element for F32 {
-    type Stored = f32;
-    const IS_F32: bool = true;
-
-    #[inline(always)]
-    unsafe fn load<S: Simd>(from: *const f32) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load(from) }
-    }
-    #[inline(always)]
-    unsafe fn load_part<S: Simd>(from: *const f32, count: usize) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_part(from, count) }
-    }
-}
-
-impl Element for F16 {
-    type Stored = u16;
-
-    #[inline(always)]
-    unsafe fn load<S: Simd>(from: *const u16) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_f16(from) }
-    }
-    #[inline(always)]
-    unsafe fn load_part<S: Simd>(from: *const u16, count: usize) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_part_f16(from, count) }
-    }
-}
-
-impl Element for BF16 {
-    type Stored = u16;
-
-    #[inline(always)]
-    unsafe fn load<S: Simd>(from: *const u16) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_bf16(from) }
-    }
-    #[inline(always)]
-    unsafe fn load_part<S: Simd>(from: *const u16, count: usize) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_part_bf16(from, count) }
-    }
-}
-
 /// The outputs of a piece.
 ///
 /// # Safety
@@ -230,18 +166,6 @@ unsafe fn run<E: Element>(level: Level, weights: &[E::Stored], part: Part) {
 
 thread_local! {
     static PANEL: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The sizes and places of a part of a product.
-#[derive(Clone, Copy)]
-pub(crate) struct Part {
-    pub(crate) x: *const f32,
-    pub(crate) rows: usize,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    pub(crate) bias: Option<*const f32>,
-    pub(crate) out: *mut f32,
-    pub(crate) out_stride: usize,
 }
 
 dispatch! {

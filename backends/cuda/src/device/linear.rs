@@ -15,7 +15,8 @@ use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
 use jig_transformer::device::Epilogue;
 
-use super::{CudaDevice, Scratch, fits};
+use super::scratch::Scratch;
+use super::state::{CudaDevice, fits};
 use crate::arguments::{Finish, Linear, Narrow, Widen, WidenGroups, function_code, kind_code};
 use crate::kernels::{self, Kernel};
 use crate::memory::{ALIGNMENT, Buffer, MOST_ROWS_OF_KERNELS, Matrix};

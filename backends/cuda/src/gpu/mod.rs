@@ -1,5 +1,6 @@
 //! [`Gpu`]: a [`Runtime`] on NVIDIA's driver: memory, launches and CUDA graphs on one stream.
 
+mod failure;
 mod launch;
 mod products;
 mod staging;
@@ -10,29 +11,17 @@ use std::thread;
 
 use cudarc::driver::result::{self, DriverError, ctx, device, graph, module, primary_ctx, stream};
 use cudarc::driver::sys::{
-    CUcontext, CUdevice, CUfunction, CUgraphExec, CUgraphInstantiate_flags, CUmodule, CUresult, CUstream,
-    CUstreamCaptureMode,
+    CUcontext, CUdevice, CUfunction, CUgraphExec, CUgraphInstantiate_flags, CUmodule, CUstream, CUstreamCaptureMode,
 };
 use jig_plugin_api::{Error, Result};
 
+use self::failure::failed;
 use self::products::Products;
 use self::staging::Staging;
 use crate::compile::{Cache, Capability, compile};
 use crate::kernels::SOURCES;
-use crate::libraries::{Libraries, text};
+use crate::libraries::Libraries;
 use crate::runtime::{DeviceMemory, Launch, Product, Recording, Runtime};
-
-/// What the driver says of a failure.
-fn failed(what: &str, error: DriverError) -> Error {
-    match error.0 {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
-            let free = result::mem_get_info().map(|(free, total)| format!("{free} of {total} bytes are free"));
-            let free = free.unwrap_or_else(|_| "it does not tell how much it has".to_owned());
-            Error::out_of_memory(format!("{what}: the GPU has no room for it: {free}"))
-        }
-        _ => Error::internal(format!("{what}: {}", text(error))),
-    }
-}
 
 /// A GPU with the kernels loaded.
 pub(crate) struct Gpu {

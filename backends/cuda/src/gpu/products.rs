@@ -16,7 +16,7 @@ use cudarc::driver::sys::CUstream;
 use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
 
-use super::failed;
+use super::failure::failed;
 use crate::runtime::Product;
 
 /// Bytes that cuBLASLt may use between the kernels of a product: what NVIDIA advises for compute capability 9.0.

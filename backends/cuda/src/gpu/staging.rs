@@ -11,7 +11,7 @@ use cudarc::driver::result::{self, DriverError, event, stream};
 use cudarc::driver::sys::{CUevent, CUevent_flags, CUstream};
 use jig_plugin_api::Result;
 
-use super::failed;
+use super::failure::failed;
 
 /// Bytes of a half.
 const HALF: usize = 16 << 20;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use cudarc::driver::sys::CUresult;
 use libloading::Library;
 
-pub(crate) use self::operation::Operation;
+pub(crate) use self::operation::{Handle, Operation};
 use crate::early::{Beginner, Early};
 use crate::kernel::Kernel;
 use crate::memory::Guarded;
@@ -18,9 +18,6 @@ use crate::memory::Guarded;
 /// What a call of the driver gives where it fails.
 pub(crate) type Failure = CUresult;
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
-
-/// A handle: an index that is given once, and never again.
-pub(crate) type Handle = usize;
 
 /// What addresses are multiples of.
 const ALIGNMENT: usize = 256;

@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Handle;
 use crate::kernel::{Grid, Kernel};
 use crate::product::Product;
+
+/// What the driver calls a stream, an event or another of its things: an index that is given once, and never again.
+pub(crate) type Handle = usize;
 
 /// What a stream does in its turn.
 #[derive(Clone, Debug)]

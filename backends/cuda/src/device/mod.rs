@@ -1,165 +1,37 @@
 //! [`CudaDevice`]: the decoder's operations as launches of kernels.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | the [`Device`]: checks the shapes of each operation, and launches the small ones |
+//! | `linear` | products with weights |
+//! | `attention` | attention over the KV cache |
+//! | `state` | what a device keeps from call to call, and its launches |
+//! | `scratch` | memory between the kernels of one operation |
 
+mod attention;
 mod linear;
-
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod scratch;
+mod state;
 
 use jig_plugin_api::{Error, Result, SampleRow, Sampled, sampler};
 use jig_transformer::device::{AttentionShape, Epilogue, HeadNorms, KvShape, MatrixSource, Norm, NormKind};
-use jig_transformer::{Batch, DType, Device, StepShape};
+use jig_transformer::{Batch, Device, StepShape};
 
-use crate::arguments::{Arguments, CopyPage, Decode, Embed, Gather, HeadNorm, NormRows, Prefill, StoreKv, kind_code};
+pub use self::state::{CudaDevice, Settings};
+
+use self::attention::{Attention, tile_rows};
+use self::state::{address, fits};
+use crate::arguments::{CopyPage, Embed, Gather, HeadNorm, NormRows, StoreKv, kind_code};
 use crate::drawing::Drawing;
-use crate::kernels::{self, Kernel};
+use crate::kernels;
 use crate::memory::{ALIGNMENT, Buffer, KvCache, Matrix, PAGE, Vector, bytes_of, bytes_of_mut};
-use crate::recordings::{Action, Recordings};
-use crate::runtime::{Allocation, DeviceMemory, Launch, Runtime};
-use crate::step::{Lists, StepData};
+use crate::recordings::Action;
+use crate::runtime::DeviceMemory;
 
-/// The most parts that a context is cut into; `MOST_SPLITS` of `decode.cu`.
-const SPLITS: u32 = 32;
-/// The tokens of a tile of `decode.cu`.
-const DECODE_TILE: usize = 64;
-/// Blocks of one launch, unless rows have fewer parts: four times as many as an H100 or H200 runs at a time.
-const DECODE_BLOCKS: usize = 1056;
-/// Decoding rows of one launch, for whose parts there is scratch memory.
-const DECODE_ROWS: usize = 64;
-/// The rows of a tile of `prefill.cu`, and those of one of `prefill_mma.cu`.
-const PLAIN_TILE_ROWS: u32 = 16;
-const MMA_TILE_ROWS: u32 = 64;
-/// The positions of a tile of `prefill_mma.cu`.
-const MMA_TOKENS: usize = 64;
 /// The longest head; that of `prefill.cu`.
 const MOST_HEAD_DIM: usize = 256;
 
-/// What is the user's to choose.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// The share of the device's memory that may be in use when the KV cache is there.
-    pub memory_share: f64,
-    /// The type of keys and values in the cache; `None` for that of the weights.
-    pub kv_type: Option<DType>,
-    /// Whether steps that decode are recorded and replayed.
-    pub record: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { memory_share: 0.9, kv_type: None, record: true }
-    }
-}
-
-/// A GPU that computes a decoder.
-pub struct CudaDevice {
-    settings: Settings,
-    state: Mutex<State>,
-    // The last field: memory is given back to it.
-    runtime: Arc<dyn Runtime>,
-}
-
-struct State {
-    step: StepData,
-    recordings: Recordings,
-    scratch: Scratch,
-    drawing: Drawing,
-    /// The rows of tiles that the KV cache's kernel for prefill takes.
-    tile_rows: u32,
-    weight_bytes: u64,
-    /// The type of the weights: that of the first matrix.
-    weight_type: Option<DType>,
-}
-
-/// Memory between the kernels of one operation.
-#[derive(Default)]
-struct Scratch {
-    /// Rows in 16 bits.
-    narrowed: Option<Allocation>,
-    /// Weights in 16 bits that are kept in fewer.
-    widened: Option<Allocation>,
-    /// Products before their gates.
-    products: Option<Allocation>,
-    /// Sums of products whose inputs are split among blocks, and how many blocks have written theirs.
-    parts_of_sums: Option<Allocation>,
-    counters: Option<Allocation>,
-    /// Parts of decoding rows, and how many of them are written.
-    parts: Option<Allocation>,
-    part_counters: Option<Allocation>,
-    /// The largest needs so far: rows of any buffer, elements of a row in 16 bits, outputs of a gate.
-    rows: usize,
-    inputs: usize,
-    gates: usize,
-    /// Elements of a row that is put in the order of a matrix's columns.
-    ordered: usize,
-    /// Bytes that are widened at once.
-    wide: usize,
-    /// Bytes of the sums of a product.
-    sums: usize,
-}
-
 impl CudaDevice {
-    /// A device on a runtime.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn new(runtime: Arc<dyn Runtime>, settings: Settings) -> Result<Self> {
-        let state = State {
-            step: StepData::new(&runtime)?,
-            recordings: Recordings::default(),
-            scratch: Scratch::default(),
-            drawing: Drawing::default(),
-            tile_rows: PLAIN_TILE_ROWS,
-            weight_bytes: 0,
-            weight_type: None,
-        };
-        Ok(Self { settings, state: Mutex::new(state), runtime })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic leaves nothing half done here that the next step doesn't set anew.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lists(&self) -> Lists {
-        self.state().step.lists
-    }
-
-    /// Launches a kernel, unless there is nothing to do.
-    ///
-    /// The caller has checked the shapes: that the arguments are those of the kernel, and what they point to is large enough.
-    fn launch<A: Arguments>(&self, kernel: Kernel, grid: [usize; 3], shared: usize, arguments: &A) -> Result<()> {
-        if grid.contains(&0) {
-            return Ok(());
-        }
-        let size =
-            |x: usize| u32::try_from(x).map_err(|_| Error::internal(format!("{} would be too large", kernel.name)));
-        let launch = Launch {
-            kernel,
-            grid: [size(grid[0])?, size(grid[1])?, size(grid[2])?],
-            shared: size(shared)?,
-            arguments: std::ptr::from_ref(arguments).cast(),
-            size: size_of::<A>(),
-        };
-        // SAFETY: the structure is the kernel's, and its addresses are those of allocations that the callers have checked.
-        unsafe { self.runtime.launch(&launch) }
-    }
-
-    fn kv_type(&self, state: &State) -> DType {
-        self.settings.kv_type.or(state.weight_type).unwrap_or(DType::F32)
-    }
-
-    /// Scratch memory of at least so many bytes. Where it has to grow, recordings that name it are forgotten.
-    fn scratch(&self, memory: fn(&mut Scratch) -> &mut Option<Allocation>, bytes: usize) -> Result<u64> {
-        let state = &mut *self.state();
-        let memory = memory(&mut state.scratch);
-        if bytes > memory.as_ref().map_or(0, Allocation::bytes) {
-            state.recordings.forget(&*self.runtime);
-            // What there was goes first: there may be room for one of them only.
-            *memory = None;
-            *memory = Some(Allocation::new(&self.runtime, bytes)?);
-        }
-        Ok(memory.as_ref().map_or(0, Allocation::address))
-    }
-
     /// `x[r] += delta[r]; out[r] = norm(x[r])`, without one or the other.
     fn norm_rows(
         &self,
@@ -192,34 +64,6 @@ impl CudaDevice {
         self.launch(kernels::NORM_ROWS[size], [rows, 1, 1], 0, &arguments)
     }
 
-    /// Attention of the rows that decode.
-    fn attend_single_rows(&self, lists: &Lists, mut arguments: Decode, dtype: DType) -> Result<()> {
-        if lists.decode_rows == 0 {
-            return Ok(());
-        }
-        let Decode { heads, kv_heads, head_dim, cache_dim, splits, .. } = arguments;
-        let head_floats = splits as usize * (head_dim as usize + 2);
-        let bytes = 4 * DECODE_ROWS * heads as usize * head_floats;
-        arguments.parts = self.scratch(|scratch| &mut scratch.parts, bytes)?;
-        let group = (heads / kv_heads) as usize;
-        let size =
-            kernels::DECODE_GROUPS.iter().position(|most| group <= *most).unwrap_or(kernels::DECODE_GROUPS.len() - 1);
-        let together = kernels::DECODE_GROUPS[size];
-        let shared = 4 * together * (2 * cache_dim as usize + DECODE_TILE);
-        let groups = kv_heads as usize * group.div_ceil(together);
-        arguments.counters = self.scratch(|scratch| &mut scratch.part_counters, 4 * DECODE_ROWS * groups)?;
-        for first in (0..lists.decode_rows).step_by(DECODE_ROWS) {
-            let rows = (lists.decode_rows - first).min(DECODE_ROWS);
-            arguments.rows = lists.decode + 4 * first as u64;
-            arguments.first_pages = lists.first_pages + 4 * first as u64;
-            let kernel = kernels::of(&kernels::DECODE[size], dtype);
-            let blocks = (DECODE_BLOCKS / (groups * rows)).clamp(1, splits as usize);
-            arguments.blocks = blocks as u32;
-            self.launch(kernel, [blocks, groups, rows], shared, &arguments)?;
-        }
-        Ok(())
-    }
-
     /// Draws rows that one launch can draw: nothing for one that the reference has to draw from.
     fn draw(&self, logits: &Buffer, rows: &[SampleRow<'_>]) -> Result<Vec<Option<Sampled>>> {
         let drawing = &mut self.state().drawing;
@@ -230,20 +74,6 @@ impl CudaDevice {
         }
         drawing.answers(&launch, rows)
     }
-}
-
-/// Which of the kernels on tensor cores takes a cache, if one does.
-fn mma_size(dtype: DType, head_dim: usize) -> Option<usize> {
-    let size = || kernels::PREFILL_MMA_DIMS.iter().position(|dim| head_dim <= *dim);
-    if dtype == DType::F32 { None } else { size() }
-}
-
-fn fits(fit: bool, operation: &str) -> Result<()> {
-    if fit { Ok(()) } else { Err(Error::internal(format!("{operation}: shapes that do not fit"))) }
-}
-
-fn address(vector: Option<&Vector>) -> u64 {
-    vector.map_or(0, |vector| vector.0.address())
 }
 
 fn head_norm(norm: Option<&Norm<Vector>>) -> HeadNorm {
@@ -331,7 +161,7 @@ impl Device for CudaDevice {
         self.reserve()?;
         let state = &mut *self.state();
         let dtype = self.kv_type(state);
-        state.tile_rows = if mma_size(dtype, shape.head_dim).is_some() { MMA_TILE_ROWS } else { PLAIN_TILE_ROWS };
+        state.tile_rows = tile_rows(dtype, shape.head_dim);
         KvCache::new(&self.runtime, *shape, pages, dtype)
     }
 
@@ -474,68 +304,10 @@ impl Device for CudaDevice {
         cache: &Self::KvCache,
         out: &Self::Buffer,
     ) -> Result<()> {
-        let lists = self.lists();
+        let rows = self.lists().rows;
         let widths = qkv.width == shape.qkv_width() && out.width == shape.heads * shape.head_dim;
-        fits(cache.shape.holds(layer, shape) && widths && lists.rows <= qkv.rows.min(out.rows), "attend")?;
-        let (keys, values) = cache.layer(layer);
-        let cache_dim = KvCache::head_stride(&cache.shape);
-        let arguments = Decode {
-            qkv: qkv.address(),
-            keys,
-            values,
-            positions: lists.positions,
-            rows: 0,
-            first_pages: 0,
-            pages: lists.pages,
-            parts: 0,
-            counters: 0,
-            out: out.address(),
-            heads: shape.heads as u32,
-            kv_heads: shape.kv_heads as u32,
-            head_dim: shape.head_dim as u32,
-            cache_dim: cache_dim as u32,
-            qkv_stride: qkv.stride as u32,
-            out_stride: out.stride as u32,
-            window: window.unwrap_or(0),
-            splits: SPLITS,
-            blocks: 0,
-            out_kind: kind_code(out.kept(lists.rows)),
-            scale: shape.scale,
-        };
-        self.attend_single_rows(&lists, arguments, cache.dtype)?;
-        let Decode {
-            qkv, out, heads, kv_heads, head_dim, qkv_stride, out_stride, window, out_kind, scale, pages, ..
-        } = arguments;
-        let arguments = Prefill {
-            qkv,
-            keys,
-            values,
-            tiles: lists.tile_list,
-            pages,
-            out,
-            heads,
-            kv_heads,
-            head_dim,
-            cache_dim: cache_dim as u32,
-            qkv_stride,
-            out_stride,
-            window,
-            out_kind,
-            scale,
-        };
-        let size = mma_size(cache.dtype, shape.head_dim);
-        let rows = if size.is_some() { MMA_TILE_ROWS } else { PLAIN_TILE_ROWS };
-        fits(lists.tiles == 0 || lists.tile_rows == rows, "attend over a cache of another kind than the last one")?;
-        let grid = [lists.tiles, shape.heads, 1];
-        let Some(size) = size else {
-            let shared = 4 * PAGE * (2 * cache_dim + 1);
-            return self.launch(kernels::of(&kernels::PREFILL, cache.dtype), grid, shared, &arguments);
-        };
-        let dim = kernels::PREFILL_MMA_DIMS[size];
-        let kernel = kernels::PREFILL_MMA[size][usize::from(cache.dtype == DType::BF16)];
-        // Keys and values of 16 bits.
-        let shared = 2 * 2 * MMA_TOKENS * (dim + 8);
-        self.launch(kernel, grid, shared, &arguments)
+        fits(cache.shape.holds(layer, shape) && widths && rows <= qkv.rows.min(out.rows), "attend")?;
+        self.attend_rows(&Attention { layer, shape, window, qkv, cache, out })
     }
 
     fn gather(&self, x: &Self::Buffer, first: usize, count: usize, out: &Self::Buffer) -> Result<()> {

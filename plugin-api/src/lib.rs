@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`backend`] | [`Backend`], what it can see ([`BackendInfo`]) and what it is asked to load ([`ModelSpec`]) |
 //! | [`model`] | [`Model`]: sequences, `forward`, `sample`, logits, memory |
+//! | [`options`] | reading the options that a user sets |
 //! | [`host`] | [`HostServices`]: what the host does for a plugin (logs, load progress) |
 //! | [`mask`] | packed token masks |
 //! | [`memory`] | how much of the machine's memory is free |
@@ -33,6 +34,7 @@ pub mod load;
 pub mod mask;
 pub mod memory;
 pub mod model;
+pub mod options;
 pub mod sampler;
 pub mod search;
 

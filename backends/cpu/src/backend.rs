@@ -3,16 +3,12 @@
 use std::fs;
 use std::sync::Arc;
 
-use jig_plugin_api::{
-    Backend, BackendInfo, DeviceInfo, Error, HostServices, LogLevel, Model, ModelSpec, OptionInfo, Result,
-};
+use jig_plugin_api::{Backend, BackendInfo, DeviceInfo, Error, HostServices, LogLevel, Model, ModelSpec, Result};
 use jig_transformer::Transformer;
 
 use crate::device::CpuDevice;
+use crate::options::Options;
 use crate::simd::Level;
-
-/// The most threads that are believed.
-const MAX_THREADS: usize = 1024;
 
 /// The CPU backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +22,6 @@ pub fn backend() -> Box<dyn Backend> {
 
 impl Backend for CpuBackend {
     fn describe(&self) -> BackendInfo {
-        let option = OptionInfo::new;
         let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
             text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok())
         });
@@ -40,10 +35,7 @@ impl Backend for CpuBackend {
                 memory_bytes: memory.unwrap_or(0) * 1024,
             }],
             problem: None,
-            options: vec![
-                option("threads", "auto", "threads that compute; auto takes as many as the system advises"),
-                option("instructions", "auto", "auto, avx512, avx2 or portable"),
-            ],
+            options: Options::describe(),
         }
     }
 
@@ -51,30 +43,7 @@ impl Backend for CpuBackend {
         if !matches!(spec.device.as_str(), "auto" | "cpu") {
             return Err(Error::invalid_argument(format!("device `{}`: the CPU backend has `cpu` only", spec.device)));
         }
-        let (mut threads, mut level) = (None, Level::best());
-        for (key, value) in &spec.options {
-            let wrong = |problem: String| Error::invalid_argument(format!("option `{key}`: {problem}"));
-            match key.as_str() {
-                "threads" if value == "auto" => threads = None,
-                "threads" => match value.parse() {
-                    Ok(number) if (1..=MAX_THREADS).contains(&number) => threads = Some(number),
-                    _ => return Err(wrong(format!("`{value}` is neither auto nor a number from 1 to {MAX_THREADS}"))),
-                },
-                "instructions" if value == "auto" => level = Level::best(),
-                "instructions" => {
-                    let levels = Level::available();
-                    let names = levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ");
-                    let found = levels.into_iter().find(|level| level.name() == value);
-                    level = found
-                        .ok_or_else(|| wrong(format!("`{value}` is not one of auto, {names} (on this processor)")))?;
-                }
-                _ => {
-                    return Err(wrong(
-                        "the CPU backend has no such option; it has `threads` and `instructions`".to_owned(),
-                    ));
-                }
-            }
-        }
+        let Options { threads, level } = Options::read(&spec.options)?;
         let device = CpuDevice::new(threads, level)?;
         let message = format!("cpu: {} with {} on {} threads", processor(), level.name(), device.threads());
         host.log(LogLevel::Info, &message);

@@ -4,7 +4,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `backend` | what the host sees: options, devices, loading |
+//! | `backend`, `options` | what the host sees: devices, options, loading |
 //! | `device` | the `Device`: enqueues operations |
 //! | `queue` | the thread that runs them, one after the other |
 //! | `matrix`, `buffer`, `kv` | weights, activations and KV cache |
@@ -23,6 +23,7 @@ mod kv;
 pub mod matmul;
 mod matrix;
 mod memory;
+mod options;
 mod part;
 mod queue;
 mod simd;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::compile::Cache;
 use crate::device::Settings;
-use jig_plugin_api::{Error, OptionInfo, Result};
+use jig_plugin_api::{OptionInfo, Result, options};
+
+const ON_OR_OFF: [(&str, bool); 2] = [("on", true), ("off", false)];
 
 /// What the options say.
 #[derive(Clone, Debug)]
@@ -30,37 +32,29 @@ impl Options {
     /// # Errors
     /// `InvalidArgument` for a key or a value that there is not.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
-        let mut options = Self { settings: Settings::default(), kernels: Cache::users(), overlap: true };
-        let settings = &mut options.settings;
-        for (key, value) in pairs {
-            let wrong = |what: &str| Error::invalid_argument(format!("option `{key}`: `{value}` is not {what}"));
-            match (key.as_str(), value.as_str()) {
+        let mut read = Self { settings: Settings::default(), kernels: Cache::users(), overlap: true };
+        let settings = &mut read.settings;
+        for option in options::given(pairs) {
+            match (option.key, option.value) {
                 ("gpu-memory-utilization", number) => {
                     let share = number.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
-                    settings.memory_share = share.ok_or_else(|| wrong("a number above 0 and up to 1"))?;
+                    settings.memory_share = share.ok_or_else(|| option.wrong("a number above 0 and up to 1"))?;
                 }
                 ("kv-cache-dtype", "auto") => settings.kv_type = None,
                 ("kv-cache-dtype", name) => {
-                    settings.kv_type = Some(name.parse().map_err(|_| wrong("auto, bf16, f16 or f32"))?);
+                    let kv_type = name.parse().map_err(|_| option.wrong("auto, bf16, f16 or f32"))?;
+                    settings.kv_type = Some(kv_type);
                 }
-                ("graphs", "on") => settings.record = true,
-                ("graphs", "off") => settings.record = false,
-                ("graphs", _) => return Err(wrong("on or off")),
-                ("overlap", "on") => options.overlap = true,
-                ("overlap", "off") => options.overlap = false,
-                ("overlap", _) => return Err(wrong("on or off")),
-                ("kernel-cache", "auto") => options.kernels = Cache::users(),
-                ("kernel-cache", "none") => options.kernels = Cache::new(None),
-                ("kernel-cache", "") => return Err(wrong("auto, none or a directory")),
-                ("kernel-cache", directory) => options.kernels = Cache::new(Some(PathBuf::from(directory))),
-                _ => {
-                    let known = Self::describe().into_iter().map(|option| option.key).collect::<Vec<_>>().join(", ");
-                    let problem = format!("option `{key}`: the CUDA backend has no such option; it has {known}");
-                    return Err(Error::invalid_argument(problem));
-                }
+                ("graphs", _) => settings.record = option.choice(&ON_OR_OFF)?,
+                ("overlap", _) => read.overlap = option.choice(&ON_OR_OFF)?,
+                ("kernel-cache", "auto") => read.kernels = Cache::users(),
+                ("kernel-cache", "none") => read.kernels = Cache::new(None),
+                ("kernel-cache", "") => return Err(option.wrong("auto, none or a directory")),
+                ("kernel-cache", directory) => read.kernels = Cache::new(Some(PathBuf::from(directory))),
+                _ => return Err(option.unknown("CUDA", &Self::describe())),
             }
         }
-        Ok(options)
+        Ok(read)
     }
 
     /// The options that there are.

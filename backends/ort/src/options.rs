@@ -2,10 +2,20 @@
 
 use std::path::PathBuf;
 
-use jig_plugin_api::{Error, OptionInfo, Result};
+use jig_plugin_api::{OptionInfo, Result, options};
 
-/// The most threads that are believed.
+/// The most threads that are accepted: more are a mistake, and would take memory for their stacks.
 const MAX_THREADS: usize = 1024;
+
+const OPTIMIZATIONS: [(&str, Optimization); 4] = [
+    ("none", Optimization::None),
+    ("basic", Optimization::Basic),
+    ("extended", Optimization::Extended),
+    ("all", Optimization::All),
+];
+
+const BATCHINGS: [(&str, Batching); 3] =
+    [("auto", Batching::Auto), ("padded", Batching::Padded), ("lengths", Batching::Lengths)];
 
 /// What the options say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,39 +60,20 @@ impl Options {
     /// # Errors
     /// `InvalidArgument` for a key or a value that there is not.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
-        let mut options = Self::default();
-        for (key, value) in pairs {
-            let wrong = |what: &str| Error::invalid_argument(format!("option `{key}`: `{value}` is not {what}"));
-            match (key.as_str(), value.as_str()) {
-                ("library" | "optimized-models", "") => return Err(wrong("a path")),
-                ("library", path) => options.library = Some(path.into()),
-                ("optimized-models", path) => options.optimized_models = Some(path.into()),
-                ("threads", "auto") => options.threads = None,
-                ("threads", number) => {
-                    let number = number.parse().ok().filter(|number| (1..=MAX_THREADS).contains(number));
-                    options.threads = Some(number.ok_or_else(|| wrong("auto or a number from 1 to 1024"))?);
-                }
-                ("optimization", "none") => options.optimization = Optimization::None,
-                ("optimization", "basic") => options.optimization = Optimization::Basic,
-                ("optimization", "extended") => options.optimization = Optimization::Extended,
-                ("optimization", "all") => options.optimization = Optimization::All,
-                ("optimization", _) => return Err(wrong("none, basic, extended or all")),
-                ("batching", "auto") => options.batching = Batching::Auto,
-                ("batching", "padded") => options.batching = Batching::Padded,
-                ("batching", "lengths") => options.batching = Batching::Lengths,
-                ("batching", _) => return Err(wrong("auto, padded or lengths")),
-                ("provider", "auto") => options.tensorrt = false,
-                ("provider", "tensorrt") => options.tensorrt = true,
-                ("provider", _) => return Err(wrong("auto or tensorrt")),
-                _ => {
-                    let known = Self::describe().into_iter().map(|option| option.key).collect::<Vec<_>>().join(", ");
-                    let problem =
-                        format!("option `{key}`: the ONNX Runtime backend has no such option; it has {known}");
-                    return Err(Error::invalid_argument(problem));
-                }
+        let mut read = Self::default();
+        for option in options::given(pairs) {
+            match (option.key, option.value) {
+                ("library" | "optimized-models", "") => return Err(option.wrong("a path")),
+                ("library", path) => read.library = Some(path.into()),
+                ("optimized-models", path) => read.optimized_models = Some(path.into()),
+                ("threads", _) => read.threads = option.number_or_auto(1..=MAX_THREADS)?,
+                ("optimization", _) => read.optimization = option.choice(&OPTIMIZATIONS)?,
+                ("batching", _) => read.batching = option.choice(&BATCHINGS)?,
+                ("provider", _) => read.tensorrt = option.choice(&[("auto", false), ("tensorrt", true)])?,
+                _ => return Err(option.unknown("ONNX Runtime", &Self::describe())),
             }
         }
-        Ok(options)
+        Ok(read)
     }
 
     /// The options that there are.

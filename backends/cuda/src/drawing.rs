@@ -81,32 +81,12 @@ impl Drawing {
             let first_edit = edits.len();
             edits_of(row, vocabulary, seen, edits)?;
             let count = edits.len() - first_edit;
-            let params = row.params;
-            let least =
-                if params.min_p > 0.0 { (f64::from(params.min_p) * WEIGHT_ONE as f64).ceil() as u64 } else { 0 };
-            // A weight of 0 is no candidate.
-            let least = least.max(1);
+            let wanted = wanted_tops(row);
             let mask = if row.mask.is_empty() { NONE } else { mask_words as u32 };
+            let top = if wanted.is_some() { tops as u32 } else { NONE };
+            let places = Places { mask, first_edit: first_edit as u32, edits: count as u32, copy: copies as u32, top };
+            words.extend(row_words(row, &places));
             mask_words += row.mask.len();
-            let wanted = params.logprobs.filter(|wanted| *wanted <= MOST_TOPS);
-            words.extend([
-                least as u32,
-                (least >> 32) as u32,
-                row.row,
-                mask,
-                first_edit as u32,
-                count as u32,
-                copies as u32,
-                params.top_k,
-                params.temperature.to_bits(),
-                row.uniform.to_bits(),
-                params.top_p.to_bits(),
-                params.repetition_penalty.to_bits(),
-                params.presence_penalty.to_bits(),
-                params.frequency_penalty.to_bits(),
-                wanted.map_or(NONE, |_| tops as u32),
-                wanted.unwrap_or(0),
-            ]);
             logprobs |= wanted.is_some();
             tops += wanted.map_or(0, |wanted| wanted as usize);
             copies += usize::from(count > 0);
@@ -155,6 +135,49 @@ impl Drawing {
         };
         Ok(rows.iter().zip(drawn.as_chunks().0).map(answer).collect())
     }
+}
+
+/// Where in one launch the parts of a row are.
+struct Places {
+    /// Its mask, in words from the first one; or [`NONE`].
+    mask: u32,
+    first_edit: u32,
+    edits: u32,
+    /// The copy of its logits that edits are made in.
+    copy: u32,
+    /// Its most likely tokens; or [`NONE`].
+    top: u32,
+}
+
+/// The most likely tokens that the kernel is asked for; `None` where none are wanted, or so many that the reference draws.
+fn wanted_tops(row: &SampleRow<'_>) -> Option<u32> {
+    row.params.logprobs.filter(|wanted| *wanted <= MOST_TOPS)
+}
+
+/// A row as the kernel reads it: `Row` in `kernels/prelude.cuh`.
+fn row_words(row: &SampleRow<'_>, places: &Places) -> [u32; 16] {
+    let params = row.params;
+    let least = if params.min_p > 0.0 { (f64::from(params.min_p) * WEIGHT_ONE as f64).ceil() as u64 } else { 0 };
+    // A weight of 0 is no candidate.
+    let least = least.max(1);
+    [
+        least as u32,
+        (least >> 32) as u32,
+        row.row,
+        places.mask,
+        places.first_edit,
+        places.edits,
+        places.copy,
+        params.top_k,
+        params.temperature.to_bits(),
+        row.uniform.to_bits(),
+        params.top_p.to_bits(),
+        params.repetition_penalty.to_bits(),
+        params.presence_penalty.to_bits(),
+        params.frequency_penalty.to_bits(),
+        places.top,
+        wanted_tops(row).unwrap_or(0),
+    ]
 }
 
 /// What a row's numbers say.

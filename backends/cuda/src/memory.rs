@@ -176,6 +176,75 @@ impl Grouped {
     }
 }
 
+/// The inputs of a matrix whose parts fit together.
+fn checked_inputs(source: &MatrixSource<'_>) -> Result<usize> {
+    let shape = |tensor: &Tensor| match *tensor.shape() {
+        [outputs, inputs] => Ok((outputs, inputs)),
+        ref other => Err(Error::internal(format!("a matrix of shape {other:?}"))),
+    };
+    let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
+    let (_, inputs) = shape(first.weight)?;
+    let in_4_bits = source.dtype == DType::I4;
+    for part in source.parts {
+        let (outputs, width) = shape(part.weight)?;
+        let grouped = match part.groups {
+            Some(groups) => part.weight.dtype() == DType::I4 && groups.fit(outputs, width),
+            None => part.weight.dtype() != DType::I4 && !in_4_bits,
+        };
+        let alike = match (first.groups, part.groups) {
+            (Some(first), Some(groups)) => first.alike(groups),
+            _ => !in_4_bits,
+        };
+        if !grouped || (in_4_bits && !alike) {
+            return Err(Error::internal("the parts of a matrix in 4 bits have other groups than their shapes"));
+        }
+        let unscaled = part.scale.is_some_and(|scale| !scale.fit(outputs, width))
+            || (source.dtype == DType::F8 && (part.scale.is_none() || part.weight.dtype() != DType::F8));
+        if width != inputs || unscaled || part.bias.is_some_and(|bias| bias.len() != outputs) {
+            return Err(Error::internal("the parts of a matrix do not fit together"));
+        }
+    }
+    Ok(inputs)
+}
+
+/// The biases of parts of so many outputs, zero for those without one; `None` if none has one.
+fn stacked_bias(runtime: &Arc<dyn Runtime>, source: &MatrixSource<'_>, outputs: &[usize]) -> Result<Option<Vector>> {
+    if source.parts.iter().all(|part| part.bias.is_none()) {
+        return Ok(None);
+    }
+    let biases = source.parts.iter().zip(outputs);
+    let biases = biases.flat_map(|(part, outputs)| part.bias.map_or_else(|| vec![0.0; *outputs], Tensor::to_f32));
+    Vector::new(runtime, &biases.collect::<Vec<_>>()).map(Some)
+}
+
+/// What the weights are multiplied by where they are kept in few bits: a scale for each output, or words for groups or blocks.
+fn scales_and_groups(
+    runtime: &Arc<dyn Runtime>,
+    source: &MatrixSource<'_>,
+    outputs: &[usize],
+    inputs: usize,
+) -> Result<(Option<Vector>, Option<Grouped>)> {
+    let parts = source.parts.iter().zip(outputs);
+    let scales: Vec<_> = parts.filter_map(|(part, outputs)| Some((part.scale?, *outputs))).collect();
+    let in_blocks = scales.iter().any(|(scales, _)| scales.block()[1] < inputs);
+    match source.dtype {
+        DType::I4 => {
+            let all: Vec<_> = source.parts.iter().filter_map(|part| part.groups).collect();
+            Ok((None, Grouped::of_groups(runtime, &all)?))
+        }
+        DType::F8 if in_blocks => Ok((None, Some(Grouped::of_blocks(runtime, &scales, inputs)?))),
+        DType::F8 => {
+            let of_outputs = |(scales, outputs): &(&Scales, usize)| -> Vec<f32> {
+                (0..*outputs).filter_map(|output| scales.of_output(output).first()).map(|x| x * F8_DIVISOR).collect()
+            };
+            let all: Vec<f32> = scales.iter().flat_map(of_outputs).collect();
+            Ok((Some(Vector::new(runtime, &all)?), None))
+        }
+        // In any other type, the scales are in the weights.
+        _ => Ok((None, None)),
+    }
+}
+
 /// Weights of one or more tensors, stacked: `[outputs][stride]`, and a bias where any of them has one.
 #[derive(Debug)]
 pub struct Matrix {
@@ -197,36 +266,9 @@ pub struct Matrix {
 
 impl Matrix {
     pub(crate) fn new(runtime: &Arc<dyn Runtime>, source: &MatrixSource<'_>) -> Result<Self> {
-        let shape = |tensor: &Tensor| match *tensor.shape() {
-            [outputs, inputs] => Ok((outputs, inputs)),
-            ref other => Err(Error::internal(format!("a matrix of shape {other:?}"))),
-        };
-        let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
-        let (_, inputs) = shape(first.weight)?;
-        let (mut parts, mut bias, mut scales) = (Vec::new(), Vec::new(), Vec::new());
-        let in_4_bits = source.dtype == DType::I4;
-        for part in source.parts {
-            let (outputs, width) = shape(part.weight)?;
-            let grouped = match part.groups {
-                Some(groups) => part.weight.dtype() == DType::I4 && groups.fit(outputs, width),
-                None => part.weight.dtype() != DType::I4 && !in_4_bits,
-            };
-            let alike = match (first.groups, part.groups) {
-                (Some(first), Some(groups)) => first.alike(groups),
-                _ => !in_4_bits,
-            };
-            if !grouped || (in_4_bits && !alike) {
-                return Err(Error::internal("the parts of a matrix in 4 bits have other groups than their shapes"));
-            }
-            let unscaled = part.scale.is_some_and(|scale| !scale.fit(outputs, width))
-                || (source.dtype == DType::F8 && (part.scale.is_none() || part.weight.dtype() != DType::F8));
-            if width != inputs || unscaled || part.bias.is_some_and(|bias| bias.len() != outputs) {
-                return Err(Error::internal("the parts of a matrix do not fit together"));
-            }
-            bias.extend(part.bias.map_or_else(|| vec![0.0; outputs], Tensor::to_f32));
-            scales.extend(part.scale.map(|scale| (scale, outputs)));
-            parts.push(outputs);
-        }
+        let inputs = checked_inputs(source)?;
+        let outputs = |part: &MatrixPart<'_>| part.weight.shape().first().copied().unwrap_or(0);
+        let parts: Vec<usize> = source.parts.iter().map(outputs).collect();
         let stride = inputs.next_multiple_of(ALIGNMENT);
         let row_bytes = source.dtype.bytes(stride).ok_or_else(too_large)?;
         let bytes = parts.iter().sum::<usize>().checked_mul(row_bytes).ok_or_else(too_large)?;
@@ -241,33 +283,13 @@ impl Matrix {
             copy(part, source.dtype, inputs, stride, &elements, offset)?;
             offset += part.weight.len() / inputs.max(1) * row_bytes;
         }
-        let has_bias = source.parts.iter().any(|part| part.bias.is_some());
-        let bias = has_bias.then(|| Vector::new(runtime, &bias)).transpose()?;
         let dtype = match source.dtype {
             DType::F8 => DType::BF16,
-            DType::I4 => first.groups.map_or(DType::F16, Groups::dtype),
+            DType::I4 => source.parts.iter().find_map(|part| part.groups).map_or(DType::F16, Groups::dtype),
             dtype => dtype,
         };
-        // In any other type, the scales are in the weights.
-        let in_blocks = scales.iter().any(|(scales, _)| scales.block()[1] < inputs);
-        let (mut scale, mut groups) = (None, None);
-        match source.dtype {
-            DType::I4 => {
-                let all: Vec<_> = source.parts.iter().filter_map(|part| part.groups).collect();
-                groups = Grouped::of_groups(runtime, &all)?;
-            }
-            DType::F8 if in_blocks => groups = Some(Grouped::of_blocks(runtime, &scales, inputs)?),
-            DType::F8 => {
-                let of_outputs = |(scales, outputs): &(&Scales, usize)| -> Vec<f32> {
-                    (0..*outputs)
-                        .filter_map(|output| scales.of_output(output).first())
-                        .map(|x| x * F8_DIVISOR)
-                        .collect()
-                };
-                scale = Some(Vector::new(runtime, &scales.iter().flat_map(of_outputs).collect::<Vec<_>>())?);
-            }
-            _ => {}
-        }
+        let bias = stacked_bias(runtime, source, &parts)?;
+        let (scale, groups) = scales_and_groups(runtime, source, &parts, inputs)?;
         Ok(Self { kept: source.dtype, dtype, inputs, stride, parts, elements, bias, scale, groups })
     }
 

@@ -96,12 +96,20 @@ fn unsupported(problem: String) -> Error {
     Error::new(ErrorCode::Unsupported, format!("the graph can't be served: {problem}"))
 }
 
-impl Interface {
-    /// Finds the meaning of each tensor.
-    ///
-    /// # Errors
-    /// `Unsupported`, naming the tensor that is missing, unknown or of a wrong type or shape.
-    pub(crate) fn read(inputs: Vec<Declared>, outputs: Vec<Declared>, config: &Config) -> Result<Self> {
+/// The tensors of the KV cache, by layer and `key` or `value`.
+type CacheTensors = BTreeMap<(u32, &'static str), Declared>;
+
+/// The inputs of a decoder.
+struct Inputs {
+    tokens: Named,
+    mask: Option<Named>,
+    positions: Option<Named>,
+    branch: Option<CString>,
+    past: CacheTensors,
+}
+
+impl Inputs {
+    fn read(inputs: Vec<Declared>) -> Result<Self> {
         let (mut tokens, mut mask, mut positions, mut branch) = (None, None, None, None);
         let mut past = BTreeMap::new();
         for declared in inputs {
@@ -122,31 +130,39 @@ impl Interface {
             }
         }
         let tokens = tokens.ok_or_else(|| unsupported("it has no input `input_ids`".to_owned()))?;
-        let (mut logits, mut present) = (None, BTreeMap::new());
-        for output in outputs {
-            match layer_and_part(&output.name, "present") {
-                Some(place) => {
-                    present.insert(place, output);
-                }
-                None if output.name == "logits" => logits = Some(output),
-                // What else it computes (hidden states) is not fetched.
-                None => {}
+        Ok(Self { tokens, mask, positions, branch, past })
+    }
+}
+
+/// The outputs of a decoder: logits and KV cache.
+fn read_outputs(outputs: Vec<Declared>) -> Result<(Declared, CacheTensors)> {
+    let (mut logits, mut present) = (None, BTreeMap::new());
+    for output in outputs {
+        match layer_and_part(&output.name, "present") {
+            Some(place) => {
+                present.insert(place, output);
             }
+            None if output.name == "logits" => logits = Some(output),
+            // What else it computes (hidden states) is not fetched.
+            None => {}
         }
-        let logits =
-            logits.ok_or_else(|| unsupported("it has no output `logits`: it is no language model".to_owned()))?;
-        if past.is_empty() || present.is_empty() {
-            return Err(unsupported(
-                "it has no KV cache (inputs `past_key_values.N.key`, outputs `present.N.key`); export it with \
-                 `--task text-generation-with-past`"
-                    .to_owned(),
-            ));
-        }
-        let vocab_size = logits.size(2).or(config.vocab_size).ok_or_else(|| {
-            unsupported("neither its output `logits` nor config.json says how large the vocabulary is".to_owned())
-        })?;
+    }
+    let logits = logits.ok_or_else(|| unsupported("it has no output `logits`: it is no language model".to_owned()))?;
+    Ok((logits, present))
+}
+
+/// The KV cache as the graph takes it and gives it back.
+struct Cache {
+    past: Vec<Named>,
+    present: Vec<Named>,
+    shape: Shape,
+}
+
+impl Cache {
+    /// Pairs each tensor of the past with the one that it becomes.
+    fn pair(past: &CacheTensors, present: &CacheTensors, config: &Config) -> Result<Self> {
         let (mut past_names, mut present_names, mut tensors, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), None);
-        for (place, declared) in &past {
+        for (place, declared) in past {
             let (layer, part) = place;
             let name = &declared.name;
             let other = present.get(place).ok_or_else(|| {
@@ -168,20 +184,41 @@ impl Interface {
                 return Err(unsupported(format!("the tensor `{name}` has elements of another type than those before")));
             }
         }
-        if let Some(place) = present.keys().find(|place| !past.contains_key(place)) {
-            return Err(unsupported(format!(
-                "it has the output `present.{}.{}` and no input for it",
-                place.0, place.1
-            )));
+        if let Some((layer, part)) = present.keys().find(|place| !past.contains_key(place)) {
+            return Err(unsupported(format!("it has the output `present.{layer}.{part}` and no input for it")));
         }
+        let shape = Shape { tensors, element: bytes.unwrap_or(4) };
+        Ok(Self { past: past_names, present: present_names, shape })
+    }
+}
+
+impl Interface {
+    /// Finds the meaning of each tensor.
+    ///
+    /// # Errors
+    /// `Unsupported`, naming the tensor that is missing, unknown or of a wrong type or shape.
+    pub(crate) fn read(inputs: Vec<Declared>, outputs: Vec<Declared>, config: &Config) -> Result<Self> {
+        let Inputs { tokens, mask, positions, branch, past } = Inputs::read(inputs)?;
+        let (logits, present) = read_outputs(outputs)?;
+        if past.is_empty() || present.is_empty() {
+            return Err(unsupported(
+                "it has no KV cache (inputs `past_key_values.N.key`, outputs `present.N.key`); export it with \
+                 `--task text-generation-with-past`"
+                    .to_owned(),
+            ));
+        }
+        let vocab_size = logits.size(2).or(config.vocab_size).ok_or_else(|| {
+            unsupported("neither its output `logits` nor config.json says how large the vocabulary is".to_owned())
+        })?;
+        let Cache { past, present, shape } = Cache::pair(&past, &present, config)?;
         Ok(Self {
             tokens,
             mask,
             positions,
             branch,
-            past: past_names,
-            present: present_names,
-            kv: Shape { tensors, element: bytes.unwrap_or(4) },
+            past,
+            present,
+            kv: shape,
             last_only: logits.size(1) == Some(1),
             logits: logits.expect(&FLOATS, 3)?,
             vocab_size,

@@ -35,6 +35,17 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
     }
     base = scaling.number("rope_theta", BASES)?.or(base);
     let base = base.unwrap_or(DEFAULT_BASE);
+    let (scaling, reach) = read_scaling(fields, &scaling, head_dim, positions)?;
+    Ok((Rope { head_dim, base, scaling }, reach))
+}
+
+/// A scaling of positions, and the longest sequence that it reaches where the model was made for `positions`.
+fn read_scaling(
+    fields: &Fields<'_>,
+    scaling: &Fields<'_>,
+    head_dim: usize,
+    positions: usize,
+) -> Result<(RopeScaling, usize)> {
     let name = match scaling.text("rope_type")? {
         Some(name) => Some(name),
         None => scaling.text("type")?,
@@ -45,7 +56,7 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
         let inside = scaling.integer("original_max_position_embeddings", POSITIONS)?;
         Ok(outside.or(inside).unwrap_or(positions))
     };
-    let (scaling, reach) = match name.unwrap_or("default") {
+    Ok(match name.unwrap_or("default") {
         "default" => (RopeScaling::None, positions),
         "linear" => (RopeScaling::Linear { factor: factor()? }, positions),
         "dynamic" => {
@@ -70,9 +81,9 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
             let scaling = RopeScaling::Yarn {
                 factor,
                 original,
-                beta_fast: positive(&scaling, "beta_fast")?.unwrap_or(32.0),
-                beta_slow: positive(&scaling, "beta_slow")?.unwrap_or(1.0),
-                attention_factor: yarn_attention_factor(&scaling, factor)?,
+                beta_fast: positive(scaling, "beta_fast")?.unwrap_or(32.0),
+                beta_slow: positive(scaling, "beta_slow")?.unwrap_or(1.0),
+                attention_factor: yarn_attention_factor(scaling, factor)?,
                 truncate: scaling.boolean("truncate")?.unwrap_or(true),
             };
             (scaling, positions.max(stretched(original, factor)))
@@ -81,8 +92,7 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
             let field = if scaling.value("rope_type").is_some() { "rope_type" } else { "type" };
             return Err(scaling.unsupported(field, format!("\"{other}\" is not supported; supported are {SUPPORTED}")));
         }
-    };
-    Ok((Rope { head_dim, base, scaling }, reach))
+    })
 }
 
 fn stretched(positions: usize, factor: f64) -> usize {

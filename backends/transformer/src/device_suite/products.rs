@@ -33,6 +33,28 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             }
         }
     }
+    few_bits_cases(suite);
+    wide_cases(suite);
+    if suite.tolerance.same_bits_in_any_batch {
+        for dtype in TYPES {
+            let name = format!("linear, {dtype}: a row has the same bits in any batch");
+            suite.case(name, |device, _| same_bits(device, dtype));
+        }
+    }
+}
+
+/// Products of so many rows without an epilogue.
+fn plain(rows: &[usize]) -> Vec<(usize, Epilogue)> {
+    rows.iter().map(|rows| (*rows, Epilogue::None)).collect()
+}
+
+/// Gated products of so many rows.
+fn gates(rows: [usize; 2]) -> [(usize, Epilogue); 2] {
+    rows.map(|rows| (rows, Epilogue::Gate(Activation::Silu)))
+}
+
+/// Weights that have groups, or scales for blocks.
+fn few_bits_cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in TYPES.into_iter().filter(|dtype| *dtype != DType::F8) {
         for ordered in [false, true] {
             for rows in [1, 6, 16, 19, 70] {
@@ -44,8 +66,6 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             }
         }
     }
-    let gates = |rows: [usize; 2]| rows.map(|rows| (rows, Epilogue::Gate(Activation::Silu)));
-    let plain = |rows: &[usize]| rows.iter().map(|rows| (*rows, Epilogue::None)).collect::<Vec<_>>();
     for sizes in [&[[1, 8]][..], &[[8, 16]], &[[128, 128]], &[[16, 64], [8, 128], [1, 256]]] {
         for inputs in [100, 264, 448] {
             for (rows, epilogue) in plain(&[1, 2, 4, 7, 16, 19]).into_iter().chain(gates([1, 19])) {
@@ -62,7 +82,10 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             of_blocks(device, tolerance, &[[16, 32], [8, 16]], dtype, 5, 100, Epilogue::None)
         });
     }
-    // Widths as models have them, which some devices have other kernels for.
+}
+
+/// Widths as models have them, which some devices have other kernels for.
+fn wide_cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in [DType::F16, DType::BF16, DType::F8, DType::I4] {
         for (inputs, rows) in [(256, &[1, 5, 8, 9, 64, 65][..]), (448, &[2, 4, 12, 16, 17, 40]), (1088, &[3, 7, 20])] {
             for (rows, epilogue) in plain(rows).into_iter().chain(gates([6, 21])) {
@@ -75,12 +98,6 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
         for rows in [1, 4, 5, 13, 16] {
             let name = format!("linear, {dtype}, {rows} rows of 448 numbers of 24 bits");
             suite.case(name, |device, tolerance| of_long_numbers(device, tolerance, dtype, rows));
-        }
-    }
-    if suite.tolerance.same_bits_in_any_batch {
-        for dtype in TYPES {
-            let name = format!("linear, {dtype}: a row has the same bits in any batch");
-            suite.case(name, |device, _| same_bits(device, dtype));
         }
     }
 }

@@ -7,33 +7,34 @@ use crate::{HostServices, Model, Result};
 
 /// A plugin: what it is, what it can see, and how it loads a model.
 ///
-/// All calls may come from any thread; `load` may be called more than once and each model lives on its own.
+/// Calls may come from any thread. `load` may be called more than once; the models are independent.
 pub trait Backend: Send + Sync {
-    /// Name, version and devices. Never fails and does not load a model: a missing driver is told in
-    /// [`BackendInfo::problem`].
+    /// Name, version and devices. Never fails and does not load a model: [`BackendInfo::problem`] reports a missing
+    /// driver.
     fn describe(&self) -> BackendInfo;
 
-    /// Which files of a model this backend reads beside those that describe it (`config.json`, the tokenizer's).
+    /// The files of a model that this backend reads, in addition to those that describe it (`config.json`, the
+    /// tokenizer's).
     ///
-    /// `names` are the paths of all files of a directory, or of a repository of which nothing is downloaded yet. `dtype` is that of
+    /// `names` are the paths of all files of a directory, or of a repository before the download. `dtype` is that of
     /// [`ModelSpec`]. `None` leaves the choice to the host, which takes the safetensors.
     ///
     /// # Errors
-    /// `NotFound` where there is nothing that the backend can read, with what is there instead; `InvalidArgument` for a `dtype`
-    /// that it does not know.
+    /// `NotFound` if there is no file that the backend can read, with those that exist instead; `InvalidArgument` for
+    /// an unknown `dtype`.
     fn model_files(&self, names: &[String], dtype: &str) -> Result<Option<Vec<String>>> {
         let _ = (names, dtype);
         Ok(None)
     }
 
-    /// Loads a model. Takes as long as it takes; reports progress through `host`.
+    /// Loads a model. It may take minutes, and reports its progress through `host`.
     ///
     /// # Errors
     /// Everything that can be wrong with the directory, the device or an option, with a message that names it.
     fn load(&self, spec: &ModelSpec, host: Arc<dyn HostServices>) -> Result<Box<dyn Model>>;
 }
 
-/// What a backend says of itself.
+/// The description of a backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackendInfo {
     /// The name by which `--backend` finds it: lower case, no spaces (`cpu`, `cuda`, `ort`).
@@ -55,9 +56,9 @@ pub struct BackendInfo {
 pub struct DeviceInfo {
     /// The name by which `--device` chooses it (`cpu`, `cuda:0`).
     pub id: String,
-    /// The product's name and what matters of it (`NVIDIA H200, compute capability 9.0`).
+    /// The product's name and relevant properties (`NVIDIA H200, compute capability 9.0`).
     pub name: String,
-    /// Memory in bytes; 0 where it is not known.
+    /// Memory in bytes; 0 if unknown.
     pub memory_bytes: u64,
 }
 
@@ -66,7 +67,7 @@ pub struct DeviceInfo {
 pub struct OptionInfo {
     /// The key.
     pub key: String,
-    /// What holds if it is not set.
+    /// The default value.
     pub default: String,
     /// One line for a person.
     pub help: String,

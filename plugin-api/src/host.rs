@@ -1,18 +1,18 @@
 //! What the host does for a plugin.
 //!
-//! A plugin has its own copy of the standard library, so its globals (panic hook, `tracing`
-//! subscribers, thread names) are not the host's. What it wants to say goes through these calls.
+//! A plugin has its own copy of the standard library, so its globals (panic hook, `tracing` subscribers, thread names)
+//! are not the host's. Its log lines and progress go through these calls.
 
 /// How loud a log line is, from `Error` (always shown) to `Trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogLevel {
     /// Something failed.
     Error,
-    /// Something is wrong and goes on all the same.
+    /// Something is wrong, and work continues.
     Warn,
-    /// What an operator wants to read.
+    /// Events for an operator.
     Info,
-    /// What a developer wants to read.
+    /// Details for a developer.
     Debug,
     /// Everything.
     Trace,
@@ -23,12 +23,11 @@ pub trait HostServices: Send + Sync {
     /// Writes a line to the host's log.
     fn log(&self, level: LogLevel, message: &str);
 
-    /// Reports how far loading has come: `done` of `total` bytes (or steps) of `stage`.
-    /// `total` is 0 where it is not known.
+    /// Reports the progress of loading: `done` of `total` bytes (or steps) of `stage`. `total` is 0 if unknown.
     fn progress(&self, stage: &str, done: u64, total: u64);
 }
 
-/// Host services that say nothing: for tests and tools.
+/// Host services that discard everything, for tests and tools.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

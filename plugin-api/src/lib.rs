@@ -19,11 +19,11 @@
 //! | [`mask`] | packed token masks |
 //! | [`memory`] | how much of the machine's memory is free |
 //! | [`sampler`] | the reference sampler that CPU-side backends call |
-//! | [`search`] | where Python packages and libraries are, for backends that load some |
+//! | [`search`] | finding Python packages and shared libraries, for backends that load some |
 //! | [`error`] | the one error type of the boundary |
-//! | [`load`] | the host's door to a plugin: from a file to a [`Backend`] |
+//! | [`load`] | loading a plugin: from a file to a [`Backend`] |
 //! | [`conformance`] | the kit that tells whether a backend keeps its promises |
-//! | [`abi`] | what crosses the boundary in between, and how it grows |
+//! | [`abi`] | the types that cross the boundary, and how they may grow |
 
 pub mod abi;
 pub mod backend;

@@ -1,4 +1,4 @@
-//! Loading a plugin: the host's door to a shared library.
+//! Loads a plugin from a shared library, on the host's side.
 //!
 //! [`backend`] opens a file, makes sure that it is a Jig plugin whose ABI agrees with this one, and hands back a
 //! [`Backend`]. Libraries are never unloaded: threads and destructors of a plugin may outlive any use of it.
@@ -18,7 +18,7 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use crate::abi::{AbiVersion, LoadedBackendObject, PANIC_UNWIND, PluginModuleRef, ROOT_SYMBOL};
 use crate::{Backend, Error};
 
-/// A backend that came from a file. It can be used as a [`Backend`].
+/// A backend from a file. It dereferences to [`Backend`].
 #[derive(Clone)]
 pub struct LoadedBackend {
     backend: Arc<dyn Backend>,
@@ -90,7 +90,7 @@ pub enum Problem {
     ForeignFormat(String),
     /// A plugin for another major version of the ABI. The text is the plugin's version.
     OtherVersion(String),
-    /// A plugin of a fitting version whose types are laid out in another way.
+    /// A plugin of a fitting version whose types have another layout.
     OtherLayout {
         /// The place and the difference: type, what was expected, what was found.
         difference: String,
@@ -181,7 +181,7 @@ fn header(file: &Path) -> Result<&'static LibHeader, Problem> {
     // SAFETY: running the initialisers of the library is what the caller asks for.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| loader_problem(&path, &loader_text(&error)))?;
-    // Whatever it turns out to be, its initialisers have run and may have started threads: never unload it.
+    // Even if it is no plugin, its initialisers have run and may have started threads: never unload it.
     let library = Box::leak(Box::new(library));
     // SAFETY: the symbol, if it is there, was made by `export_backend!`: a `LibHeader`, which begins with the
     // `AbiHeader` that the reference is to. `upgrade` checks its magic number.
@@ -199,7 +199,7 @@ fn header(file: &Path) -> Result<&'static LibHeader, Problem> {
     })
 }
 
-/// Tells apart what the dynamic loader reports in words that change with the system.
+/// Classifies an error of the dynamic loader, whose texts differ between systems.
 fn check_magic(path: &Path) -> Result<(), Problem> {
     let unreadable = |error: std::io::Error| Problem::Unreadable(error.to_string());
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -215,7 +215,7 @@ fn check_magic(path: &Path) -> Result<(), Problem> {
     }
 }
 
-/// What the dynamic loader says.
+/// The text of the dynamic loader.
 fn loader_text(error: &libloading::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => source.to_string(),
@@ -223,7 +223,7 @@ fn loader_text(error: &libloading::Error) -> String {
     }
 }
 
-/// Sorts what glibc's and musl's loaders say into the problems that have different remedies.
+/// Classifies the texts of glibc's and musl's loaders by remedy.
 fn loader_problem(path: &Path, text: &str) -> Problem {
     let text = text.trim();
     if let Some((library, _)) = text.split_once(": cannot open shared object file")
@@ -254,9 +254,9 @@ fn check_version(header: &LibHeader) -> Result<AbiVersion, Problem> {
 
 /// Checks that the types of both sides fit, and takes the root module.
 ///
-/// The layout checker asks whether all that the first layout has is in the second too. So a newer plugin is
-/// checked as it stands, and an older one the other way round: then all that it has is in the host, and what it
-/// lacks has a default on the host's side.
+/// The layout checker asks whether the second layout has everything of the first. A newer plugin is checked in this
+/// direction. An older one is checked the other way round: the host must have everything of the plugin, and has a
+/// default for what the plugin lacks.
 fn checked_module(header: &'static LibHeader, version: AbiVersion) -> Result<PluginModuleRef, Problem> {
     let host = <PluginModuleRef as StableAbi>::LAYOUT;
     let Some(plugin) = header.layout() else {

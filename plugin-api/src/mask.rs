@@ -15,7 +15,7 @@ pub fn allows(mask: &[u32], token: u32) -> bool {
     mask.is_empty() || mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
 }
 
-/// A mask over `vocab_size` tokens that allows just the given ones. Ids past the vocabulary are ignored.
+/// A mask over `vocab_size` tokens that allows only the given ones. Ids past the vocabulary are ignored.
 #[must_use]
 pub fn pack(vocab_size: usize, tokens: impl IntoIterator<Item = u32>) -> Vec<u32> {
     let mut mask = vec![0; words(vocab_size)];
@@ -27,8 +27,8 @@ pub fn pack(vocab_size: usize, tokens: impl IntoIterator<Item = u32>) -> Vec<u32
     mask
 }
 
-/// Takes from `mask` what `other` does not allow. An empty `other` allows everything; an empty `mask`, which does too,
-/// becomes a copy of `other`.
+/// Removes from `mask` the tokens that `other` does not allow. An empty `other` allows everything; an empty `mask`,
+/// which does too, becomes a copy of `other`.
 pub fn intersect(mask: &mut Vec<u32>, other: &[u32]) {
     if mask.is_empty() {
         mask.extend_from_slice(other);

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-/// Bytes of memory that are free or can be made so, as far as the system says: the lesser of the machine's and the
-/// control group's.
+/// Bytes of available memory (free or reclaimable) by the system: the lesser of the machine's and the control group's.
 #[must_use]
 pub fn available() -> u64 {
     let number = |text: &str| text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
@@ -17,7 +16,7 @@ pub fn available() -> u64 {
         let used = number(&read("/sys/fs/cgroup/memory.current")?)?;
         Some(limit.saturating_sub(used))
     };
-    // Without /proc: enough for a small model.
+    // The default without /proc, which is enough for a small model.
     machine.unwrap_or(4 << 30).min(group().unwrap_or(u64::MAX))
 }
 

@@ -16,7 +16,7 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SequenceId(pub u64);
 
-/// A loaded model. One thread drives it; it may be another than the one that loaded it.
+/// A loaded model. One thread at a time calls it, not necessarily the one that loaded it.
 pub trait Model: Send {
     /// What was loaded.
     fn info(&self) -> ModelInfo;
@@ -24,7 +24,7 @@ pub trait Model: Send {
     /// Opens an empty sequence.
     ///
     /// # Errors
-    /// `OutOfMemory` where no further sequence can be held.
+    /// `OutOfMemory` if there is no room for another sequence.
     fn open(&mut self) -> Result<SequenceId>;
 
     /// Opens a sequence that begins with the first `length` tokens of `parent`, sharing their KV cache.
@@ -56,13 +56,13 @@ pub trait Model: Send {
     /// `All` has one for each of its tokens, `None` has none.
     ///
     /// # Errors
-    /// `OutOfMemory` and `InvalidArgument` (closed sequence, empty chunk, token out of range, longer than the
-    /// model allows) change nothing. A failure on the device may come here or from the next `sample` or
-    /// `logits`; the sequences of the batch are then to be closed.
+    /// `OutOfMemory` and `InvalidArgument` (closed sequence, empty chunk, token out of range, longer than the model
+    /// allows) change nothing. A failure on the device may come here or from the next `sample` or `logits`; the host
+    /// must then close the sequences of the batch.
     fn forward(&mut self, batch: &[Chunk<'_>]) -> Result<()>;
 
-    /// Draws one token for each of the given rows of the last `forward`, in their order. A row may be
-    /// asked for more than once (forks of one prompt draw their first token from one row).
+    /// Draws one token for each of the given rows of the last `forward`, in their order. A row may be drawn from more
+    /// than once (forks of one prompt draw their first token from one row).
     ///
     /// The draw is a function of the logits, the mask, the parameters and [`SampleRow::uniform`]; the
     /// reference is [`crate::sampler`].
@@ -79,7 +79,7 @@ pub trait Model: Send {
     fn logits(&mut self, row: u32) -> Result<Vec<f32>>;
 }
 
-/// What a model is.
+/// The description of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelInfo {
     /// The architecture as its `config.json` names it (`LlamaForCausalLM`).
@@ -92,7 +92,7 @@ pub struct ModelInfo {
     pub dtype: String,
     /// The device it runs on (`cuda:0`).
     pub device: String,
-    /// Number of parameters; 0 where it is not known.
+    /// Number of parameters; 0 if unknown.
     pub parameters: u64,
 }
 
@@ -108,7 +108,7 @@ pub struct MemoryUse {
     pub kv_used_bytes: u64,
     /// Bytes of KV cache that can be used.
     pub kv_capacity_bytes: u64,
-    /// Tokens in a block: the unit in which the cache is given out. At least 1.
+    /// Tokens in a block, the unit of allocation of the cache. At least 1.
     pub block_tokens: u32,
     /// Blocks in use.
     pub used_blocks: u32,
@@ -147,8 +147,8 @@ pub struct SampleRow<'a> {
     pub row: u32,
     /// The packed mask ([`crate::mask`]) of the tokens that may be drawn; empty for all.
     pub mask: &'a [u32],
-    /// Tokens that may not be drawn in this step, beside the mask: the last tokens of bad words whose
-    /// beginning is at the end of the output.
+    /// Tokens that may not be drawn in this step, in addition to the mask: the last tokens of bad words whose beginning
+    /// is at the end of the output.
     pub banned: &'a [u32],
     /// How to draw.
     pub params: &'a SamplingParams,
@@ -179,7 +179,7 @@ pub struct SamplingParams {
     pub repetition_penalty: f32,
     /// Subtracted from the logits of tokens in the output; 0 does nothing.
     pub presence_penalty: f32,
-    /// Subtracted from the logits of tokens in the output, once for each time they stand there; 0 does nothing.
+    /// Subtracted from the logits of tokens in the output, once for each occurrence; 0 does nothing.
     pub frequency_penalty: f32,
     /// Added to the logits of these tokens.
     pub logit_bias: Vec<(u32, f32)>,
@@ -224,8 +224,8 @@ impl SamplingParams {
 pub struct Sampled {
     /// The token.
     pub token: u32,
-    /// Its log-probability by the raw logits; 0 where it was not asked for.
+    /// Its log-probability by the raw logits; 0 if not requested.
     pub logprob: f32,
-    /// The most likely tokens and their log-probabilities, the most likely first; empty where not asked for.
+    /// The most likely tokens and their log-probabilities, the most likely first; empty if not requested.
     pub top_logprobs: Vec<(u32, f32)>,
 }

@@ -1,8 +1,9 @@
 //! Attention of one row over the pages of its sequence.
 //!
-//! The cache of a layer is `[page][kv head][token][head_dim]`, keys and values apart, in `f32`. A row is computed by itself, in the
-//! order of positions, so its result depends neither on the batch nor on how the prompt was cut into chunks. The query
-//! heads that share a key head are computed together, so a page is read once for all of them.
+//! The cache of a layer is `[page][kv head][token][head_dim]`, for keys and for values separately, in `f32`. Each row
+//! is computed on its own, in the order of positions, so its result depends neither on the batch nor on how the prompt
+//! was cut into chunks. The query heads that share a key head are computed together, so a page is read once for all of
+//! them.
 
 use std::cell::RefCell;
 
@@ -30,14 +31,14 @@ impl Heads {
         self.kv_heads * self.page_tokens * self.head_dim
     }
 
-    /// Where the head of a token begins in a layer's keys (or values).
+    /// The index of a token's head in a layer's keys (or values).
     #[must_use]
     pub fn offset(&self, page: usize, kv_head: usize, token: usize) -> usize {
         page * self.page_elements() + (kv_head * self.page_tokens + token) * self.head_dim
     }
 }
 
-/// The positions that a row sees, and where they lie.
+/// The positions that a row attends to, and the pages that hold them.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     /// The pages of the sequence, in order.
@@ -56,7 +57,7 @@ thread_local! {
 /// the layer's.
 ///
 /// # Panics
-/// If a slice is shorter than the sizes say, or a page lies outside of the cache.
+/// If a slice is shorter than the sizes say, or a page is outside the cache.
 #[allow(clippy::too_many_arguments, reason = "attention has this many operands")]
 pub fn attend(
     level: Level,

@@ -51,7 +51,7 @@ impl Backend for CpuBackend {
     }
 }
 
-/// The processor's name, as far as the system tells.
+/// The processor's name by `/proc/cpuinfo`, or else the architecture.
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

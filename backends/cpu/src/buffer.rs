@@ -1,4 +1,4 @@
-//! [`Buffer`]: activations.
+//! [`Buffer`]: activations, shared without locks between the operations of the device's thread.
 
 use jig_plugin_api::{Error, Result};
 

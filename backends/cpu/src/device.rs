@@ -1,4 +1,5 @@
-//! [`CpuDevice`]: the operations of a decoder on the processor's cores.
+//! [`CpuDevice`]: the operations of a decoder on the processor's cores. Each checks its shapes at the call and is
+//! enqueued as a closure.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,8 +25,8 @@ thread_local! {
 
 /// The processor as a [`Device`].
 ///
-/// Operations run one after the other on a thread of the device, which shares each of them with a pool of threads; calls
-/// return at once. The kernels give a row the same bits whatever else is in its batch, and so does this device.
+/// Operations run one after the other on the device's thread, which splits each of them over a pool of threads; calls
+/// return at once. A row has the same bits in every batch, because each kernel computes it in the same order.
 pub struct CpuDevice {
     queue: Queue,
     threads: Arc<Threads>,
@@ -33,7 +34,7 @@ pub struct CpuDevice {
 }
 
 impl CpuDevice {
-    /// A device of `threads` threads, or as many as there are cores.
+    /// A device with `threads` threads, by default one for each core.
     ///
     /// # Errors
     /// `OutOfMemory` or `Internal` if the threads can't be started.
@@ -64,7 +65,7 @@ fn function(activation: Activation) -> Function {
     }
 }
 
-/// Normalises a row in its place.
+/// Normalises a row in place.
 fn norm_row(norm: &Norm<Arc<[f32]>>, row: &mut [f32]) {
     let centred = norm.kind == NormKind::Layer;
     elementwise::norm_in_place(centred, norm.epsilon, norm.weight.as_deref(), norm.bias.as_deref(), row);
@@ -88,7 +89,7 @@ impl Device for CpuDevice {
         KvCache::page_bytes(shape)
     }
 
-    /// Half of what is available: the rest of the machine wants to live too.
+    /// Half of the available memory: the rest is for the page cache and other programs.
     fn memory_for_cache(&self) -> Result<u64> {
         Ok(jig_plugin_api::memory::available() / 2)
     }

@@ -1,9 +1,9 @@
-//! What is done to each row or each element between the products.
+//! The operations between the products: norms, rotation, activation functions.
 
 use crate::simd::{Level, Simd, dispatch, exp, tanh};
 
-/// `x / sqrt(mean(x^2) + epsilon) * weight + bias` (Zhang, Sennrich 2019), or with the mean taken off first
-/// (layer norm; Ba, Kiros, Hinton 2016). `out` may be the same row, through [`norm_in_place`].
+/// `x / sqrt(mean(x^2) + epsilon) * weight + bias` (Zhang, Sennrich 2019), or with the mean subtracted first (layer
+/// norm; Ba, Kiros, Hinton 2016). [`norm_in_place`] is for one and the same row.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -12,7 +12,7 @@ pub fn norm(centred: bool, epsilon: f32, weight: Option<&[f32]>, bias: Option<&[
     norm_in_place(centred, epsilon, weight, bias, out);
 }
 
-/// As [`norm`], of a row in its place.
+/// As [`norm`], in place.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -30,7 +30,8 @@ pub fn norm_in_place(centred: bool, epsilon: f32, weight: Option<&[f32]>, bias: 
     assert!(weight.is_none_or(|weight| weight.len() == row.len()), "a weight for each element");
 }
 
-/// The sum of `f` over the elements: sixteen chains, so that it is exact enough for long rows and made of whole vectors.
+/// The sum of `f` over the elements, in sixteen partial sums: that keeps the rounding error of long rows small and
+/// fills vectors.
 fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0f32; 16];
     let (chunks, rest) = row.as_chunks::<16>();
@@ -52,8 +53,8 @@ pub fn add(x: &mut [f32], delta: &[f32]) {
     x.iter_mut().zip(delta).for_each(|(x, delta)| *x += delta);
 }
 
-/// Rotates a head by position (RoPE; Su et al. 2021): element `i` pairs with element `i + half`, `half` being the number of
-/// cosines; elements past the pairs are left.
+/// Rotates a head by position (RoPE; Su et al. 2021): element `i` pairs with element `i + half`, `half` being the
+/// number of cosines; elements past the pairs keep their values.
 ///
 /// # Panics
 /// If the head is shorter than its pairs.
@@ -78,7 +79,7 @@ pub enum Function {
     GeluTanh,
 }
 
-/// Replaces each element by the function of it.
+/// Applies a function to each element.
 pub fn activate(level: Level, function: Function, row: &mut [f32]) {
     match function {
         Function::Relu => row.iter_mut().for_each(|x| *x = x.max(0.0)),

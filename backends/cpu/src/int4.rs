@@ -1,29 +1,29 @@
-//! Weights of four bits: widened to `f32` in registers where rows are few, else some outputs at a time in cache.
+//! 4-bit weights: widened to `f32` in registers for few rows, and a panel of outputs at a time in cache for many.
 //!
-//! So they take a quarter of the memory of 16 bits. What a weight becomes is exact, and either product has the same bits as with weights
-//! that were `f32` from the start.
+//! They take a quarter of the memory of 16 bits. Widening is exact, so both ways give the same bits as `f32` weights
+//! would.
 
 use jig_transformer::weights::int4::{Group, Groups, numbers};
 
 use crate::part::Part;
 use crate::simd::{Level, Simd, dispatch};
 
-/// The most rows for which weights are widened again for each block of rows, rather than once in cache.
+/// The most rows for which widening in registers, again for each block of rows, is faster than widening once in cache.
 const FEW_ROWS: usize = 8;
 /// The most elements of a vector, on any level.
 const MOST_LANES: usize = 16;
 
-/// Weights `[outputs, inputs]` of four bits.
+/// 4-bit weights `[outputs, inputs]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Int4<'a> {
     /// Two numbers in a byte, row by row.
     pub packed: &'a [u8],
-    /// What they stand for. Columns are widened in the order in which they stand.
+    /// Scales and zeros. Columns are widened in their stored order.
     pub groups: &'a Groups,
 }
 
 impl Int4<'_> {
-    /// The weights of `count` outputs from the `first` on, of `inputs` each.
+    /// Widens the weights of `count` outputs from `first` on, of `inputs` each.
     ///
     /// # Panics
     /// If there are fewer outputs, or `to` has less room.
@@ -43,10 +43,10 @@ impl Int4<'_> {
 }
 
 impl Int4<'_> {
-    /// Whether products of so many rows are [`Int4::product`]'s.
+    /// Whether [`Int4::product`] computes products of `rows` rows.
     pub(crate) fn is_direct(&self, level: Level, rows: usize, inputs: usize) -> bool {
         let whole = |elements: usize| elements.is_multiple_of(MOST_LANES);
-        // Compilers make no vectors of the portable block, but of the loop that widens rows.
+        // The compiler does not vectorise the portable block, but does vectorise the loop that widens rows.
         level != Level::Portable && rows <= FEW_ROWS && whole(inputs) && whole(self.groups.size())
     }
 
@@ -74,7 +74,7 @@ dispatch! {
     unsafe fn few_rows(packed: &[u8], groups: &[Group], size: usize, part: Part) = few_rows_kernel;
 }
 
-/// Two outputs at a time: their sums are chains that don't wait for each other.
+/// Two outputs at a time: their sums are independent, which hides the latency of the multiply-add.
 #[inline(always)]
 unsafe fn few_rows_kernel<S: Simd>(packed: &[u8], groups: &[Group], size: usize, part: Part) {
     let (row_bytes, of_output) = (part.inputs / 2, groups.len() / part.outputs.max(1));
@@ -114,7 +114,7 @@ unsafe fn rows_kernel<S: Simd, const M: usize>(
     }
 }
 
-/// `M` outputs of `N` rows, each by its numbers and its groups.
+/// `M` outputs, each with its numbers and groups, of `N` rows.
 #[inline(always)]
 unsafe fn block<S: Simd, const M: usize, const N: usize>(
     weights: [(&[u8], &[Group]); M],

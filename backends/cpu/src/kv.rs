@@ -1,6 +1,7 @@
 //! [`KvCache`]: keys and values in pages.
 //!
-//! A layer's keys (and, apart, its values) are `[page][kv head][token][head_dim]`, in `f32`: the cache adds no rounding of its own.
+//! A layer's keys are `[page][kv head][token][head_dim]` in `f32`, and so are its values, separately. `f32` adds no
+//! rounding.
 
 use jig_plugin_api::{Error, Result};
 use jig_transformer::device::{AttentionShape, KvShape};
@@ -20,7 +21,7 @@ pub struct KvCache {
     layers: Vec<(Memory, Memory)>,
 }
 
-/// The layer's layout as the attention kernel wants it.
+/// The layer's layout, for the attention kernel.
 pub(crate) fn heads(shape: &AttentionShape) -> Heads {
     let AttentionShape { heads, kv_heads, head_dim, scale } = *shape;
     Heads { heads, kv_heads, head_dim, scale, page_tokens: PAGE }

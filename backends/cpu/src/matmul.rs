@@ -1,13 +1,13 @@
 //! Products of activations with weights: `out[r][o] = weight[o] · x[r] + bias[o]`.
 //!
-//! Both operands have the summed dimension innermost, so one kernel serves all sizes: a block of `M` outputs by `N` rows keeps
-//! `M * N` vectors of partial sums in registers and walks the inputs once. The sum of an output is always made in the
-//! same way, one chain of fused multiply-adds per lane and then the lanes in a fixed order, whatever `M` and `N` are. So a row's
-//! result does not depend on the batch that it is in, to the last bit.
+//! Both operands have the summed dimension innermost, so one kernel serves all sizes: a block of `M` outputs by `N`
+//! rows keeps `M * N` vectors of partial sums in registers and walks the inputs once. An output is always summed in the
+//! same order, whatever `M` and `N` are: one chain of fused multiply-adds per lane, then the lanes in a fixed order. So
+//! a row has the same bits in every batch.
 //!
-//! - With few rows (decode) the weights come from memory once, in their stored type, and memory is what bounds it.
-//! - With many rows (prefill; of weights of 4 bits, with more than a few) a panel of outputs is widened to `f32` in cache first, and all
-//!   rows walk over the panel.
+//! - With few rows (decode), the weights are read once in their stored type, and memory bandwidth is the bound.
+//! - With many rows (prefill), a panel of outputs is first widened to `f32` in cache, and all rows are multiplied with
+//!   the panel. 4-bit weights are widened like this from fewer rows on.
 
 use std::cell::RefCell;
 
@@ -48,14 +48,14 @@ impl Weights<'_> {
     }
 }
 
-/// From this many rows on, widening a panel of weights pays.
+/// The fewest rows for which widening a panel of weights pays.
 const PANEL_ROWS: usize = 16;
 /// The most outputs that a block has: see [`product_kernel`].
 const BLOCK: usize = 16;
-/// Bytes of a widened panel: it shares the second level of cache with a block of rows.
+/// Bytes of a widened panel, which shares the L2 cache with a block of rows.
 const PANEL_BYTES: usize = 256 << 10;
 
-/// A matrix of a product, and what is added to its outputs.
+/// A matrix of a product, with its bias.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
     /// `[outputs, inputs]`.
@@ -64,8 +64,9 @@ pub struct Matrix<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Computes `out[r * out_stride + o] = weight[o] · x[r] + bias[o]` for `rows` rows of `inputs` elements and all outputs of
-/// the matrices, one matrix after the other. It is one piece of parallel work, however many matrices there are.
+/// Computes `out[r * out_stride + o] = weight[o] · x[r] + bias[o]` for `rows` rows of `inputs` elements and all outputs
+/// of the matrices, one matrix after the other. All matrices are one parallel job, so that threads wait for each other
+/// once.
 ///
 /// # Panics
 /// If a slice is shorter than the sizes say.
@@ -92,7 +93,7 @@ pub fn matmul(
     }
     assert!(x.len() >= rows * inputs && outputs <= out_stride, "the sizes fit");
     assert!(out.len() >= (rows - 1) * out_stride + outputs, "the output fits");
-    // Pieces small enough to share evenly, large enough to stream, and whole blocks.
+    // Pieces are small enough to balance the threads, large enough to stream, and whole blocks.
     let share = outputs.div_ceil(threads.count() * 16).next_multiple_of(BLOCK);
     let panel = (PANEL_BYTES / (inputs * size_of::<f32>())).clamp(8, 128) / 8 * 8;
     let wide =
@@ -191,8 +192,8 @@ dispatch! {
     unsafe fn product<E: Element>(weights: *const E::Stored, part: Part) = product_kernel;
 }
 
-/// Blocks of rows outside, outputs inside: a block of rows stays in the first level of cache. The sizes of the blocks are
-/// those that measured best; few rows want many outputs at once, so that many lines of memory are under way.
+/// The outer loop is over blocks of rows, the inner one over outputs: a block of rows stays in the L1 cache. The block
+/// sizes measured best; with few rows, a block has many outputs, so that many cache lines are in flight.
 #[inline(always)]
 unsafe fn product_kernel<S: Simd, E: Element>(weights: *const E::Stored, part: Part) {
     let mut row = 0;
@@ -274,7 +275,7 @@ unsafe fn block<S: Simd, E: Element, const M: usize, const N: usize>(
             for (m, weight) in ws.iter_mut().enumerate() {
                 *weight = E::load::<S>(w.add(m * inputs + k));
                 if N != 6 {
-                    // Where memory is the bound: the same place of the next block, a few outputs ahead.
+                    // Where memory is the bound, prefetch the same columns of the next block.
                     S::prefetch(w.wrapping_add((M + m) * inputs + k).cast());
                 }
             }

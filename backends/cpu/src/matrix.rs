@@ -13,7 +13,8 @@ use crate::threads::Threads;
 
 /// Weights `[outputs, inputs]`: one or more tensors that are multiplied with the same rows.
 ///
-/// They are copied out of the file: into huge pages, which stream faster, and out of reach of whoever truncates the file.
+/// They are copied out of the mapped file into huge pages, which stream faster. Truncating the file then can't crash
+/// the process.
 #[derive(Debug)]
 pub struct Matrix {
     dtype: DType,
@@ -27,7 +28,7 @@ pub(crate) struct Part {
     pub(crate) outputs: usize,
     pub(crate) bias: Option<Vec<f32>>,
     elements: Memory,
-    /// There where weights are kept in 4 bits.
+    /// `Some` for 4-bit weights.
     groups: Option<Groups>,
 }
 
@@ -39,7 +40,7 @@ impl Matrix {
         };
         let first = source.parts.first().ok_or_else(|| Error::internal("a matrix without parts"))?;
         let (_, inputs) = shape(first.weight)?;
-        // What has 8 bits is kept in 16, its scales put in.
+        // 8-bit weights are kept in bf16, with their scales multiplied in.
         let dtype = if source.dtype == DType::F8 { DType::BF16 } else { source.dtype };
         let mut parts = Vec::with_capacity(source.parts.len());
         for part in source.parts {
@@ -80,12 +81,12 @@ impl Matrix {
         self.parts.iter().map(|part| part.elements.bytes() + groups(part)).sum()
     }
 
-    /// For each column, the input that it is multiplied with, where that is not the one of its number.
+    /// For each column, the input that it is multiplied with; `None` if column `i` belongs to input `i`.
     pub(crate) fn order(&self) -> Option<&[u32]> {
         self.parts.first()?.groups.as_ref()?.order().map(|order| &order[..])
     }
 
-    /// A part, for the product.
+    /// A part, as [`matmul`] takes it.
     pub(crate) fn weights<'a>(&self, part: &'a Part) -> matmul::Matrix<'a> {
         matmul::Matrix { weights: self.elements(part), bias: part.bias.as_deref() }
     }
@@ -135,14 +136,14 @@ impl Matrix {
     }
 }
 
-/// A tensor's elements in a type, with their scales.
+/// Converts a tensor's elements to a type, with their scales.
 fn copy(part: &MatrixPart<'_>, dtype: DType, threads: &Threads) -> Result<Memory> {
     /// Elements of a piece of work.
     const PIECE: usize = 1 << 18;
     let (tensor, inputs) = (part.weight, part.weight.shape().last().copied().unwrap_or(1).max(1));
     let bytes = dtype.bytes(tensor.len()).ok_or_else(|| Error::out_of_memory("a matrix is too large"))?;
     let (memory, stored) = (Memory::new(bytes)?, tensor.dtype());
-    // Whole outputs, so that they have their groups.
+    // Whole outputs, because groups and scales belong to outputs.
     let rows = (PIECE / inputs).max(1);
     threads.each(tensor.len().div_ceil(rows * inputs), usize::MAX, |piece| {
         let first = piece * rows;

@@ -3,11 +3,11 @@
 use jig_plugin_api::{Error, Result};
 use memmap2::{Advice, MmapMut};
 
-/// A block of zeroed memory, in huge pages where the system gives them: streams of weights then miss the TLB
-/// 512 times less often. Pages that are never written take no memory.
+/// A block of zeroed memory, in huge pages if the system has them, which reduce TLB misses of weight streams by a factor of 512.
+/// Pages that are never written take no memory.
 ///
-/// Who reads and writes where is agreed between the operations, not checked by the compiler: they run one after
-/// the other on the device's thread, and the pieces of an operation write to parts that do not overlap.
+/// Access is not checked by the compiler. Operations run one after the other on the device's thread, and the pieces of
+/// an operation write to disjoint parts.
 #[derive(Debug)]
 pub(crate) struct Memory {
     map: MmapMut,
@@ -21,7 +21,7 @@ impl Memory {
         let map = MmapMut::map_anon(bytes.max(1)).map_err(failed)?;
         #[cfg(target_os = "linux")]
         if bytes >= 1 << 21 {
-            // A refusal costs speed and nothing else.
+            // If the system refuses huge pages, only speed is lost.
             let _ = map.advise(Advice::HugePage);
         }
         Ok(Self { map, bytes })

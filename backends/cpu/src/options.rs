@@ -19,7 +19,7 @@ impl Options {
     /// Reads pairs of key and value.
     ///
     /// # Errors
-    /// `InvalidArgument` for a key or a value that there is not.
+    /// `InvalidArgument` for an unknown key or a wrong value.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
         let mut read = Self { threads: None, level: Level::best() };
         for option in options::given(pairs) {
@@ -40,7 +40,7 @@ impl Options {
         Ok(read)
     }
 
-    /// The options that there are.
+    /// All options, for `jig backends`.
     pub(crate) fn describe() -> Vec<OptionInfo> {
         vec![
             OptionInfo::new("threads", "auto", "threads that compute; auto takes as many as the system advises"),

@@ -2,7 +2,7 @@
 
 /// All rows of some outputs: `out[r * out_stride + o] = weight[o] · x[r] + bias[o]`.
 ///
-/// Pointers and no slices: the pieces of several threads lie in the same rows of `out`, between each other.
+/// It has pointers instead of slices, because the pieces of several threads interleave in the rows of `out`.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
     /// `rows` rows of `inputs` elements.

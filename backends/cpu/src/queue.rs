@@ -1,4 +1,5 @@
-//! [`Queue`]: the thread that runs a device's operations, one after the other.
+//! [`Queue`]: the thread that runs a device's operations, one after the other. It lets the host compute masks while the
+//! device computes, as with a GPU.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Sender};
@@ -16,9 +17,9 @@ pub(crate) struct Executor {
     pub(crate) threads: Arc<Threads>,
     pub(crate) level: Level,
     pub(crate) batch: Batch,
-    /// The products of a gate, side by side. Grows to the largest and stays.
+    /// The products of a gate, side by side. It grows to the largest size and is kept.
     pub(crate) gated: Vec<f32>,
-    /// Rows with their elements in the order of a matrix's columns. Grows and stays, too.
+    /// Rows with their elements in the order of a matrix's columns. It grows and is kept as well.
     pub(crate) ordered: Vec<f32>,
 }
 
@@ -27,7 +28,7 @@ type Job = Box<dyn FnOnce(&mut Executor) + Send>;
 /// A thread that runs operations in the order in which they were enqueued.
 pub(crate) struct Queue {
     jobs: Mutex<Option<Sender<Job>>>,
-    /// The first failure since the last time someone waited.
+    /// The first failure since the last wait.
     failure: Arc<Mutex<Option<String>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,7 +59,7 @@ impl Queue {
         if sent { Ok(()) } else { Err(Error::internal("the CPU device's thread has ended")) }
     }
 
-    /// Enqueues an operation and waits for what it gives, and so for all before it.
+    /// Enqueues an operation and waits for its result, and thereby for all operations before it.
     pub(crate) fn wait<T: Send + 'static>(&self, job: impl FnOnce(&mut Executor) -> T + Send + 'static) -> Result<T> {
         let (sender, result) = mpsc::channel();
         self.enqueue(move |executor| {
@@ -77,7 +78,7 @@ impl Drop for Queue {
     fn drop(&mut self) {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = self.thread.take() {
-            // Its panics were caught, job by job.
+            // Panics of jobs were caught, so the thread itself did not panic.
             let _ = thread.join();
         }
     }

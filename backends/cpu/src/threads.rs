@@ -5,7 +5,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use jig_plugin_api::{Error, Result};
 
-/// Below this many multiply-adds waking the other threads costs more than it gains.
+/// Below this many multiply-adds, waking the other threads costs more than it saves.
 const WORTH_SHARING: usize = 1 << 17;
 
 /// A pool of threads.
@@ -16,10 +16,10 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// `count` threads, or as many as there are cores.
+    /// `count` threads, by default one for each core.
     ///
     /// # Errors
-    /// `Internal` where the system gives no threads.
+    /// `Internal` if the system can't start the threads.
     pub fn new(count: Option<usize>) -> Result<Self> {
         let count = count.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
         let name = |index| format!("jig-cpu-{index}");
@@ -34,7 +34,7 @@ impl Threads {
         self.count
     }
 
-    /// Runs `work` for each index below `pieces`, on all threads where `cost` (multiply-adds in total) is worth it.
+    /// Runs `work` for each index below `pieces`, on all threads if `cost` (multiply-adds in total) is large enough.
     pub fn each(&self, pieces: usize, cost: usize, work: impl Fn(usize) + Send + Sync) {
         if self.count == 1 || pieces < 2 || cost < WORTH_SHARING {
             (0..pieces).for_each(work);
@@ -44,7 +44,7 @@ impl Threads {
     }
 }
 
-/// A pointer to output of which each piece of work writes its own elements.
+/// A pointer to output; each piece of work writes its own elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shared(*mut f32);
 

@@ -1,17 +1,17 @@
-//! The kernels' structures of arguments, field by field as `kernels/*.cu` has them.
+//! The argument structures of the kernels, field by field as in `kernels/*.cu`.
 //!
-//! Addresses are `u64`, and 0 stands for what is not there. Strides and widths are in elements.
+//! Addresses are `u64`; 0 means absent. Strides and widths are in elements.
 
 use jig_transformer::DType;
 use jig_transformer::device::{Activation, Epilogue};
 
-/// A structure of arguments.
+/// An argument structure.
 ///
 /// # Safety
 /// It is `repr(C)` and has the fields of the structure of the same name in `kernels/*.cu`.
 pub(crate) unsafe trait Arguments: Copy {}
 
-/// Declares structures of arguments.
+/// Declares argument structures.
 macro_rules! arguments {
     ($($(#[$note:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {$(
         $(#[$note])*
@@ -46,7 +46,7 @@ arguments! {
         product: u64, scale: u64, bias: u64, out: u64,
         outputs: u32, product_stride: u32, out_stride: u32, function: u32, gate: u32, out_kind: u32,
     }
-    /// A norm over heads; a kind of 0 is none.
+    /// A norm over heads; kind 0 is no norm.
     HeadNorm { weight: u64, bias: u64, epsilon: f32, kind: u32 }
     StoreKv {
         qkv: u64, positions: u64, slots: u64, rotation: u64, keys: u64, values: u64,
@@ -71,17 +71,17 @@ arguments! {
     }
 }
 
-/// The number by which `store_activations` in `kernels/prelude.cuh` knows a type of activations.
+/// The code of a type of activations in `store_activations` of `kernels/prelude.cuh`.
 pub(crate) fn kind_code(dtype: DType) -> u32 {
     match dtype {
         DType::F32 => 0,
         DType::F16 => 1,
-        // What has fewer bits is computed in one of these types.
+        // Narrower types are storage only: they are computed in one of these.
         DType::BF16 | DType::F8 | DType::I4 => 2,
     }
 }
 
-/// The number by which `activate` in `kernels/prelude.cuh` knows what follows a product, and whether it is a gate.
+/// The code of an epilogue in `activate` of `kernels/prelude.cuh`, and whether it is a gate.
 pub(crate) fn function_code(epilogue: Epilogue) -> (u32, u32) {
     let code = |activation| match activation {
         Activation::Relu => 1,

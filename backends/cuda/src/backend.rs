@@ -16,7 +16,7 @@ use crate::gpu::Gpu;
 use crate::libraries::{self, Libraries};
 use crate::options::Options;
 
-/// The least compute capability: bf16 in tensor cores, and asynchronous copies.
+/// The lowest compute capability: the kernels need bf16 tensor cores and asynchronous copies.
 const LEAST_CAPABILITY: Capability = Capability { major: 8, minor: 0 };
 
 /// The CUDA backend.
@@ -55,10 +55,10 @@ impl Backend for CudaBackend {
     }
 }
 
-/// Opens a GPU as `--device` names it, with options of the backend: for tools and tests of the device itself.
+/// Opens the GPU that `--device` names, with options of the backend, for tools and tests of the device itself.
 ///
 /// # Errors
-/// `InvalidArgument` for names and options that there are not; `DeviceUnavailable` with what is missing; `OutOfMemory`.
+/// `InvalidArgument` for unknown names and options; `DeviceUnavailable` with what is missing; `OutOfMemory`.
 pub fn open(device: &str, options: &[(String, String)]) -> Result<CudaDevice> {
     open_card(device, options, &|_| {}).map(|(_, device)| device)
 }
@@ -102,7 +102,7 @@ impl Card {
     }
 }
 
-/// cudarc panics where a library or a function of it is missing; an older driver may lack some.
+/// Catches panics: cudarc panics if a library or one of its functions is missing, and an older driver may lack some.
 fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -143,7 +143,7 @@ fn gpus() -> Result<Vec<Card>> {
     })
 }
 
-/// An attribute; 0 where it is not told.
+/// An attribute of a GPU; 0 if the driver does not give it.
 fn attribute(handle: CUdevice, attribute: CUdevice_attribute) -> u32 {
     // SAFETY: the handle is one of the driver.
     unsafe { device::get_attribute(handle, attribute) }.ok().and_then(|value| u32::try_from(value).ok()).unwrap_or(0)

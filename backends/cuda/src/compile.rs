@@ -1,7 +1,7 @@
-//! From the kernels' sources to machine code for a GPU: NVRTC, and a cache on disk in front of it.
+//! Compiles the kernels to machine code for a GPU by NVRTC, with a cache on disk.
 //!
-//! The kernels are compiled where they run, for the GPU that is found, the first time that it is used: a plugin with machine code for each
-//! generation of GPUs would be larger by that, know no later ones, and need the whole toolkit to be built.
+//! The kernels are compiled for the GPU at hand when it is first used. A plugin with machine code for each generation
+//! of GPUs would be larger, would not run on later generations, and would need the whole CUDA toolkit to build.
 
 use std::ffi::CString;
 use std::fs;
@@ -15,12 +15,12 @@ use jig_plugin_api::{Error, Result};
 
 use crate::kernels::Source;
 
-/// What the compiler made of a source.
+/// The result of compiling a source.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// Machine code, as the driver loads it.
     pub cubin: Vec<u8>,
-    /// What the compiler said: registers and spills of each kernel, and warnings.
+    /// The compiler's log: registers and spills of each kernel, and warnings.
     pub log: String,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Capability {
     }
 }
 
-/// Compiles a source. NVRTC has to be there: see [`crate::libraries::Libraries::find`].
+/// Compiles a source. NVRTC must be loaded: see [`crate::libraries::Libraries::find`].
 ///
 /// # Errors
 /// `Internal` with the compiler's log.
@@ -75,25 +75,25 @@ struct Program(sys::nvrtcProgram);
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // SAFETY: it was made once and is destroyed once. There is nobody left to tell a failure to.
+        // SAFETY: it was made once and is destroyed once. A failure here changes nothing for the caller.
         let _ = unsafe { result::destroy_program(self.0) };
     }
 }
 
-/// Machine code on disk, by a hash of all that it depends on.
+/// A cache of machine code on disk, keyed by a hash of everything that it depends on.
 #[derive(Clone, Debug)]
 pub struct Cache {
     directory: Option<PathBuf>,
 }
 
 impl Cache {
-    /// A cache in a directory, or none.
+    /// A cache in a directory, or one that keeps nothing.
     #[must_use]
     pub fn new(directory: Option<PathBuf>) -> Self {
         Self { directory }
     }
 
-    /// Where it is, if it keeps anything.
+    /// Its directory, if it keeps anything.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()
@@ -107,8 +107,8 @@ impl Cache {
         Self::new(variable("XDG_CACHE_HOME").or_else(home).map(|cache| cache.join("jig/cuda")))
     }
 
-    /// Machine code from the cache, else from the compiler; the cache then has it. `compiler` is the compiler's version. A cache that can't be
-    /// read or written is none.
+    /// Machine code from the cache, or else from the compiler, after which the cache has it. `compiler` is the
+    /// compiler's version. Failures to read or write the cache are ignored.
     ///
     /// # Errors
     /// Those of the compiler.
@@ -124,14 +124,15 @@ impl Cache {
         (&program, capability, compiler).hash(&mut hasher);
         let name = format!("{}-{capability}-{:016x}.cubin", source.file, hasher.finish());
         let file = self.directory.as_ref().map(|directory| directory.join(name));
-        // The hash is short: the file has what was hashed in front, and its length behind, so that half a file is none.
+        // The file starts with the whole key, since the hash of its name may collide, and ends with its length, so that
+        // a truncated file is rejected.
         let key = format!("{capability}\n{compiler}\n{program}\n");
         if let Some(cubin) = file.as_ref().and_then(|file| read(file, key.as_bytes())) {
             return Ok(cubin);
         }
         let cubin = compile()?.cubin;
         if let Some(file) = &file {
-            // Without it the next start compiles again, and nothing else.
+            // Without the file, the next start compiles again.
             let _ = write(file, key.as_bytes(), &cubin);
         }
         Ok(cubin)
@@ -149,7 +150,7 @@ fn read(file: &Path, key: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Written beside and moved into its place, so that nobody reads half of it.
+/// Writes a file next to the final one and renames it, so that no other process reads half of it.
 fn write(file: &Path, key: &[u8], cubin: &[u8]) -> std::io::Result<()> {
     let Some(directory) = file.parent() else { return Ok(()) };
     fs::create_dir_all(directory)?;

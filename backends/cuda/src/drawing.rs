@@ -1,9 +1,9 @@
-//! Drawing tokens on the device: rows, masks and edits as `kernels/sample.cu` reads them.
+//! Sampling on the device: packs rows, masks and edits for `kernels/sample.cu`, and reads the results.
 //!
-//! Masks go up only for rows that have one, with the rows and the edits in one copy. What comes back, in one copy too, is a token for each
-//! row and, where log-probabilities are wanted, the few numbers that they are made of (`kernels/logprobs.cu`). Only where that can't say
-//! all (an error's text, log-probabilities of hundreds of tokens), the row of logits is copied as well and the plugin API's reference
-//! sampler draws from it: it draws the same token.
+//! Rows, edits and the masks of rows that have one are uploaded in one copy. One copy also brings back a token for each
+//! row and, where log-probabilities are wanted, the few numbers that they are computed from (`kernels/logprobs.cu`). In
+//! rare cases (the text of an error, log-probabilities of hundreds of tokens) that is not enough; then the row of
+//! logits is downloaded and the plugin API's reference sampler draws from it. It draws the same token.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const EDIT_WORDS: usize = 3;
 const DRAWN_WORDS: usize = 6;
 const TOP_WORDS: usize = 2;
 
-/// The most log-probabilities of a row that the kernel is asked for: what comes back stays small. Requests may ask for 20.
+/// The most log-probabilities of a row that the kernel computes, which bounds what comes back. Requests may ask for 20.
 const MOST_TOPS: u32 = 64;
 
 /// The kinds of edits.
@@ -28,10 +28,10 @@ const BIAS: u32 = 0;
 const PENALTY: u32 = 1;
 const BANNED: u32 = 2;
 
-/// How many rows of copies are kept at most, in bytes: rows with edits past that are drawn in another launch.
+/// Bytes for copies of edited rows; rows whose copies don't fit are drawn in another launch.
 const COPY_BYTES: usize = 64 << 20;
 
-/// Memory for drawing, which grows.
+/// The memory of sampling, which grows as needed.
 #[derive(Debug, Default)]
 pub(crate) struct Drawing {
     asked: Option<Allocation>,
@@ -43,18 +43,18 @@ pub(crate) struct Drawing {
     answers: Vec<u32>,
 }
 
-/// One launch: what goes up, and what the kernel is called with.
+/// One launch: its arguments, and the size of its results.
 pub(crate) struct Launch {
     pub(crate) arguments: Draw,
     pub(crate) rows: usize,
     /// Whether log-probabilities are wanted.
     pub(crate) logprobs: bool,
-    /// The most likely tokens that are wanted, over all rows.
+    /// The number of most likely tokens over all rows.
     tops: usize,
 }
 
 impl Drawing {
-    /// How many of the rows one launch can draw.
+    /// How many of the rows fit one launch.
     pub(crate) fn fit(rows: &[SampleRow<'_>], vocabulary: usize) -> usize {
         let mut copies = (COPY_BYTES / (4 * vocabulary).max(1)).max(1);
         let fits = |row: &&SampleRow<'_>| {
@@ -64,7 +64,7 @@ impl Drawing {
         rows.iter().take_while(fits).count().max(1)
     }
 
-    /// Copies what is asked for to the device.
+    /// Uploads the rows of a launch.
     pub(crate) fn ask(
         &mut self,
         runtime: &Arc<dyn Runtime>,
@@ -118,7 +118,7 @@ impl Drawing {
         Ok(Launch { arguments, rows: rows.len(), logprobs, tops })
     }
 
-    /// Waits for the launch, and reads what it drew for each of its rows; nothing for one that the reference has to draw.
+    /// Waits for the launch and reads its result for each row; `None` if the reference sampler has to draw the row.
     pub(crate) fn answers(&mut self, launch: &Launch, rows: &[SampleRow<'_>]) -> Result<Vec<Option<Sampled>>> {
         self.answers.clear();
         self.answers.resize(launch.rows * DRAWN_WORDS + launch.tops * TOP_WORDS, 0);
@@ -137,19 +137,20 @@ impl Drawing {
     }
 }
 
-/// Where in one launch the parts of a row are.
+/// The places of a row's parts in one launch.
 struct Places {
-    /// Its mask, in words from the first one; or [`NONE`].
+    /// The offset of its mask in words, or [`NONE`].
     mask: u32,
     first_edit: u32,
     edits: u32,
-    /// The copy of its logits that edits are made in.
+    /// The copy of its logits in which the edits are made.
     copy: u32,
-    /// Its most likely tokens; or [`NONE`].
+    /// The offset of its most likely tokens, or [`NONE`].
     top: u32,
 }
 
-/// The most likely tokens that the kernel is asked for; `None` where none are wanted, or so many that the reference draws.
+/// The number of most likely tokens that the kernel computes; `None` if the row wants none, or so many that the
+/// reference sampler draws it.
 fn wanted_tops(row: &SampleRow<'_>) -> Option<u32> {
     row.params.logprobs.filter(|wanted| *wanted <= MOST_TOPS)
 }
@@ -180,7 +181,7 @@ fn row_words(row: &SampleRow<'_>, places: &Places) -> [u32; 16] {
     ]
 }
 
-/// What a row's numbers say.
+/// The result of a row, from the kernel's numbers.
 fn sampled(
     drawn: &[u32; DRAWN_WORDS],
     wanted: Option<u32>,
@@ -198,15 +199,15 @@ fn sampled(
     let sum = f64::from_bits(u64::from(sum_high) << 32 | u64::from(sum_low));
     let normalizer = log_normalizer(f32::from_bits(largest), sum);
     let logprob = |bits: u32| logprob(f32::from_bits(bits), normalizer);
-    // There may be fewer tokens than were asked for.
+    // The vocabulary may be smaller than the requested number.
     let tops = tops.iter().take(vocabulary as usize).map(|[token, logit]| (*token, logprob(*logit)));
     Some(Sampled { token, logprob: logprob(logit), top_logprobs: tops.collect() })
 }
 
-/// Memory of at least so many bytes.
+/// Grows memory to at least `bytes`.
 fn grown<'a>(memory: &'a mut Option<Allocation>, runtime: &Arc<dyn Runtime>, bytes: usize) -> Result<&'a Allocation> {
     if memory.as_ref().is_none_or(|memory| memory.bytes() < bytes) {
-        // What there was goes first: there may be room for one of them only.
+        // The old memory is freed first: both may not fit.
         *memory = None;
         *memory = Some(Allocation::new(runtime, bytes.next_power_of_two().max(1 << 12))?);
     }
@@ -225,17 +226,18 @@ fn has_edits(row: &SampleRow<'_>) -> bool {
     !row.params.logit_bias.is_empty() || row.params.has_penalties() || !row.banned.is_empty()
 }
 
-/// The tokens of a prompt and an output. Between rows it is empty; its memory is kept, since prompts are long and there are many rows in a step.
+/// The set of tokens of a prompt and an output. It is empty between rows. Its memory is kept, since prompts are long
+/// and a step has many rows.
 #[derive(Debug, Default)]
 struct Seen {
     /// A bit for each token.
     bits: Vec<u64>,
-    /// How often each is in the output.
+    /// The number of occurrences of each token in the output.
     counts: Vec<u32>,
 }
 
 impl Seen {
-    /// Appends what penalties do, by token: without sorting as many tokens as a prompt has. All of them are below `vocabulary`.
+    /// Appends the penalties in the order of tokens, without sorting the prompt. All tokens are below `vocabulary`.
     fn penalties(&mut self, prompt: &[u32], output: &[u32], vocabulary: usize, edits: &mut Vec<Edit>) {
         self.bits.resize(vocabulary.div_ceil(64), 0);
         self.counts.resize(vocabulary, 0);
@@ -256,7 +258,8 @@ impl Seen {
     }
 }
 
-/// Appends the changes of a row: in the order of tokens, and those of a token in the order of [`jig_plugin_api::sampler`].
+/// Appends the edits of a row in the order of tokens, and those of one token in the order of
+/// [`jig_plugin_api::sampler`].
 fn edits_of(row: &SampleRow<'_>, vocabulary: usize, seen: &mut Seen, edits: &mut Vec<Edit>) -> Result<()> {
     let first = edits.len();
     let out_of_range = |field: &str, token: u32| {
@@ -276,7 +279,7 @@ fn edits_of(row: &SampleRow<'_>, vocabulary: usize, seen: &mut Seen, edits: &mut
         }
         seen.penalties(row.prompt, row.output, vocabulary, edits);
     }
-    // A banned token that there is not is banned already.
+    // A banned token outside the vocabulary needs no edit.
     let banned = row.banned.iter().filter(|&&token| (token as usize) < vocabulary);
     edits.extend(banned.map(|&token| Edit { token, kind: BANNED, bits: 0 }));
     edits[first..].sort_by_key(|edit| (edit.token, edit.kind));

@@ -1,4 +1,4 @@
-//! The kernels: their sources, and the names under which they are launched.
+//! The kernels: their sources, names and sizes of blocks. The constants must agree with `kernels/*.cu`.
 
 use jig_transformer::DType;
 
@@ -35,7 +35,7 @@ macro_rules! typed {
     };
 }
 
-/// Kernels with as many threads each.
+/// Kernels with `threads` threads each.
 macro_rules! named {
     ($threads:literal, $($name:literal),*) => { [$(Kernel { name: $name, threads: $threads }),*] };
 }
@@ -55,15 +55,15 @@ pub fn of(kernels: &Typed, dtype: DType) -> Kernel {
 pub const EMBED: Typed = typed!("embed", "", 256);
 /// `out[r] += table[id + offset]`.
 pub const ADD_EMBED: Typed = typed!("add_embed", "", 256);
-/// `x += delta; out = norm(x)`, of rows of as many elements as [`NORM_WIDTHS`] says.
+/// `x += delta; out = norm(x)`, for rows of up to [`NORM_WIDTHS`] elements.
 pub const NORM_ROWS: [Kernel; 3] = named!(1024, "norm_rows_1", "norm_rows_2", "norm_rows_4");
 /// See [`NORM_ROWS`].
 pub const NORM_WIDTHS: [usize; 3] = [4096, 8192, 16384];
 /// `out[i] = x[rows[i]]`.
 pub const GATHER_ROWS: [Kernel; 1] = [Kernel { name: "gather_rows", threads: 1024 }];
-/// To the type of the weights, and in the order of their columns.
+/// Converts rows to the type of the weights, in the order of their columns.
 pub const NARROW: Typed = typed!("narrow", "", 256);
-/// Products of as many rows as [`LINEAR_ROWS`] says.
+/// Products of up to [`LINEAR_ROWS`] rows.
 pub const LINEAR: [Typed; 5] = [
     typed!("linear", "_1", 256),
     typed!("linear", "_2", 256),
@@ -88,7 +88,7 @@ pub const LINEAR_I4: [Kernel; 5] =
     named!(256, "linear_i4_1", "linear_i4_2", "linear_i4_4", "linear_i4_8", "linear_i4_16");
 /// The outputs that a warp of each of [`LINEAR_I4`] computes.
 pub const LINEAR_I4_OUTPUTS: [usize; 5] = [4, 4, 4, 4, 2];
-/// Products on tensor cores, of as many rows as [`LINEAR_MMA_ROWS`] says, with weights of f16.
+/// Products on tensor cores, of up to [`LINEAR_MMA_ROWS`] rows, with weights of f16.
 pub const LINEAR_MMA_F16: [Kernel; 2] = named!(128, "linear_mma_f16_8", "linear_mma_f16_16");
 /// The same with weights of bf16.
 pub const LINEAR_MMA_BF16: [Kernel; 2] = named!(128, "linear_mma_bf16_8", "linear_mma_bf16_16");
@@ -107,21 +107,21 @@ pub const LINEAR_MMA_I4_OUTPUTS: [usize; 3] = [256, 256, 128];
 pub const LINEAR_MMA_OUTPUTS: usize = 128;
 /// The inputs of a tile.
 pub const LINEAR_MMA_TILE: usize = 128;
-/// From 4 bits to f16 and to bf16.
+/// Widens 4-bit weights to f16 and to bf16.
 pub const WIDEN_I4: [Kernel; 2] = named!(256, "widen_i4_f16", "widen_i4_bf16");
-/// From 8 bits with a scale for each block to bf16.
+/// Widens 8-bit weights with a scale for each block to bf16.
 pub const WIDEN_F8_BLOCKS: [Kernel; 1] = [Kernel { name: "widen_f8_blocks", threads: 256 }];
-/// From 8 bits to bf16.
+/// Widens 8-bit weights to bf16.
 pub const WIDEN: [Kernel; 1] = [Kernel { name: "widen_f8", threads: 256 }];
 /// The most rows of each of [`LINEAR`], and the outputs that a warp computes.
 pub const LINEAR_ROWS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 4), (8, 4), (16, 2)];
-/// Bias and function of a product.
+/// Finishes a product: scale, bias and epilogue.
 pub const FINISH: [Kernel; 1] = [Kernel { name: "finish", threads: 256 }];
-/// Norms and rotation of heads, and keys and values into the cache.
+/// Norms and rotation of heads, and writing keys and values to the cache.
 pub const STORE_KV: Typed = typed!("store_kv", "", 128);
 /// Copies a page of the cache.
 pub const COPY_PAGE: [Kernel; 1] = [Kernel { name: "copy_page", threads: 256 }];
-/// Attention of single rows, for as many query heads together as [`DECODE_GROUPS`] says.
+/// Attention of single rows; a block computes up to [`DECODE_GROUPS`] query heads of one key head together.
 pub const DECODE: [Typed; 4] = [
     typed!("decode", "_1", 128),
     typed!("decode", "_2", 128),
@@ -132,7 +132,7 @@ pub const DECODE: [Typed; 4] = [
 pub const DECODE_GROUPS: [usize; 4] = [1, 2, 4, 8];
 /// Attention of many rows of a sequence.
 pub const PREFILL: Typed = typed!("prefill", "", 128);
-/// The same on tensor cores, for caches of f16 and bf16, and heads of as many elements as [`PREFILL_MMA_DIMS`] says.
+/// The same on tensor cores, for caches of f16 and bf16, and heads of up to [`PREFILL_MMA_DIMS`] elements.
 pub const PREFILL_MMA: [[Kernel; 2]; 2] = [
     [Kernel { name: "prefill_f16_64", threads: 128 }, Kernel { name: "prefill_bf16_64", threads: 128 }],
     [Kernel { name: "prefill_f16_128", threads: 128 }, Kernel { name: "prefill_bf16_128", threads: 128 }],
@@ -142,10 +142,10 @@ pub const PREFILL_MMA_DIMS: [usize; 2] = [64, 128];
 /// Draws tokens.
 pub const DRAW: [Kernel; 1] = [Kernel { name: "draw", threads: 1024 }];
 
-/// Adds log-probabilities to what [`DRAW`] has drawn.
+/// Adds log-probabilities to the results of [`DRAW`].
 pub const LOGPROBS: [Kernel; 1] = [Kernel { name: "logprobs", threads: 1024 }];
 
-/// What stands in front of each source.
+/// The text in front of each source.
 pub const PRELUDE: &str = include_str!("../kernels/prelude.cuh");
 
 macro_rules! source {

@@ -1,8 +1,8 @@
-//! Which of NVIDIA's libraries are on this machine: the driver, NVRTC and cuBLASLt.
+//! Finds NVIDIA's libraries on this machine: the driver, NVRTC and cuBLASLt.
 //!
-//! None of them is linked. cudarc looks for them by their usual names when they are first used, and panics where they are not; so they are
-//! looked for here before. The Python packages of CUDA have them under names and in places that no loader looks at: from there they
-//! are loaded by their full path, after which their names are known.
+//! None of them is linked. cudarc opens each by its usual name at its first use, and panics if it is missing, so this
+//! module looks for them first. CUDA's Python packages have them in places that no loader searches. This module loads
+//! them from there by their full path, after which cudarc finds them by their names.
 
 use std::env;
 use std::os::raw::c_int;
@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use jig_plugin_api::{Error, ErrorCode, Result, search};
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 
-/// The least version of CUDA that the driver has to know: the kernels' machine code may come from a compiler that is as new as 13.
+/// The lowest CUDA version of the driver. The compiler, and so the machine code, may be as new as CUDA 13.
 const LEAST_DRIVER: Version = Version(12, 0);
-/// The least version of NVRTC: `__grid_constant__` and all GPUs from 8.0 to 9.0.
+/// The lowest version of NVRTC: it has `__grid_constant__` and all GPUs from 8.0 to 9.0.
 const LEAST_NVRTC: Version = Version(12, 0);
 
 /// A version of CUDA or of one of its libraries.
@@ -29,7 +29,7 @@ impl std::fmt::Display for Version {
 /// The libraries that were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Libraries {
-    /// The newest CUDA that the driver knows.
+    /// The newest CUDA version that the driver supports.
     pub driver: Version,
     /// NVRTC's.
     pub nvrtc: Version,
@@ -41,7 +41,7 @@ impl Libraries {
     /// Finds all three.
     ///
     /// # Errors
-    /// `DeviceUnavailable`: which one is missing or too old, what was found, and what to do.
+    /// `DeviceUnavailable` names the library that is missing or too old, what was found, and what to do.
     pub fn find() -> Result<Self> {
         let driver = driver()?;
         let nvrtc = nvrtc()?;
@@ -64,10 +64,10 @@ fn unavailable(message: String) -> Error {
     Error::new(ErrorCode::DeviceUnavailable, message)
 }
 
-/// The driver, started, and the newest CUDA that it knows.
+/// Starts the driver, and asks for the newest CUDA version that it supports.
 ///
 /// # Errors
-/// `DeviceUnavailable` where it is missing, doesn't start or is too old.
+/// `DeviceUnavailable` if it is missing, doesn't start or is too old.
 pub fn driver() -> Result<Version> {
     use cudarc::driver::{result, sys};
     // SAFETY: running the initialisers of the driver is what every CUDA program does.
@@ -99,7 +99,7 @@ pub fn driver() -> Result<Version> {
     Ok(version)
 }
 
-/// What the driver says of a failure.
+/// The driver's text for a failure.
 pub(crate) fn text(error: cudarc::driver::result::DriverError) -> String {
     let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
     text.unwrap_or_else(|_| format!("{:?}", error.0))
@@ -108,7 +108,7 @@ pub(crate) fn text(error: cudarc::driver::result::DriverError) -> String {
 /// NVRTC's version, once it is loaded.
 ///
 /// # Errors
-/// `DeviceUnavailable` where it is missing or too old.
+/// `DeviceUnavailable` if it is missing or too old.
 pub fn nvrtc() -> Result<Version> {
     use cudarc::nvrtc::sys;
     // SAFETY: running the initialisers of NVRTC is what every program does that uses it.
@@ -139,7 +139,7 @@ fn cublas_lt() -> Result<Version> {
     Ok(Version(number / 10_000, number % 10_000 / 100))
 }
 
-/// Makes a library known by its name, if it is not.
+/// Loads a library from wherever it is, so that it can be opened by its name.
 fn find(what: &str, file: &str, package: &str, present: impl Fn() -> bool) -> Result<()> {
     if present() {
         return Ok(());
@@ -163,8 +163,8 @@ fn find(what: &str, file: &str, package: &str, present: impl Fn() -> bool) -> Re
     )))
 }
 
-/// Directories in which CUDA's libraries may be, beside those of the loader: those of toolkits, and of Python packages in the active
-/// environment or in that of a `python3` of the path.
+/// Directories outside the loader's path that may have CUDA's libraries: those of toolkits, and of Python packages in
+/// the active environment or in that of the `python3` in the path.
 fn directories() -> Vec<PathBuf> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut found: Vec<PathBuf> =

@@ -1,4 +1,4 @@
-//! What a device holds: activations, weights, the KV cache.
+//! The device memory of a model: activations, weights, the KV cache.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use jig_transformer::{DType, Tensor};
 use crate::kernels::LINEAR_MMA_ROWS;
 use crate::runtime::{Allocation, Runtime};
 
-/// Rows begin at multiples of this many elements, so that loads of 16 bytes along a row are aligned.
+/// Rows begin at multiples of this many elements, so that 16-byte loads along a row are aligned.
 pub(crate) const ALIGNMENT: usize = 8;
-/// The most rows that one of this crate's own kernels multiplies; more rows are a product of the runtime, of numbers of 16 bits.
+/// The most rows that this crate's own kernels multiply. More rows are a product of the runtime, in 16 bits.
 pub(crate) const MOST_ROWS_OF_KERNELS: usize = {
     let [.., (most, ..)] = LINEAR_MMA_ROWS;
     most
@@ -22,21 +22,22 @@ pub(crate) const MOST_ROWS_OF_KERNELS: usize = {
 /// Tokens of a page; the kernels' `PAGE`.
 pub(crate) const PAGE: usize = 16;
 
-/// Bytes that are converted at a time where a tensor is stored in another way than it is kept.
+/// Bytes to convert at a time, if the device keeps a tensor in another type than the file.
 const PIECE: usize = 8 << 20;
 
 fn too_large() -> Error {
     Error::out_of_memory("a matrix is larger than any memory")
 }
 
-/// Activations: `[rows][stride]` floats, or numbers of 16 bits for the products that read them; what fills up a row is zero.
+/// Activations: `[rows][stride]` floats, or 16-bit numbers if only products read them. Padding at the end of a row is
+/// zero.
 #[derive(Debug)]
 pub struct Buffer {
     pub(crate) rows: usize,
     pub(crate) width: usize,
     pub(crate) stride: usize,
     pub(crate) memory: Allocation,
-    /// The type in which many rows are kept: that of the matrices that they are multiplied with, if nothing else reads them.
+    /// The type of many rows: that of the matrices, if only products with those read the buffer.
     operand: DType,
 }
 
@@ -45,8 +46,8 @@ impl Buffer {
         Self::kept_as(DType::F32, runtime, rows, width)
     }
 
-    /// For products with these matrices only. It is kept as they are, unless they are not of one type, have their columns in another order
-    /// than the elements of a row, or a row has to be filled up.
+    /// A buffer that only products with these matrices read. Its rows have the type of the matrices, unless the
+    /// matrices differ in type, have reordered columns, or a row needs padding.
     pub(crate) fn operand(runtime: &Arc<dyn Runtime>, rows: usize, width: usize, matrices: &[&Matrix]) -> Result<Self> {
         let dtype = matrices.first().map_or(DType::F32, |first| first.dtype);
         let fits = |matrix: &&Matrix| matrix.dtype == dtype && matrix.order().is_none();
@@ -61,7 +62,7 @@ impl Buffer {
         Ok(Self { rows, width, stride, memory: Allocation::new(runtime, bytes)?, operand })
     }
 
-    /// The type in which so many rows are kept: floats, where a kernel for few rows may take them.
+    /// The type of `rows` rows: floats, if a kernel for few rows may read them.
     pub(crate) fn kept(&self, rows: usize) -> DType {
         if rows > MOST_ROWS_OF_KERNELS { self.operand } else { DType::F32 }
     }
@@ -93,7 +94,7 @@ impl Vector {
     }
 }
 
-/// What is the same on the device: every GPU of NVIDIA reads numbers in the order of this machine's, little-endian.
+/// Types with the same bytes on the device: NVIDIA's GPUs are little-endian, as this machine is.
 ///
 /// # Safety
 /// It has no padding, and any bytes are a value of it.
@@ -103,32 +104,33 @@ unsafe impl Plain for u32 {}
 // SAFETY: as it says.
 unsafe impl Plain for f32 {}
 
-/// Numbers as they lie in memory.
+/// Numbers as bytes.
 pub(crate) fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     // SAFETY: there is no padding, so all bytes are initialised.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
-/// Numbers as they lie in memory, to be overwritten.
+/// Numbers as bytes, to be overwritten.
 pub(crate) fn bytes_of_mut<T: Plain>(values: &mut [T]) -> &mut [u8] {
     // SAFETY: as above, and whatever is written is a value.
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
 }
 
-/// What the kernels for weights of 8 bits divide them by (`F8` in `kernels/prelude.cuh`); the scales make up for it.
+/// The divisor that conversion of 8-bit weights implies in the kernels (`F8` in `kernels/prelude.cuh`); the scales
+/// compensate for it.
 const F8_DIVISOR: f32 = 256.0;
 
-/// What weights share along a row: a row of words for some outputs, each word for some inputs.
+/// Scales of groups or blocks: a row of words for some outputs, each word for some inputs.
 #[derive(Debug)]
 pub(crate) struct Grouped {
     pub(crate) words: Allocation,
     /// Words of a row.
     pub(crate) stride: usize,
-    /// The outputs of a row are 2 to this.
+    /// Log2 of the outputs of a row.
     pub(crate) row_shift: u32,
-    /// The inputs of a word are 2 to this.
+    /// Log2 of the inputs of a word.
     pub(crate) shift: u32,
-    /// For each column of the matrix, the input that it is multiplied with, where that is not the one of its number.
+    /// For each column of the matrix, the input that it is multiplied with; `None` if column `i` belongs to input `i`.
     pub(crate) order: Option<Allocation>,
 }
 
@@ -148,7 +150,8 @@ impl Grouped {
         Ok(Some(Self { words: upload(runtime, &words)?, stride, row_shift: 0, shift, order }))
     }
 
-    /// The scales of stacked tensors of so many outputs each, in the largest blocks that each of theirs is made of: words are `f32`.
+    /// The scales of stacked tensors with their numbers of outputs, as `f32` words, in the largest blocks that divide
+    /// the blocks of all tensors.
     fn of_blocks(runtime: &Arc<dyn Runtime>, scales: &[(&Scales, usize)], inputs: usize) -> Result<Self> {
         let (mut of_outputs, mut of_inputs, mut first) = (usize::MAX, usize::MAX, 0usize);
         for (scales, outputs) in scales {
@@ -207,7 +210,7 @@ fn checked_inputs(source: &MatrixSource<'_>) -> Result<usize> {
     Ok(inputs)
 }
 
-/// The biases of parts of so many outputs, zero for those without one; `None` if none has one.
+/// The biases of the parts, zero for those without one; `None` if none has one.
 fn stacked_bias(runtime: &Arc<dyn Runtime>, source: &MatrixSource<'_>, outputs: &[usize]) -> Result<Option<Vector>> {
     if source.parts.iter().all(|part| part.bias.is_none()) {
         return Ok(None);
@@ -217,7 +220,7 @@ fn stacked_bias(runtime: &Arc<dyn Runtime>, source: &MatrixSource<'_>, outputs: 
     Vector::new(runtime, &biases.collect::<Vec<_>>()).map(Some)
 }
 
-/// What the weights are multiplied by where they are kept in few bits: a scale for each output, or words for groups or blocks.
+/// The scales of weights that are kept in few bits: one for each output, or words for groups or blocks.
 fn scales_and_groups(
     runtime: &Arc<dyn Runtime>,
     source: &MatrixSource<'_>,
@@ -240,7 +243,7 @@ fn scales_and_groups(
             let all: Vec<f32> = scales.iter().flat_map(of_outputs).collect();
             Ok((Some(Vector::new(runtime, &all)?), None))
         }
-        // In any other type, the scales are in the weights.
+        // In any other type, the scales are multiplied into the weights.
         _ => Ok((None, None)),
     }
 }
@@ -250,7 +253,7 @@ fn scales_and_groups(
 pub struct Matrix {
     /// The type in which they are kept.
     pub(crate) kept: DType,
-    /// The type in which they are multiplied: bf16 where they are kept in 8 bits, that of their scales where in 4.
+    /// The type in which they are multiplied: bf16 for 8-bit weights, that of the scales for 4-bit weights.
     pub(crate) dtype: DType,
     pub(crate) inputs: usize,
     pub(crate) stride: usize,
@@ -258,9 +261,9 @@ pub struct Matrix {
     pub(crate) parts: Vec<usize>,
     pub(crate) elements: Allocation,
     pub(crate) bias: Option<Vector>,
-    /// Of each output; there where weights are kept in 8 bits and have no blocks.
+    /// One for each output; `Some` for 8-bit weights without blocks.
     pub(crate) scale: Option<Vector>,
-    /// There where weights are kept in 4 bits, or in 8 with a scale for each block.
+    /// `Some` for 4-bit weights, and for 8-bit weights with a scale for each block.
     pub(crate) groups: Option<Grouped>,
 }
 
@@ -272,7 +275,7 @@ impl Matrix {
         let stride = inputs.next_multiple_of(ALIGNMENT);
         let row_bytes = source.dtype.bytes(stride).ok_or_else(too_large)?;
         let bytes = parts.iter().sum::<usize>().checked_mul(row_bytes).ok_or_else(too_large)?;
-        // The kernels for weights with groups or blocks count eight numbers as one, in 32 bits.
+        // The kernels for weights with groups or blocks index units of eight numbers in 32 bits.
         let few_bits = matches!(source.dtype, DType::F8 | DType::I4);
         if few_bits && u32::try_from(bytes / source.dtype.bits()).is_err() {
             return Err(too_large());
@@ -306,7 +309,7 @@ impl Matrix {
         matches!(self.kept, DType::F8 | DType::I4)
     }
 
-    /// Where [`Grouped::order`] is, if it is there.
+    /// The address of [`Grouped::order`], if there is one.
     pub(crate) fn order(&self) -> Option<u64> {
         Some(self.groups.as_ref()?.order.as_ref()?.address())
     }
@@ -320,7 +323,7 @@ impl Matrix {
     }
 }
 
-/// Copies a tensor: as it is where the device keeps it as the file does, else a few rows at a time.
+/// Uploads a tensor: directly if the device keeps the type of the file, or else converted a few rows at a time.
 fn copy(
     part: &MatrixPart<'_>,
     dtype: DType,
@@ -365,7 +368,7 @@ pub struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(runtime: &Arc<dyn Runtime>, shape: KvShape, pages: usize, dtype: DType) -> Result<Self> {
-        // The kernels count pieces of 16 bytes of a layer's keys, or values, in 32 bits.
+        // The kernels index units of 16 bytes of a layer's keys, or values, in 32 bits.
         let pieces = Self::part_elements(&shape).checked_mul(pages).map(|elements| elements * dtype.bits() / 8 / 16);
         if pieces.is_none_or(|pieces| u32::try_from(pieces).is_err()) {
             return Err(Error::out_of_memory("the keys of a layer take more than 64 GiB; set a smaller KV cache"));
@@ -400,7 +403,7 @@ impl KvCache {
         self.memory.address()
     }
 
-    /// Where the keys and the values of a layer are.
+    /// The addresses of the keys and of the values of a layer.
     pub(crate) fn layer(&self, layer: usize) -> (u64, u64) {
         let part = (self.pages * self.part_bytes()) as u64;
         let keys = self.address() + 2 * layer as u64 * part;

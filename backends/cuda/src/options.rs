@@ -14,14 +14,14 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     /// Where compiled kernels are kept.
     pub(crate) kernels: Cache,
-    /// Whether a kernel may begin while the one before it ends.
+    /// Whether a kernel may begin before the previous one ends (programmatic dependent launch).
     pub(crate) overlap: bool,
 }
 
 /// Checks options as [`crate::CudaBackend`] does, without a GPU.
 ///
 /// # Errors
-/// `InvalidArgument` for a key or a value that there is not.
+/// `InvalidArgument` for an unknown key or a wrong value.
 pub fn check(pairs: &[(String, String)]) -> Result<()> {
     Options::read(pairs).map(drop)
 }
@@ -30,7 +30,7 @@ impl Options {
     /// Reads pairs of key and value.
     ///
     /// # Errors
-    /// `InvalidArgument` for a key or a value that there is not.
+    /// `InvalidArgument` for an unknown key or a wrong value.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
         let mut read = Self { settings: Settings::default(), kernels: Cache::users(), overlap: true };
         let settings = &mut read.settings;
@@ -57,7 +57,7 @@ impl Options {
         Ok(read)
     }
 
-    /// The options that there are.
+    /// All options, for `jig backends`.
     pub(crate) fn describe() -> Vec<OptionInfo> {
         let option = OptionInfo::new;
         vec![

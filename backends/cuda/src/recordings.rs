@@ -1,7 +1,7 @@
-//! [`Recordings`]: which shapes of steps were recorded.
+//! [`Recordings`]: decides which steps are recorded, and finds the recording of a shape.
 //!
-//! A shape is recorded when it comes the second time: the first time, scratch memory may have to grow and the runtime
-//! may have to choose algorithms, and many shapes never come again.
+//! A shape is recorded when it occurs for the second time. At the first, scratch memory may have to grow and the
+//! runtime may have to choose algorithms; and many shapes occur only once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use jig_transformer::StepShape;
 
 use crate::runtime::{Recording, Runtime};
 
-/// The most recordings that are kept. There are a few dozen sizes of steps; this is a bound, not a choice.
+/// The most recordings that are kept: a safety bound, as steps have only a few dozen sizes.
 const MOST: usize = 256;
 
 /// What to do with a step.
@@ -28,7 +28,7 @@ pub(crate) struct Recordings {
 }
 
 impl Recordings {
-    /// What to do with a step of this shape, which has come now.
+    /// Decides what to do with a step of this shape, and remembers that it occurred.
     pub(crate) fn next(&mut self, shape: StepShape) -> Action {
         match self.recorded.get(&shape) {
             Some(recording) => Action::Replay(*recording),
@@ -41,7 +41,8 @@ impl Recordings {
         self.recorded.insert(shape, recording);
     }
 
-    /// Forgets all recordings: memory that they name is going. What was seen stays: scratch memory only grows.
+    /// Forgets all recordings, because memory that they use is about to be freed. Shapes stay known as seen: scratch
+    /// memory only grows.
     pub(crate) fn forget(&mut self, runtime: &dyn Runtime) {
         if !self.recorded.is_empty() {
             self.recorded.clear();

@@ -1,7 +1,9 @@
-//! [`Runtime`]: what a device needs of a GPU: memory, copies, launches, products of large matrices, recordings.
+//! [`Runtime`]: the operations of a GPU that a device needs: memory, copies, launches, large matrix products,
+//! recordings.
 //!
-//! It is the line along which this backend is tested without a GPU: above it is all that computes a decoder ([`crate::device`]),
-//! below it either NVIDIA's driver and cuBLASLt (`gpu`), or the kernels compiled for the CPU (`tests/emulated`).
+//! The trait makes the backend testable without a GPU. Above it is everything that computes a decoder
+//! ([`crate::device`]); below it are either NVIDIA's driver and cuBLASLt (`gpu`), or the kernels compiled for the CPU
+//! (`tests/emulated`).
 //!
 //! Everything but [`Runtime::read`] and [`Runtime::synchronize`] is enqueued and runs in order.
 
@@ -16,16 +18,16 @@ use crate::kernels::Kernel;
 /// Memory of a device, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceMemory {
-    /// What nobody uses.
+    /// Free memory.
     pub free: u64,
-    /// All there is.
+    /// All memory.
     pub total: u64,
 }
 
 /// A launch of a kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch {
-    /// Which.
+    /// The kernel.
     pub kernel: Kernel,
     /// Blocks in each direction.
     pub grid: [u32; 3],
@@ -62,7 +64,7 @@ pub struct Product {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Recording(pub usize);
 
-/// A GPU, or what stands for one. See the [module](self).
+/// A GPU, or a substitute in tests. See the [module](self).
 pub trait Runtime: Send + Sync {
     /// As `--device` names it.
     fn id(&self) -> String;
@@ -73,16 +75,16 @@ pub trait Runtime: Send + Sync {
     /// `OutOfMemory`.
     fn allocate(&self, bytes: usize) -> Result<u64>;
 
-    /// Gives memory back, once all that was enqueued is done.
+    /// Frees memory, after all enqueued work.
     ///
     /// # Safety
-    /// `address` was given by [`Runtime::allocate`], and is used no more.
+    /// `address` comes from [`Runtime::allocate`], and is not used any more.
     unsafe fn free(&self, address: u64);
 
-    /// What is free and what there is.
+    /// Free and total memory.
     ///
     /// # Errors
-    /// Failures of the device, as in all that follow.
+    /// Failures of the device.
     fn memory(&self) -> Result<DeviceMemory>;
 
     /// Copies to the device. `bytes` may be reused at once.
@@ -94,13 +96,13 @@ pub trait Runtime: Send + Sync {
     /// Failures of the device.
     unsafe fn write(&self, to: u64, bytes: &[u8]) -> Result<()>;
 
-    /// Waits for all that was enqueued, and copies from the device.
+    /// Waits for all enqueued work, and copies from the device.
     ///
     /// # Safety
-    /// There are as many allocated bytes from `from` on.
+    /// That many bytes from `from` on are allocated.
     ///
     /// # Errors
-    /// Failures of the device, and of what was enqueued before.
+    /// Failures of the device, and of work enqueued before.
     unsafe fn read(&self, from: u64, bytes: &mut [u8]) -> Result<()>;
 
     /// Launches a kernel. The arguments are copied.
@@ -121,38 +123,40 @@ pub trait Runtime: Send + Sync {
     /// Failures of the device.
     unsafe fn product(&self, product: &Product) -> Result<()>;
 
-    /// From here to [`Runtime::end_recording`], launches and products are recorded and not run. Nothing else may be called.
+    /// From here to [`Runtime::end_recording`], launches and products are recorded instead of run. No other method may
+    /// be called.
     ///
     /// # Errors
     /// Failures of the device.
     fn begin_recording(&self) -> Result<()>;
 
-    /// Ends a recording. It is to be called after each `begin_recording` that succeeded, whatever happened since.
+    /// Ends a recording. It must be called after each successful `begin_recording`, even if an operation in between
+    /// failed.
     ///
     /// # Errors
     /// Failures of the device; nothing is recorded then.
     fn end_recording(&self) -> Result<Recording>;
 
-    /// Runs what was recorded.
+    /// Enqueues a recording.
     ///
     /// # Safety
-    /// All memory that it names still exists.
+    /// All memory that it uses still exists.
     ///
     /// # Errors
     /// Failures of the device.
     unsafe fn replay(&self, recording: Recording) -> Result<()>;
 
-    /// Forgets all recordings, once all that was enqueued is done.
+    /// Forgets all recordings, after all enqueued work.
     fn forget_recordings(&self);
 
-    /// Waits for all that was enqueued.
+    /// Waits for all enqueued work.
     ///
     /// # Errors
-    /// Failures of what was enqueued.
+    /// Failures of enqueued work.
     fn synchronize(&self) -> Result<()>;
 }
 
-/// Memory of a device that is given back when it is dropped.
+/// Device memory, freed when it is dropped.
 pub struct Allocation {
     runtime: Arc<dyn Runtime>,
     address: u64,
@@ -171,34 +175,34 @@ impl Allocation {
     /// # Errors
     /// `OutOfMemory`.
     pub fn new(runtime: &Arc<dyn Runtime>, bytes: usize) -> Result<Self> {
-        // What has no bytes has an address too.
+        // An allocation of no bytes has an address too.
         let address = runtime.allocate(bytes.max(16))?;
         Ok(Self { runtime: Arc::clone(runtime), address, bytes })
     }
 
-    /// Where it is.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> u64 {
         self.address
     }
 
-    /// How much it is.
+    /// Its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Copies to it, from an offset on.
+    /// Copies to it, at an offset.
     ///
     /// # Errors
-    /// `Internal` where it is too small; failures of the device.
+    /// `Internal` if it is too small; failures of the device.
     pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         self.check(offset, bytes.len())?;
         // SAFETY: there is the room, as was just checked.
         unsafe { self.runtime.write(self.address + offset as u64, bytes) }
     }
 
-    /// Copies from it, from an offset on, once all that was enqueued is done.
+    /// Copies from it, at an offset, after all enqueued work.
     ///
     /// # Errors
     /// `Internal` where it is too small; failures of the device.

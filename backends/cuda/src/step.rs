@@ -1,10 +1,10 @@
-//! [`StepData`]: what the kernels of a step read of its batch, in one piece of memory and with one copy.
+//! [`StepData`]: the batch of a step as the kernels read it, in one allocation and uploaded by one copy.
 //!
-//! Rows whose sequence has no other row in the batch (decoding) and longer runs of rows (prefill) are computed by different
+//! Rows that are alone in the batch with their sequence (decode) and longer runs of rows (prefill) have different
 //! kernels: the former are listed row by row, the latter cut into tiles.
 //!
-//! Where a list begins depends on the shape of the step alone: so a recording of a step holds for all later ones of its shape,
-//! unless the memory had to grow.
+//! The offset of a list depends only on the shape of the step. So a recording is valid for all later steps of its
+//! shape, until the allocation grows.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use jig_transformer::{Batch, StepShape};
 use crate::memory::bytes_of;
 use crate::runtime::{Allocation, Runtime};
 
-/// Stands for what there is not; the kernels' `NONE`.
+/// Absent; the kernels' `NONE`.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Words of a tile: first row, rows, position of the first row, first page.
 const TILE_WORDS: usize = 4;
 
-/// Where the lists of a step are, as addresses, and how long they are.
+/// The addresses and lengths of a step's lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lists {
     pub(crate) rows: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Lists {
     /// Rows that decode, with padding.
     pub(crate) decode_rows: usize,
     pub(crate) decode: u64,
-    /// Where the pages of each of these begin; [`NONE`] for padding.
+    /// The index of the first page of each of these; [`NONE`] for padding.
     pub(crate) first_pages: u64,
     pub(crate) tiles: usize,
     pub(crate) tile_list: u64,
@@ -53,7 +53,7 @@ impl StepData {
         Ok(Self { memory: Allocation::new(runtime, 1 << 16)?, words: Vec::new(), lists: Lists::default() })
     }
 
-    /// Copies a batch to the device, with tiles of so many rows at most. Says whether its memory has moved.
+    /// Uploads a batch, with tiles of at most `tile_rows` rows. Returns whether the allocation has moved.
     pub(crate) fn set(&mut self, runtime: &Arc<dyn Runtime>, batch: &Batch, tile_rows: u32) -> Result<bool> {
         let StepShape { decode, .. } = batch.shape();
         let words = &mut self.words;
@@ -72,7 +72,7 @@ impl StepData {
         starts[4] = words.len();
         words.extend(batch.spans.iter().filter(|span| span.rows == 1).map(|span| span.first_page));
         words.resize(starts[4] + decode_rows, NONE);
-        // The kernel loads a tile in one piece.
+        // The kernel loads a tile with one 16-byte load.
         words.resize(words.len().next_multiple_of(TILE_WORDS), 0);
         starts[5] = words.len();
         for span in batch.spans.iter().filter(|span| span.rows > 1) {

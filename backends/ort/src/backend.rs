@@ -78,7 +78,7 @@ impl Backend for OrtBackend {
         } else {
             Box::new(Growing::new(place.clone(), interface.kv.clone()))
         };
-        // Past and present of a growing cache are two.
+        // A growing cache has two copies, past and present.
         let slot_bytes = interface.kv.slot_bytes() * if shares { 1 } else { 2 };
         let total_blocks = blocks(spec, slot_bytes, max_model_len, place.available()?)?;
         let dtype = dtype_name(&skeleton, &interface);
@@ -133,7 +133,7 @@ fn log(
     host.log(LogLevel::Info, &message);
 }
 
-/// The graph's file: the one that `genai_config.json` names, or the one that the names say.
+/// The graph's file: the one that `genai_config.json` names, or else the one that fits `--dtype` by its name.
 fn model_file(spec: &ModelSpec, config: &Config) -> Result<PathBuf> {
     let directory = &spec.directory;
     let names = list(directory);
@@ -152,7 +152,7 @@ fn model_file(spec: &ModelSpec, config: &Config) -> Result<PathBuf> {
     Ok(directory.join(chosen.map_err(named)?))
 }
 
-/// The files of a directory and of its folder `onnx`, as paths inside of the directory.
+/// The files of a directory and of its folder `onnx`, as paths within the directory.
 fn list(directory: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for folder in files::FOLDERS {
@@ -179,7 +179,7 @@ fn weight_bytes(file: &Path, skeleton: &Skeleton) -> Result<u64> {
     std::iter::once(file.to_owned()).chain(external).map(size).sum()
 }
 
-/// Weights that can't fit end the process in the middle of loading; better an error before.
+/// Refuses weights that can't fit: the system would kill the process in the middle of loading.
 fn check_memory(file: &Path, bytes: u64, available: u64) -> Result<()> {
     if bytes > available {
         return Err(Error::out_of_memory(format!(
@@ -212,7 +212,8 @@ fn max_model_len(spec: &ModelSpec, config: &Config) -> Result<usize> {
     }
 }
 
-/// Blocks of the cache: as many as were asked for, or as half of the memory that is free on the device holds, but no more than all sequences can use.
+/// Blocks of the cache: as many as requested, or as fit in half of the device's free memory, but no more than all
+/// sequences together can use.
 fn blocks(spec: &ModelSpec, slot_bytes: usize, max_model_len: usize, available: u64) -> Result<usize> {
     let block_bytes = (slot_bytes * BLOCK_TOKENS).max(1) as u64;
     let bytes = spec.kv_cache_bytes.unwrap_or(available / 2);

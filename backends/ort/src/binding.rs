@@ -1,7 +1,7 @@
 //! [`Binding`]: tensors in our memory as the inputs and outputs of a run.
 //!
-//! `ort`'s own `bind_input` copies tensors that it does not own, which for the KV cache is what binding is to avoid; so the tensors
-//! are made and bound by the C API, behind the functions here.
+//! `ort`'s own `bind_input` copies tensors that it does not own, and avoiding such a copy of the KV cache is the
+//! purpose of binding. So this module creates and binds tensors by the C API.
 
 use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
@@ -16,12 +16,12 @@ use ort::value::TensorElementType;
 use crate::device::Device;
 use crate::session::{is_out_of_memory, shorten};
 
-/// A tensor in memory that somebody else holds.
+/// A tensor in memory that it does not own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensor<'a> {
     pub(crate) data: *mut c_void,
     pub(crate) element: TensorElementType,
-    /// Whether it lies in the memory of the device that the graph runs on; if not, in that of the processor.
+    /// Whether it is in the memory of the device that the graph runs on; otherwise it is in host memory.
     pub(crate) on_device: bool,
     pub(crate) sizes: &'a [usize],
 }
@@ -34,7 +34,7 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// A binding for tensors in memory of the processor and of the device that the session runs on.
+    /// A binding for tensors in host memory and in that of the session's device.
     pub(crate) fn new(session: &Session, device: Device) -> Result<Self> {
         let binding = session.create_binding().map_err(|error| failed("create a binding", &error))?;
         let device = match device {
@@ -51,10 +51,10 @@ impl Binding {
         if tensor.on_device { &self.device } else { &self.processor }
     }
 
-    /// Has the next runs read an input from a tensor.
+    /// Binds an input to a tensor for the next runs.
     ///
     /// # Safety
-    /// The memory holds the tensor, and holds it until the last run with this binding is over.
+    /// The memory holds the tensor until the last run with this binding has ended.
     pub(crate) unsafe fn input(&mut self, name: &CStr, tensor: Tensor<'_>) -> Result<()> {
         // SAFETY: the caller's.
         let value = unsafe { Value::new(self.place(tensor), tensor) }?;
@@ -63,10 +63,11 @@ impl Binding {
         check(status, "bind an input")
     }
 
-    /// Has the next runs write an output to a tensor. The sizes must be those that the graph computes.
+    /// Binds an output to a tensor for the next runs. Its sizes must be those that the graph computes.
     ///
     /// # Safety
-    /// As for [`Self::input`]; and nothing else uses the memory during a run, but for a graph that is made to work in place.
+    /// As for [`Self::input`]; and nothing else uses the memory during a run, except the past of a graph that works in
+    /// place.
     pub(crate) unsafe fn output(&mut self, name: &CStr, tensor: Tensor<'_>) -> Result<()> {
         // SAFETY: the caller's.
         let value = unsafe { Value::new(self.place(tensor), tensor) }?;
@@ -78,7 +79,7 @@ impl Binding {
     /// Runs the graph.
     ///
     /// # Safety
-    /// All inputs and outputs are bound to memory that is still there.
+    /// All inputs and outputs are bound to memory that still exists.
     pub(crate) unsafe fn run(&mut self, session: &mut Session) -> Result<()> {
         // SAFETY: both live, and are borrowed exclusively; no options is allowed.
         let status = unsafe { (ort::api().RunWithBinding)(session.ptr().cast_mut(), ptr::null(), self.binding.ptr()) };

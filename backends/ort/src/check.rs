@@ -1,21 +1,22 @@
-//! What a graph can do, tried with a few tokens when it is loaded.
+//! Tests at load what a graph can do, with a few tokens.
 //!
-//! Exporters differ in what they leave open: some graphs take one token at a time once there is a past, some count positions by the
-//! slots of the cache, so that a padded row would be computed at wrong positions. None of this shows in names and shapes, but all
-//! of it shows in the numbers.
+//! Exporters differ in what their graphs support. Some graphs take one token at a time once there is a past. Some
+//! derive positions from the slots of the cache, so that a padded row would be computed at wrong positions. Names and
+//! shapes don't show this, but the logits do.
 
 use jig_plugin_api::{Error, ErrorCode, LogitsWanted, Result, SequenceId};
 
 use crate::options::Batching;
 use crate::runner::{Append, Runner};
 
-/// The sequences of the trials: the first of the ids that a model never gives out.
+/// The first sequence id of the tests; the model never hands out ids from here on.
 const FIRST: u64 = 1 << 63;
 
-/// Finds out what a graph can do and has the runner keep to it.
+/// Finds out what a graph can do, and sets the runner's limits accordingly.
 ///
 /// # Errors
-/// `Unsupported` where it does not go on from its cache, or can't do what an option asks for; any error of a run.
+/// `Unsupported` if the graph does not continue from its cache, or can't do what an option asks for; any error of a
+/// run.
 pub(crate) fn check(runner: &mut Runner, batching: Batching, exact: bool) -> Result<()> {
     let result = Trials { runner, exact }.run(batching);
     for id in 0..8 {
@@ -34,7 +35,7 @@ impl Trials<'_> {
         let tokens = self.tokens(5);
         let whole = match self.append(&[(0, &tokens)]) {
             Ok(rows) => rows,
-            // A graph may give the last logits only without saying so in its shapes.
+            // A graph may compute only the last logits without saying so in its shapes.
             Err(_) if !self.runner.abilities.last_only => {
                 self.runner.abilities.last_only = true;
                 self.runner.cache().close(id(0))?;
@@ -64,7 +65,7 @@ impl Trials<'_> {
         }
     }
 
-    /// Whether sequences of different lengths give in one run what they give alone.
+    /// Whether sequences of different lengths have the same logits in one run as alone.
     fn pads(&mut self, tokens: &[u32]) -> Result<bool> {
         let last = &tokens[4..];
         for base in [3, 5] {
@@ -77,13 +78,13 @@ impl Trials<'_> {
         Ok(self.same(left, &first) && self.same(right, &second))
     }
 
-    /// Tokens that are not all the same.
+    /// Tokens that differ from each other.
     fn tokens(&self, count: usize) -> Vec<u32> {
         let vocabulary = self.runner.interface().vocab_size as u32;
         (0..count as u32).map(|index| (3 + index * 7) % vocabulary).collect()
     }
 
-    /// Appends to sequences and gives the logits after the last token of each.
+    /// Appends to sequences, and returns the logits after the last token of each.
     fn append(&mut self, chunks: &[(u64, &[u32])]) -> Result<Vec<f32>> {
         let append = |(sequence, tokens): &(u64, &[u32])| Append {
             sequence: id(*sequence),
@@ -93,7 +94,7 @@ impl Trials<'_> {
         self.runner.step(&chunks.iter().map(append).collect::<Vec<_>>(), Vec::new())
     }
 
-    /// Equal but for rounding. Wrong positions or a wrong mask move logits by much more than this.
+    /// Equal up to rounding. Wrong positions or a wrong mask change logits by much more than this.
     fn same(&self, found: &[f32], expected: &[f32]) -> bool {
         let largest = expected.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
         let tolerance = largest * if self.exact { 1e-3 } else { 1.0 / 30.0 };

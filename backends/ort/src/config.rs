@@ -12,7 +12,7 @@ use crate::files::GENAI_CONFIG;
 /// The largest file of this kind that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Limits and sizes that a graph need not tell.
+/// Limits and sizes that a graph may leave open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) architecture: String,
@@ -20,12 +20,12 @@ pub(crate) struct Config {
     pub(crate) vocab_size: Option<usize>,
     pub(crate) kv_heads: Option<usize>,
     pub(crate) head_size: Option<usize>,
-    /// The graph's file, where `genai_config.json` names it.
+    /// The graph's file, if `genai_config.json` names it.
     pub(crate) file: Option<String>,
 }
 
 impl Config {
-    /// Reads `config.json` and `genai_config.json`, of which there must be one.
+    /// Reads `config.json` and `genai_config.json`; at least one must exist.
     ///
     /// # Errors
     /// `NotFound` or `InvalidFile`, with the file.
@@ -50,7 +50,7 @@ impl Config {
     }
 
     fn of_transformers(config: &Value) -> Self {
-        // Models that also see have the decoder's numbers one level down.
+        // Vision models have the decoder's numbers one level down.
         let text = config.get("text_config").filter(|text| text.is_object());
         let size = |names: &[&str]| {
             let places = [Some(config), text].into_iter().flatten();
@@ -86,7 +86,7 @@ fn number(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|number| usize::try_from(number).ok()).filter(|number| (1..1 << 31).contains(number))
 }
 
-/// The JSON object in a file; `None` where there is no file.
+/// The JSON object in a file; `None` if there is no file.
 fn object(path: &Path) -> Result<Option<Value>> {
     let invalid = |problem: String| Error::new(ErrorCode::InvalidFile, format!("{}: {problem}", path.display()));
     let file = match File::open(path) {

@@ -1,4 +1,4 @@
-//! [`Device`]: where the graph runs, and which graphics cards there are.
+//! [`Device`]: where the graph runs, and which GPUs this machine has.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use jig_plugin_api::{DeviceInfo, Error, ErrorCode, Result};
 
 use crate::driver::Driver;
 
-/// The file beside ONNX Runtime that has the CUDA execution provider.
+/// The CUDA execution provider's file, beside ONNX Runtime's.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 
 /// A device that a session can run on.
@@ -74,7 +74,7 @@ fn has_cuda_provider(library: &Path) -> bool {
     library.parent().is_some_and(|directory| directory.join(CUDA_PROVIDER).is_file())
 }
 
-/// The graphics cards that NVIDIA's driver shows; none without a driver.
+/// The GPUs that NVIDIA's driver shows; none without a driver.
 fn cards() -> Vec<DeviceInfo> {
     Driver::get().map(|driver| driver.cards()).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! The few functions of NVIDIA's driver that this backend calls itself: which graphics cards there are, and memory on one of them.
+//! The few functions of NVIDIA's driver that this backend calls itself: listing GPUs, and memory on one of them.
 //!
-//! ONNX Runtime works in the primary context of a card, as all users of the CUDA runtime do; so does [`Card`], and what it allocates
-//! can be bound to a run as it is. All calls wait until they are done.
+//! ONNX Runtime works in the primary context of a GPU, as all users of the CUDA runtime do. [`Card`] does too, so its
+//! memory can be bound to a run. All calls are synchronous.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use jig_plugin_api::{DeviceInfo, Error, ErrorCode, Result};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-/// The most graphics cards that are believed.
+/// The most GPUs that are listed: a bound on what the driver reports.
 const MAX_CARDS: c_int = 64;
 /// `CUDA_ERROR_OUT_OF_MEMORY`.
 const OUT_OF_MEMORY: c_int = 2;
@@ -59,7 +59,7 @@ pub(crate) struct Copy2d {
 }
 
 impl Driver {
-    /// The driver of this machine; none without one, or with one that is too old or finds no card.
+    /// This machine's driver; `None` if there is none, or if it is too old or finds no GPU.
     pub(crate) fn get() -> Option<Self> {
         static DRIVER: OnceLock<Option<Driver>> = OnceLock::new();
         *DRIVER.get_or_init(|| {
@@ -98,7 +98,7 @@ impl Driver {
         }
     }
 
-    /// The graphics cards, with the names by which `--device` chooses them.
+    /// The GPUs, with the names by which `--device` chooses them.
     pub(crate) fn cards(&self) -> Vec<DeviceInfo> {
         let mut number = 0;
         // SAFETY: the pointer is to an int.
@@ -123,11 +123,12 @@ impl Driver {
     }
 }
 
-/// A graphics card that memory is taken from.
+/// A GPU on which memory is allocated.
 pub(crate) struct Card {
     driver: Driver,
     device: c_int,
-    /// The primary context. A number, since it is only ever handed back to the driver, from any thread.
+    /// The primary context. It is a number so that it is `Send`: it is only ever handed back to the driver, from any
+    /// thread.
     context: usize,
 }
 
@@ -135,7 +136,7 @@ impl Card {
     /// The card of a number.
     ///
     /// # Errors
-    /// `DeviceUnavailable` with the driver's number for what is wrong.
+    /// `DeviceUnavailable` with the driver's error code.
     pub(crate) fn open(driver: Driver, ordinal: i32) -> Result<Self> {
         let (mut device, mut context) = (0, std::ptr::null_mut());
         // SAFETY: the pointers are to an int and to a pointer.
@@ -150,7 +151,7 @@ impl Card {
         Ok(Self { driver, device, context: context as usize })
     }
 
-    /// Makes the card's context that of this thread, which all calls need.
+    /// Makes the GPU's context current in this thread, which all calls need.
     fn enter(&self) -> Result<&Driver> {
         // SAFETY: the context was retained by `open`, and is until the drop.
         check(unsafe { (self.driver.set_current)(self.context as *mut c_void) }, "take the context of")?;
@@ -165,7 +166,7 @@ impl Card {
         Ok(free as u64)
     }
 
-    /// Allocates memory that is all zeros: a slot that no token was written to is read, and must be no NaN.
+    /// Allocates zeroed memory: the graph reads slots that no token was written to, and a NaN there would spread.
     pub(crate) fn allocate(&self, bytes: usize) -> Result<u64> {
         let (driver, mut address) = (self.enter()?, 0);
         // SAFETY: the pointer is to an address.
@@ -178,7 +179,7 @@ impl Card {
         check(status, "clear memory of").map(|()| address)
     }
 
-    /// Frees what [`Self::allocate`] gave.
+    /// Frees memory of [`Self::allocate`].
     pub(crate) fn free(&self, address: u64) {
         if let Ok(driver) = self.enter() {
             // SAFETY: the caller's memory, which it does not use again. An error would leave it allocated.
@@ -189,7 +190,7 @@ impl Card {
     /// Copies rows of bytes.
     ///
     /// # Safety
-    /// All of them lie in memory of this card, and the two sides do not overlap.
+    /// All of them are in memory of this GPU, and the two sides do not overlap.
     pub(crate) unsafe fn copy(&self, to: (u64, usize), from: (u64, usize), width: usize, height: usize) -> Result<()> {
         if width == 0 || height == 0 {
             return Ok(());
@@ -217,7 +218,7 @@ impl Card {
         check(unsafe { (driver.memcpy_2d)(&copy) }, "copy inside of the memory of")
     }
 
-    /// Waits for all that was given to the card.
+    /// Waits for all enqueued work of the GPU.
     pub(crate) fn synchronize(&self) -> Result<()> {
         // SAFETY: a context is current.
         check(unsafe { (self.enter()?.synchronize)() }, "wait for")
@@ -231,7 +232,7 @@ impl Drop for Card {
     }
 }
 
-/// Page-locked memory of the processor, which a card copies to without a stop on the way.
+/// Page-locked host memory, to which a GPU copies without an intermediate buffer.
 pub(crate) struct Pinned {
     data: *mut c_void,
     bytes: usize,
@@ -243,10 +244,10 @@ unsafe impl Send for Pinned {}
 impl Pinned {
     pub(crate) const EMPTY: Self = Self { data: std::ptr::null_mut(), bytes: 0 };
 
-    /// Reads memory of a card, after making room where there is too little.
+    /// Reads memory of a GPU, growing this memory if it is too small.
     ///
     /// # Safety
-    /// The bytes lie in memory of this card.
+    /// The bytes are in memory of this GPU.
     pub(crate) unsafe fn read(&mut self, card: &Card, address: u64, bytes: usize) -> Result<&[u8]> {
         let driver = card.enter()?;
         if bytes > self.bytes {

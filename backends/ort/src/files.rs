@@ -1,23 +1,24 @@
-//! Which file of a directory or repository is the model.
+//! Finds the model's file in a directory or repository.
 //!
-//! | who wrote it | files |
+//! | exporter | files |
 //! |---|---|
 //! | Optimum | `model.onnx`, or `decoder_model_merged.onnx`; often in a folder `onnx/` |
 //! | onnx-community | the same with the type in the name: `onnx/model_q4.onnx`, `onnx/model_fp16.onnx` |
 //! | onnxruntime-genai | `genai_config.json`, which names the file |
 //!
-//! Weights in files of their own have the model's name and `.data` or `_data` behind it.
+//! External weights have the model's file name followed by `.data` or `_data`.
 
 use jig_plugin_api::{Error, ErrorCode, Result};
 
 /// The file in which onnxruntime-genai describes a model.
 pub const GENAI_CONFIG: &str = "genai_config.json";
 
-/// The folders that are looked into, the first one first.
+/// The folders to search, in this order.
 pub const FOLDERS: [&str; 2] = ["", "onnx/"];
 const STEMS: [&str; 2] = ["model", "decoder_model_merged"];
 
-/// Values of `--dtype` and the ends of file names that each stands for, the best one first. `auto` takes the first of all that is there.
+/// Values of `--dtype` with the suffixes of their files, the preferred one first. `auto` takes the first one in the
+/// whole table that exists.
 const DTYPES: [(&[&str], &[&str]); 9] = [
     (&["fp32", "f32"], &["", "_fp32"]),
     (&["fp16", "f16"], &["_fp16"]),
@@ -30,10 +31,10 @@ const DTYPES: [(&[&str], &[&str]); 9] = [
     (&["bnb4"], &["_bnb4"]),
 ];
 
-/// The model among `names`, which are paths inside of the directory or repository.
+/// The model among `names`, which are paths within the directory or repository.
 ///
 /// # Errors
-/// `InvalidArgument` for a type that nobody knows; `NotFound`, with what is there instead.
+/// `InvalidArgument` for an unknown type; `NotFound` with the files that exist instead.
 pub fn select<'a>(names: &'a [String], dtype: &str) -> Result<&'a str> {
     let has = |name: &str| names.iter().find(|other| *other == name).map(String::as_str);
     let with_ends = |ends: &[&str]| {
@@ -56,7 +57,7 @@ pub fn select<'a>(names: &'a [String], dtype: &str) -> Result<&'a str> {
     wanted.ok_or_else(|| Error::new(ErrorCode::NotFound, missing(names, dtype)))
 }
 
-/// All files that the model `file` needs of `names`, itself first.
+/// The files among `names` that the model `file` needs, itself first.
 #[must_use]
 pub fn with_weights<'a>(names: &'a [String], file: &str) -> Vec<&'a str> {
     let is_weights = |name: &&String| {
@@ -68,7 +69,7 @@ pub fn with_weights<'a>(names: &'a [String], file: &str) -> Vec<&'a str> {
     model.chain(names.iter().filter(is_weights)).chain(config).map(String::as_str).collect()
 }
 
-/// The only ONNX file of the folders that are looked into.
+/// The ONNX file of the searched folders, if there is exactly one.
 fn only_one(names: &[String]) -> Option<&str> {
     let mut found = names.iter().filter(|name| {
         let rest = name.strip_prefix("onnx/").unwrap_or(name);

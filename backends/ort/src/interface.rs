@@ -1,7 +1,8 @@
-//! [`Interface`]: what the inputs and outputs of a graph mean.
+//! [`Interface`]: the meaning of a graph's inputs and outputs.
 //!
-//! Names are those of Optimum, which onnxruntime-genai and onnx-community use too: `input_ids`, `attention_mask`, `position_ids`,
-//! `use_cache_branch`, `past_key_values.N.key`, `past_key_values.N.value`, `logits`, `present.N.key`, `present.N.value`.
+//! The names are Optimum's, which onnxruntime-genai and onnx-community use too: `input_ids`, `attention_mask`,
+//! `position_ids`, `use_cache_branch`, `past_key_values.N.key`, `past_key_values.N.value`, `logits`, `present.N.key`,
+//! `present.N.value`.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -12,20 +13,20 @@ use ort::value::{Outlet, TensorElementType, ValueType};
 use crate::cache::Shape;
 use crate::config::Config;
 
-/// The tensors of a graph, by what they are for.
+/// The tensors of a graph, by their purpose.
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
     pub(crate) tokens: Named,
     pub(crate) mask: Option<Named>,
     pub(crate) positions: Option<Named>,
-    /// Tells the graph whether there is a past.
+    /// The input that says whether there is a past.
     pub(crate) branch: Option<CString>,
     pub(crate) past: Vec<Named>,
     pub(crate) present: Vec<Named>,
     pub(crate) kv: Shape,
     pub(crate) logits: Named,
     pub(crate) vocab_size: usize,
-    /// Whether there are logits for the last position only.
+    /// Whether the graph computes logits of the last position only.
     pub(crate) last_only: bool,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Named {
     pub(crate) element: TensorElementType,
 }
 
-/// A tensor as the graph declares it; -1 stands for a size that is open.
+/// A tensor as the graph declares it; -1 is a size that is open.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     name: String,
@@ -74,7 +75,7 @@ impl Declared {
             let wanted = elements.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
             return Err(unsupported(format!("the tensor `{name}` has elements of type {element} instead of {wanted}")));
         }
-        // A graph that doesn't declare its shapes has none here.
+        // A graph may leave out its shapes.
         if !sizes.is_empty() && sizes.len() != rank {
             return Err(unsupported(format!(
                 "the tensor `{name}` has the shape {sizes:?} instead of {rank} dimensions"
@@ -143,7 +144,7 @@ fn read_outputs(outputs: Vec<Declared>) -> Result<(Declared, CacheTensors)> {
                 present.insert(place, output);
             }
             None if output.name == "logits" => logits = Some(output),
-            // What else it computes (hidden states) is not fetched.
+            // Other outputs (hidden states) are not fetched.
             None => {}
         }
     }
@@ -151,7 +152,7 @@ fn read_outputs(outputs: Vec<Declared>) -> Result<(Declared, CacheTensors)> {
     Ok((logits, present))
 }
 
-/// The KV cache as the graph takes it and gives it back.
+/// The KV cache as inputs and outputs of the graph.
 struct Cache {
     past: Vec<Named>,
     present: Vec<Named>,
@@ -159,7 +160,7 @@ struct Cache {
 }
 
 impl Cache {
-    /// Pairs each tensor of the past with the one that it becomes.
+    /// Pairs each tensor of the past with its successor.
     fn pair(past: &CacheTensors, present: &CacheTensors, config: &Config) -> Result<Self> {
         let (mut past_names, mut present_names, mut tensors, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), None);
         for (place, declared) in past {
@@ -193,7 +194,7 @@ impl Cache {
 }
 
 impl Interface {
-    /// Finds the meaning of each tensor.
+    /// Identifies each tensor.
     ///
     /// # Errors
     /// `Unsupported`, naming the tensor that is missing, unknown or of a wrong type or shape.

@@ -1,7 +1,7 @@
 //! The ONNX Runtime backend: decoder-only ONNX models as a plugin (`libjig_backend_ort.so`).
 //!
-//! ONNX Runtime itself is no part of the plugin: it is found on the machine when a model is loaded (`library`), so that one plugin
-//! goes with its CPU and its CUDA builds.
+//! ONNX Runtime itself is no part of the plugin. `library` finds it on the machine when a model is loaded, so that one
+//! plugin works with its CPU and its CUDA builds.
 //!
 //! ```text
 //! directory ── files (which .onnx) ── onnx (what is in it) ── session ── interface (what its tensors mean)
@@ -12,11 +12,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `backend`, `options` | what the host sees: options, devices, loading |
-//! | `library`, `device`, `driver` | where ONNX Runtime and graphics cards are on this machine |
+//! | `library`, `device`, `driver` | finding ONNX Runtime and GPUs on this machine |
 //! | [`files`], [`onnx`], `config` | a model's directory: which file, what is in it, its limits |
 //! | `session`, `interface` | the loaded graph, and the meaning of its inputs and outputs |
-//! | `cache`, `memory` | keys and values, where the graph runs: grown by copy, or in one buffer where the graph allows it |
-//! | `runner`, `binding`, `check` | runs of the graph; what they are good for is tried when a model is loaded |
+//! | `cache`, `memory` | the KV cache in the memory of the graph's device: grown by copying, or one buffer if the graph can work in place |
+//! | `runner`, `binding`, `check` | runs of the graph, and the tests at load of what it can do |
 //! | `model` | the `Model` of the plugin API |
 
 mod backend;

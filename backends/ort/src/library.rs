@@ -1,7 +1,8 @@
-//! Finding ONNX Runtime, and checking its version before anything of it is used.
+//! Finds ONNX Runtime, and checks its version before anything else calls it.
 //!
-//! A named library (`--backend-option library=FILE`, else `ORT_DYLIB_PATH`) is the one that is used, or an error. Without one, the
-//! first good one of these: beside the plugin; the Python package of the active environment; the system's directories.
+//! If a library is named (`--backend-option library=FILE`, else `ORT_DYLIB_PATH`), it is used, or loading fails.
+//! Otherwise the first usable one is taken: beside the plugin; the Python package of the active environment; the
+//! system's directories.
 
 use std::env;
 use std::ffi::CStr;
@@ -16,7 +17,7 @@ use ort::environment::Environment;
 
 /// The variable that names the library, as in every program that uses the crate `ort`.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
-/// The least minor version of ONNX Runtime 1.x: that of the API that this plugin is built for.
+/// The lowest minor version of ONNX Runtime 1.x: that of the API that this plugin is built for.
 const LEAST_MINOR: u32 = ort::MINOR_VERSION;
 const SYSTEM: [&str; 6] = [
     "/usr/local/lib",
@@ -31,11 +32,11 @@ const SYSTEM: [&str; 6] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
-    /// As the library says it (`1.32.0`).
+    /// Its version string (`1.32.0`).
     pub(crate) version: String,
 }
 
-/// Finds the library that is to be used. `named` is the backend option.
+/// Finds the library to use. `named` is the backend option.
 ///
 /// # Errors
 /// `DeviceUnavailable` with all places that were searched and the line that installs it.
@@ -69,10 +70,10 @@ fn unavailable(message: String) -> Error {
     Error::new(ErrorCode::DeviceUnavailable, message)
 }
 
-/// The environment of ONNX Runtime, made from the library when it is first asked for. A process can have one.
+/// The environment of ONNX Runtime, created from the library at the first call. A process can have only one.
 ///
 /// # Errors
-/// Where the library can't be started, or another one is in use already.
+/// If the library can't be started, or another one is already in use.
 pub(crate) fn start(found: &Found) -> Result<Environment> {
     static STARTED: Mutex<Option<(Found, Environment)>> = Mutex::new(None);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +93,7 @@ pub(crate) fn start(found: &Found) -> Result<Environment> {
 
 /// Opens a library and asks for its version.
 fn check(path: &Path) -> std::result::Result<Found, String> {
-    // The loader would look for a name without a slash elsewhere.
+    // The loader would search for a name without a slash elsewhere.
     let path = fs::canonicalize(path).map_err(|error| error.to_string())?;
     if path.is_dir() {
         return Err("is a directory; name the file libonnxruntime.so".to_owned());
@@ -134,7 +135,7 @@ fn is_new_enough(version: &str) -> bool {
     major == 1 && minor >= LEAST_MINOR
 }
 
-/// Names of places, and the directories that each of them is.
+/// The places to search, with their names for errors and their directories.
 fn places_to_search() -> Vec<(String, Vec<PathBuf>)> {
     let plugin = own_file().and_then(|file| Some(file.parent()?.to_owned()));
     let beside = plugin.as_ref().map_or_else(|| "beside the plugin".to_owned(), |at| format!("{}", at.display()));
@@ -147,7 +148,7 @@ fn places_to_search() -> Vec<(String, Vec<PathBuf>)> {
     ]
 }
 
-/// The file of this plugin, as the system tells which file this code is from.
+/// The file of this plugin: the system knows which file this code was loaded from.
 fn own_file() -> Option<PathBuf> {
     let here = own_file as fn() -> Option<PathBuf> as usize;
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
@@ -158,7 +159,7 @@ fn own_file() -> Option<PathBuf> {
     })
 }
 
-/// Directories that hold the library of the package `onnxruntime`, which is also that of `onnxruntime-gpu`.
+/// Directories of the Python package `onnxruntime`; `onnxruntime-gpu` has the same ones.
 fn python_packages() -> Vec<PathBuf> {
     let capi = search::python_packages().into_iter().map(|packages| packages.join("onnxruntime/capi"));
     capi.filter(|capi| capi.is_dir()).collect()

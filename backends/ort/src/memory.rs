@@ -1,4 +1,4 @@
-//! [`Memory`]: large blocks of memory for keys, values and logits, where the graph runs.
+//! [`Memory`]: large blocks of memory for keys, values and logits, on the graph's device.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use memmap2::MmapMut;
 use crate::device::Device;
 use crate::driver::{Card, Driver, Pinned};
 
-/// From this size on huge pages pay: a growing cache is written anew every step.
+/// The smallest size for huge pages. They pay because a growing cache is rewritten every step.
 #[cfg(target_os = "linux")]
 const HUGE: usize = 8 << 20;
 
-/// Where memory is taken from.
+/// Where memory is allocated.
 #[derive(Clone)]
 pub(crate) enum Place {
-    /// Memory of the processor, in huge pages where it is large and the system gives them. Pages that are never written take none.
+    /// Host memory, in huge pages if it is large and the system has them. Pages that are never written take no memory.
     Processor,
-    /// Memory of a graphics card.
+    /// GPU memory.
     Card(Arc<Card>),
 }
 
@@ -26,7 +26,7 @@ impl Place {
     /// The memory of a device.
     ///
     /// # Errors
-    /// `DeviceUnavailable` where the driver does not give the card.
+    /// `DeviceUnavailable` if the driver can't open the GPU.
     pub(crate) fn of(device: Device) -> Result<Self> {
         match (device, Driver::get()) {
             (Device::Cuda(number), Some(driver)) => Ok(Self::Card(Arc::new(Card::open(driver, number)?))),
@@ -42,7 +42,7 @@ impl Place {
         }
     }
 
-    /// Waits until all that was given to the device is done.
+    /// Waits for all enqueued work of the device.
     pub(crate) fn synchronize(&self) -> Result<()> {
         match self {
             Self::Processor => Ok(()),
@@ -65,14 +65,14 @@ enum Block {
 /// Rows of bytes at regular distances: `height` of `width` bytes each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strip {
-    /// Where the first one begins.
+    /// The offset of the first one.
     pub(crate) offset: usize,
-    /// From the beginning of one to that of the next.
+    /// The distance from one to the next.
     pub(crate) pitch: usize,
 }
 
 impl Strip {
-    /// Where the last of `height` rows of `width` bytes ends; none past the numbers there are.
+    /// The end of the last of `height` rows of `width` bytes; `None` on overflow.
     fn end(self, width: usize, height: usize) -> Option<usize> {
         let last = height.saturating_sub(1).checked_mul(self.pitch)?;
         self.offset.checked_add(last)?.checked_add(width)
@@ -91,7 +91,7 @@ impl Memory {
                 let map = MmapMut::map_anon(bytes).map_err(failed)?;
                 #[cfg(target_os = "linux")]
                 if bytes >= HUGE {
-                    // A refusal costs speed and nothing else.
+                    // If the system refuses huge pages, only speed is lost.
                     let _ = map.advise(memmap2::Advice::HugePage);
                 }
                 Block::Processor(map)
@@ -105,7 +105,7 @@ impl Memory {
         self.bytes
     }
 
-    /// Where it begins: an address for the device.
+    /// Its address on the device.
     pub(crate) fn pointer(&mut self) -> *mut c_void {
         match &mut self.block {
             Block::Processor(map) => map.as_mut_ptr().cast(),
@@ -113,10 +113,10 @@ impl Memory {
         }
     }
 
-    /// The bytes of a range, by way of page-locked memory where they lie on a card.
+    /// The bytes of a range; those on a GPU are copied through page-locked memory.
     ///
     /// # Errors
-    /// `Internal` where the range does not lie inside, or the card fails.
+    /// `Internal` if the range is outside, or the GPU fails.
     pub(crate) fn read<'a>(&'a self, offset: usize, length: usize, staging: &'a mut Staging) -> Result<&'a [u8]> {
         let end = offset.checked_add(length).filter(|end| *end <= self.bytes).ok_or_else(outside)?;
         match &self.block {
@@ -129,10 +129,10 @@ impl Memory {
         }
     }
 
-    /// Copies `height` pieces of `width` bytes from another block of the same place.
+    /// Copies `height` pieces of `width` bytes from another block on the same device.
     ///
     /// # Errors
-    /// `Internal` where they do not lie inside of the blocks.
+    /// `Internal` if they are outside the blocks.
     pub(crate) fn copy_from(
         &mut self,
         to: Strip,
@@ -167,7 +167,7 @@ impl Memory {
     /// Copies `height` pieces of `width` bytes to another part of the block.
     ///
     /// # Errors
-    /// `Internal` where they do not lie inside of it.
+    /// `Internal` if they are outside the block.
     pub(crate) fn copy_within(&mut self, to: Strip, from: Strip, width: usize, height: usize) -> Result<()> {
         let bytes = self.bytes;
         if [to, from].iter().any(|strip| strip.end(width, height).is_none_or(|end| end > bytes)) {
@@ -198,7 +198,7 @@ impl Drop for Memory {
     }
 }
 
-/// Where [`Memory::read`] puts what lies on a card.
+/// The buffer into which [`Memory::read`] copies from a GPU.
 pub(crate) struct Staging {
     pinned: Pinned,
     card: Option<Arc<Card>>,

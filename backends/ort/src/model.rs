@@ -11,10 +11,11 @@ use rayon::prelude::*;
 use crate::runner::Append;
 use crate::worker::{Promise, Worker};
 
-/// Tokens in a block of the KV cache, as the host counts them: it is given out by the token, so a small number loses little.
+/// Tokens in a block of the KV cache, as the host counts. The cache has no blocks, so a small number keeps rounding
+/// low.
 pub(crate) const BLOCK_TOKENS: usize = 4;
-/// Rows from which on it pays to draw on several threads: fewer wait longer for a core on which ONNX Runtime's threads still spin than
-/// they take (at 8 rows on 2 cores, 4 % of a step).
+/// The fewest rows for sampling on several threads. With fewer rows, waiting for a core on which ONNX Runtime's threads
+/// still spin takes longer than sampling (at 8 rows on 2 cores, 4 % of a step).
 const PARALLEL_ROWS: usize = 16;
 
 /// A decoder in ONNX Runtime.
@@ -26,7 +27,7 @@ pub(crate) struct OrtModel {
     /// Bytes of a block, and how many blocks there are.
     pub(crate) block_bytes: u64,
     pub(crate) total_blocks: usize,
-    /// Tokens of each sequence, those on their way included.
+    /// Tokens of each sequence, including those of enqueued runs.
     pub(crate) sequences: HashMap<SequenceId, usize>,
     pub(crate) next_sequence: u64,
     pub(crate) rows: Rows,
@@ -48,7 +49,7 @@ enum State {
 }
 
 impl Rows {
-    /// All rows, one behind the other. Waits for them.
+    /// Waits for all rows, and returns them one after the other.
     fn get(&mut self) -> Result<&[f32]> {
         if let State::Pending(_) = &self.state
             && let State::Pending(promise) = std::mem::take(&mut self.state)
@@ -92,7 +93,7 @@ impl OrtModel {
         Ok(())
     }
 
-    /// Checks all that is asked of a batch. Changes nothing.
+    /// Checks a batch. Changes nothing.
     fn check(&self, chunks: &[Chunk<'_>]) -> Result<()> {
         let invalid = |problem: String| Err(Error::invalid_argument(problem));
         let mut seen = HashSet::with_capacity(chunks.len());
@@ -194,7 +195,7 @@ impl Model for OrtModel {
     fn forward(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
         self.check(chunks)?;
         let mut appends = Vec::with_capacity(chunks.len());
-        // With their lengths before, to find a copy that failed.
+        // Compare with the earlier lengths, to find a copy that failed.
         let mut lengths = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let append = Append { sequence: chunk.sequence, tokens: chunk.tokens.to_vec(), logits: chunk.logits };
@@ -209,7 +210,7 @@ impl Model for OrtModel {
             LogitsWanted::All => chunk.tokens.len(),
         });
         let count = count.sum();
-        // The memory of the last rows serves again.
+        // Reuse the memory of the last rows.
         let memory = std::mem::take(&mut self.rows).into_memory();
         let promise = self.worker.enqueue(move |runner| {
             for (append, length) in appends.iter().zip(lengths) {

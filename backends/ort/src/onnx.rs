@@ -1,7 +1,7 @@
-//! What an ONNX file is made of, read without ONNX Runtime: its operators, and the files that hold its weights.
+//! Reads an ONNX file without ONNX Runtime: its operators, and the files of its weights.
 //!
-//! Only the skeleton is read, by the wire format of protocol buffers (onnx.proto, IR version 3 and up); weights are skipped. It tells
-//! a damaged file and a missing file of weights by name before gigabytes are loaded.
+//! It parses the protocol-buffer wire format (onnx.proto, IR version 3 and up) and skips the weights. A damaged or
+//! missing file is so reported by name before gigabytes are loaded.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,17 +10,17 @@ use std::path::{Component, Path};
 use jig_plugin_api::{Error, ErrorCode, Result};
 use memmap2::Mmap;
 
-/// How deep graphs may lie in graphs (`If`, `Loop`).
+/// The deepest nesting of graphs in graphs (`If`, `Loop`).
 const MAX_DEPTH: usize = 16;
 
-/// The skeleton of a model.
+/// A model without its weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skeleton {
-    /// Operators and how often they stand in the graph and the graphs inside it.
+    /// The number of nodes of each operator, including nested graphs.
     pub operators: BTreeMap<String, usize>,
-    /// Elements of the initializers that are floating-point numbers.
+    /// Floating-point elements of the initializers.
     pub float_elements: u64,
-    /// Parts of other files that hold initializers.
+    /// External initializers.
     pub external: Vec<External>,
     /// Whether there is a graph at all.
     has_graph: bool,
@@ -33,14 +33,14 @@ pub struct External {
     pub tensor: String,
     /// The file, beside the model.
     pub location: String,
-    /// Where in the file it begins, in bytes.
+    /// Its offset in the file, in bytes.
     pub offset: u64,
-    /// Its size in bytes; `None` for all of the file.
+    /// Its size in bytes; `None` for the whole file.
     pub length: Option<u64>,
 }
 
 impl Skeleton {
-    /// Reads a model's file and checks that all files of its weights are there and long enough.
+    /// Reads a model's file, and checks that all files of its weights exist and are long enough.
     ///
     /// # Errors
     /// `NotFound` or `InvalidFile`, with the file and the tensor.
@@ -79,14 +79,14 @@ impl Skeleton {
         Ok(skeleton)
     }
 
-    /// Whether the weights are not (only) floating-point numbers.
+    /// Whether some weights are not floating-point numbers.
     #[must_use]
     pub fn is_quantized(&self) -> bool {
         let marks = ["NBits", "uantize", "Integer", "QLinear", "QAttention", "QGemm", "Bnb4"];
         self.operators.keys().any(|operator| marks.iter().any(|mark| operator.contains(mark)))
     }
 
-    /// How often an operator stands in the graph.
+    /// The number of nodes of an operator.
     #[must_use]
     pub fn count(&self, operator: &str) -> usize {
         self.operators.get(operator).copied().unwrap_or(0)

@@ -20,15 +20,15 @@ const BATCHINGS: [(&str, Batching); 3] =
 /// What the options say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// ONNX Runtime, by its file.
+    /// The file of ONNX Runtime.
     pub(crate) library: Option<PathBuf>,
     /// Threads of an operator; `None` for one on each core.
     pub(crate) threads: Option<usize>,
     pub(crate) optimization: Optimization,
-    /// Where optimized graphs are kept.
+    /// The directory for optimized graphs.
     pub(crate) optimized_models: Option<PathBuf>,
     pub(crate) batching: Batching,
-    /// TensorRT before CUDA.
+    /// Whether TensorRT is tried before CUDA.
     pub(crate) tensorrt: bool,
 }
 
@@ -45,12 +45,12 @@ pub(crate) enum Optimization {
 /// Which sequences decode in one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Batching {
-    /// As `Padded` where the graph can, else as `Lengths`.
+    /// `Padded` if the graph can, else `Lengths`.
     #[default]
     Auto,
-    /// All, the shorter ones padded.
+    /// All in one run, with the shorter ones padded.
     Padded,
-    /// Those of one length.
+    /// Those of one length in one run.
     Lengths,
 }
 
@@ -58,7 +58,7 @@ impl Options {
     /// Reads pairs of key and value.
     ///
     /// # Errors
-    /// `InvalidArgument` for a key or a value that there is not.
+    /// `InvalidArgument` for an unknown key or a wrong value.
     pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self> {
         let mut read = Self::default();
         for option in options::given(pairs) {
@@ -76,7 +76,7 @@ impl Options {
         Ok(read)
     }
 
-    /// The options that there are.
+    /// All options, for `jig backends`.
     pub(crate) fn describe() -> Vec<OptionInfo> {
         let option = OptionInfo::new;
         vec![

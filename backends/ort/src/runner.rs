@@ -1,4 +1,4 @@
-//! [`Runner`]: a step of the engine as runs of the graph.
+//! [`Runner`]: computes a step of the engine by one or more runs of the graph.
 
 use std::cmp::Reverse;
 use std::ffi::c_void;
@@ -14,11 +14,11 @@ use crate::device::Device;
 use crate::interface::{Interface, Named};
 use crate::memory::{Memory, Place, Staging};
 
-/// Bytes that the logits of a run may take; longer chunks are run in pieces.
+/// The most bytes of a run's logits; longer chunks are run in pieces.
 const LOGIT_BYTES: usize = 256 << 20;
 /// A sequence joins a run if it is at least this share of the longest one ...
 const LEAST_SHARE: usize = 4;
-/// ... or not shorter by more than so many tokens: what padding costs there is little beside reading the weights once more.
+/// ... or shorter by at most this many tokens: padding them costs less than reading the weights once more.
 const SHORT: usize = 512;
 
 /// Tokens to append to a sequence.
@@ -43,15 +43,15 @@ impl Append {
 /// What a graph can do beyond one sequence at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Abilities {
-    /// More than one token to a sequence that has some.
+    /// It appends more than one token to a sequence that already has some.
     pub(crate) chunks: bool,
-    /// Sequences of different lengths in a run.
+    /// It takes sequences of different lengths in one run.
     pub(crate) padding: bool,
-    /// Logits of the last position only.
+    /// It computes logits of the last position only.
     pub(crate) last_only: bool,
 }
 
-/// A graph, its cache, and what is bound to it.
+/// A graph, its cache, and the memory that is bound to it.
 pub(crate) struct Runner {
     session: Session,
     interface: Interface,
@@ -104,7 +104,7 @@ impl Runner {
         &mut *self.cache
     }
 
-    /// Appends all tokens and gives the rows of logits that are wanted, one behind the other, in the memory of `rows`.
+    /// Appends all tokens, and returns the wanted rows of logits one after the other, in the memory of `rows`.
     pub(crate) fn step(&mut self, appends: &[Append], mut rows: Vec<f32>) -> Result<Vec<f32>> {
         let width = self.interface.vocab_size;
         let mut firsts = Vec::with_capacity(appends.len());
@@ -115,7 +115,7 @@ impl Runner {
         }
         rows.resize(total * width, 0.0);
         for run in self.plan(appends) {
-            // A run of several sequences is of one token each.
+            // A run of several sequences has one token of each.
             let count = run.first().and_then(|index| appends.get(*index)).map_or(0, |append| append.tokens.len());
             let mut done = 0;
             while done < count {
@@ -127,7 +127,7 @@ impl Runner {
         Ok(rows)
     }
 
-    /// Which chunks run together: those of one token each, as far as their lengths allow; all others alone.
+    /// Groups chunks into runs: chunks of one token run together if their lengths allow it, all others alone.
     fn plan(&self, appends: &[Append]) -> Vec<Vec<usize>> {
         let (mut short, mut runs) = (Vec::new(), Vec::new());
         for (index, append) in appends.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Runner {
         runs
     }
 
-    /// How many tokens of each chunk of a run go at a time.
+    /// The most tokens of a chunk in one run.
     fn piece(&self, appends: &[Append], run: &[usize], done: usize, count: usize) -> usize {
         let Some(append) = run.first().and_then(|index| appends.get(*index)) else { return count };
         let has_past = self.cache.length(append.sequence) > 0;
@@ -166,7 +166,7 @@ impl Runner {
         if one_by_one { 1 } else { (count - done).min(positions.max(1)) }
     }
 
-    /// Runs the graph once, and copies the rows of logits that are wanted.
+    /// Runs the graph once, and copies the wanted rows of logits.
     fn run(
         &mut self,
         appends: &[Append],
@@ -182,7 +182,7 @@ impl Runner {
         self.fill(&chosen, &range, &bound);
         let positions = if self.abilities.last_only { 1 } else { count };
         self.bind(&bound, count, positions)?;
-        // What the cache copied on a card is not waited for elsewhere.
+        // Wait for the cache's copies on a GPU: ONNX Runtime's stream does not.
         self.place.synchronize()?;
         // SAFETY: everything is bound anew just now, to memory of this runner and its cache.
         unsafe { self.binding.run(&mut self.session) }?;
@@ -200,7 +200,7 @@ impl Runner {
             LogitsWanted::Last => positions - 1..positions,
             LogitsWanted::All => 0..positions,
         };
-        // Several sequences have one position each, so that what is wanted lies together: one copy if it lies on a card.
+        // Several sequences have one position each, so the wanted rows are adjacent: one copy from a GPU.
         let span = if let [append] = chosen.as_slice() { wanted(append) } else { 0..bound.order.len() };
         let held = logits.read(span.start * bytes, span.len() * bytes, staging)?;
         for (row, index) in bound.order.iter().enumerate() {
@@ -219,7 +219,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Writes the inputs that are numbers: tokens, mask and positions, row by row.
+    /// Writes the integer inputs: tokens, mask and positions, row by row.
     fn fill(&mut self, chosen: &[&Append], range: &std::ops::Range<usize>, bound: &Bound) {
         self.tokens.clear();
         self.mask.clear();

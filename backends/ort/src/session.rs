@@ -1,4 +1,4 @@
-//! Opening a graph in ONNX Runtime.
+//! Opens a graph in ONNX Runtime.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,10 +16,11 @@ use crate::options::{Optimization, Options};
 /// The names of an optimized graph and of its weights in their directory.
 const OPTIMIZED: [&str; 2] = ["model.onnx", "model.onnx.data"];
 
-/// Opens the graph in `file`. With a directory for optimized graphs, takes it from there, or leaves it there.
+/// Opens the graph in `file`. With a directory for optimized graphs, takes the optimized graph from there, or writes it
+/// there.
 ///
 /// # Errors
-/// What ONNX Runtime says of the file, with the file.
+/// ONNX Runtime's error, with the file.
 pub(crate) fn open(
     environment: &Environment,
     version: &str,
@@ -40,7 +41,7 @@ pub(crate) fn open(
             .commit_from_file(kept.join(OPTIMIZED[0]))
             .map_err(failed);
     }
-    // Written under another name, so that a directory of the right name is always whole.
+    // Write it under another name and rename it, so that a directory of the right name is always complete.
     let partial = directory.join(format!(".{}.{}", std::process::id(), kept.file_name().unwrap_or_default().display()));
     let io = |error: std::io::Error| {
         Error::new(ErrorCode::InvalidFile, format!("option `optimized-models`: {}: {error}", partial.display()))
@@ -49,7 +50,7 @@ pub(crate) fn open(
     let session = keep(builder()?, &partial).and_then(|mut builder| builder.commit_from_file(file)).map_err(failed);
     let placed = if session.is_ok() { fs::rename(&partial, &kept) } else { Ok(()) };
     if session.is_err() || placed.is_err() {
-        // Of two that start at a time, the second one finds the place taken; either way nothing is left behind.
+        // If two processes do this at once, the second rename fails; the temporary directory is removed either way.
         let _ = fs::remove_dir_all(&partial);
     }
     session
@@ -66,10 +67,10 @@ fn builder(environment: &Environment, device: Device, options: &Options) -> ort:
     let builder = Session::builder(environment)?
         .with_optimization_level(level)?
         .with_intra_threads(options.threads.unwrap_or(0))?
-        // Shapes change from step to step, so that a pattern would be made anew for each.
+        // Memory patterns are per shape, and shapes change from step to step.
         .with_memory_pattern(false)?;
     let Device::Cuda(number) = device else { return Ok(builder) };
-    // Room that doubles would take what the KV cache was promised.
+    // An arena that doubles its size would take memory that is reserved for the KV cache.
     let cuda = ep::CUDA::default().with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested);
     let cuda = cuda.with_device_id(number).build().error_on_failure();
     let providers = if options.tensorrt {
@@ -80,14 +81,14 @@ fn builder(environment: &Environment, device: Device, options: &Options) -> ort:
     Ok(builder.with_execution_providers(providers)?)
 }
 
-/// Has the optimized graph written to a directory, its weights in a file of their own.
+/// Makes ONNX Runtime write the optimized graph to a directory, with external weights.
 fn keep(builder: SessionBuilder, directory: &Path) -> ort::Result<SessionBuilder> {
     let builder = builder.with_optimized_model_path(directory.join(OPTIMIZED[0]))?;
     let builder = builder.with_config_entry("session.optimized_model_external_initializers_file_name", OPTIMIZED[1])?;
     Ok(builder.with_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")?)
 }
 
-/// A name for the optimized graph that changes with whatever it depends on.
+/// A name for the optimized graph that changes with everything that it depends on.
 fn fingerprint(version: &str, file: &Path, device: Device, options: &Options) -> Result<PathBuf> {
     let unreadable = |error: std::io::Error| Error::new(ErrorCode::NotFound, format!("{}: {error}", file.display()));
     let path = fs::canonicalize(file).map_err(unreadable)?;
@@ -100,7 +101,7 @@ fn fingerprint(version: &str, file: &Path, device: Device, options: &Options) ->
     Ok(format!("{stem}-{:016x}", hasher.finish()).into())
 }
 
-/// An error of ONNX Runtime as one of ours.
+/// Converts an error of ONNX Runtime.
 pub(crate) fn explain(error: &ort::Error, file: &Path) -> Error {
     let code = if is_out_of_memory(error.message()) {
         ErrorCode::OutOfMemory
@@ -115,14 +116,14 @@ pub(crate) fn explain(error: &ort::Error, file: &Path) -> Error {
     Error::new(code, format!("{}: ONNX Runtime can't load it: {}", file.display(), shorten(error.message())))
 }
 
-/// Whether an error of ONNX Runtime is that memory ran out.
+/// Whether an error of ONNX Runtime means that memory ran out.
 pub(crate) fn is_out_of_memory(message: &str) -> bool {
     ["bad_alloc", "Failed to allocate memory", "out of memory", "CUDA failure 2:"]
         .iter()
         .any(|sign| message.contains(sign))
 }
 
-/// One line of at most 600 characters.
+/// Shortens a text to one line of at most 600 characters.
 pub(crate) fn shorten(message: &str) -> String {
     let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(600) {

@@ -1,4 +1,4 @@
-//! [`Worker`]: the thread that runs the graph, so that the host computes masks meanwhile.
+//! [`Worker`]: the thread that runs the graph, so that the host can compute masks at the same time.
 
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -9,14 +9,14 @@ use crate::runner::Runner;
 
 type Job = Box<dyn FnOnce(&mut Runner) + Send>;
 
-/// A thread that owns the runner and does its jobs in their order.
+/// A thread that owns the runner and runs jobs in order.
 pub(crate) struct Worker {
     /// `None` only while it is dropped.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a job will give.
+/// The future result of a job.
 pub(crate) struct Promise<T>(Receiver<Result<T>>);
 
 impl Worker {
@@ -39,11 +39,11 @@ impl Worker {
     ) -> Promise<T> {
         let (sender, receiver) = sync_channel(1);
         let job = move |runner: &mut Runner| {
-            // Nobody may want to know any more.
+            // The receiver may be gone.
             let _ = sender.send(job(runner));
         };
         if let Some(jobs) = &self.jobs {
-            // Where the thread is gone, the promise tells.
+            // If the thread is gone, waiting for the promise reports it.
             let _ = jobs.send(Box::new(job));
         }
         Promise(receiver)
@@ -54,7 +54,7 @@ impl<T> Promise<T> {
     /// Waits for the job.
     ///
     /// # Errors
-    /// The job's own; `Internal` where its thread panicked.
+    /// Those of the job; `Internal` if its thread panicked.
     pub(crate) fn wait(self) -> Result<T> {
         self.0.recv().unwrap_or_else(|_| Err(Error::internal("the thread that runs the graph has panicked")))
     }

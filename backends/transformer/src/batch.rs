@@ -3,8 +3,8 @@
 /// The slot of a row whose keys and values are not kept (padding).
 pub const NO_SLOT: u32 = u32::MAX;
 
-/// The rows (tokens) of a step, a ragged mix of prefill and decode. The vectors are kept from step to step, so that
-/// filling one allocates nothing once it has grown.
+/// The rows (tokens) of a step, a ragged mix of prefill and decode. A batch is reused from step to step, so that
+/// filling it allocates nothing once its vectors have grown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The token of each row.
@@ -54,7 +54,7 @@ impl Batch {
         self.tokens.len()
     }
 
-    /// Empties it, keeping what it has allocated.
+    /// Empties it and keeps its allocations.
     pub fn clear(&mut self) {
         self.tokens.clear();
         self.positions.clear();
@@ -71,8 +71,8 @@ impl Batch {
         StepShape { rows: self.rows(), logit_rows: self.logit_rows.len(), decode }
     }
 
-    /// Adds rows that compute nothing of use, up to `rows`, so that the step has a size that the device knows.
-    /// In a decode step each of them has a row of logits too.
+    /// Adds padding rows up to `rows`, so that the step has one of the sizes for which a device has a recording. In a
+    /// decode step each of them has a row of logits too.
     pub fn pad(&mut self, rows: usize) {
         let decode = self.shape().decode;
         for row in self.rows()..rows {

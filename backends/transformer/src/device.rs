@@ -1,10 +1,9 @@
-//! [`Device`]: the line between a decoder and the hardware that computes it.
+//! [`Device`]: the interface between a decoder and the hardware that computes it.
 //!
-//! A device holds weights, activations and the KV cache in its own memory behind opaque handles, and
-//! computes a small set of fused operations on them. Operations are **enqueued**: they return at once and run in
-//! the order in which they were enqueued. Only three calls wait: [`Device::sample`], [`Device::read_row`] and
-//! [`Device::synchronize`]. What crosses back to the host is a drawn token, with the log-probabilities that are asked
-//! for, or a row of logits; nothing else.
+//! A device holds weights, activations and the KV cache in its own memory behind opaque handles, and computes a small
+//! set of fused operations on them. Operations are **enqueued**: they return at once and run in the order in which they
+//! were enqueued. Only three calls wait: [`Device::sample`], [`Device::read_row`] and [`Device::synchronize`]. Only
+//! sampled tokens, requested log-probabilities and single rows of logits are copied back to the host.
 //!
 //! A step is
 //!
@@ -51,13 +50,13 @@ pub trait Device: Send + Sync + 'static {
     /// Bytes that the KV cache may take: what is free now, less what should stay free.
     ///
     /// # Errors
-    /// `OutOfMemory` where that is nothing, with what there is and what takes it.
+    /// `OutOfMemory` if none is left, with the total and what uses it.
     fn memory_for_cache(&self) -> Result<u64>;
 
     /// Bytes of weights held.
     fn weight_bytes(&self) -> u64;
 
-    /// The part of a model that it holds: all of it, unless it is one of several that compute a model together.
+    /// The part of a model that it holds: all of it, unless several devices share the model.
     fn shard(&self) -> Shard {
         Shard::whole()
     }
@@ -82,8 +81,8 @@ pub trait Device: Send + Sync + 'static {
     /// `OutOfMemory`.
     fn buffer(&self, rows: usize, width: usize) -> Result<Self::Buffer>;
 
-    /// Allocates activations that [`Device::linear`] with these matrices reads, and nothing else. A device may keep them as it multiplies
-    /// them, where what writes them and what reads them have the same number of rows.
+    /// Allocates activations that only [`Device::linear`] with these matrices reads. A device may store them in the
+    /// type in which it multiplies them. They are written and read with the same number of rows.
     ///
     /// # Errors
     /// `OutOfMemory`.
@@ -106,15 +105,14 @@ pub trait Device: Send + Sync + 'static {
         shape.rows
     }
 
-    /// Makes `batch` the current one: all operations until the next `begin` are about it.
+    /// Makes `batch` the current one: all operations until the next `begin` work on it.
     ///
     /// # Errors
     /// A failure of the device.
     fn begin(&self, batch: &Batch) -> Result<()>;
 
-    /// Enqueues the operations that `operations` enqueues. A device that has already recorded the operations of a
-    /// step of this shape may replay them instead of calling `operations`: for the same shape they are the same, on the
-    /// same handles.
+    /// Enqueues the operations that `operations` enqueues. A device that has already recorded a step of this shape may
+    /// replay the recording instead: the same shape always gives the same operations on the same handles.
     ///
     /// # Errors
     /// Those of `operations`.
@@ -126,7 +124,7 @@ pub trait Device: Send + Sync + 'static {
     /// `out[r] = table[token of r]`, for all rows of the batch.
     ///
     /// # Errors
-    /// As all that enqueue: `Internal` for shapes that don't fit, or a failure of the device.
+    /// Those of all operations that enqueue: `Internal` for shapes that don't fit, or a failure of the device.
     fn embed(&self, table: &Self::Matrix, out: &Self::Buffer) -> Result<()>;
 
     /// `x[r] += table[position of r + offset]`, for all rows of the batch.
@@ -148,7 +146,7 @@ pub trait Device: Send + Sync + 'static {
     fn add(&self, rows: usize, x: &Self::Buffer, delta: &Self::Buffer) -> Result<()>;
 
     /// `x[r] = ` the sum of `x[r]` over all ranks of the device's [`Device::shard`], with the same bits on each: an
-    /// all-reduce. All ranks are driven by the same calls in the same order. Alone there is nothing to do.
+    /// all-reduce. All ranks get the same calls in the same order. With one rank there is nothing to do.
     ///
     /// # Errors
     /// See [`Device::embed`]; and failures of other ranks.
@@ -173,8 +171,8 @@ pub trait Device: Send + Sync + 'static {
         out: &Self::Buffer,
     ) -> Result<()>;
 
-    /// `out[r] = epilogue(weight · x[r] + bias)`. The parts of the matrix stand side by side in `out`; a gated
-    /// epilogue has two parts of equal size and one of that size comes out.
+    /// `out[r] = epilogue(weight · x[r] + bias)`. The outputs of the matrix's parts lie side by side in `out`. A gated
+    /// epilogue takes two parts of equal size and writes one of that size.
     ///
     /// # Errors
     /// See [`Device::embed`].
@@ -187,9 +185,10 @@ pub trait Device: Send + Sync + 'static {
         out: &Self::Buffer,
     ) -> Result<()>;
 
-    /// For all rows of the batch: normalises the heads of q and k (if asked for), rotates them by the row of
-    /// `rotation` at the row's position (if asked for), and writes k and v to the row's slot. `qkv` has the query heads, then the
-    /// key heads, then the value heads in each row; q is changed in place, what becomes of k and v in it is left open.
+    /// For all rows of the batch: normalises the heads of q and k (if asked for), rotates them by the row of `rotation`
+    /// at the row's position (if asked for), and writes k and v to the row's slot. `qkv` has the query heads, then the
+    /// key heads, then the value heads in each row; q is changed in place; the contents of k and v in it are
+    /// unspecified afterwards.
     ///
     /// `rotation` has a row for each position: `head_dim / 2` cosines, then as many sines; element `i` of a head pairs with
     /// element `i + head_dim / 2`.
@@ -206,9 +205,9 @@ pub trait Device: Send + Sync + 'static {
         cache: &Self::KvCache,
     ) -> Result<()>;
 
-    /// Attention of the q in `qkv` over the cache, for the rows of all spans of the batch: a row at position `p` sees the
-    /// positions `max(0, p + 1 - window) ..= p` of its sequence. `out` has the heads side by side. Rows outside of all spans
-    /// are left as they are.
+    /// Attention of the q in `qkv` over the cache, for the rows of all spans of the batch: a row at position `p` sees
+    /// the positions `max(0, p + 1 - window) ..= p` of its sequence. `out` has the heads side by side. Rows outside all
+    /// spans keep their values.
     ///
     /// # Errors
     /// See [`Device::embed`].
@@ -236,11 +235,11 @@ pub trait Device: Send + Sync + 'static {
 
     // These wait.
 
-    /// Draws a token for each row; [`SampleRow::row`] is a row of `logits`. Arguments were checked by the caller
-    /// ([`crate::Transformer`]), but for what depends on logits.
+    /// Samples a token for each row; [`SampleRow::row`] is a row of `logits`. The caller ([`crate::Transformer`]) has
+    /// checked the arguments, except for what depends on the logits.
     ///
     /// # Errors
-    /// Those of [`jig_plugin_api::Model::sample`], and failures of what was enqueued before.
+    /// Those of [`jig_plugin_api::Model::sample`], and failures of operations enqueued before.
     fn sample(&self, logits: &Self::Buffer, vocab_size: usize, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>>;
 
     /// A row of activations.
@@ -255,7 +254,7 @@ pub trait Device: Send + Sync + 'static {
     /// `Internal` for shapes that don't fit.
     fn write_rows(&self, buffer: &Self::Buffer, values: &[f32]) -> Result<()>;
 
-    /// Waits for all that was enqueued.
+    /// Waits for all enqueued operations.
     ///
     /// # Errors
     /// Failures of what was enqueued before.
@@ -278,19 +277,19 @@ pub struct MatrixPart<'a> {
     pub weight: &'a Tensor,
     /// `[outputs]`.
     pub bias: Option<&'a Tensor>,
-    /// What weights are multiplied by: those of [`DType::F8`] have scales. A device may put them into weights that it keeps in another
-    /// type.
+    /// The scales of weights of [`DType::F8`]. A device that keeps the weights in another type may multiply them in at
+    /// upload.
     pub scale: Option<&'a Scales>,
-    /// What the numbers of a weight of [`DType::I4`] stand for; there for those only. A device that keeps weights so gets parts whose
-    /// groups are [alike](Groups::alike).
+    /// The scales and zeros of weights of [`DType::I4`], which always have them; others never do. If the device keeps
+    /// the matrix in 4 bits, the groups of all parts are [alike](Groups::alike).
     pub groups: Option<&'a Groups>,
 }
 
 impl MatrixPart<'_> {
-    /// The weights of an output that its elements, as they are stored, stand for: by its groups, or by their scales.
+    /// Dequantizes the stored elements of an output, by its groups or its scales.
     ///
     /// # Panics
-    /// If the part has groups, and there are other numbers of inputs, or no such output.
+    /// If the part has groups and the number of inputs is another, or there is no such output.
     pub fn widen(&self, output: usize, elements: &[u8], into: &mut [f32]) {
         if let Some(groups) = self.groups {
             return groups.widen(output, elements, into);

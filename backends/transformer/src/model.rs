@@ -1,6 +1,6 @@
 //! [`Transformer`]: a decoder on a device, as the plugin API wants it.
 //!
-//! Sequences, forks, pages and every check of what a caller asks for live here, once, whatever the device.
+//! Sequences, forks, pages and all argument checks are here, once for all devices.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::projection::Source;
 use crate::shard::Partition;
 use crate::weights::{DType, Weights};
 
-/// Bytes that the buffer of logits may take; more rows are computed in several goes, when they are asked for.
+/// The most bytes of the logits buffer. If a batch wants more rows than fit, the rest are computed when they are read.
 const LOGIT_BYTES: usize = 256 << 20;
 
 /// A decoder on a device.
@@ -51,8 +51,8 @@ impl<D: Device> Transformer<D> {
     /// Loads the model of `spec.directory` onto `device`. Options and device names are the caller's to check.
     ///
     /// # Errors
-    /// Whatever is wrong with the directory, with a message that names file and field or tensor; `OutOfMemory` where
-    /// the device can't hold it.
+    /// Errors of the directory name the file and the field or tensor; `OutOfMemory` if the model does not fit the
+    /// device.
     pub fn load(device: D, spec: &ModelSpec, host: &Arc<dyn HostServices>) -> Result<Self> {
         let Config { decoder: whole, names, quantization } = Config::read(&spec.directory)?;
         let partition = Partition::new(&whole, device.shard())?;
@@ -108,7 +108,7 @@ impl<D: Device> Transformer<D> {
         })
     }
 
-    /// What is computed: of a model that several devices share, this one's part.
+    /// The decoder; of a model that several devices share, this device's part.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
@@ -129,7 +129,7 @@ impl<D: Device> Transformer<D> {
         id
     }
 
-    /// Checks all that is asked of a batch, its pages included. Changes nothing.
+    /// Checks a batch, including that there are pages for it. Changes nothing.
     fn check(&self, chunks: &[Chunk<'_>]) -> Result<()> {
         let invalid = |problem: String| Err(Error::invalid_argument(problem));
         let page_tokens = self.device.page_tokens();
@@ -162,7 +162,7 @@ impl<D: Device> Transformer<D> {
         if rows > self.max_batch_tokens {
             return invalid(format!("the batch has {rows} tokens; at most {} were announced", self.max_batch_tokens));
         }
-        // Of those that share a page and write to it, the last one left alone with it needs no copy.
+        // When several sequences share a page and all write to it, the last one keeps the page and needs no copy.
         let copies = |(page, writers): (&u32, &u32)| (*writers).min(self.pool.holders(*page) - 1) as usize;
         pages += writers.iter().map(copies).sum::<usize>();
         if pages > self.pool.free() {
@@ -173,7 +173,8 @@ impl<D: Device> Transformer<D> {
         Ok(())
     }
 
-    /// Gives a sequence the pages for `tokens` more, and its own copy of a page that it shares and will write to.
+    /// Gives a sequence the pages for `tokens` more, and its own copy of a shared page that it will write to (copy on
+    /// write).
     fn grow(&mut self, id: SequenceId, tokens: usize) -> Result<()> {
         let page_tokens = self.device.page_tokens();
         let sequence = self.sequences.get_mut(&id).ok_or_else(|| not_open(id))?;
@@ -192,7 +193,7 @@ impl<D: Device> Transformer<D> {
         Ok(())
     }
 
-    /// Appends a chunk, whose sequence has grown by it already, to the batch.
+    /// Appends a chunk to the batch; its sequence has already grown by it.
     fn lay_out(&mut self, chunk: &Chunk<'_>) -> Result<()> {
         let page_tokens = self.device.page_tokens();
         let sequence = self.sequences.get(&chunk.sequence).ok_or_else(|| not_open(chunk.sequence))?;
@@ -221,7 +222,7 @@ impl<D: Device> Transformer<D> {
         Ok(())
     }
 
-    /// Pads a decode step to a size that the device knows, where its buffers have the room.
+    /// Pads a decode step to the device's next recorded size, if the buffers have room.
     fn pad(&mut self) {
         let shape = self.batch.shape();
         let most = self.max_batch_tokens.min(self.activations.logit_rows);
@@ -231,7 +232,7 @@ impl<D: Device> Transformer<D> {
         }
     }
 
-    /// Puts the rows of logits from `first` on into the buffer, unless they are there.
+    /// Computes the rows of logits from `first` on into the buffer, unless they are in it already.
     fn fetch_logits(&mut self, first: usize) -> Result<()> {
         if first != self.logits.first {
             let count = (self.logits.total - first).min(self.activations.logit_rows);
@@ -320,7 +321,7 @@ impl<D: Device> Model for Transformer<D> {
 
     fn sample(&mut self, rows: &[SampleRow<'_>]) -> Result<Vec<Sampled>> {
         let words = mask::words(self.decoder.vocab_size);
-        // Rows by the part of the logits that has to be in the buffer for them.
+        // Group the rows by the part of the logits that must be in the buffer for them.
         let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, row) in rows.iter().enumerate() {
             if !row.mask.is_empty() && row.mask.len() != words {
@@ -370,7 +371,7 @@ fn max_model_len(spec: &ModelSpec, decoder: &Decoder) -> Result<usize> {
     }
 }
 
-/// Says what there was no room for, and what can be done, before what the device said.
+/// Puts what did not fit, and the remedy, in front of the device's message.
 fn short_of_memory<D: Device>(device: &D, what: impl FnOnce() -> String) -> impl FnOnce(Error) -> Error {
     let id = device.id();
     move |error| {
@@ -390,7 +391,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.0} MB", bytes as f64 / 1e6)
 }
 
-/// Pages of the cache: as many as were asked for, or as fit, but no more than all sequences can use.
+/// Pages of the cache: as many as requested, or as fit in memory, but no more than all sequences together can use.
 fn cache_pages<D: Device>(device: &D, spec: &ModelSpec, decoder: &Decoder, max_model_len: usize) -> Result<usize> {
     let page_bytes = device.page_bytes(&decoder.kv_shape()).max(1);
     let useful = (spec.max_sequences.max(1) as u64).saturating_mul(max_model_len.div_ceil(device.page_tokens()) as u64);

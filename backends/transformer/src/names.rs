@@ -1,20 +1,20 @@
-//! How the tensors of a family are called in its checkpoints.
+//! The names of a family's tensors in checkpoints.
 
 /// Names of a family's tensors. Those of a layer follow `layers` and the layer's number; weights and biases add
 /// `.weight` and `.bias`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Names {
-    /// What may stand before all names but the last projection's; the first that fits is taken.
+    /// Prefixes of all names but the last projection's; the first under which the first layer exists is used.
     pub prefixes: &'static [&'static str],
     /// The embedding table.
     pub embedding: &'static str,
     /// The table of learned positions.
     pub positions: &'static str,
-    /// From the embedding's width to that of the residual stream.
+    /// The projection from the embedding's width to that of the residual stream.
     pub project_in: &'static str,
-    /// And back.
+    /// The projection back.
     pub project_out: &'static str,
-    /// What stands before a layer's number.
+    /// The prefix of a layer's number.
     pub layers: &'static str,
     /// The norm of the attention block.
     pub attention_norm: &'static str,
@@ -42,7 +42,7 @@ pub struct Names {
     pub final_norm: &'static str,
     /// The projection to logits, without prefix.
     pub logits: &'static str,
-    /// Ends of names that checkpoints hold and no computation needs.
+    /// Suffixes of tensors that checkpoints contain and no computation uses.
     pub ignored: &'static [&'static str],
 }
 

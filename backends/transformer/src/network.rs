@@ -1,9 +1,10 @@
 //! [`Network`]: a decoder's weights on a device, and its forward pass.
 //!
-//! Where several devices share a model ([`crate::shard`]), each has a network of its own, with its part of each block's inside. What comes
-//! out of a block then is a summand, and the ranks' summands are added up before the residual stream takes it in, twice in a
-//! layer: after the projection that follows attention, and after the last one of the MLP ([`Device::add_ranks`], an all-reduce). Nothing
-//! else knows of it. A device that records steps records the sums with them.
+//! Where several devices share a model ([`crate::shard`]), each has its own network with its part of every block. The
+//! output of a block is then a partial sum. [`Device::add_ranks`], an all-reduce, adds up the ranks' partial sums
+//! before they enter the residual stream, twice in a layer: after attention's output projection and after the MLP's
+//! last one. No other code depends on the number of ranks. A device that records steps records the all-reduces with
+//! them.
 
 use jig_plugin_api::{Error, HostServices, LogLevel, Result};
 
@@ -75,7 +76,7 @@ impl<D: Device> Activations<D> {
             logits: device.buffer(logit_rows, decoder.vocab_size)?,
             embedded: narrow.map(|width| device.buffer(rows, width)).transpose()?,
             residual: device.buffer(rows, hidden)?,
-            // Where norms come last, what they give is the residual stream too.
+            // Where norms come last, their output is the residual stream as well.
             normed: match decoder.norm_place {
                 NormPlace::Before => device.operand(rows, hidden, &inputs)?,
                 NormPlace::After => device.buffer(rows, hidden)?,
@@ -92,7 +93,8 @@ impl<D: Device> Activations<D> {
 }
 
 impl<D: Device> Network<D> {
-    /// Uploads the device's part of the weights of `decoder`, the whole one. `max_positions` is the longest sequence.
+    /// Uploads the device's part of the weights of `decoder`, which describes the whole model. `max_positions` is the
+    /// longest sequence.
     pub(crate) fn load(
         device: &D,
         decoder: &Decoder,
@@ -141,7 +143,8 @@ impl<D: Device> Network<D> {
                 .transpose()?,
         };
         let mut ignored = names.ignored.to_vec();
-        // Of activations in few bits, which they are not here; and of packed weights what config.json tells.
+        // Scales of quantized activations, which stay unquantized here, and shapes of packed weights, which config.json
+        // gives too.
         ignored.extend([".input_scale", ".activation_scale", ".input_zero_point", PACKED_SHAPE]);
         let copy = format!("{}.weight", names.logits);
         if decoder.tied_embeddings {
@@ -201,7 +204,7 @@ impl<D: Device> Network<D> {
         self.logits(device, 0, shape.logit_rows.min(a.logit_rows), a)
     }
 
-    /// Enqueues `count` rows of logits, from the `first` of those that the batch wants, into the first rows of the buffer.
+    /// Enqueues `count` of the batch's rows of logits, from `first` on, into the first rows of the buffer.
     pub(crate) fn logits(&self, device: &D, first: usize, count: usize, a: &Activations<D>) -> Result<()> {
         if count == 0 {
             return Ok(());
@@ -247,7 +250,7 @@ fn rotation_table(rope: &Rope, positions: usize) -> Result<Vec<f32>> {
     Ok(rope.table(positions))
 }
 
-/// The first of the family's prefixes with which the first layer is found.
+/// The first of the family's prefixes under which the first layer exists.
 fn prefix(names: &Names, weights: &Weights) -> &'static str {
     let found = |prefix: &&&str| {
         let query = format!("{prefix}{}0.{}", names.layers, names.query);
@@ -265,8 +268,8 @@ struct Loader<'a, D: Device> {
 }
 
 impl<D: Device> Loader<'_, D> {
-    /// The name of the embedding table. Where it is tied, checkpoints may hold it under the other name only: tools that
-    /// drop copies keep one of the two, and not always the same (facebook/opt-125m as the hub converts it).
+    /// The name of the embedding table. Where it is tied, a checkpoint may hold it under the other name only: tools
+    /// that drop duplicates keep one of the two, not always the same one (facebook/opt-125m on the hub).
     fn embedding(&self) -> String {
         let Source { names, weights, .. } = *self.source;
         let (own, other) = (format!("{}{}", self.prefix, names.embedding), names.logits);

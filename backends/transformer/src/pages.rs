@@ -27,12 +27,12 @@ impl PagePool {
         Some(page)
     }
 
-    /// One more holder of a page in use.
+    /// Adds a holder to a page in use.
     pub(crate) fn share(&mut self, page: u32) {
         self.holders[page as usize] += 1;
     }
 
-    /// One holder less; the last one frees the page.
+    /// Removes a holder; the last one frees the page.
     pub(crate) fn release(&mut self, page: u32) {
         let holders = &mut self.holders[page as usize];
         *holders -= 1;
@@ -46,7 +46,7 @@ impl PagePool {
     }
 }
 
-/// What a sequence holds: its length in tokens and the pages that have their keys and values.
+/// A sequence: its length in tokens, and the pages of their keys and values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sequence {
     pub(crate) length: usize,
@@ -59,7 +59,7 @@ impl Sequence {
         self.pages.get(self.length / page_tokens).copied()
     }
 
-    /// Forgets what is past `length` and releases pages that hold nothing any more.
+    /// Truncates to `length` tokens and releases the pages past them.
     pub(crate) fn shrink(&mut self, length: usize, page_tokens: usize, pool: &mut PagePool) {
         for page in self.pages.drain(length.div_ceil(page_tokens).min(self.pages.len())..) {
             pool.release(page);

@@ -10,7 +10,7 @@ use crate::weights::int4::Groups;
 use crate::weights::scales::Scales;
 use crate::weights::{DType, Tensor, Weights, f8, packed};
 
-/// Where weights come from, and which part and type of them is wanted.
+/// Where weights come from, and which part and type of them to load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
     pub(crate) partition: &'a Partition,
@@ -22,7 +22,7 @@ pub(crate) struct Source<'a> {
     pub(crate) dtype: Option<DType>,
 }
 
-/// A weight that is wanted.
+/// A weight to load.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     role: Role,
@@ -42,7 +42,7 @@ impl Wanted {
     }
 }
 
-/// The device's part of a weight and all that belongs to it.
+/// The device's part of a weight, with its bias, scales and groups.
 #[derive(Debug)]
 pub(crate) struct Projection {
     weight: Tensor,
@@ -63,7 +63,7 @@ impl Projection {
         let named = format!("{name}.bias");
         let taken =
             if bias || (packed && weights.contains(&named)) { Some(weights.take(&named, &[outputs])?) } else { None };
-        // GPTQ's tools write biases for layers that have none: zeros.
+        // GPTQ's tools write zero biases for layers that have none.
         let taken = taken.filter(|taken| bias || taken.to_f32().iter().any(|x| *x != 0.0));
         let bias = taken.map(|bias| partition.bias(role, bias)).transpose()?.flatten();
         if packed {
@@ -87,8 +87,8 @@ impl Projection {
     }
 }
 
-/// The type in which stacked weights are kept. Where only some of them are quantized, or their groups are not alike, it is one that all can
-/// be kept in.
+/// The type in which stacked weights are kept. Where only some of them are quantized, or their groups differ, it is a
+/// type that can hold all of them.
 pub(crate) fn stored(parts: &[Projection]) -> DType {
     let Some(first) = parts.first() else { return DType::F32 };
     let alike = |part: &Projection| match (&first.groups, &part.groups) {
@@ -121,7 +121,7 @@ fn unpack(source: &Source<'_>, wanted: &Wanted, inputs: usize) -> Result<(Tensor
     source.quantization.packing.ok_or_else(unknown)?.unpack(source.weights, name, outputs, inputs)
 }
 
-/// The device's part of the scales of a weight in 8 bits, which has one for each output or block, or one for all.
+/// The device's part of the scales of an 8-bit weight: one for each output or block, or one for the whole matrix.
 fn scale(source: &Source<'_>, wanted: &Wanted, weight: &Tensor, inputs: usize) -> Result<Scales> {
     let Wanted { role, ref name, outputs, .. } = *wanted;
     let file = weight.file().display();
@@ -132,7 +132,7 @@ fn scale(source: &Source<'_>, wanted: &Wanted, weight: &Tensor, inputs: usize) -
     if weight.bytes().iter().any(|bits| f8::is_nan(*bits)) {
         return Err(invalid(format!("`{name}.weight` holds what is no number")));
     }
-    // Some tools call it the inverse of what weights were multiplied by when they were quantized.
+    // Some tools call it the inverse scale: weights were multiplied by its inverse when they were quantized.
     let inverse = format!("{name}.weight_scale_inv");
     let named = if source.weights.contains(&inverse) { inverse } else { format!("{name}.weight_scale") };
     let found = source.weights.shape(&named);

@@ -1,8 +1,8 @@
 //! Rotary position embedding (Su et al. 2021) and the ways to stretch it over longer contexts.
 //!
-//! All of them come down to a table: for each position, cosine and sine of `head_dim / 2` angles. It is
-//! made once at load, so a device knows nothing of scalings. Arithmetic is in `f32` in the order of the reference
-//! implementation: at positions of some ten thousands the rounding of `position * frequency` shows in the logits.
+//! Every variant becomes a table: for each position, cosine and sine of `head_dim / 2` angles. It is computed once at
+//! load, so devices need no code for scalings. Arithmetic is in `f32` in the order of the reference implementation: at
+//! positions in the tens of thousands, the rounding of `position * frequency` shows in the logits.
 
 use std::f64::consts::{PI, TAU};
 

@@ -1,9 +1,10 @@
-//! [`Shard`]: the part of a model that one of several devices holds, and the rule by which each weight is cut.
+//! [`Shard`]: the part of a model that one of several devices holds, and the rule by which each weight is split.
 //!
-//! Tensor parallelism as in Megatron-LM (Shoeybi et al. 2019). Each device, a *rank*, computes the whole residual stream, and of each
-//! block (attention, MLP) a part of its inside: some heads, some elements of the MLP. What goes into a block is cut by outputs, what
-//! leads out of it by inputs, so that the ranks' results are summands of the block's output. They are added up
-//! once for a block ([`Device::add_ranks`](crate::Device::add_ranks)); nothing else has to cross from rank to rank.
+//! Tensor parallelism as in Megatron-LM (Shoeybi et al. 2019). Each device, a *rank*, has the whole residual stream and
+//! computes a part of each block (attention, MLP): some heads, some elements of the MLP. Projections into a block are
+//! split by outputs and those out of it by inputs, so that the ranks' results are partial sums of the block's output.
+//! An all-reduce adds them up once per block ([`Device::add_ranks`](crate::Device::add_ranks)); ranks exchange nothing
+//! else.
 //!
 //! | weight | split |
 //! |---|---|
@@ -14,9 +15,9 @@
 //! | last projection of the MLP | by inputs, as those; its bias is the first rank's |
 //! | embedding, positions, projections in and out, logits, all norms | every rank has all of it |
 //!
-//! Matrices that are stacked on the device (q, k and v; gate and up) are cut part by part, so each rank has them stacked in the
-//! same way. The last projection is not cut, though it could be by its outputs: a row of logits then is whole on each rank, and tokens
-//! are drawn as from one device.
+//! Matrices that are stacked on the device (q, k and v; gate and up) are split part by part, so each rank has them
+//! stacked in the same way. The projection to logits could be split by outputs and is not: every rank has whole rows of
+//! logits, and sampling works as on one device.
 
 use std::ops::Range;
 
@@ -70,14 +71,14 @@ impl Shard {
         self.of == 1
     }
 
-    /// Its part of so many units that are divided evenly.
+    /// Its share of `units`, if they divide evenly.
     fn part(self, units: usize) -> Option<Range<usize>> {
         let each = units / self.of;
         units.is_multiple_of(self.of).then(|| self.rank * each..(self.rank + 1) * each)
     }
 }
 
-/// What a weight is for; it tells how it is cut.
+/// What a weight is for, which decides how it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The embedding table.
@@ -117,7 +118,7 @@ pub enum Split {
     Inputs(Range<usize>),
 }
 
-/// A decoder's partition: what of the widths that are cut a rank has, in elements.
+/// A rank's part of the widths that are split, in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     shard: Shard,
@@ -130,7 +131,7 @@ impl Partition {
     /// A rank's part of a decoder.
     ///
     /// # Errors
-    /// `Unsupported` where heads or the MLP can't be divided among so many ranks, saying which.
+    /// `Unsupported` where heads or the MLP can't be divided evenly among the ranks, saying which.
     pub fn new(decoder: &Decoder, shard: Shard) -> Result<Self> {
         let Shard { rank, of } = shard;
         let refused = |what: String| {
@@ -139,7 +140,8 @@ impl Partition {
         };
         let (heads, kv_heads, dim) = (decoder.attention.heads, decoder.attention.kv_heads, decoder.attention.head_dim);
         let queries = shard.part(heads).ok_or_else(|| refused(format!("{heads} attention heads")))?;
-        // Heads of queries go in order with their heads of keys: a rank with a part of a group has that group's.
+        // Consecutive query heads share a key head: a rank whose queries are a part of such a group takes that group's
+        // key head.
         let repeated = || of.is_multiple_of(kv_heads.max(1)).then(|| rank * kv_heads / of).map(|head| head..head + 1);
         let keys = shard.part(kv_heads).or_else(repeated);
         let keys = keys.ok_or_else(|| refused(format!("{kv_heads} key and value heads")))?;
@@ -159,7 +161,7 @@ impl Partition {
         part
     }
 
-    /// The rule: how a weight is cut.
+    /// How a weight is split.
     #[must_use]
     pub fn split(&self, role: Role) -> Split {
         match role {
@@ -193,7 +195,7 @@ impl Partition {
         let part = match self.split(role) {
             Split::Whole => tensor.clone(),
             Split::Outputs(outputs) => tensor.rows(outputs).ok_or_else(|| self.misshapen(role, tensor))?,
-            // It is added to the sum over all ranks, so one of them brings it.
+            // The bias must enter the sum over all ranks once.
             Split::Inputs(_) if self.shard.rank == 0 => tensor.clone(),
             Split::Inputs(_) => return Ok(None),
         };
@@ -203,7 +205,7 @@ impl Partition {
     /// The rank's part of the scales of a weight of 8 bits.
     ///
     /// # Errors
-    /// `Unsupported` where inputs are cut within the least block.
+    /// `Unsupported` where the split is within the smallest block of inputs.
     pub fn scale(&self, role: Role, scales: &Scales) -> Result<Scales> {
         let part = match self.split(role) {
             Split::Whole => Some(scales.clone()),
@@ -224,10 +226,10 @@ impl Partition {
     /// The rank's part of the groups of a weight of 4 bits.
     ///
     /// # Errors
-    /// `Unsupported` where inputs are cut that are not in their order, or within the least group.
+    /// `Unsupported` where the inputs are reordered, or where the split is within the smallest group.
     pub fn groups(&self, role: Role, groups: &Groups) -> Result<Groups> {
         let part = match self.split(role) {
-            // Alone, all inputs are the part, in whatever order they stand.
+            // One rank takes all inputs, in whatever order.
             _ if self.shard.is_whole() => Some(groups.clone()),
             Split::Whole => Some(groups.clone()),
             Split::Outputs(outputs) => groups.outputs(outputs),

@@ -1,6 +1,6 @@
 //! [`dispatch!`]: one kernel, compiled for each level.
 
-/// Compiles a kernel that is generic over [`Simd`] for each level, behind a function that takes the level first.
+/// Compiles a kernel that is generic over [`Simd`](super::Simd) for each level, behind a function that takes the level first.
 ///
 /// `dispatch! { fn name(argument: Type, ...) -> Type = kernel; }` calls `kernel::<Level>(argument, ...)`, which must be
 /// `#[inline(always)]` to be compiled with the level's instructions.

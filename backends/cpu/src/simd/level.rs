@@ -3,7 +3,7 @@
 /// The instructions that a kernel may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// What every processor has.
+    /// No instructions beyond the compilation target's.
     Portable,
     /// AVX2, FMA and F16C: x86-64 since about 2013.
     Avx2,
@@ -12,7 +12,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The levels that this processor has, the plainest first. Never empty.
+    /// The levels that this processor has, the slowest first. Never empty.
     #[must_use]
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Level::Portable];

@@ -27,7 +27,7 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
     }
 }
 
-/// `tanh x = 1 - 2 / (e^(2x) + 1)`: to a few units in the last place of 1, which is what it is used beside.
+/// `tanh x = 1 - 2 / (e^(2x) + 1)`: to a few units in the last place of 1: its uses add 1 to it.
 ///
 /// # Safety
 /// See [`Simd`].

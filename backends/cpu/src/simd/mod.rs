@@ -1,7 +1,7 @@
-//! Vectors of `f32` on the three levels of instructions that the backend knows.
+//! Vectors of `f32` for three instruction sets: AVX-512, AVX2 and portable Rust.
 //!
-//! A kernel is written once, generic over [`Simd`], and compiled for each level by [`dispatch!`]. The level is found at
-//! run time, so one library runs everywhere and is fast where it can be.
+//! A kernel is written once, generic over [`Simd`], and compiled for each level by [`dispatch!`]. The level is detected
+//! at run time, so one library runs on every processor and uses what each has.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

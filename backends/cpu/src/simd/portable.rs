@@ -1,4 +1,4 @@
-//! Plain Rust: 8 elements in an array, which compilers turn into what vectors the target has.
+//! Plain Rust: arrays of 8 elements, which the compiler turns into the target's vectors.
 
 use half::{bf16, f16};
 
@@ -98,7 +98,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn fma(a: V, b: V, c: V) -> V {
-        // Not `mul_add`: without the instruction it is a call.
+        // Not `mul_add`, which is a function call on targets without the instruction.
         std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]

@@ -1,17 +1,17 @@
-//! From the source of kernels to a library of this machine.
+//! Compiles the source of kernels to a shared library for this machine.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What gives CUDA's words their meaning. It stands in front of a source.
+/// The text in front of each source, which defines CUDA's keywords and functions.
 pub const PRELUDE: &str = include_str!("emulator.h");
 
-/// The C++ compiler of this machine, or why there is none.
+/// This machine's C++ compiler.
 ///
 /// # Errors
-/// What was looked for.
+/// The compilers that were tried.
 pub fn find() -> Result<PathBuf, String> {
     let chosen = std::env::var_os("CXX").map(PathBuf::from);
     let known = ["c++", "g++", "clang++"].map(PathBuf::from);
@@ -24,10 +24,10 @@ pub fn find() -> Result<PathBuf, String> {
     found.ok_or_else(|| "no C++ compiler (CXX, c++, g++, clang++)".to_owned())
 }
 
-/// Compiles a source into a shared library in `directory`, unless that was done before.
+/// Compiles a source into a shared library in `directory`, unless it is there already.
 ///
 /// # Errors
-/// What the compiler said: warnings are errors.
+/// The compiler's output; warnings are errors.
 pub fn build(directory: &Path, compiler: &Path, name: &str, source: &str) -> Result<PathBuf, String> {
     let program = format!("{PRELUDE}\n{source}");
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! The calls of cuBLASLt, 13.0, as far as the backend makes them: products with the first matrix transposed.
+//! The functions of cuBLASLt 13.0 that the backend calls: products with the first matrix transposed.
 //!
 //! All of them are `unsafe` for the same reason: pointers are to what `cublasLt.h` says.
 
@@ -17,7 +17,7 @@ use crate::product::{Element, Product};
 
 type Status = cublasStatus_t;
 
-/// How a product is computed.
+/// The description of a product (`cublasLtMatmulDesc_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Description {
     compute: u32,
@@ -25,7 +25,7 @@ struct Description {
     transposed: [c_int; 2],
 }
 
-/// A matrix, column by column.
+/// A matrix layout, column-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Layout {
     kind: u32,
@@ -34,11 +34,11 @@ struct Layout {
     stride: i64,
 }
 
-/// What a choice may count on.
+/// The constraints on algorithms (`cublasLtMatmulPreference_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Preference {
     workspace: u64,
-    /// What the addresses of A, B, C and D are multiples of.
+    /// The alignments of A, B, C and D.
     alignments: [u32; 4],
 }
 
@@ -81,7 +81,7 @@ fn describe(description: Description, a: Layout, b: Layout, c: Layout, d: Layout
     })
 }
 
-/// What an algorithm holds, so that none is used for other products than those that it was chosen for.
+/// The contents of an algorithm, by which its use for another product is detected.
 fn algorithm(product: &Product, preference: Preference) -> cublasLtMatmulAlgo_t {
     let Product { element, rows, outputs, inputs, out_stride, .. } = *product;
     let mut hasher = DefaultHasher::new();

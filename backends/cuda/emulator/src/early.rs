@@ -1,7 +1,8 @@
-//! [`Early`]: a launch whose first block has begun before the kernel before it has run.
+//! [`Early`]: a launch whose first block has begun before the previous kernel has run.
 //!
-//! Of what CUDA allows where a kernel may begin while the one before it ends, this is the most: the first block runs up to where all of its
-//! threads wait for that kernel. Whatever it has read by then is as that kernel has found it.
+//! This is the earliest start that CUDA allows with programmatic dependent launch: the first block runs until all of
+//! its threads wait for the previous kernel. Everything that it has read by then is older than that kernel's results,
+//! so a missing wait gives wrong results.
 
 use std::ffi::c_void;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,11 +15,11 @@ use crate::kernel::{Grid, Kernel, Part};
 pub(crate) struct Early {
     go: Sender<()>,
     told: Receiver<Told>,
-    /// What became of the block, where it has ended already.
+    /// The result of the block, if it has already ended.
     ended: Option<Result<(), String>>,
 }
 
-/// What the thread tells of a block.
+/// Messages of the thread about a block.
 enum Told {
     Waits,
     Ended(Result<(), String>),
@@ -36,7 +37,8 @@ struct Gate {
     tell: Sender<Told>,
 }
 
-/// The threads in which first blocks begin, which keep their stacks. There are two: the block of a launch waits while the next one's begins.
+/// The threads of first blocks, which keep their stacks while they wait. There are two, because the block of one launch
+/// waits while that of the next one begins.
 pub(crate) struct Beginner {
     threads: [Option<Sender<Job>>; 2],
     next: usize,
@@ -52,7 +54,7 @@ impl Beginner {
         Self { threads: [start(), start()], next: 0 }
     }
 
-    /// Begins a launch, and returns once its first block waits or has ended. None where there is no thread.
+    /// Begins a launch, and returns once its first block waits or has ended. `None` if there is no free thread.
     ///
     /// # Safety
     /// As for [`Kernel::run`], until the launch is finished.
@@ -73,11 +75,11 @@ fn run(job: Job) {
     let waits = Part::First { waits, argument: (&raw const gate).cast_mut().cast() };
     // SAFETY: whoever began the launch promises the arguments and their memory.
     let outcome = unsafe { kernel.run_part(waits, grid, arguments.as_ptr().cast(), kernel.size()) };
-    // Nobody listens any more where a launch before this one has failed.
+    // If an earlier launch has failed, there is no receiver any more.
     let _ = gate.tell.send(Told::Ended(outcome));
 }
 
-/// All threads of the block wait.
+/// Called when all threads of the block wait.
 extern "C" fn waits(gate: *mut c_void) {
     // SAFETY: it is that of `run`, which waits for the block.
     let gate = unsafe { &*gate.cast::<Gate>() };
@@ -86,7 +88,7 @@ extern "C" fn waits(gate: *mut c_void) {
 }
 
 impl Early {
-    /// Runs what is left of the launch.
+    /// Runs the rest of the launch.
     ///
     /// # Safety
     /// It is the launch that was begun.

@@ -1,4 +1,4 @@
-//! [`Kernel`]: a kernel that was compiled for this machine, and [`Grid`], how it is launched.
+//! [`Kernel`]: a kernel that is compiled for this machine, and [`Grid`]: the dimensions of a launch.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::ptr::null_mut;
 
 use libloading::Library;
 
-/// What `KERNEL` of `emulator.h` defines: grid, threads, shared memory, arguments and their size; it gives what went wrong, or null.
+/// The function that `KERNEL` of `emulator.h` defines. It takes grid, threads, shared memory, arguments and their size,
+/// and returns an error text or null.
 type Entry = unsafe extern "C" fn(*const u32, u32, u32, *const c_void, usize) -> *const c_char;
 
-/// What `emulator.h` is told before a launch of this thread: which blocks run, and what is called when all threads of a block wait for the
-/// kernel before.
+/// The function of `emulator.h` that prepares this thread's next launch: which blocks run, and what is called when all
+/// threads of a block wait for the previous kernel.
 type Prepare = unsafe extern "C" fn(i32, Option<extern "C" fn(*mut c_void)>, *mut c_void);
 
 /// See the [module](self).
@@ -25,7 +26,7 @@ pub struct Kernel {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
     All,
-    /// The first one, and what it calls when all of its threads wait for the kernel before.
+    /// The first one, and what it calls when all of its threads wait for the previous kernel.
     First {
         waits: extern "C" fn(*mut c_void),
         argument: *mut c_void,
@@ -34,7 +35,7 @@ pub(crate) enum Part {
     Rest,
 }
 
-/// How a kernel is launched.
+/// The dimensions of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Blocks in each direction.
@@ -48,7 +49,7 @@ pub struct Grid {
 /// A library that [`crate::compiler::build`] has made. It is never unloaded.
 ///
 /// # Errors
-/// What the loader says.
+/// The loader's error.
 pub fn open(file: &Path) -> Result<&'static Library, String> {
     // SAFETY: the library has no initialisers but those of the C++ library.
     let library = unsafe { Library::new(file) }.map_err(|error| format!("{}: {error}", file.display()))?;
@@ -56,7 +57,7 @@ pub fn open(file: &Path) -> Result<&'static Library, String> {
 }
 
 impl Kernel {
-    /// A kernel of a library by its name; none where it doesn't define it.
+    /// A kernel of a library by its name; `None` if the library doesn't define it.
     #[must_use]
     pub fn find(library: &'static Library, name: &str) -> Option<Self> {
         // SAFETY: `KERNEL` defines both with these types.

@@ -1,25 +1,25 @@
-//! [`Guarded`]: memory of the emulated GPU.
+//! [`Guarded`]: memory of the emulated GPU, with guard pages.
 
 use std::ffi::c_void;
 
 use memmap2::MmapMut;
 
-/// Memory that ends where none may be read or written: a kernel that goes past its end ends the process, by a signal.
+/// Memory that ends at a guard page: a kernel that goes past its end ends the process by a signal.
 #[derive(Debug)]
 pub struct Guarded {
     bytes: usize,
     address: u64,
-    /// Gives it back.
+    /// Unmaps it.
     _map: MmapMut,
 }
 
 impl Guarded {
-    /// What the kernels' widest loads are aligned to.
+    /// The alignment of the kernels' widest loads.
     const ALIGNMENT: usize = 16;
-    /// At least a page of any machine, and a multiple of all of them.
+    /// At least the page size of any machine, and a multiple of it.
     const GUARD: usize = 64 << 10;
 
-    /// So many bytes, aligned to 16 and no more, so that the end is close.
+    /// Allocates `bytes` bytes with the smallest alignment, 16, so that the guard page is close to their end.
     ///
     /// # Errors
     /// What the system says.
@@ -27,7 +27,7 @@ impl Guarded {
         Self::aligned(bytes, Self::ALIGNMENT)
     }
 
-    /// So many bytes, aligned to `alignment`.
+    /// Allocates `bytes` bytes, aligned to `alignment`.
     ///
     /// # Errors
     /// What the system says.
@@ -39,20 +39,20 @@ impl Guarded {
         Ok(Self { bytes, address: (end - taken) as u64, _map: map })
     }
 
-    /// Where it is.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> u64 {
         self.address
     }
 
-    /// How much it is.
+    /// Its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// Makes pages unusable.
+/// Makes pages inaccessible.
 fn protect(begin: usize) -> std::io::Result<()> {
     unsafe extern "C" {
         fn mprotect(address: *mut c_void, length: usize, protection: i32) -> i32;

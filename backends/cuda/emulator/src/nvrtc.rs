@@ -1,4 +1,5 @@
-//! The calls of NVRTC, 13.0, as far as the backend makes them. What they give as machine code names a library of this machine.
+//! The functions of NVRTC 13.0 that the backend calls. The "machine code" that they return is the path of a shared
+//! library for this machine.
 //!
 //! All of them are `unsafe` for the same reason: pointers are to what `nvrtc.h` says.
 
@@ -11,10 +12,10 @@ use cudarc::nvrtc::sys::nvrtcResult;
 
 use crate::compiler;
 
-/// What machine code of this compiler begins with; the path of the library follows, and a NUL.
+/// The start of this compiler's machine code; the path of the library follows, and a NUL.
 const MAGIC: &str = "emulated:";
 
-/// A program, as its handle points to it.
+/// A program; its handle is a pointer to it.
 struct Program {
     source: String,
     name: String,
@@ -22,7 +23,7 @@ struct Program {
     image: Vec<u8>,
 }
 
-/// The library that machine code names.
+/// Loads the library that machine code names.
 ///
 /// # Safety
 /// It is a text that ends with NUL.

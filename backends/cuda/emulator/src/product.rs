@@ -1,4 +1,4 @@
-//! [`Product`]: what cuBLASLt computes.
+//! [`Product`]: a matrix product, as cuBLASLt computes it.
 
 use half::{bf16, f16};
 

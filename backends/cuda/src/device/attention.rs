@@ -1,4 +1,4 @@
-//! Attention over the KV cache: one kernel for rows that decode, one for rows of prompts.
+//! Attention over the KV cache: one kernel for decode rows, one for rows of prompts.
 
 use jig_plugin_api::Result;
 use jig_transformer::DType;
@@ -10,20 +10,20 @@ use crate::kernels;
 use crate::memory::{Buffer, KvCache, PAGE};
 use crate::step::Lists;
 
-/// The most parts that a context is cut into; `MOST_SPLITS` of `decode.cu`.
+/// The most parts of a context in decode; `MOST_SPLITS` of `decode.cu`.
 const SPLITS: u32 = 32;
 /// The tokens of a tile of `decode.cu`.
 const DECODE_TILE: usize = 64;
-/// Blocks of one launch, unless rows have fewer parts: four times as many as an H100 or H200 runs at a time.
+/// Blocks of one launch, unless rows have fewer parts: four times the number that an H100 or H200 runs at once.
 const DECODE_BLOCKS: usize = 1056;
-/// Decoding rows of one launch, for whose parts there is scratch memory.
+/// Decode rows of one launch, which bounds the scratch memory for their parts.
 const DECODE_ROWS: usize = 64;
 /// The rows of a tile of `prefill_mma.cu`.
 const MMA_TILE_ROWS: u32 = 64;
 /// The positions of a tile of `prefill_mma.cu`.
 const MMA_TOKENS: usize = 64;
 
-/// An attention layer, of the rows of the current batch; its shapes were checked.
+/// Attention of one layer, for the rows of the current batch. The caller has checked the shapes.
 pub(super) struct Attention<'a> {
     pub(super) layer: usize,
     pub(super) shape: &'a AttentionShape,
@@ -85,7 +85,7 @@ impl Attention<'_> {
 }
 
 impl CudaDevice {
-    /// Attention of all rows: first those that decode, then those of prompts.
+    /// Attention of all rows: first the decode rows, then those of prompts.
     pub(super) fn attend_rows(&self, attention: &Attention<'_>) -> Result<()> {
         let lists = self.lists();
         let dtype = attention.cache.dtype;
@@ -93,7 +93,7 @@ impl CudaDevice {
         self.attend_tiles(&lists, &attention.prefill(&lists), dtype)
     }
 
-    /// Attention of the rows of prompts, some consecutive rows of a sequence in a tile.
+    /// Attention of the rows of prompts, in tiles of consecutive rows of a sequence.
     fn attend_tiles(&self, lists: &Lists, arguments: &Prefill, dtype: DType) -> Result<()> {
         let (head_dim, cache_dim) = (arguments.head_dim as usize, arguments.cache_dim as usize);
         let fit = lists.tiles == 0 || lists.tile_rows == tile_rows(dtype, head_dim);
@@ -110,8 +110,8 @@ impl CudaDevice {
         self.launch(kernel, grid, shared, arguments)
     }
 
-    /// Attention of the rows that decode. A context is cut into parts, which blocks share: one row alone would leave most
-    /// of the GPU idle.
+    /// Attention of the decode rows. Several blocks share the context of a row, because one block for each row would
+    /// leave most of the GPU idle.
     fn attend_single_rows(&self, lists: &Lists, mut arguments: Decode, dtype: DType) -> Result<()> {
         if lists.decode_rows == 0 {
             return Ok(());
@@ -140,13 +140,13 @@ impl CudaDevice {
     }
 }
 
-/// Which of the kernels on tensor cores takes a cache, if one does.
+/// The size of the tensor-core kernel for a cache, if there is one.
 fn mma_size(dtype: DType, head_dim: usize) -> Option<usize> {
     let size = || kernels::PREFILL_MMA_DIMS.iter().position(|dim| head_dim <= *dim);
     if dtype == DType::F32 { None } else { size() }
 }
 
-/// The rows of a tile of the kernel for prompts that takes a cache.
+/// The rows of a tile of the prefill kernel for a cache.
 pub(super) fn tile_rows(dtype: DType, head_dim: usize) -> u32 {
     if mma_size(dtype, head_dim).is_some() { MMA_TILE_ROWS } else { PLAIN_TILE_ROWS }
 }

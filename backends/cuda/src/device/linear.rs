@@ -1,4 +1,4 @@
-//! Products with matrices of weights: which kernels take how many rows.
+//! Products with matrices of weights: which kernel is for how many rows.
 //!
 //! | rows | weights of f32 | of 16 bits | of 8 bits | of 4 bits |
 //! |---|---|---|---|---|
@@ -8,8 +8,8 @@
 //! | to 64 | cuBLASLt | cuBLASLt | `linear_mma.cu` | `linear_mma.cu` |
 //! | more | cuBLASLt | cuBLASLt | widened, then cuBLASLt | widened, then cuBLASLt |
 //!
-//! `linear_mma.cu` wants rows of weights of a multiple of 64 inputs, as all real models have them, and as many that share a scale. Others
-//! go the way of f32.
+//! `linear_mma.cu` needs a multiple of 64 inputs, which all real models have, and at least 64 inputs that share a
+//! scale. Other matrices go the way of f32.
 
 use jig_plugin_api::{Error, Result};
 use jig_transformer::DType;
@@ -22,18 +22,20 @@ use crate::kernels::{self, Kernel};
 use crate::memory::{ALIGNMENT, Buffer, MOST_ROWS_OF_KERNELS, Matrix};
 use crate::runtime::Product;
 
-/// The most rows that the kernels for few rows take; more go to the runtime's product.
+/// The most rows of the kernels for few rows; more are the runtime's product.
 const FEW_ROWS: usize = 16;
 const _: () = assert!(FEW_ROWS <= MOST_ROWS_OF_KERNELS);
 /// Results of a thread of the kernel that finishes products.
 const FINISHED_AT_ONCE: usize = 4;
-/// Rows of a large product that are computed at a time: more don't make it faster, and scratch memory is for as many.
+/// Rows of a large product at a time, which bounds the scratch memory; more rows are not faster.
 const PRODUCT_ROWS: usize = 2048;
-/// Weights of few bits that are widened at a time for a product of many rows, in outputs: a multiple of this, of at most so many bytes.
+/// Quantized weights are widened in panels for a product of many rows: a multiple of `WIDE_OUTPUTS` outputs, of at most
+/// `WIDE_BYTES` bytes.
 const WIDE_OUTPUTS: usize = 64;
 const WIDE_BYTES: usize = 64 << 20;
-/// The fewest rows for tensor cores, by the weights. With fewer, plain kernels keep up with the memory, and rows keep all of their bits;
-/// the fewer bits weights have, the more of their time goes into widening them, of which tensor cores need less.
+/// The fewest rows for tensor cores, by the type of the weights. With fewer rows, plain kernels keep up with the
+/// memory, and activations stay in `f32`. The fewer bits the weights have, the larger the share of time for widening
+/// them, which tensor cores need less of.
 const fn least_mma_rows(kept: DType) -> usize {
     match kept {
         DType::F32 | DType::F16 | DType::BF16 => 5,
@@ -42,45 +44,46 @@ const fn least_mma_rows(kept: DType) -> usize {
     }
 }
 
-/// What the inputs of a row must be a multiple of for `linear_mma.cu`, and those that share a scale at least.
+/// `linear_mma.cu` needs a multiple of this many inputs, and at least this many that share a scale.
 const MMA_INPUTS: usize = 64;
-/// Blocks of a product for which its inputs are split, if it has too few otherwise: three for each multiprocessor of an H100 or H200.
+/// The number of blocks up to which a product's inputs are split: three for each multiprocessor of an H100 or H200.
 const BLOCKS: usize = 396;
 /// The fewest tiles of inputs of a split.
 const LEAST_TILES: usize = 2;
-/// Tiles of outputs and rows that may be split at most, each of which has a counter.
+/// The most tiles of outputs and rows that may be split; each has a counter.
 const MOST_COUNTERS: usize = 4096;
 
-/// How a product on tensor cores is divided among blocks.
+/// How a product on tensor cores is divided among blocks (split-K).
 struct Split {
-    /// Blocks side by side, each of some outputs.
+    /// Blocks along the outputs.
     tiles: usize,
-    /// Blocks that share the inputs of each of those.
+    /// Blocks along the inputs, whose partial sums are added.
     splits: usize,
     /// Outputs of a block.
     outputs: usize,
 }
 
 impl Split {
-    /// For a kernel, by its number in [`kernels::LINEAR_MMA_ROWS`], and by the weights: not by the rows.
+    /// For the kernel at `size` in [`kernels::LINEAR_MMA_ROWS`] and a matrix. It does not depend on the number of rows,
+    /// so that a row has the same bits in every batch of the kernel.
     fn new(size: usize, weight: &Matrix) -> Self {
         let in_4_bits = weight.kept == DType::I4;
         let outputs = if in_4_bits { kernels::LINEAR_MMA_I4_OUTPUTS[size] } else { kernels::LINEAR_MMA_OUTPUTS };
         let tiles = weight.outputs().div_ceil(outputs);
         let along = weight.stride.div_ceil(kernels::LINEAR_MMA_TILE);
         let wanted = (BLOCKS / tiles.max(1)).clamp(1, (along / LEAST_TILES).max(1));
-        // So that none is without inputs.
+        // No split may be without inputs.
         let splits = along.div_ceil(along.div_ceil(wanted).max(1)).max(1);
         Self { tiles, splits, outputs }
     }
 
-    /// Bytes of the sums of all blocks: those of full ones, each lane's four numbers side by side.
+    /// Bytes of the partial sums of all blocks, each with room for a full tile.
     fn bytes(&self, row_tiles: usize, rows_of_block: usize) -> usize {
         4 * self.tiles * self.splits * self.outputs * row_tiles * rows_of_block
     }
 }
 
-/// The kernel on tensor cores for so many rows, if there is one.
+/// The size of the tensor-core kernel for `rows` rows, if there is one.
 fn mma_size(rows: usize, weight: &Matrix) -> Option<usize> {
     let most = match weight.kept {
         DType::F32 => 0,
@@ -94,7 +97,7 @@ fn mma_size(rows: usize, weight: &Matrix) -> Option<usize> {
 }
 
 impl Scratch {
-    /// Takes note of what products with a matrix need.
+    /// Notes the scratch memory that products with a matrix need.
     pub(super) fn note(&mut self, weight: &Matrix) {
         if weight.dtype != DType::F32 {
             self.inputs = self.inputs.max(weight.stride);
@@ -120,7 +123,7 @@ impl Scratch {
 }
 
 impl CudaDevice {
-    /// Gets the scratch memory for all matrices and buffers that there are.
+    /// Allocates the scratch memory for all matrices and buffers so far.
     pub(super) fn reserve(&self) -> Result<()> {
         let Scratch { rows, inputs, gates, ordered, wide, sums, .. } = self.state().scratch;
         let rows = rows.min(PRODUCT_ROWS);
@@ -133,7 +136,7 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// A product, and what follows it; shapes were checked.
+    /// A product with its epilogue. The caller has checked the shapes.
     pub(super) fn multiply(
         &self,
         rows: usize,
@@ -164,7 +167,7 @@ impl CudaDevice {
         self.launch(kernel, [weight.outputs().div_ceil(outputs_of_block), 1, 1], 0, &arguments)
     }
 
-    /// A product of some rows, on tensor cores, by the kernel of this number of [`kernels::LINEAR_MMA_ROWS`].
+    /// A product of a medium number of rows on tensor cores, by the kernel at `size` in [`kernels::LINEAR_MMA_ROWS`].
     fn some_rows(
         &self,
         size: usize,
@@ -194,7 +197,7 @@ impl CudaDevice {
         self.launch(kernel, [row_tiles * split.tiles, split.splits, 1], shared, &arguments)
     }
 
-    /// What the kernels of one product take, once x is in the order of the weights' columns.
+    /// The arguments of a product in one kernel. Puts x in the order of the weights' columns first.
     fn arguments(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<Linear> {
         let mut rows_of_x = x.address();
         if let Some(order) = weight.order() {
@@ -227,7 +230,8 @@ impl CudaDevice {
         })
     }
 
-    /// A product of many rows: narrowed to the type of the weights, multiplied by the runtime, and finished, some rows at a time.
+    /// A product of many rows. [`PRODUCT_ROWS`] rows at a time are narrowed to the type of the weights, multiplied by
+    /// the runtime, and finished.
     fn many_rows(&self, rows: usize, x: &Buffer, weight: &Matrix, epilogue: Epilogue, out: &Buffer) -> Result<()> {
         let outputs = weight.outputs();
         let (function, gate) = function_code(epilogue);
@@ -235,7 +239,7 @@ impl CudaDevice {
         let (kept, kept_out) = (x.kept(rows), out.kept(rows));
         let narrow = kept != weight.dtype;
         fits(!narrow || kept == DType::F32, "linear with an operand of other matrices")?;
-        // What has another form than the product can't be in its place.
+        // If the result differs from the product in type or width, the product needs its own memory.
         let apart = gate != 0 || kept_out != DType::F32;
         let narrow_bytes = if narrow { 2 * at_once * x.stride } else { 0 };
         let apart_bytes = if apart { 4 * at_once * outputs.next_multiple_of(ALIGNMENT) } else { 0 };
@@ -285,7 +289,7 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// A product with a whole matrix, whose weights are widened before if they are quantized: some outputs at a time.
+    /// A product with a whole matrix. Quantized weights are widened first, some outputs at a time.
     ///
     /// The caller has checked the shapes.
     fn product(&self, product: &Product, weight: &Matrix) -> Result<()> {
@@ -305,7 +309,7 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// Weights of some outputs in the type that they are multiplied in; there is the room for them.
+    /// Widens the weights of some outputs to the type in which they are multiplied. `out` has room for them.
     fn widen(&self, weight: &Matrix, first: usize, outputs: usize, out: u64) -> Result<()> {
         let of_thread = |kernel: Kernel| ALIGNMENT * kernel.threads as usize;
         let Some(groups) = &weight.groups else {
@@ -332,7 +336,7 @@ impl CudaDevice {
     }
 }
 
-/// How many outputs of a quantized matrix are widened at a time.
+/// The outputs of a quantized matrix to widen at a time.
 fn wide_outputs(weight: &Matrix) -> usize {
     let most = WIDE_BYTES / (2 * weight.stride).max(1);
     (most / WIDE_OUTPUTS * WIDE_OUTPUTS).clamp(WIDE_OUTPUTS, weight.outputs().next_multiple_of(WIDE_OUTPUTS))

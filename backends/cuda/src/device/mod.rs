@@ -32,7 +32,7 @@ use crate::runtime::DeviceMemory;
 const MOST_HEAD_DIM: usize = 256;
 
 impl CudaDevice {
-    /// `x[r] += delta[r]; out[r] = norm(x[r])`, without one or the other.
+    /// `x[r] += delta[r]; out[r] = norm(x[r])`, with either half optional.
     fn norm_rows(
         &self,
         rows: usize,
@@ -64,7 +64,7 @@ impl CudaDevice {
         self.launch(kernels::NORM_ROWS[size], [rows, 1, 1], 0, &arguments)
     }
 
-    /// Draws rows that one launch can draw: nothing for one that the reference has to draw from.
+    /// Samples the rows of one launch; `None` for a row that the reference sampler has to draw.
     fn draw(&self, logits: &Buffer, rows: &[SampleRow<'_>]) -> Result<Vec<Option<Sampled>>> {
         let drawing = &mut self.state().drawing;
         let launch = drawing.ask(&self.runtime, logits.address(), logits.stride, logits.width, rows)?;
@@ -104,7 +104,7 @@ impl Device for CudaDevice {
         KvCache::page_bytes(shape, self.kv_type(&self.state()))
     }
 
-    /// The user's share of the device's memory, less all that is in use already, by this process or by others.
+    /// The configured share of the device's memory, less all memory in use by this process or others.
     fn memory_for_cache(&self) -> Result<u64> {
         self.reserve()?;
         let DeviceMemory { free, total } = self.runtime.memory()?;
@@ -147,7 +147,7 @@ impl Device for CudaDevice {
         let buffer = Buffer::operand(&self.runtime, rows, width, matrices)?;
         let scratch = &mut self.state().scratch;
         scratch.rows = scratch.rows.max(rows);
-        // Products that end in it are finished from another place.
+        // Products that end in an operand are computed in scratch memory and then finished into it.
         scratch.gates = scratch.gates.max(width.next_multiple_of(ALIGNMENT));
         Ok(buffer)
     }
@@ -165,7 +165,8 @@ impl Device for CudaDevice {
         KvCache::new(&self.runtime, *shape, pages, dtype)
     }
 
-    /// Powers of two up to 16, which the kernels for few rows are made for, then in steps of about a tenth.
+    /// Powers of two up to 16, the sizes of the kernels for few rows, then steps of about a tenth. Fewer sizes are
+    /// fewer recordings.
     fn padded_rows(&self, shape: StepShape) -> usize {
         match shape.rows {
             _ if !self.settings.record => shape.rows,
@@ -202,8 +203,8 @@ impl Device for CudaDevice {
                 recording
             }
         };
-        // SAFETY: a recording is forgotten before the memory that it names goes: that of the step and of scratch above, all
-        // else belongs to the model and outlives its steps.
+        // SAFETY: a recording is forgotten before the memory of the step or the scratch memory is freed; all other
+        // memory belongs to the model and outlives its steps.
         unsafe { self.runtime.replay(recording) }
     }
 

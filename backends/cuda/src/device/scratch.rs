@@ -10,24 +10,24 @@ use crate::runtime::Allocation;
 pub(super) struct Scratch {
     /// Rows in 16 bits.
     pub(super) narrowed: Option<Allocation>,
-    /// Weights in 16 bits that are kept in fewer.
+    /// Quantized weights, widened to 16 bits.
     pub(super) widened: Option<Allocation>,
     /// Products before their gates.
     pub(super) products: Option<Allocation>,
-    /// Sums of products whose inputs are split among blocks, and how many blocks have written theirs.
+    /// Partial sums of split products, and how many blocks have written theirs.
     pub(super) parts_of_sums: Option<Allocation>,
     pub(super) counters: Option<Allocation>,
-    /// Parts of decoding rows, and how many of them are written.
+    /// Parts of decode attention, and how many of them are written.
     pub(super) parts: Option<Allocation>,
     pub(super) part_counters: Option<Allocation>,
     /// The largest needs so far: rows of any buffer, elements of a row in 16 bits, outputs of a gate.
     pub(super) rows: usize,
     pub(super) inputs: usize,
     pub(super) gates: usize,
-    /// Elements of a row that is put in the order of a matrix's columns.
+    /// Elements of a row that has to be reordered for a matrix.
     pub(super) ordered: usize,
     /// Bytes that are widened at once.
     pub(super) wide: usize,
-    /// Bytes of the sums of a product.
+    /// Bytes of the partial sums of a product.
     pub(super) sums: usize,
 }

@@ -1,4 +1,4 @@
-//! [`CudaDevice`]: what it keeps from call to call, and how it launches kernels.
+//! [`CudaDevice`]: its settings, its state between calls, and launches of kernels.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,13 +14,13 @@ use crate::recordings::Recordings;
 use crate::runtime::{Allocation, Launch, Runtime};
 use crate::step::{Lists, StepData};
 
-/// The rows of a tile of `prefill.cu`; steps have such tiles until there is a KV cache with another kernel.
+/// The rows of a tile of `prefill.cu`, which is also that of steps before there is a KV cache.
 pub(super) const PLAIN_TILE_ROWS: u32 = 16;
 
-/// What is the user's to choose.
+/// The user's settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// The share of the device's memory that may be in use when the KV cache is there.
+    /// The share of the device's memory that may be in use, with the KV cache.
     pub memory_share: f64,
     /// The type of keys and values in the cache; `None` for that of the weights.
     pub kv_type: Option<DType>,
@@ -38,17 +38,17 @@ impl Default for Settings {
 pub struct CudaDevice {
     pub(super) settings: Settings,
     state: Mutex<State>,
-    // The last field: memory is given back to it.
+    // The last field, because the others free their memory through it when they are dropped.
     pub(super) runtime: Arc<dyn Runtime>,
 }
 
-/// What changes from call to call, behind one lock.
+/// The mutable state, behind one lock.
 pub(super) struct State {
     pub(super) step: StepData,
     pub(super) recordings: Recordings,
     pub(super) scratch: Scratch,
     pub(super) drawing: Drawing,
-    /// The rows of tiles that the KV cache's kernel for prefill takes.
+    /// The rows of a tile of the prefill kernel for the KV cache.
     pub(super) tile_rows: u32,
     pub(super) weight_bytes: u64,
     /// The type of the weights: that of the first matrix.
@@ -74,7 +74,7 @@ impl CudaDevice {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // A panic leaves nothing half done here that the next step doesn't set anew.
+        // A panic leaves no state that the next step does not set again.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,9 +82,10 @@ impl CudaDevice {
         self.state().step.lists
     }
 
-    /// Launches a kernel, unless there is nothing to do.
+    /// Launches a kernel, unless the grid is empty.
     ///
-    /// The caller has checked the shapes: that the arguments are those of the kernel, and what they point to is large enough.
+    /// The arguments must be those of the kernel, and the caller has checked that the memory that they point to is
+    /// large enough.
     pub(super) fn launch<A: Arguments>(
         &self,
         kernel: Kernel,
@@ -112,13 +113,14 @@ impl CudaDevice {
         self.settings.kv_type.or(state.weight_type).unwrap_or(DType::F32)
     }
 
-    /// Scratch memory of at least so many bytes. Where it has to grow, recordings that name it are forgotten.
+    /// Scratch memory of at least `bytes` bytes. If it grows, recordings are forgotten, because they use the old
+    /// address.
     pub(super) fn scratch(&self, memory: fn(&mut Scratch) -> &mut Option<Allocation>, bytes: usize) -> Result<u64> {
         let state = &mut *self.state();
         let memory = memory(&mut state.scratch);
         if bytes > memory.as_ref().map_or(0, Allocation::bytes) {
             state.recordings.forget(&*self.runtime);
-            // What there was goes first: there may be room for one of them only.
+            // The old memory is freed first: both may not fit.
             *memory = None;
             *memory = Some(Allocation::new(&self.runtime, bytes)?);
         }

@@ -1,4 +1,4 @@
-//! What a failure of the driver is as an error of the plugin.
+//! Errors of the plugin for failures of the driver.
 
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::CUresult;
@@ -6,8 +6,8 @@ use jig_plugin_api::Error;
 
 use crate::libraries::text;
 
-/// The error for `what`, with what the driver says of it; running out of memory has a code of its own, by which the host frees
-/// sequences and calls again.
+/// The error of `what`, with the driver's text. Running out of memory has its own code, which lets the host free
+/// sequences and try again.
 pub(super) fn failed(what: &str, error: DriverError) -> Error {
     match error.0 {
         CUresult::CUDA_ERROR_OUT_OF_MEMORY => {

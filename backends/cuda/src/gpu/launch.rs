@@ -1,4 +1,4 @@
-//! Launches of kernels, of which each may begin while the one before it ends.
+//! Launches of kernels that may begin before the previous one ends (programmatic dependent launch).
 
 use std::ptr::null_mut;
 
@@ -12,12 +12,12 @@ use crate::compile::Capability;
 use crate::libraries::Version;
 use crate::runtime::Launch;
 
-/// The least compute capability whose kernels can wait for the one before themselves.
+/// The lowest compute capability whose kernels can wait for the previous kernel.
 const LEAST_CAPABILITY: Capability = Capability { major: 9, minor: 0 };
-/// The least driver that records such launches in graphs.
+/// The lowest driver version that records such launches in graphs.
 const LEAST_DRIVER: Version = Version(12, 3);
 
-/// Whether kernels may begin before the one before them has ended. They are written for it: see `wait_for_previous` in
+/// Whether kernels may begin before the previous one has ended. They wait for its results by `wait_for_previous` of
 /// `kernels/prelude.cuh`.
 pub(super) fn can_overlap(capability: Capability, driver: Version) -> bool {
     capability >= LEAST_CAPABILITY && driver >= LEAST_DRIVER

@@ -1,4 +1,7 @@
-//! [`Gpu`]: a [`Runtime`] on NVIDIA's driver: memory, launches and CUDA graphs on one stream.
+//! [`Gpu`]: the [`Runtime`] on NVIDIA's driver: memory, launches and CUDA graphs on one stream.
+//!
+//! `staging` copies through pinned memory, `products` multiplies large matrices by cuBLASLt, `launch` enqueues kernels,
+//! and `failure` turns failures of the driver into errors.
 
 mod failure;
 mod launch;
@@ -30,9 +33,9 @@ pub(crate) struct Gpu {
     products: Mutex<Products>,
     graphs: Mutex<Vec<CUgraphExec>>,
     functions: HashMap<&'static str, CUfunction>,
-    /// Whether a kernel may begin while the one before it ends.
+    /// Whether a kernel may begin before the previous one ends.
     overlap: bool,
-    // The last field: all else is gone before the context is.
+    // The last field, so that it is dropped after all that lives in the context.
     context: Context,
 }
 
@@ -77,7 +80,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // There is nobody left to tell a failure to.
+        // A failure here can't be reported, and the context goes away anyway.
         let _ = self.synchronize();
         // SAFETY: all of these were made by this context, are given back once, and nobody uses them any more.
         unsafe {
@@ -93,8 +96,8 @@ impl Drop for Context {
 }
 
 impl Gpu {
-    /// Opens a GPU and loads the kernels, from the cache or from the compiler, which takes seconds and is told. They overlap where that is
-    /// wanted and possible.
+    /// Opens a GPU and loads the kernels from the cache or the compiler. Compiling takes seconds, so `tell` reports it.
+    /// Kernels overlap if `overlap` asks for it and the GPU can.
     pub(crate) fn open(
         id: String,
         ordinal: usize,
@@ -193,7 +196,7 @@ impl Runtime for Gpu {
     }
 
     unsafe fn free(&self, address: u64) {
-        // A device that fails here has failed before, and the step that it failed in has said so.
+        // A device that fails here has failed before, and the step in which it failed has reported it.
         let _ = self.context.synchronize();
         // SAFETY: the caller promises that it was allocated here and is used no more; all that was enqueued is done.
         let _ = unsafe { result::free_sync(address) };

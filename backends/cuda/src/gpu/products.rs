@@ -1,9 +1,9 @@
 //! [`Products`]: large matrix products by cuBLASLt.
 //!
-//! Its matrices are column by column: what is `[rows][inputs]` here is `inputs` by `rows` there. So it computes
-//! `out = weight^T x`, of `weight` as `inputs` by `outputs` and `x` as `inputs` by `rows`.
+//! cuBLASLt's matrices are column-major: `[rows][inputs]` here is `inputs` by `rows` there. So it computes `out =
+//! weight^T x`, with `weight` as `inputs` by `outputs` and `x` as `inputs` by `rows`.
 //!
-//! What it chose for a shape is kept: choosing takes longer than many products.
+//! The algorithm of each shape is cached: choosing one takes longer than many products.
 
 use std::collections::HashMap;
 use std::os::raw::c_void;
@@ -19,13 +19,13 @@ use jig_transformer::DType;
 use super::failure::failed;
 use crate::runtime::Product;
 
-/// Bytes that cuBLASLt may use between the kernels of a product: what NVIDIA advises for compute capability 9.0.
+/// The workspace of cuBLASLt: the size that NVIDIA recommends for compute capability 9.0.
 const WORKSPACE: usize = 32 << 20;
 
-/// The most shapes whose choices are kept.
+/// The most shapes whose algorithms are cached.
 const MOST: usize = 4096;
 
-/// `CUBLAS_OP_T` of `cublasOperation_t`, which is in cuBLAS's header and not in cuBLASLt's.
+/// `CUBLAS_OP_T` of `cublasOperation_t`, which cuBLAS's header has and cuBLASLt's has not.
 const TRANSPOSED: i32 = 1;
 
 /// See the [module](self).
@@ -36,7 +36,7 @@ pub(super) struct Products {
     chosen: HashMap<Shape, Chosen>,
 }
 
-/// All of a product but its addresses.
+/// A product without its addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Shape {
     dtype: DType,
@@ -46,7 +46,7 @@ struct Shape {
     out_stride: usize,
 }
 
-/// How a shape is computed.
+/// The descriptors and the algorithm of a shape.
 struct Chosen {
     product: sys::cublasLtMatmulDesc_t,
     weight: sys::cublasLtMatrixLayout_t,

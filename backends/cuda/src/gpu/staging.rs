@@ -1,8 +1,8 @@
-//! [`Staging`]: pinned memory through which everything goes to the GPU and back.
+//! [`Staging`]: pinned memory for all copies to the GPU and back.
 //!
-//! The GPU copies from pinned memory by itself, at the speed of the bus and while the processor goes on. There are two halves: one is filled
-//! while the other one is copied. Weights come from the page cache that way, filled by a few threads, since one alone copies slower
-//! than the bus.
+//! The GPU copies from pinned memory by DMA, at the speed of the bus and while the processor continues. There are two
+//! halves: one is filled while the other is copied. Several threads fill a half with weights from the page cache,
+//! because one thread is slower than the bus.
 
 use std::os::raw::c_void;
 use std::thread;
@@ -15,7 +15,7 @@ use super::failure::failed;
 
 /// Bytes of a half.
 const HALF: usize = 16 << 20;
-/// Threads that fill a half, and the least bytes for which more than one pays.
+/// Threads that fill a half, and the fewest bytes for which more than one thread pays.
 const THREADS: usize = 4;
 const LEAST_SHARED: usize = 2 << 20;
 
@@ -82,7 +82,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Copies from the GPU, once all that was enqueued is done.
+    /// Copies from the GPU, after all enqueued work.
     ///
     /// # Safety
     /// There are as many bytes at `from`, and the context is current.
@@ -103,7 +103,7 @@ impl Staging {
     }
 }
 
-/// Copies, with several threads where that pays.
+/// Copies, with several threads if that pays.
 fn fill(to: &mut [u8], from: &[u8]) {
     if from.len() < LEAST_SHARED {
         return to.copy_from_slice(from);

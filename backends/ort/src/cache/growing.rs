@@ -1,8 +1,8 @@
-//! The cache of graphs whose present is past with the new slots behind it, as a tensor of its own.
+//! The cache of graphs whose present is a new tensor: the past with the new slots appended.
 //!
-//! Sequences that ran together are a group: the rows of one tensor, which the next run takes as it is. The last tokens of all rows
-//! stand in the last slot; the shorter rows have unused slots before their first token. What a run gives is written to a second
-//! block of memory, and the two change places. Both have room for more, and grow by doubling.
+//! Sequences that ran together form a group: the rows of one tensor, which the next run takes unchanged. The last
+//! tokens of all rows are in the last slot; shorter rows have unused slots before their first token. A run writes to a
+//! second block of memory, and the two are swapped. Both have spare capacity, and grow by doubling.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use jig_plugin_api::{Error, Result, SequenceId};
 use super::{Bound, Cache, Row, Shape, Tensors};
 use crate::memory::Place;
 
-/// Slots that a group has room for at least.
+/// The least capacity of a group, in slots.
 const LEAST_SLOTS: usize = 64;
 
 /// See the module.
@@ -22,18 +22,18 @@ pub(crate) struct Growing {
     /// The group and the row of each sequence that has tokens.
     places: HashMap<SequenceId, (u64, usize)>,
     next_group: u64,
-    /// The group that was prepared, its sequences, and how many tokens each of them gets.
+    /// The group of the prepared run, its sequences, and the number of tokens that each of them gets.
     prepared: Option<(u64, Vec<SequenceId>, usize)>,
 }
 
 /// Sequences in the rows of one tensor.
 struct Group {
-    /// Tokens of each row; `None` where its sequence is gone.
+    /// Tokens of each row; `None` if its sequence is gone.
     rows: Vec<Option<usize>>,
     /// Slots that are in use.
     slots: usize,
     past: Tensors,
-    /// Where the next run writes.
+    /// The block that the next run writes.
     spare: Option<Tensors>,
 }
 
@@ -48,14 +48,14 @@ impl Growing {
         Self { place, shape, groups: HashMap::new(), places: HashMap::new(), next_group: 0, prepared: None }
     }
 
-    /// The group whose rows are just these sequences.
+    /// The group with exactly these sequences as rows.
     fn group_of(&self, sequences: &[SequenceId]) -> Option<u64> {
         let (id, _) = self.places.get(sequences.first()?)?;
         let all_here = sequences.iter().all(|sequence| self.places.get(sequence).is_some_and(|(group, _)| group == id));
         (all_here && self.groups.get(id)?.rows.len() == sequences.len()).then_some(*id)
     }
 
-    /// Copies the first tokens of sequences into a new group, which is not yet their place.
+    /// Copies the first tokens of sequences into a new group; they don't belong to it yet.
     fn gather(&self, members: &[(SequenceId, usize)], room: usize) -> Result<Group> {
         let slots = members.iter().map(|(_, length)| *length).max().unwrap_or(0);
         let capacity = (slots + room).next_power_of_two().max(LEAST_SLOTS);
@@ -83,7 +83,7 @@ impl Growing {
         id
     }
 
-    /// Takes a sequence out of its group. The last one takes the group with it.
+    /// Removes a sequence from its group, and the group with its last sequence.
     fn leave(&mut self, sequence: SequenceId) {
         let Some((id, row)) = self.places.remove(&sequence) else { return };
         if let Some(group) = self.groups.get_mut(&id) {

@@ -1,12 +1,12 @@
-//! Keys and values of all sequences, as the graph wants them: tensors of rows x heads x slots x width, two for each layer.
+//! The KV cache in the graph's layout: tensors of rows x heads x slots x width, two for each layer.
 //!
-//! A run of the graph takes some sequences as the rows of these tensors and appends as many slots to each. There are two kinds of
-//! graphs, and a cache for each:
+//! A run of the graph takes some sequences as the rows of these tensors and appends the same number of slots to each.
+//! There are two kinds of graphs, and a cache for each:
 //!
-//! * [`growing`]: present is a new tensor, longer than past. Sequences that decode together are kept as the rows of one tensor, the
-//!   shorter ones with unused slots before them.
-//! * [`shared`]: present and past are one buffer, into which the graph writes (GroupQueryAttention). All sequences are rows of it,
-//!   with unused slots behind them.
+//! * [`growing`]: present is a new tensor, longer than past. Sequences that decode together are the rows of one tensor;
+//!   shorter ones have unused slots before them.
+//! * [`shared`]: present and past are one buffer, in which the graph writes in place (GroupQueryAttention). All
+//!   sequences are rows of it, with unused slots after them.
 
 pub(crate) mod growing;
 pub(crate) mod shared;

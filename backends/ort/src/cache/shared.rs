@@ -1,7 +1,8 @@
 //! The cache of graphs that write new slots into the buffer of the past: nothing is copied from step to step.
 //!
-//! All sequences are rows of one block of tensors, each from slot 0 on. A run takes neighbouring rows; rows change places where the
-//! sequences of a run are no neighbours. Rows and slots grow by doubling; slots that were never written take no memory.
+//! All sequences are rows of one block of tensors, each from slot 0 on. A run takes adjacent rows; rows are swapped if
+//! the sequences of a run are not adjacent. Rows and slots grow by doubling; slots that were never written take no
+//! memory.
 
 use std::collections::HashMap;
 
@@ -16,13 +17,13 @@ const LEAST_SLOTS: usize = 256;
 pub(crate) struct Shared {
     place: Place,
     shape: Shape,
-    /// The longest that a sequence gets.
+    /// The longest sequence.
     most_slots: usize,
     tensors: Option<Tensors>,
     /// The sequences in the rows, with their lengths.
     rows: Vec<(SequenceId, usize)>,
     places: HashMap<SequenceId, usize>,
-    /// The rows that were prepared: the first one, how many, and how many tokens each of them gets.
+    /// The rows of the prepared run: the first one, their number, and the number of tokens that each of them gets.
     prepared: Option<(usize, usize, usize)>,
 }
 
@@ -31,7 +32,7 @@ impl Shared {
         Self { place, shape, most_slots, tensors: None, rows: Vec::new(), places: HashMap::new(), prepared: None }
     }
 
-    /// Makes room for as many rows and slots, which keeps what is there.
+    /// Grows to at least `rows` rows and `slots` slots, and keeps the contents.
     fn reserve(&mut self, rows: usize, slots: usize) -> Result<()> {
         let (old_rows, old_slots) = self.tensors.as_ref().map_or((0, 0), |tensors| (tensors.rows, tensors.slots));
         if rows <= old_rows && slots <= old_slots {
@@ -62,7 +63,7 @@ impl Shared {
         tensors.copy_within(&self.shape, row(to), row(from), length)
     }
 
-    /// Two rows change places. The row behind all others is where one of them waits.
+    /// Swaps two rows, by way of a spare row after all others.
     fn swap(&mut self, a: usize, b: usize) -> Result<()> {
         let (Some(&(first, first_length)), Some(&(second, second_length))) = (self.rows.get(a), self.rows.get(b))
         else {
@@ -79,7 +80,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Where the rows of the sequences begin if they are neighbours.
+    /// The first row of the sequences, if their rows are adjacent.
     fn neighbours(&self, sequences: &[SequenceId]) -> Option<usize> {
         let rows = || sequences.iter().filter_map(|sequence| self.places.get(sequence).copied());
         let (first, last) = (rows().min()?, rows().max()?);
@@ -167,7 +168,7 @@ impl Cache for Shared {
 
     fn close(&mut self, sequence: SequenceId) -> Result<()> {
         let Some(row) = self.places.remove(&sequence) else { return Ok(()) };
-        // The last row moves to the free place.
+        // The last row moves to the freed one.
         if let Some(&(last, length)) = self.rows.last()
             && last != sequence
         {

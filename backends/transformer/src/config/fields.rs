@@ -1,4 +1,4 @@
-//! Reading the fields of a JSON object from a file that nobody vouches for.
+//! Reads the fields of a JSON object from an untrusted file.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -1,8 +1,8 @@
-//! `quantization_config`: weights of 8 bits with a scale for each output, for each block or for the whole matrix, weights of 4 bits as
-//! AWQ, GPTQ and compressed-tensors pack them, and nothing else.
+//! `quantization_config`: 8-bit weights with a scale for each output, each block or the whole matrix, and 4-bit weights
+//! as AWQ, GPTQ and compressed-tensors pack them. Anything else is refused.
 //!
-//! What checkpoints say of activations is about speed on hardware that multiplies few bits: here activations stay as they are,
-//! which is closer to the model that was quantized. Which weights are quantized is told by the tensors.
+//! Quantization of input activations is ignored. It serves speed on hardware that multiplies narrow numbers; unquantized
+//! activations are closer to the original model. The tensors, not the configuration, say which weights are quantized.
 
 use jig_plugin_api::{Error, Result};
 use serde_json::Value;
@@ -11,13 +11,13 @@ use super::fields::Fields;
 use crate::weights::packed::{Layout, Packing};
 use crate::weights::scales::LEAST_INPUTS;
 
-/// The field, and how older versions of compressed-tensors call it, with what stands before fields in it.
+/// The field, its name in older versions of compressed-tensors, and the prefix of its fields in errors.
 const FIELDS: [(&str, &str); 2] =
     [("quantization_config", "quantization_config."), ("compression_config", "compression_config.")];
 const REMEDY: &str =
     "is not supported; use the unquantized model, one in FP8, or one in 4 bits of AWQ, GPTQ or compressed-tensors";
 
-/// The largest size of a group or a block that is believed.
+/// The largest size of a group or a block that is accepted.
 const MOST_GROUP: usize = 1 << 20;
 
 /// How weights are quantized, where some are.
@@ -25,7 +25,7 @@ const MOST_GROUP: usize = 1 << 20;
 pub struct Quantization {
     /// How weights of 4 bits are packed.
     pub packing: Option<Packing>,
-    /// Outputs and inputs of a block of weights of 8 bits that has a scale, where a weight has more scales than one for each output.
+    /// Outputs and inputs of a block of 8-bit weights, where each block has a scale.
     pub block: Option<[usize; 2]>,
 }
 
@@ -35,7 +35,7 @@ impl From<Packing> for Quantization {
     }
 }
 
-/// Checks that the quantization is one that can be computed, and gives what tensors alone do not tell of it.
+/// Checks that the quantization is supported, and reads what the tensors alone don't say about it.
 ///
 /// # Errors
 /// `Unsupported` or `InvalidFile` that name the field.
@@ -67,8 +67,8 @@ fn refused(config: &Fields<'_>, name: &str) -> Error {
     config.unsupported(name, REMEDY)
 }
 
-/// What compressed-tensors writes: groups of modules, each with a format. Modules may be of several groups as long as those that are packed
-/// are packed alike.
+/// What compressed-tensors writes: groups of modules, each with a format. There may be several groups, if all packed
+/// ones have the same packing.
 fn compressed(config: &Fields<'_>) -> Result<Quantization> {
     let format = text(config, "format");
     if !matches!(format, Some("float-quantized" | "pack-quantized" | "mixed-precision")) {
@@ -100,7 +100,7 @@ fn compressed(config: &Fields<'_>) -> Result<Quantization> {
     Ok(all)
 }
 
-/// A group of modules of compressed-tensors in a format. `None` for what can't be computed.
+/// The format of one group of modules. `None` if it is not supported.
 fn group_of_modules(format: &str, group: &Value) -> Option<Quantization> {
     let weights = &group["weights"];
     let (bits, kind) = (weights["num_bits"].as_u64()?, weights["type"].as_str()?);
@@ -141,10 +141,10 @@ fn is_block(block: &[usize; 2]) -> bool {
     block.iter().all(|size| size.is_power_of_two() && *size <= MOST_GROUP) && block[1] >= LEAST_INPUTS
 }
 
-/// What AutoAWQ writes, under the names of either of its files.
+/// What AutoAWQ writes, under the field names of either of its two files.
 fn awq(config: &Fields<'_>) -> Result<Packing> {
     four_bits(config, if config.value("w_bit").is_some() { "w_bit" } else { "bits" })?;
-    // There are more, which pack in other ways; newer versions say it in the second field.
+    // Other versions pack in other ways; newer releases use the second field.
     only(config, "version", &["gemm"])?;
     only(config, "format", &["gemm"])?;
     only(config, "backend", &["autoawq", "auto"])?;
@@ -161,14 +161,14 @@ fn gptq(config: &Fields<'_>) -> Result<Packing> {
     if config.boolean("is_marlin_format")? == Some(true) {
         return Err(refused(config, "is_marlin_format"));
     }
-    // Some versions say it in one field, and some in the other.
+    // Some releases use one field, some the other.
     let mut exact_zeros = false;
     for name in ["checkpoint_format", "format"] {
         only(config, name, &["gptq", "gptq_v2"])?;
         exact_zeros |= text(config, name).is_some_and(|format| format.eq_ignore_ascii_case("gptq_v2"));
     }
     only(config, "pack_dtype", &["int32"])?;
-    // Modules with bits or groups of their own.
+    // Overrides of bits or group sizes for single modules.
     if config.value("dynamic").is_some_and(|modules| modules.as_object().is_none_or(|modules| !modules.is_empty())) {
         return Err(refused(config, "dynamic"));
     }
@@ -182,7 +182,7 @@ fn four_bits(config: &Fields<'_>, name: &str) -> Result<()> {
     if bits == 4 { Ok(()) } else { Err(refused(config, name)) }
 }
 
-/// Refuses a field that says something else than one of these, in capitals or not.
+/// Refuses a field whose text is none of these, ignoring case.
 fn only(config: &Fields<'_>, name: &str, known: &[&str]) -> Result<()> {
     let it =
         |value: &Value| value.as_str().is_some_and(|text| known.iter().any(|known| text.eq_ignore_ascii_case(known)));

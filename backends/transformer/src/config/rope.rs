@@ -13,7 +13,7 @@ const FACTORS: RangeInclusive<f64> = 1e-6..=1e6;
 const POSITIONS: RangeInclusive<usize> = 1..=1 << 26;
 const SUPPORTED: &str = "default, linear, dynamic, llama3, yarn";
 
-/// The rotary embedding, and the longest sequence that it reaches.
+/// The rotary embedding, and the longest sequence that it supports.
 pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Result<(Rope, usize)> {
     let scaling = match fields.object("rope_scaling", "rope_scaling.")? {
         Some(scaling) => Some(scaling),
@@ -39,7 +39,7 @@ pub(super) fn read(fields: &Fields<'_>, head_dim: usize, positions: usize) -> Re
     Ok((Rope { head_dim, base, scaling }, reach))
 }
 
-/// A scaling of positions, and the longest sequence that it reaches where the model was made for `positions`.
+/// The scaling of frequencies, and the longest sequence that it supports if the model was trained on `positions`.
 fn read_scaling(
     fields: &Fields<'_>,
     scaling: &Fields<'_>,

@@ -25,7 +25,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     suite.case("copy_page".to_owned(), copy_page);
 }
 
-/// Sequences whose q, k and v are random, in the second layer of two; and what they hold, as the textbook has it.
+/// Sequences of random q, k and v in the second of two layers, and a reference copy of what they hold.
 struct World<'a, D: Device> {
     device: &'a D,
     shape: AttentionShape,
@@ -36,11 +36,11 @@ struct World<'a, D: Device> {
     norms_on_device: HeadNorms<D::Vector>,
     sequences: Vec<Sequence>,
     seed: u64,
-    /// What attention's result is multiplied with, if it is.
+    /// The projection that the result goes through, in the case of operands.
     projection: Option<D::Matrix>,
 }
 
-/// Its pages, and the keys and values of its positions.
+/// A sequence: its pages, and the keys and values of its positions.
 #[derive(Default)]
 struct Sequence {
     pages: Vec<u32>,
@@ -60,7 +60,7 @@ impl<'a, D: Device> World<'a, D> {
             Ok(Norm { kind: NormKind::Rms, epsilon: EPSILON, weight: Some(device.vector(weight)?), bias: None })
         };
         let rotation = numbers(POSITIONS * shape.head_dim, 32);
-        // Pages out of order: sequence after sequence takes every seventh.
+        // Each sequence gets scattered pages: every seventh.
         let per_sequence = POSITIONS.div_ceil(device.page_tokens()).min(PAGES / count);
         let page = |index: usize| (index * 7 % PAGES) as u32;
         let sequences = (0..count).map(|sequence| Sequence {
@@ -81,7 +81,7 @@ impl<'a, D: Device> World<'a, D> {
         })
     }
 
-    /// Appends rows to sequences in one batch, and compares what attention gives for them.
+    /// Appends rows to sequences in one batch, and compares attention's results with the reference.
     fn step(&mut self, tolerance: Tolerance, window: Option<u32>, chunks: &[(usize, usize)]) -> Found {
         let (shape, page_tokens) = (self.shape, self.device.page_tokens());
         let (dim, width) = (shape.head_dim, shape.qkv_width());
@@ -139,7 +139,7 @@ impl<'a, D: Device> World<'a, D> {
         Ok(compare(tolerance, &read(self.device, &out, rows)?, &right))
     }
 
-    /// Appends a row to a sequence, and what it sees.
+    /// Appends a row to the reference copy of a sequence, and computes its attention.
     fn attend(&mut self, sequence: usize, row: &[f32], window: Option<u32>) -> Vec<f64> {
         let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
         let sequence = &mut self.sequences[sequence];
@@ -171,7 +171,7 @@ fn attention<D: Device>(device: &D, tolerance: Tolerance, shape: AttentionShape,
         &[(0, 1), (2, 3 * page), (1, 1)],
         &[(2, 1), (1, 1), (0, 1)],
         &[(0, page), (2, 1), (1, 2)],
-        // More rows than a tile of any device, in the midst of a sequence.
+        // More rows than a tile of any device, starting within a sequence.
         &[(1, 1), (0, 4 * page + 5)],
     ];
     for chunks in steps {
@@ -192,7 +192,7 @@ fn into_operand<D: Device>(device: &D, tolerance: Tolerance, head_dim: usize) ->
     Ok(problem.or(world.step(tolerance, None, &[(1, 1), (0, many)])?))
 }
 
-/// A sequence goes on in a copy of its page; the original goes on another way.
+/// A sequence continues in a copy of its page, and the original continues differently.
 fn copy_page<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let shape = AttentionShape { heads: 4, kv_heads: 2, head_dim: 16, scale: 0.25 };
     let mut world = World::new(device, shape, 2)?;

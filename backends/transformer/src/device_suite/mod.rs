@@ -1,4 +1,4 @@
-//! Tests that any [`Device`] has to pass: each operation against a textbook version of it in `f64`.
+//! Tests that every [`Device`] must pass: each operation against a textbook version in `f64`.
 //!
 //! A device's own tests call [`run`] and check that no case failed. Inputs are random, the same in every run, and exact in
 //! bf16, so that a device that keeps activations in 16 bits differs only by the rounding of what it computes.
@@ -27,7 +27,7 @@ pub fn run<D: Device>(device: &D, tolerance: Tolerance) -> Vec<CaseResult> {
     suite.results
 }
 
-/// Runs those cases that depend on the type of keys and values.
+/// Runs the cases that depend on the type of keys and values.
 pub fn run_attention<D: Device>(device: &D, tolerance: Tolerance) -> Vec<CaseResult> {
     let mut suite = Suite { device, tolerance, results: Vec::new() };
     attention::cases(&mut suite);

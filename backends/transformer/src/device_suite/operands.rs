@@ -1,4 +1,5 @@
-//! Activations that only products read: whatever a device keeps them as, products give what they give for others, to the bit.
+//! Activations that only products read: in whatever type a device stores them, products have the same bits as with
+//! others.
 
 use super::products::Weights;
 use super::suite::{Found, Suite, filled, numbers, read};
@@ -11,7 +12,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
         suite.case(name, |device, _| chain(device, dtype, rows, width, epilogue));
     };
     for dtype in [DType::F32, DType::F16, DType::BF16, DType::F8, DType::I4] {
-        // The last are more than any kernel for few rows takes.
+        // The last sizes exceed every kernel for few rows.
         for rows in [1, 65] {
             case(dtype, rows, 64, Epilogue::Gate(Activation::Silu));
         }
@@ -19,7 +20,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     case(DType::BF16, 64, 64, Epilogue::Gate(Activation::Silu));
     case(DType::BF16, 100, 104, Epilogue::Activate(Activation::Relu));
     case(DType::F16, 70, 24, Epilogue::None);
-    // A width that no wide load divides.
+    // A width that is no multiple of a vector load.
     case(DType::BF16, 70, 20, Epilogue::Gate(Activation::Silu));
 }
 

@@ -1,4 +1,4 @@
-//! Products with matrices of weights, and what follows them.
+//! Products with matrices of weights, and their epilogues.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const ACTIVATIONS: [Activation; 4] = [Activation::Relu, Activation::Silu, Activa
 
 pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in TYPES {
-        // Rows in 4 bits have their inputs by the eight.
+        // Rows of 4-bit weights have a multiple of eight inputs.
         let widths = if dtype == DType::I4 { [8, 32, 104, 1040] } else { [7, 32, 100, 1030] };
         for inputs in widths {
             for rows in [1, 2, 3, 5, 8, 16, 33] {
@@ -43,12 +43,12 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
 }
 
-/// Products of so many rows without an epilogue.
+/// The numbers of rows, without an epilogue.
 fn plain(rows: &[usize]) -> Vec<(usize, Epilogue)> {
     rows.iter().map(|rows| (*rows, Epilogue::None)).collect()
 }
 
-/// Gated products of so many rows.
+/// The numbers of rows, gated.
 fn gates(rows: [usize; 2]) -> [(usize, Epilogue); 2] {
     rows.map(|rows| (rows, Epilogue::Gate(Activation::Silu)))
 }
@@ -84,7 +84,7 @@ fn few_bits_cases<D: Device>(suite: &mut Suite<'_, D>) {
     }
 }
 
-/// Widths as models have them, which some devices have other kernels for.
+/// Widths of real models, for which some devices have other kernels.
 fn wide_cases<D: Device>(suite: &mut Suite<'_, D>) {
     for dtype in [DType::F16, DType::BF16, DType::F8, DType::I4] {
         for (inputs, rows) in [(256, &[1, 5, 8, 9, 64, 65][..]), (448, &[2, 4, 12, 16, 17, 40]), (1088, &[3, 7, 20])] {
@@ -142,7 +142,7 @@ impl Weights {
         Self { parts: outputs.iter().enumerate().map(part).collect() }
     }
 
-    /// With columns in an order of their own.
+    /// With reordered columns.
     fn ordered(mut self, inputs: usize) -> Self {
         let order: Arc<[u32]> = (0..inputs).map(|column| (column * 5 % inputs) as u32).collect();
         for part in &mut self.parts {
@@ -151,7 +151,7 @@ impl Weights {
         self
     }
 
-    /// Each part with a scale for each block, of sizes that are taken in turn.
+    /// Gives each part scales for blocks; parts take the sizes in turn.
     fn in_blocks(mut self, sizes: &[[usize; 2]], inputs: usize) -> Self {
         for (part, block) in self.parts.iter_mut().zip(sizes.iter().cycle()) {
             let blocks = part.weight.shape()[0].div_ceil(block[0]) * inputs.div_ceil(block[1]);
@@ -184,12 +184,12 @@ impl Weights {
     }
 }
 
-/// A power of two, with which weights are exact in 16 bits as well.
+/// A power of two, so that scaled weights are exact in 16 bits as well.
 fn power(index: usize) -> f32 {
     2f32.powi((index % 7) as i32 - 3)
 }
 
-/// Groups of 8 to 128 inputs, of all where there are few; the last one may have fewer.
+/// Groups of 8 to 128 inputs, at most all of them; the last one may be incomplete.
 fn groups(outputs: usize, inputs: usize, order: Option<Arc<[u32]>>) -> Groups {
     let size = (inputs / 4).next_power_of_two().clamp(8, 128);
     let of_output = inputs.div_ceil(size);
@@ -210,7 +210,7 @@ fn linear<D: Device>(
     compare_products(device, tolerance, &Weights::new(outputs, inputs, dtype), dtype, rows, inputs, epilogue)
 }
 
-/// Products with weights of 4 bits that a device keeps in some type, their columns in an order of their own or not.
+/// Products with 4-bit weights that the device keeps in `dtype`, with or without reordered columns.
 fn of_four_bits<D: Device>(
     device: &D,
     tolerance: Tolerance,
@@ -224,7 +224,7 @@ fn of_four_bits<D: Device>(
     compare_products(device, tolerance, &weights, dtype, rows, inputs, Epilogue::None)
 }
 
-/// Products with weights of 8 bits that have a scale for each block, kept in some type.
+/// Products with 8-bit weights that have a scale for each block, kept in `dtype`.
 fn of_blocks<D: Device>(
     device: &D,
     tolerance: Tolerance,
@@ -239,7 +239,7 @@ fn of_blocks<D: Device>(
     compare_products(device, tolerance, &weights, dtype, rows, inputs, epilogue)
 }
 
-/// Few rows lose next to nothing of their numbers, nor of those of weights that have as many digits.
+/// With few rows, a device must keep nearly all digits of the activations, and of weights that have as many.
 fn of_long_numbers<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, rows: usize) -> Found {
     let (inputs, epilogue) = (448, Epilogue::None);
     let mut weights = Weights::new(&[65, 130], inputs, dtype);
@@ -252,7 +252,7 @@ fn of_long_numbers<D: Device>(device: &D, tolerance: Tolerance, dtype: DType, ro
     compare_products_with(device, tolerance, &weights, dtype, &long_numbers(rows * inputs, 22), inputs, epilogue)
 }
 
-/// Numbers of more digits than bf16 has.
+/// Numbers with more digits than bf16 has.
 fn long_numbers(count: usize, seed: u64) -> Vec<f32> {
     numbers(count, seed).into_iter().zip(numbers(count, seed + 1)).map(|(coarse, fine)| coarse + fine / 512.0).collect()
 }

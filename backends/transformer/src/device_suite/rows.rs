@@ -21,7 +21,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
             }
         }
     }
-    // As wide as rows of large models, and a little wider.
+    // The width of large models, and a little more.
     for width in [4096, 4100, 9001] {
         for kind in [NormKind::Rms, NormKind::Layer] {
             let name = format!("norm and add_norm, {kind:?}, 2 rows of {width}");
@@ -32,7 +32,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
     suite.case("add_ranks, alone".to_owned(), add_ranks);
 }
 
-/// What a device that has the whole model computed is the sum already.
+/// A device with the whole model has the sum already, so `add_ranks` must change nothing.
 fn add_ranks<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let values = numbers(3 * 20, 9);
     let x = filled(device, 20, &values)?;

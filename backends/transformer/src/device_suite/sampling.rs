@@ -1,4 +1,4 @@
-//! Drawing tokens, and steps that are recorded.
+//! Sampling tokens, and recorded steps.
 
 use std::cell::Cell;
 
@@ -20,7 +20,7 @@ pub(super) fn cases<D: Device>(suite: &mut Suite<'_, D>) {
 fn sample<D: Device>(device: &D, vocabulary: usize) -> Found {
     let rows = 5;
     let mut values: Vec<f32> = numbers(rows * vocabulary, 40).iter().map(|x| x * 8.0).collect();
-    // Thousands of equal ones, and none but those.
+    // One row with many equal logits, and one with all equal.
     values[..vocabulary].iter_mut().for_each(|x| *x = (*x / 16.0).round());
     values[vocabulary..][..vocabulary].fill(1.5);
     let logits = filled(device, vocabulary, &values)?;
@@ -67,7 +67,7 @@ fn sample<D: Device>(device: &D, vocabulary: usize) -> Found {
     Ok((drawn.len() != asked.len()).then(|| format!("{} tokens for {} rows", drawn.len(), asked.len())))
 }
 
-/// The same shape three times, each with other tokens.
+/// Runs the same shape three times with different tokens.
 fn record<D: Device>(device: &D, tolerance: Tolerance) -> Found {
     let (ids, width) = (50, 16);
     let values = numbers(ids * width, 42);

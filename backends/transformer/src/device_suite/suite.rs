@@ -1,4 +1,4 @@
-//! What cases have in common: how they end, their inputs, and how rows are compared.
+//! The harness of the cases: results, inputs, and the comparison of rows.
 
 use half::bf16;
 use jig_plugin_api::Result;
@@ -32,7 +32,7 @@ pub(super) struct Suite<'a, D: Device> {
     pub(super) results: Vec<CaseResult>,
 }
 
-/// What a case finds: nothing, or what is wrong. Errors of the device count as wrong.
+/// The result of a case: `None`, or what is wrong. An error of the device is a failure too.
 pub(super) type Found = Result<Option<String>>;
 
 impl<D: Device> Suite<'_, D> {
@@ -55,7 +55,7 @@ pub(super) fn read<D: Device>(device: &D, buffer: &D::Buffer, rows: usize) -> Re
     (0..rows).map(|row| device.read_row(buffer, row)).collect()
 }
 
-/// Where rows differ from what is right by more than the tolerance, if they do.
+/// The first place where rows differ from the right ones by more than the tolerance.
 pub(super) fn compare(tolerance: Tolerance, found: &[Vec<f32>], right: &[Vec<f64>]) -> Option<String> {
     if found.len() != right.len() {
         return Some(format!("{} rows, not {}", found.len(), right.len()));

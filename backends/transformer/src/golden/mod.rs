@@ -1,9 +1,9 @@
-//! Tiny random models of each family, and the values that the reference implementation (Hugging Face transformers) computed with
-//! them; `golden/make.py` made both. And some of them in few bits, by `golden/quantize.py`. For the tests of this crate's devices and of
-//! other backends.
+//! Tiny random models of each family with the values that the reference implementation (Hugging Face transformers)
+//! computed, for the tests of this crate's devices and of other backends. `golden/make.py` makes them, and
+//! `golden/quantize.py` quantizes some of them.
 //!
 //! # Panics
-//! All of it panics where the files are not there or not as they were made: it is for tests.
+//! Every function panics if a file is missing or malformed: this module is for tests.
 
 mod model;
 mod quantized;
@@ -22,7 +22,7 @@ pub const OF_4_BITS: [&str; 7] = [
     "qwen3-compressed",
 ];
 
-/// Golden models that [`quantized`] is tried with, and the blocks that have a scale.
+/// Golden models to quantize by [`quantized`], and the sizes of the blocks that have a scale.
 pub const OF_8_BITS: [(&str, Option<[usize; 2]>); 7] = [
     ("llama2", None),
     ("qwen3", None),

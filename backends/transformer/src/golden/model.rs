@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A model and what the reference computed.
 #[derive(Clone, Debug)]
 pub struct Golden {
-    /// Its family, and what is special about it.
+    /// Its family and variant.
     pub name: String,
     /// Where it is, with `config.json` and `model.safetensors`.
     pub directory: PathBuf,
@@ -16,7 +16,7 @@ pub struct Golden {
     pub prompt: Vec<u32>,
     /// The logits after each of its tokens.
     pub prompt_logits: Vec<Vec<f32>>,
-    /// Tokens that were appended, the most likely ones, and the logits after each.
+    /// The tokens of a greedy continuation, and the logits after each.
     pub steps: Vec<(u32, Vec<f32>)>,
 }
 
@@ -44,7 +44,7 @@ impl Golden {
     }
 }
 
-/// The largest difference of two rows, as a share of the largest value of the second; infinite where a difference is no number.
+/// The largest difference of two rows, as a share of the largest value of the second; infinite if a difference is NaN.
 #[must_use]
 pub fn difference(found: &[f32], right: &[f32]) -> f32 {
     assert_eq!(found.len(), right.len(), "width of a row");
@@ -53,7 +53,8 @@ pub fn difference(found: &[f32], right: &[f32]) -> f32 {
     found.iter().zip(right).map(apart).fold(0.0, f32::max) / largest
 }
 
-/// In this crate, or, for programs that were built on another machine, where `JIG_GOLDEN_VALUES` says.
+/// The folder of all models: `JIG_GOLDEN_VALUES`, for programs that were built on another machine, or else this
+/// crate's.
 fn values() -> PathBuf {
     let elsewhere = std::env::var_os("JIG_GOLDEN_VALUES").map(PathBuf::from);
     elsewhere.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/values"))

@@ -1,4 +1,4 @@
-//! [`quantized`]: models whose projections have 8 bits, and what they are.
+//! [`quantized`]: models with 8-bit projections, and the same weights in `f32`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,10 +15,12 @@ use crate::weights::f8;
 /// A tensor as it is written: name, type, shape and bytes.
 type Written = (String, Dtype, Vec<usize>, Vec<u8>);
 
-/// Writes a model twice into a directory, and gives both: once with its projections in 8 bits, and once with the same numbers in `f32`.
+/// Writes a model twice into a directory and returns both: with its projections in 8 bits, and with the same numbers in
+/// `f32`.
 ///
-/// As in checkpoints, most have a scale for each output, the last ones of the MLPs one for all, and the first projection to keys is
-/// not quantized. Or all that are have one for each block of so many outputs and inputs.
+/// Without `block`, most projections have a scale for each output and the last ones of the MLPs one scale each, as in
+/// real checkpoints. With `block`, all have a scale for each block of outputs by inputs. The first projection to keys
+/// is never quantized.
 #[must_use]
 pub fn quantized(golden: &Golden, directory: &Path, block: Option<[usize; 2]>) -> [PathBuf; 2] {
     let file = fs::read(golden.directory.join("model.safetensors")).expect("a model in one file");

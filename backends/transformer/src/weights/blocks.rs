@@ -1,11 +1,11 @@
-//! Numbers that consecutive elements share: how a cut through them leaves smaller ones.
+//! Blocks of elements that share a scale, and what remains of them when a range of elements is cut out.
 
 use std::ops::Range;
 
-/// A range of elements, cut out of all of them, where each block of `size` (a power of two) shares a number.
+/// A range of elements, cut out of a row in which each block of `size` elements (a power of two) shares a scale.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
-    /// Elements of a block of what was cut out: a power of two, no more than before.
+    /// Elements of a block of the cut: a power of two, at most the original size.
     pub(super) size: usize,
     /// Its blocks.
     pub(super) count: usize,
@@ -14,13 +14,13 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Where the range begins within a block, blocks become smaller, so that each lies in one of those before.
+    /// Where the range begins within a block, blocks become smaller, so that each lies within one original block.
     pub(super) fn new(size: usize, range: &Range<usize>) -> Self {
         let aligned = if range.start == 0 { size } else { size.min(1 << range.start.trailing_zeros()) };
         Self { size: aligned, count: range.len().div_ceil(aligned), start: range.start, before: size }
     }
 
-    /// For each of its blocks, the one before that it lies in.
+    /// For each block of the cut, the original block that it lies in.
     pub(super) fn blocks(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.count).map(|block| (self.start + block * self.size) / self.before)
     }

@@ -17,11 +17,11 @@ pub enum DType {
     F16,
     /// The upper half of a binary32.
     BF16,
-    /// Eight bits ([`super::f8`]), of weights that have scales. Nothing is computed in it: devices that keep weights so
-    /// multiply them as [`DType::BF16`], which has all of its numbers.
+    /// Eight bits ([`super::f8`]), for weights with scales. It is a storage type only: devices multiply such weights as
+    /// [`DType::BF16`], which represents all of its numbers.
     F8,
-    /// Four bits, two in a byte, the first one in the lower half: whole numbers from 0 to 15, of weights that have
-    /// [`Groups`](super::int4::Groups). What files call I32 are eight of them.
+    /// Four bits: integers from 0 to 15, two in a byte with the first in the low half, for weights with
+    /// [`Groups`](super::int4::Groups). Files store eight of them as one I32.
     I4,
 }
 
@@ -37,7 +37,7 @@ impl DType {
         }
     }
 
-    /// Bytes of so many elements. `None` where they don't end with a byte, or are more than can be counted.
+    /// Bytes of `elements` elements. `None` if that is no whole number of bytes, or overflows.
     #[must_use]
     pub const fn bytes(self, elements: usize) -> Option<usize> {
         match elements.checked_mul(self.bits()) {
@@ -46,8 +46,8 @@ impl DType {
         }
     }
 
-    /// The numbers of elements as they are stored, little-endian: of weights that have scales or groups, without them. As many as there are
-    /// places in `into`, or as there are elements.
+    /// Converts stored elements (little-endian) to `f32`, without applying scales or groups. Stops at the end of
+    /// `bytes` or of `into`.
     pub fn widen(self, bytes: &[u8], into: &mut [f32]) {
         fn put(into: &mut [f32], values: impl Iterator<Item = f32>) {
             into.iter_mut().zip(values).for_each(|(to, value)| *to = value);
@@ -61,7 +61,7 @@ impl DType {
         }
     }
 
-    /// Numbers as elements, rounded to the nearest, as they are stored.
+    /// Converts numbers to stored elements, rounded to the nearest.
     #[must_use]
     pub fn narrow(self, values: &[f32]) -> Vec<u8> {
         match self {

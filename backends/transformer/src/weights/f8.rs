@@ -1,11 +1,11 @@
 //! Numbers of 8 bits: a sign, 4 bits of exponent and 3 of fraction ("e4m3fn" of the Open Compute Project's 8-bit formats).
 //!
-//! There is no infinity, and one magnitude that is not a number, the one with all bits set. The largest number is 448.
+//! There is no infinity, and one NaN of each sign, with all bits set. The largest number is 448.
 
 /// The largest number.
 pub const LARGEST: f32 = 448.0;
 
-/// The number of eight bits.
+/// The number that eight bits encode.
 #[must_use]
 pub fn widen(bits: u8) -> f32 {
     let magnitude = bits & 0x7f;
@@ -18,7 +18,7 @@ pub fn widen(bits: u8) -> f32 {
     if bits & 0x80 == 0 { value } else { -value }
 }
 
-/// The nearest number, of two as near the one with an even fraction; what is larger than all becomes the largest.
+/// Rounds to the nearest number, ties to even; larger magnitudes saturate.
 #[must_use]
 pub fn narrow(x: f32) -> u8 {
     let sign = if x.is_sign_negative() { 0x80 } else { 0 };
@@ -26,15 +26,16 @@ pub fn narrow(x: f32) -> u8 {
         return sign | 0x7f;
     }
     let x = x.abs().min(LARGEST);
-    // The step between numbers here: an eighth of the power of two below, but no less than that of the smallest.
+    // The distance between neighbours: an eighth of the power of two below, but at least that of the subnormals.
     let exponent = ((x.to_bits() >> 23) as i32 - 127).max(-6);
     let steps = (x / 2f32.powi(exponent - 3)).round_ties_even() as u8;
-    // 16 steps are the next power of two; fewer than 8 there are only at the bottom. Either carries into the exponent by itself.
+    // 16 steps reach the next power of two, and fewer than 8 are subnormal: adding them to the bits carries into the
+    // exponent correctly in both cases.
     let below = (exponent + 6) as u8 * 8;
     sign | (below + steps)
 }
 
-/// Whether the bits are no number.
+/// Whether the bits are a NaN.
 #[must_use]
 pub fn is_nan(bits: u8) -> bool {
     bits & 0x7f == 0x7f

@@ -1,4 +1,4 @@
-//! Finding and mapping the files.
+//! Finds the safetensors files of a model directory and maps them into memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -15,7 +15,8 @@ use super::tensor::{MappedFile, Tensor};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-/// What compressed-tensors calls the shape of a packed weight: integers, which are not read as a tensor.
+/// The suffix under which compressed-tensors stores the shape of a packed weight. It holds integers and is not read as
+/// a weight.
 pub(crate) const PACKED_SHAPE: &str = ".weight_shape";
 /// The largest index that is read, in bytes.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -53,7 +54,7 @@ fn invalid(file: &Path, problem: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("{}: {problem}", file.display()))
 }
 
-/// Says what is in a directory without safetensors.
+/// The error for a directory without safetensors, which lists the weights of other formats in it.
 fn missing(directory: &Path) -> Error {
     let names = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let mut others: Vec<_> = names
@@ -94,7 +95,7 @@ fn read_index(file: &Path) -> Result<BTreeMap<String, String>> {
     Ok(index)
 }
 
-/// A name that can't lead out of the directory.
+/// Whether a name is a plain file name, which can't lead out of the directory.
 fn is_plain_name(name: &str) -> bool {
     Path::new(name).file_name().is_some_and(|last| last == name)
 }
@@ -117,7 +118,7 @@ fn open_file(path: &Path) -> Result<Vec<(String, Tensor)>> {
             Dtype::BF16 => DType::BF16,
             Dtype::F8_E4M3 => DType::F8,
             Dtype::I32 => DType::I4,
-            // The shape of a packed weight, which config.json tells.
+            // The shape of a packed weight follows from config.json too.
             Dtype::I64 if name.ends_with(PACKED_SHAPE) => continue,
             other => {
                 let problem = format!(

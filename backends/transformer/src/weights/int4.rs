@@ -1,7 +1,8 @@
-//! Weights of four bits: whole numbers from 0 to 15, of which some consecutive inputs share a scale and a zero.
+//! 4-bit weights: integers from 0 to 15. Each group of consecutive inputs shares a scale and a zero point.
 //!
-//! A weight is `(number - zero) * scale`: the affine quantization of AWQ (Lin et al. 2023) and of GPTQ (Frantar et al. 2022). On
-//! disk they are packed in one way or another ([`super::packed`]); in memory always as [`DType::I4`], row by row.
+//! A weight is `(number - zero) * scale`: the affine quantization of AWQ (Lin et al. 2023) and of GPTQ (Frantar et al.
+//! 2022). Checkpoints pack them in several ways ([`super::packed`]); in memory they are always [`DType::I4`], row by
+//! row.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,20 +11,19 @@ use super::blocks::Cut;
 use super::dtype::DType;
 pub use super::nibbles::{LARGEST, numbers, pack};
 
-/// The fewest inputs of a group: devices read as many numbers at once.
+/// The fewest inputs of a group: devices read this many numbers at once.
 pub const LEAST_GROUP: usize = 8;
 
 /// The scale and the zero of a group.
 ///
-/// Both stand in one word, so that a device has them with one load: the bits of the scale as an `f32`, and in the last four of
-/// them, which no f16 or bf16 needs, the zero.
+/// Both are in one word, so that a device loads them at once: the scale as an `f32`, with the zero in its lowest four
+/// bits, which are zero for every scale that was f16 or bf16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Group(u32);
 
 impl Group {
-    /// A scale and a zero. `None` where the scale is not finite or has more digits than f16 and bf16 have, or the zero is
-    /// larger than any number.
+    /// A scale and a zero. `None` if the scale is not finite or needs the lowest four bits, or if the zero is above 15.
     #[must_use]
     pub fn new(scale: f32, zero: u8) -> Option<Self> {
         let bits = scale.to_bits();
@@ -31,19 +31,19 @@ impl Group {
         fits.then_some(Self(bits | u32::from(zero)))
     }
 
-    /// What differences from the zero are multiplied by.
+    /// The factor of differences from the zero.
     #[must_use]
     pub fn scale(self) -> f32 {
         f32::from_bits(self.0 & !u32::from(LARGEST))
     }
 
-    /// The number that stands for 0.
+    /// The integer that represents the weight 0.
     #[must_use]
     pub fn zero(self) -> u8 {
         (self.0 & u32::from(LARGEST)) as u8
     }
 
-    /// The weight that a number stands for; exact.
+    /// Dequantizes an integer; the result is exact.
     #[must_use]
     pub fn weight(self, number: u8) -> f32 {
         (f32::from(number) - f32::from(self.zero())) * self.scale()
@@ -56,7 +56,7 @@ impl Group {
     }
 }
 
-/// The groups of a matrix, and the order in which its inputs stand.
+/// The groups of a matrix, and the order of its inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Groups {
     size: usize,
@@ -67,14 +67,15 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Groups of `size` inputs, output by output, `of_output` for each of them: of the last one, a matrix may have only some inputs.
+    /// Groups of `size` inputs, output by output, `of_output` for each; the last group of an output may be incomplete.
     ///
-    /// `dtype` is the type that the scales had, f16 or bf16, in which products may be computed where those of `f32` would be too slow.
+    /// `dtype` is the original type of the scales, f16 or bf16. A device may compute products in it where `f32` is too
+    /// slow.
     ///
-    /// `order` says for each column of the matrix which input it is multiplied with, where that is not the one of its number; a
-    /// permutation.
+    /// `order` is a permutation: column `i` of the matrix is multiplied with input `order[i]`. `None` is the identity.
     ///
-    /// `None` for a size that is no power of two or less than [`LEAST_GROUP`], another type, or another number of groups.
+    /// The result is `None` if `size` is no power of two or less than [`LEAST_GROUP`], or if the type or the number of
+    /// groups is wrong.
     #[must_use]
     pub fn new(
         size: usize,
@@ -106,19 +107,19 @@ impl Groups {
         &self.groups
     }
 
-    /// The type that the scales had.
+    /// The original type of the scales.
     #[must_use]
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// For each column of the matrix, the input that it is multiplied with. `None` where that is the one of its number.
+    /// For each column of the matrix, the input that it is multiplied with; `None` if column `i` belongs to input `i`.
     #[must_use]
     pub fn order(&self) -> Option<&Arc<[u32]>> {
         self.order.as_ref()
     }
 
-    /// Whether a matrix of `outputs` by `inputs` has such groups.
+    /// Whether the groups fit a matrix of `outputs` by `inputs`.
     #[must_use]
     pub fn fit(&self, outputs: usize, inputs: usize) -> bool {
         let ordered = self.order.as_ref().is_none_or(|order| order.len() == inputs);
@@ -129,7 +130,7 @@ impl Groups {
             && ordered
     }
 
-    /// Whether rows of this matrix and of another one can be stacked: they have their groups at the same inputs.
+    /// Whether rows of two matrices can be stacked: their groups have the same inputs.
     #[must_use]
     pub fn alike(&self, other: &Self) -> bool {
         let layout = |groups: &Self| (groups.size, groups.of_output, groups.dtype);
@@ -143,8 +144,8 @@ impl Groups {
         Some(Self { groups, order: self.order.clone(), ..*self })
     }
 
-    /// The groups of some columns of the matrix. Where they begin within a group, groups become smaller; `None` where they would become too
-    /// small, and where columns stand in an order of their own, in which they are no range.
+    /// The groups of a range of columns. Where the range begins within a group, groups become smaller. `None` where
+    /// they would become smaller than [`LEAST_GROUP`], or where columns are reordered.
     #[must_use]
     pub fn inputs(&self, inputs: Range<usize>) -> Option<Self> {
         let whole = inputs.start.is_multiple_of(LEAST_GROUP) && inputs.end.is_multiple_of(LEAST_GROUP);
@@ -158,10 +159,10 @@ impl Groups {
         Some(Self { size: cut.size, of_output: cut.count, groups, dtype: self.dtype, order: None })
     }
 
-    /// The weights of an output by its packed numbers, each at its input.
+    /// Dequantizes the packed numbers of an output, each to the place of its input.
     ///
     /// # Panics
-    /// If there is no such output, or there are other numbers of inputs.
+    /// If there is no such output, or the number of inputs is another.
     pub fn widen(&self, output: usize, packed: &[u8], into: &mut [f32]) {
         let groups = &self.groups[output * self.of_output..][..self.of_output];
         assert!(

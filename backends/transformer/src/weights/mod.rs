@@ -1,4 +1,8 @@
 //! The weights of a model directory: memory-mapped safetensors, one file or several.
+//!
+//! A [`Tensor`] is a range of a mapped file, so loading copies nothing that a device does not take. Quantized weights
+//! come with what dequantizes them: [`scales`] for 8 bits ([`f8`]), [`int4`] groups for 4 bits, which [`packed`] reads
+//! from the layouts of several tools.
 
 mod blocks;
 mod dtype;
@@ -20,7 +24,7 @@ pub use dtype::DType;
 pub(crate) use files::PACKED_SHAPE;
 pub use tensor::Tensor;
 
-/// All tensors of a model directory, by name. Remembers which were asked for.
+/// All tensors of a model directory, by name. Remembers which were taken, so that unused ones are reported.
 #[derive(Debug)]
 pub struct Weights {
     directory: PathBuf,
@@ -72,7 +76,7 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// The tensor of this name, of words of this shape that eight numbers of four bits are packed in.
+    /// The tensor of this name, which must be packed: words of this shape, each with eight 4-bit numbers.
     ///
     /// # Errors
     /// As [`Weights::take`].
@@ -83,7 +87,7 @@ impl Weights {
         packed.then_some(tensor).ok_or_else(|| Error::new(ErrorCode::InvalidFile, problem()))
     }
 
-    /// Checks that nothing but tensors whose name ends in one of `ignored` was left over.
+    /// Checks that all tensors were taken, except those whose names end in one of `ignored`.
     ///
     /// # Errors
     /// `InvalidFile` that names the tensors.
@@ -117,7 +121,7 @@ impl Weights {
         counts.into_iter().max_by_key(|(count, _)| *count).map_or(DType::F32, |(_, dtype)| dtype)
     }
 
-    /// The number of elements of all tensors that were taken; words of packed numbers have eight.
+    /// The number of elements of all taken tensors; a packed word counts as eight.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         self.taken.borrow().iter().filter_map(|name| self.tensors.get(name)).map(|tensor| tensor.len() as u64).sum()

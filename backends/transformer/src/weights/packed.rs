@@ -1,7 +1,7 @@
-//! How checkpoints pack weights of four bits, and from there to [`DType::I4`] with [`Groups`].
+//! The layouts in which checkpoints pack 4-bit weights, converted to [`DType::I4`] with [`Groups`].
 //!
-//! All formats have of a linear layer of `inputs` and `outputs`, with words of 32 bits that hold eight numbers each, the first one in the
-//! lowest bits:
+//! For a linear layer of `inputs` and `outputs`, each format has these tensors. A 32-bit word holds eight numbers, the
+//! first in its lowest bits:
 //!
 //! | AWQ ("gemm") | GPTQ | compressed-tensors ("pack-quantized") |
 //! |---|---|---|
@@ -10,8 +10,8 @@
 //! | `scales` `[groups, outputs]` | `scales` `[groups, outputs]` | `weight_scale` `[outputs, groups]` |
 //! | | `g_idx` `[inputs]`: the group of each input; may be left out where groups are consecutive inputs | `weight_g_idx` `[inputs]`: the same |
 //!
-//! The eight outputs of an AWQ word are in the order 0, 2, 4, 6, 1, 3, 5, 7. Where outputs are no multiple of 8, which only
-//! compressed-tensors may have, the last word of zeros is filled up.
+//! The eight outputs of an AWQ word are in the order 0, 2, 4, 6, 1, 3, 5, 7. Only compressed-tensors may have a number
+//! of outputs that is no multiple of 8; the last word of zero points is padded then.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,44 +22,44 @@ use jig_plugin_api::{Error, ErrorCode, Result};
 use super::int4::{self, Group, Groups, LEAST_GROUP};
 use super::{DType, Tensor, Weights};
 
-/// The zero of symmetric groups: numbers from -8 to 7 are stored as from 0 to 15.
+/// The zero point of symmetric groups: numbers from -8 to 7 are stored as 0 to 15.
 const MIDDLE: u8 = 8;
 
-/// Where in an AWQ word each of its outputs is.
+/// The place of each output in an AWQ word.
 const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
 
-/// The quantization of a checkpoint, as its `config.json` tells it. Which weights are quantized is told by the tensors.
+/// The packing of a checkpoint, by its `config.json`. Its tensors say which weights are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packing {
-    /// How numbers lie in words.
+    /// The layout of numbers in words.
     pub layout: Layout,
     /// Inputs of a group; `None` for all of them.
     pub group_size: Option<usize>,
-    /// Whether the inputs of a group need not be consecutive, so that `g_idx` has to be there.
+    /// Whether the inputs of a group may be non-consecutive (`desc_act`), so that `g_idx` is required.
     pub ordered: bool,
 }
 
-/// How numbers lie in words; see the [module](self).
+/// The layout of numbers in words; see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// That of AutoAWQ's version "gemm".
     Awq,
     /// That of GPTQ.
     Gptq {
-        /// Whether zeros are stored as they are, and not as one less.
+        /// Whether zero points are stored unchanged (format 2), not reduced by one.
         exact_zeros: bool,
     },
     /// That of compressed-tensors.
     Compressed {
-        /// Whether the zeros of all groups are 8, and not stored.
+        /// Whether all zero points are 8 and not stored.
         symmetric: bool,
     },
 }
 
-/// The tensors that packed weights are in.
+/// The names of packed weights.
 const PACKED: [&str; 2] = ["qweight", "weight_packed"];
 
-/// The tensor that the weight `name` is packed in, if it is.
+/// The tensor of the packed weight `name`, if it is packed.
 pub(crate) fn find(weights: &Weights, name: &str) -> Option<&'static str> {
     PACKED.into_iter().find(|tensor| weights.contains(&format!("{name}.{tensor}")))
 }
@@ -68,7 +68,8 @@ impl Packing {
     /// The weight `name`, `[outputs, inputs]`.
     ///
     /// # Errors
-    /// `InvalidFile` where tensors are missing, don't fit `config.json` or make no sense; `Unsupported` for sizes that devices don't take.
+    /// `InvalidFile` if tensors are missing, contradict `config.json` or are malformed; `Unsupported` for sizes that no
+    /// device takes.
     pub fn unpack(&self, weights: &Weights, name: &str, outputs: usize, inputs: usize) -> Result<(Tensor, Groups)> {
         let (tensor, words) = match self.layout {
             Layout::Awq => ("qweight", [inputs, outputs / 8]),
@@ -98,7 +99,7 @@ impl Packing {
         tensor.zip(groups).ok_or_else(|| Error::internal(format!("{name}: its parts do not fit together")))
     }
 
-    /// The groups of `size` inputs each, whose inputs may stand in an order.
+    /// The groups of `size` inputs each, with the order of the inputs if they are reordered.
     fn groups(
         &self,
         weights: &Weights,
@@ -108,7 +109,7 @@ impl Packing {
         order: Option<Arc<[u32]>>,
     ) -> Result<Option<Groups>> {
         let count = inputs.div_ceil(size);
-        // In memory a group's size is a power of two, and a larger group is some of those.
+        // In memory a group's size is a power of two; a group of another size becomes several of them.
         let kept = if count == 1 { inputs.next_power_of_two() } else { 1 << size.trailing_zeros() };
         let compressed = matches!(self.layout, Layout::Compressed { .. });
         let (named, shape) = if compressed { ("weight_scale", [outputs, count]) } else { ("scales", [count, outputs]) };
@@ -135,7 +136,7 @@ impl Packing {
         let zero = |group: usize, output: usize| match self.layout {
             Layout::Awq => number(zeros, group * outputs + awq_place(output)),
             Layout::Gptq { exact_zeros: true } => number(zeros, group * outputs + output),
-            // A zero is at most 15, and so never 16: what is stored as 15 is one less than 0.
+            // A zero point is at most 15, never 16, so a stored 15 is 0 - 1 wrapped around.
             Layout::Gptq { exact_zeros: false } => (number(zeros, group * outputs + output) + 1) & int4::LARGEST,
             Layout::Compressed { symmetric: false } => number(zeros, (output / 8 * count + group) * 8 + output % 8),
             Layout::Compressed { symmetric: true } => MIDDLE,
@@ -152,7 +153,7 @@ impl Packing {
         Ok(Groups::new(kept, of_output, groups, scales.dtype(), order))
     }
 
-    /// The inputs group by group, where that is not their order.
+    /// The order that puts the inputs group by group; `None` if they already are.
     fn order(&self, weights: &Weights, name: &str, inputs: usize, size: usize) -> Result<Option<Arc<[u32]>>> {
         let compressed = matches!(self.layout, Layout::Compressed { .. });
         let named = format!("{name}.{}", if compressed { "weight_g_idx" } else { "g_idx" });
@@ -161,7 +162,7 @@ impl Packing {
         }
         let tensor = weights.take_packed(&named, [inputs])?;
         let of_input: Vec<u32> = tensor.bytes().as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        // Compressed-tensors fills it with -1 where it is of no use.
+        // compressed-tensors fills it with -1 where it is unused.
         let unused = compressed && of_input.iter().all(|group| *group == u32::MAX);
         if unused || of_input.iter().enumerate().all(|(input, group)| *group as usize == input / size) {
             return Ok(None);
@@ -179,7 +180,8 @@ impl Packing {
     }
 }
 
-/// The numbers of a matrix `[outputs, inputs]` in an order of its inputs, by where each output's number for an input is.
+/// Repacks the numbers of a matrix output by output, with its inputs in `order`; `place` gives the index of a number in
+/// the checkpoint's layout.
 fn by_outputs(
     bytes: &[u8],
     [outputs, inputs]: [usize; 2],
@@ -191,21 +193,21 @@ fn by_outputs(
     Tensor::in_memory(DType::I4, &[outputs, inputs], numbers)
 }
 
-/// Where an output is among all of an AWQ row.
+/// The place of an output in a row of AWQ words.
 fn awq_place(output: usize) -> usize {
     output / 8 * 8 + AWQ_PLACES[output % 8]
 }
 
-/// A number of packed ones.
+/// The packed number at an index.
 fn number(bytes: &[u8], index: usize) -> u8 {
     int4::numbers(bytes[index / 2])[index % 2]
 }
 
-/// The numbers of all outputs, one output after the other, by what gives the number of an output at a column; on all cores.
+/// Packs the numbers of all outputs, output after output, on all cores; `number` gives that of an output at a column.
 fn transpose(outputs: usize, inputs: usize, number: impl Fn(usize, usize) -> u8 + Sync) -> Vec<u8> {
-    /// Numbers that are worth a thread.
+    /// The fewest numbers for which a thread pays.
     const WORTH_A_THREAD: usize = 1 << 20;
-    /// Outputs and columns of a tile: what it reads and writes stays in the first level of cache.
+    /// Outputs and columns of a tile: its reads and writes stay in the L1 cache.
     const TILE: usize = 64;
     let row_bytes = inputs / 2;
     let mut packed = vec![0u8; outputs * row_bytes];

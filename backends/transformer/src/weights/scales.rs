@@ -1,35 +1,36 @@
-//! [`Scales`]: what weights of eight bits are multiplied by.
+//! [`Scales`]: the factors of 8-bit weights.
 //!
-//! Checkpoints have one for a whole matrix, for each output, or for each block of some outputs by some inputs (as DeepSeek-V3 has
-//! them, 128 by 128). Here all of them are blocks.
+//! Checkpoints have one for a whole matrix, for each output, or for each block of outputs by inputs (128 by 128 in
+//! DeepSeek-V3). Here all of them are blocks.
 
 use std::ops::Range;
 
 use super::blocks::Cut;
 
-/// The fewest inputs of a block: devices read as many numbers at once.
+/// The fewest inputs of a block: devices read this many numbers at once.
 pub const LEAST_INPUTS: usize = 8;
 
-/// Scales of a matrix `[outputs, inputs]`: one for each block of some outputs by some inputs.
+/// Scales of a matrix `[outputs, inputs]`: one for each block of outputs by inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scales {
     /// Outputs and inputs of a block: powers of two.
     block: [usize; 2],
-    /// Blocks side by side.
+    /// Blocks along the inputs.
     columns: usize,
     values: Vec<f32>,
 }
 
 impl Scales {
-    /// One for each output of a matrix with so many inputs.
+    /// One for each output of a matrix of `inputs` inputs.
     #[must_use]
     pub fn of_outputs(values: Vec<f32>, inputs: usize) -> Self {
         Self { block: [1, inputs.next_power_of_two().max(LEAST_INPUTS)], columns: 1, values }
     }
 
-    /// One for each block of so many outputs and inputs, row by row, of a matrix with so many inputs. The last blocks may have fewer.
+    /// One for each block of `[outputs, inputs]`, row by row, of a matrix of `inputs` inputs. The last blocks may be
+    /// incomplete.
     ///
-    /// `None` where outputs or inputs of a block are no power of two, or its inputs are less than [`LEAST_INPUTS`].
+    /// `None` if a block's sizes are no powers of two, or its inputs are fewer than [`LEAST_INPUTS`].
     #[must_use]
     pub fn of_blocks(block: [usize; 2], values: Vec<f32>, inputs: usize) -> Option<Self> {
         let [outputs, width] = block;
@@ -49,7 +50,7 @@ impl Scales {
         &self.values
     }
 
-    /// Whether a matrix of `outputs` by `inputs` has such scales.
+    /// Whether the scales fit a matrix of `outputs` by `inputs`.
     #[must_use]
     pub fn fit(&self, outputs: usize, inputs: usize) -> bool {
         let [of_outputs, of_inputs] = self.block;
@@ -57,7 +58,7 @@ impl Scales {
         inputs.div_ceil(of_inputs).max(1) == self.columns && rows.checked_mul(self.columns) == Some(self.values.len())
     }
 
-    /// The scales of the blocks that an output lies in, one after the other along its inputs. None where there is no such output.
+    /// The scales of an output, block after block along its inputs; empty if there is no such output.
     #[must_use]
     pub fn of_output(&self, output: usize) -> &[f32] {
         let first = output / self.block[0] * self.columns;

@@ -9,14 +9,14 @@ use memmap2::Mmap;
 
 use super::dtype::DType;
 
-/// A file whose tensors are in use.
+/// A mapped file, kept until its last tensor is dropped.
 #[derive(Debug)]
 pub(super) struct MappedFile {
     pub(super) path: PathBuf,
     pub(super) map: Mmap,
 }
 
-/// A tensor in a mapped file (or in memory, for tests): row-major, little-endian, with no promise of alignment.
+/// A tensor in a mapped file (or in memory, for tests): row-major, little-endian, with no alignment guarantee.
 #[derive(Clone)]
 pub struct Tensor {
     dtype: DType,
@@ -32,7 +32,7 @@ enum Storage {
 }
 
 impl Tensor {
-    /// A tensor in a file. `None` if the range is not inside the file or does not fit the shape.
+    /// A tensor in a file. `None` if the range is outside the file or does not fit the shape.
     pub(super) fn mapped(file: &Arc<MappedFile>, dtype: DType, shape: Vec<usize>, range: Range<usize>) -> Option<Self> {
         let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
         let fits = dtype.bytes(elements)? == range.end.checked_sub(range.start)?;
@@ -102,14 +102,15 @@ impl Tensor {
         all.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// The same elements in another shape. `None` where that is of more or fewer.
+    /// The same elements in another shape. `None` if that has another number of elements.
     #[must_use]
     pub fn reshaped(&self, shape: &[usize]) -> Option<Self> {
         let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))?;
         (elements == self.len()).then(|| Self { shape: shape.to_vec(), ..self.clone() })
     }
 
-    /// Some of its rows (of a vector, its elements), where they are. `None` if it has fewer, or they don't begin with a byte.
+    /// A range of its rows (of a vector, its elements), without a copy. `None` if it has fewer, or a row is no whole
+    /// number of bytes.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Option<Self> {
         let (count, rest) = self.shape.split_first()?;
@@ -120,8 +121,8 @@ impl Tensor {
         inside.then(|| Self { dtype: self.dtype, shape, storage: self.storage.clone(), range })
     }
 
-    /// Some columns of a matrix, in memory of their own unless they are all. `None` if it has fewer, or they don't begin and end
-    /// with a byte.
+    /// A range of the columns of a matrix: a copy, unless it is all of them. `None` if it has fewer, or the range does
+    /// not begin and end at whole bytes.
     #[must_use]
     pub fn columns(&self, columns: Range<usize>) -> Option<Self> {
         let [rows, width] = *self.shape else { return None };
@@ -146,7 +147,7 @@ impl Tensor {
         }
     }
 
-    /// Its elements as `f32`: of weights that have scales, without them.
+    /// Its elements as `f32`, without applying scales.
     #[must_use]
     pub fn to_f32(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.len()];

@@ -1,4 +1,4 @@
-//! The calls of CUDA's driver API, 13.0, as far as the backend makes them.
+//! The functions of CUDA's driver API 13.0 that the backend calls.
 //!
 //! All of them are `unsafe` for the same reason: pointers are to what `cuda.h` says.
 
@@ -24,7 +24,7 @@ thread_local! {
     static CURRENT: Cell<Handle> = const { Cell::new(0) };
 }
 
-/// A call that needs no context.
+/// Runs a call that needs no context.
 fn call(act: impl FnOnce(&mut Gpu) -> Result<()>) -> CUresult {
     let mut gpu = gpu();
     if let Some(failure) = gpu.failure {
@@ -33,7 +33,7 @@ fn call(act: impl FnOnce(&mut Gpu) -> Result<()>) -> CUresult {
     act(&mut gpu).err().unwrap_or(CUresult::CUDA_SUCCESS)
 }
 
-/// A call in the current context.
+/// Runs a call that needs a current context.
 fn call_in_context(act: impl FnOnce(&mut Gpu) -> Result<()>) -> CUresult {
     if CURRENT.get() != CONTEXT {
         eprintln!("emulated GPU: refused: no context is current in this thread");
@@ -42,7 +42,7 @@ fn call_in_context(act: impl FnOnce(&mut Gpu) -> Result<()>) -> CUresult {
     call(act)
 }
 
-/// Removes a handle that has to be there.
+/// Removes a handle that must exist.
 fn take<T>(things: &mut std::collections::HashMap<Handle, T>, handle: Handle) -> Result<T> {
     things.remove(&handle).ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)
 }
@@ -470,7 +470,7 @@ unsafe fn launch(
 ) -> Result<()> {
     let (_, kernel, name) = gpu.functions.get(&function).cloned().ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)?;
     let Grid { blocks, threads, shared } = grid;
-    // The limits of compute capability 9.0; more shared memory than this has to be asked for by an attribute.
+    // The limits of compute capability 9.0; more shared memory must be requested by an attribute.
     let fits = blocks.iter().zip([i32::MAX as u32, 65535, 65535]).all(|(count, most)| (1..=most).contains(count));
     let fits = fits && (1..=1024).contains(&threads) && shared <= 48 << 10;
     if !fits || kernel.size() > 4 << 10 || parameters.is_null() {

@@ -1,4 +1,6 @@
-//! The driver: [`calls`] are what a program sees of it, [`Gpu`] is what they change.
+//! The driver: [`calls`] has the exported functions, [`Gpu`] their state.
+//!
+//! Streams are queues of [`Operation`]s, which run when a call waits for them, not before.
 
 mod calls;
 mod operation;
@@ -15,16 +17,16 @@ use crate::early::{Beginner, Early};
 use crate::kernel::Kernel;
 use crate::memory::Guarded;
 
-/// What a call of the driver gives where it fails.
+/// The error code of a failed call.
 pub(crate) type Failure = CUresult;
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
-/// What addresses are multiples of.
+/// The alignment of addresses.
 const ALIGNMENT: usize = 256;
-/// What new memory is full of: as floats of any type, large negative numbers.
+/// The bytes of new memory: as floats of any type, large negative numbers.
 const GARBAGE: u8 = 0xfb;
 
-/// The one GPU of this machine.
+/// The only GPU of this machine.
 pub(crate) fn gpu() -> MutexGuard<'static, Gpu> {
     static GPU: OnceLock<Mutex<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| Mutex::new(Gpu::new())).lock().unwrap_or_else(PoisonError::into_inner)
@@ -35,7 +37,7 @@ pub(crate) struct Gpu {
     /// Bytes of memory.
     total: usize,
     handles: Handle,
-    /// How often the context is retained.
+    /// The reference count of the context.
     retained: usize,
     memory: BTreeMap<u64, Guarded>,
     pinned: BTreeMap<usize, Vec<u8>>,
@@ -46,18 +48,18 @@ pub(crate) struct Gpu {
     graphs: HashMap<Handle, Arc<[Operation]>>,
     executables: HashMap<Handle, Arc<[Operation]>>,
     beginner: Beginner,
-    /// The launch that comes next, where its first block has begun.
+    /// The next launch, if its first block has begun.
     begun: Option<Early>,
-    /// What every call gives since a kernel failed.
+    /// The error of every call after a kernel failed.
     failure: Option<Failure>,
     done: Done,
 }
 
-/// What was done since the context was made.
+/// Counts since the context was made, for the summary.
 #[derive(Debug, Default)]
 struct Done {
     launches: usize,
-    /// Launches that began before the one before them ran.
+    /// Launches that began before the previous one ran.
     early: usize,
     products: usize,
     graphs_made: usize,
@@ -65,7 +67,7 @@ struct Done {
     waits: usize,
 }
 
-/// What was enqueued and has not run yet.
+/// Operations that are enqueued and have not run yet.
 #[derive(Default)]
 struct Stream {
     queue: VecDeque<Operation>,
@@ -76,11 +78,11 @@ struct Stream {
 #[derive(Default)]
 struct Recording {
     operations: Vec<Operation>,
-    /// Something was called that may not be called meanwhile.
+    /// A call was made that is not allowed during a recording.
     broken: bool,
 }
 
-/// How often an event was enqueued, and how often it was reached.
+/// How many times an event was enqueued and reached.
 #[derive(Default)]
 struct Event {
     enqueued: u64,
@@ -110,7 +112,7 @@ impl Gpu {
     }
 
     fn handle(&mut self) -> Handle {
-        // Like an address, so that small numbers are none.
+        // Handles look like addresses: a small integer is never one.
         self.handles += 1;
         self.handles << 12
     }
@@ -123,7 +125,7 @@ impl Gpu {
         self.streams.get_mut(&handle).ok_or(Failure::CUDA_ERROR_INVALID_HANDLE)
     }
 
-    /// Adds to a stream, or to what is recorded of it.
+    /// Adds an operation to a stream, or to its recording.
     pub(crate) fn enqueue(&mut self, stream: Handle, operation: Operation) -> Result<()> {
         for (range, what) in operation.memory() {
             self.check_memory(range, what)?;
@@ -136,20 +138,20 @@ impl Gpu {
         Ok(())
     }
 
-    /// Refuses what goes past an allocation.
+    /// Refuses a range that is not within one allocation.
     pub(crate) fn check_memory(&self, range: Range<u64>, what: &str) -> Result<()> {
         let before = self.memory.range(..=range.start).next_back();
         let inside = before.is_some_and(|(address, memory)| range.end <= address + memory.bytes() as u64);
         if inside { Ok(()) } else { Err(refuse(&format!("{what}: {range:#x?} is no memory of the GPU"))) }
     }
 
-    /// Bytes of the host that stay where they are until they are freed.
+    /// Whether host memory is page-locked.
     fn is_pinned(&self, from: usize, bytes: usize) -> bool {
         let before = self.pinned.range(..=from).next_back();
         before.is_some_and(|(begin, memory)| from + bytes <= begin + memory.len())
     }
 
-    /// Refuses what may not be done while a stream is recorded, which ends the recording.
+    /// Refuses a call that is not allowed while a stream is recorded, and invalidates the recording.
     fn not_recorded(&mut self, stream: Handle) -> Result<()> {
         match &mut self.stream(stream)?.recording {
             None => Ok(()),
@@ -160,7 +162,7 @@ impl Gpu {
         }
     }
 
-    /// Runs what a stream has, until an event was reached so often, or to its end.
+    /// Runs a stream's operations until an event has been reached that many times, or all of them.
     fn run(&mut self, stream: Handle, until: Option<(Handle, u64)>) -> Result<()> {
         self.done.waits += 1;
         let reached = |gpu: &Self| {
@@ -180,7 +182,7 @@ impl Gpu {
         streams.into_iter().try_for_each(|stream| self.run(stream, None))
     }
 
-    /// Runs an operation; the next one may begin before.
+    /// Runs an operation; `next` may begin before it.
     fn run_one(&mut self, operation: &Operation, next: Option<&Operation>) -> Result<()> {
         match operation {
             Operation::Event(handle) => {
@@ -214,14 +216,14 @@ impl Gpu {
         unsafe { operation.run() }.map_err(|problem| self.fail(&problem))
     }
 
-    /// What every call gives from now on.
+    /// Sets the error of every later call.
     fn fail(&mut self, problem: &str) -> Failure {
         eprintln!("emulated GPU: {problem}");
         self.failure = Some(Failure::CUDA_ERROR_LAUNCH_FAILED);
         Failure::CUDA_ERROR_LAUNCH_FAILED
     }
 
-    /// What is told when the context is given back.
+    /// The line that is printed when the context is released.
     fn summary(&self) -> String {
         let Done { launches, early, products, graphs_made, graphs_launched, waits } = &self.done;
         let left = self.memory.len()
@@ -238,7 +240,7 @@ impl Gpu {
     }
 }
 
-/// Says on standard error what is wrong with a call, which gives `CUDA_ERROR_INVALID_VALUE`.
+/// Prints what is wrong with a call, and returns `CUDA_ERROR_INVALID_VALUE`.
 pub(crate) fn refuse(problem: &str) -> Failure {
     eprintln!("emulated GPU: refused: {problem}");
     Failure::CUDA_ERROR_INVALID_VALUE

@@ -1,4 +1,4 @@
-//! [`Operation`]: what is enqueued.
+//! [`Operation`]: an entry of a stream's queue.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::kernel::{Grid, Kernel};
 use crate::product::Product;
 
-/// What the driver calls a stream, an event or another of its things: an index that is given once, and never again.
+/// A handle of a stream, an event or another object of the driver; never used twice.
 pub(crate) type Handle = usize;
 
-/// What a stream does in its turn.
+/// An operation of a stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Fill {
@@ -31,13 +31,13 @@ pub(crate) enum Operation {
         name: String,
         kernel: Kernel,
         grid: Grid,
-        /// A copy of its structure of arguments.
+        /// A copy of its argument structure.
         arguments: Vec<u64>,
-        /// Whether it may begin before the kernel before it has ended.
+        /// Whether it may begin before the previous kernel has ended.
         early: bool,
     },
     Product(Product),
-    /// Reaches it once more.
+    /// Counts the event as reached once more.
     Event(Handle),
     Graph(Arc<[Self]>),
 }
@@ -45,9 +45,9 @@ pub(crate) enum Operation {
 /// Bytes of the host.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// Pinned: they are read when the copy runs, whatever is there then.
+    /// Pinned memory, which is read when the copy runs.
     Pinned(usize, usize),
-    /// Others are read at once.
+    /// Pageable memory, which was read at the call.
     Copied(Vec<u8>),
 }
 
@@ -61,7 +61,7 @@ impl Source {
 }
 
 impl Operation {
-    /// The memory of the GPU that it is known to use, and what for.
+    /// The GPU memory that it is known to use, with names for errors.
     pub(super) fn memory(&self) -> Vec<(Range<u64>, &'static str)> {
         let range = |from: u64, bytes: usize| from..from + bytes as u64;
         match self {
@@ -81,7 +81,7 @@ impl Operation {
         }
     }
 
-    /// Runs it, where it needs nothing but memory.
+    /// Runs an operation that needs only memory.
     ///
     /// # Safety
     /// All memory that it names is there.

@@ -16,11 +16,11 @@ pub(crate) struct Family {
     pub(crate) describe: fn(&Family, &Fields<'_>) -> Result<Decoder>,
     /// The names of the tensors.
     pub(crate) names: &'static Names,
-    /// What sets it apart within its kind.
+    /// How it differs from Llama.
     pub(super) traits: Traits,
 }
 
-/// What sets the families of the Llama kind apart.
+/// How a family of the Llama kind differs from Llama.
 #[derive(Clone, Copy)]
 pub(super) struct Traits {
     /// q, k and v always have biases.
@@ -29,7 +29,7 @@ pub(super) struct Traits {
     pub(super) bias_fields: BiasFields,
     /// Each head of q and k is normalised.
     pub(super) head_norm: bool,
-    /// How the sliding window is told.
+    /// How the file gives the sliding window.
     pub(super) window: WindowRule,
     /// The head size if `head_dim` is absent; 0 for `hidden_size / num_attention_heads`.
     pub(super) head_dim: usize,

@@ -225,11 +225,11 @@ fn outside() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::pretended;
+    use crate::driver::fake;
 
     #[test]
     fn what_lies_on_a_card_is_copied_and_read_as_what_lies_in_memory() {
-        let card = Place::Card(Arc::new(Card::open(pretended::DRIVER, 0).unwrap()));
+        let card = Place::Card(Arc::new(Card::open(fake::DRIVER, 0).unwrap()));
         for place in [Place::Processor, card] {
             let mut staging = Staging::default();
             let (mut a, mut b) = (Memory::new(&place, 64).unwrap(), Memory::new(&place, 64).unwrap());

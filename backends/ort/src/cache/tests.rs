@@ -8,15 +8,15 @@ use proptest::prelude::*;
 use super::growing::Growing;
 use super::shared::Shared;
 use super::*;
-use crate::driver::{Card, pretended};
+use crate::driver::{Card, fake};
 
 fn shape() -> Shape {
     Shape { tensors: vec![(2, 3), (1, 2)], element: 4 }
 }
 
-/// The processor's memory, and a card that pretends.
+/// Host memory, and that of a fake GPU.
 fn places() -> [Place; 2] {
-    [Place::Processor, Place::Card(Arc::new(Card::open(pretended::DRIVER, 0).expect("a card")))]
+    [Place::Processor, Place::Card(Arc::new(Card::open(fake::DRIVER, 0).expect("a card")))]
 }
 
 /// What element `index` of a slot holds for a token.

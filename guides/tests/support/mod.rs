@@ -1,5 +1,7 @@
-//! What the tests of JSON guides share: a small vocabulary, and feeding a value to a guide.
+//! What the tests of guides share: a small vocabulary, feeding a value to a guide, and the counts of suites.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+pub mod expected;
 
 use jig_guides::{Compiler, GuideState, Limits, Vocabulary};
 use serde_json::Value;

@@ -1,0 +1,85 @@
+//! What the suites are known to find: exact counts in a committed file, so that every change of one is a line of a reviewed diff.
+
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Tests of one program run at the same time and write to the same file.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// The file.
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/expected.json")
+}
+
+/// Fails unless the file has under `part`, a path of keys, exactly what was found. Where `JIG_UPDATE_EXPECTED` is set, writes it there
+/// instead. `variables` are those of the environment that lead to the same run.
+pub fn check(part: &[&str], found: &Value, variables: &str) {
+    let lock = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = std::fs::read_to_string(path()).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
+    let mut file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
+    if std::env::var_os("JIG_UPDATE_EXPECTED").is_some() {
+        *part.iter().fold(&mut file, |at, key| &mut at[*key]) = found.clone();
+        let text = serde_json::to_string_pretty(&file).expect("JSON") + "\n";
+        std::fs::write(path(), text).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
+        return;
+    }
+    drop(lock);
+    let expected = part.iter().try_fold(&file, |at, key| at.get(*key));
+    let differences = differences(expected, found);
+    assert!(differences.is_empty(), "{}", message(part, &differences, variables));
+}
+
+fn message(part: &[&str], differences: &[String], variables: &str) -> String {
+    format!(
+        "{}: other counts than in guides/tests/data/expected.json:\n  {}\nIf that is as it should be, write the new ones with\n  \
+         JIG_UPDATE_EXPECTED=1 {variables}cargo test -p jig-guides --test suites\nand commit them.",
+        part.join(" "),
+        differences.join("\n  ")
+    )
+}
+
+/// A line for each member that is not the same.
+fn differences(expected: Option<&Value>, found: &Value) -> Vec<String> {
+    let none = Map::new();
+    let (expected, found) = (expected.and_then(Value::as_object).unwrap_or(&none), found.as_object().unwrap_or(&none));
+    let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
+    let mut lines = Vec::new();
+    for key in keys {
+        match (expected.get(key), found.get(key)) {
+            (Some(expected), Some(found)) if expected == found => {}
+            (Some(Value::Array(expected)), Some(Value::Array(found))) => {
+                let gone = expected.iter().filter(|entry| !found.contains(entry));
+                lines.extend(gone.map(|entry| format!("{key}: expected, not found: {entry}")));
+                let new = found.iter().filter(|entry| !expected.contains(entry));
+                lines.extend(new.map(|entry| format!("{key}: found, not expected: {entry}")));
+            }
+            (expected, found) => {
+                let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+                lines.push(format!("{key}: {} expected, {} found", text(expected), text(found)));
+            }
+        }
+    }
+    lines
+}
+
+/// The file and the message are part of what a test says, so they are tested once, by the suites.
+pub fn check_messages() {
+    let known = serde_json::json!({"cases right": 3, "cases refused": 0, "wrong": ["a", "b"]});
+    assert!(differences(Some(&known), &known).is_empty());
+    let refused = serde_json::json!({"cases right": 0, "cases refused": 5, "wrong": ["b", "c"]});
+    let lines = differences(Some(&known), &refused);
+    assert_eq!(
+        lines,
+        [
+            "cases right: 3 expected, 0 found",
+            "cases refused: 0 expected, 5 found",
+            "wrong: expected, not found: \"a\"",
+            "wrong: found, not expected: \"c\"",
+        ]
+    );
+    assert_eq!(differences(None, &serde_json::json!({"schemas": 1})), ["schemas: nothing expected, 1 found"]);
+    let message = message(&["maskbench", "40"], &lines, "JIG_MASKBENCH_EVERY=40 ");
+    assert!(message.starts_with("maskbench 40: ") && message.contains("3 expected, 0 found"), "{message}");
+    assert!(message.contains("JIG_UPDATE_EXPECTED=1 JIG_MASKBENCH_EVERY=40 cargo test"), "{message}");
+}

@@ -186,7 +186,24 @@ fn the_suite_of_draft_7_ends_with_the_counts_that_are_expected() {
 
 #[test]
 fn counts_that_differ_are_named_with_both_numbers_and_the_command_that_writes_them() {
-    expected::check_messages();
+    let known = json!({"cases right": 3, "cases refused": 0, "wrong": ["a", "b"]});
+    assert!(expected::differences(Some(&known), &known).is_empty());
+    // As if everything were refused.
+    let lines =
+        expected::differences(Some(&known), &json!({"cases right": 0, "cases refused": 5, "wrong": ["b", "c"]}));
+    assert_eq!(
+        lines,
+        [
+            "cases right: 3 expected, 0 found",
+            "cases refused: 0 expected, 5 found",
+            "wrong: expected, not found: \"a\"",
+            "wrong: found, not expected: \"c\"",
+        ]
+    );
+    assert_eq!(expected::differences(None, &json!({"schemas": 1})), ["schemas: nothing expected, 1 found"]);
+    let message = expected::message(&["maskbench", "every 40"], &lines, "JIG_MASKBENCH_EVERY=40 ");
+    assert!(message.starts_with("maskbench every 40: ") && message.contains("3 expected, 0 found"), "{message}");
+    assert!(message.contains("JIG_UPDATE_EXPECTED=1 JIG_MASKBENCH_EVERY=40 cargo test"), "{message}");
 }
 
 /// The half of MaskBench that may be looked at, too big for the repository.

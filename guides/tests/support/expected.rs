@@ -30,7 +30,8 @@ pub fn check(part: &[&str], found: &Value, variables: &str) {
     assert!(differences.is_empty(), "{}", message(part, &differences, variables));
 }
 
-fn message(part: &[&str], differences: &[String], variables: &str) -> String {
+/// What a test says where counts differ.
+pub fn message(part: &[&str], differences: &[String], variables: &str) -> String {
     format!(
         "{}: other counts than in guides/tests/data/expected.json:\n  {}\nIf that is as it should be, write the new ones with\n  \
          JIG_UPDATE_EXPECTED=1 {variables}cargo test -p jig-guides --test suites\nand commit them.",
@@ -40,7 +41,7 @@ fn message(part: &[&str], differences: &[String], variables: &str) -> String {
 }
 
 /// A line for each member that is not the same.
-fn differences(expected: Option<&Value>, found: &Value) -> Vec<String> {
+pub fn differences(expected: Option<&Value>, found: &Value) -> Vec<String> {
     let none = Map::new();
     let (expected, found) = (expected.and_then(Value::as_object).unwrap_or(&none), found.as_object().unwrap_or(&none));
     let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
@@ -61,25 +62,4 @@ fn differences(expected: Option<&Value>, found: &Value) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The file and the message are part of what a test says, so they are tested once, by the suites.
-pub fn check_messages() {
-    let known = serde_json::json!({"cases right": 3, "cases refused": 0, "wrong": ["a", "b"]});
-    assert!(differences(Some(&known), &known).is_empty());
-    let refused = serde_json::json!({"cases right": 0, "cases refused": 5, "wrong": ["b", "c"]});
-    let lines = differences(Some(&known), &refused);
-    assert_eq!(
-        lines,
-        [
-            "cases right: 3 expected, 0 found",
-            "cases refused: 0 expected, 5 found",
-            "wrong: expected, not found: \"a\"",
-            "wrong: found, not expected: \"c\"",
-        ]
-    );
-    assert_eq!(differences(None, &serde_json::json!({"schemas": 1})), ["schemas: nothing expected, 1 found"]);
-    let message = message(&["maskbench", "40"], &lines, "JIG_MASKBENCH_EVERY=40 ");
-    assert!(message.starts_with("maskbench 40: ") && message.contains("3 expected, 0 found"), "{message}");
-    assert!(message.contains("JIG_UPDATE_EXPECTED=1 JIG_MASKBENCH_EVERY=40 cargo test"), "{message}");
 }

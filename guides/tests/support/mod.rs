@@ -1,80 +1,100 @@
-//! What the tests of guides share: a small vocabulary, feeding a value to a guide, and the counts of suites.
+//! What the tests of guides share: a small vocabulary, feeding a value to a guide, tables of cases, and the counts of suites.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod cases;
 pub mod expected;
 
-use jig_guides::{Compiler, GuideState, Limits, Vocabulary};
+use jig_guides::{Compiler, Guide, GuideState, Limits, Options, Source, Vocabulary};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// All bytes, so that token `b` is byte `b`, then pieces that cross the borders of JSON's grammar, then the end token.
 pub fn vocabulary() -> Arc<Vocabulary> {
-    let pieces: &[&[u8]] = &[
-        b"\"\"",
-        b"{\"",
-        b"\":",
-        b"\": ",
-        b"\",\"",
-        b"\", \"",
-        b"\"}",
-        b"\"]",
-        b"}}",
-        b"},{\"",
-        b"],[",
-        b"[]",
-        b"{}",
-        b"[[",
-        b"true",
-        b"fal",
-        b"null",
-        b"tr",
-        b"12",
-        b"100",
-        b"0.5",
-        b"-1",
-        b", ",
-        b"a",
-        b"ab",
-        b"abc",
-        b"\"a",
-        b"\"a\"",
-        b"\"a\":",
-        b"name",
-        b"\"b\":1",
-        b"\\u",
-        b"\\u00",
-        b"e9",
-        b"\\n",
-        "é".as_bytes(),
-        b"\xc3",
-        b"\xa9\"",
-        "😀".as_bytes(),
-        b"\xf0\x9f",
-        b" \"",
-        b":[",
-        b"1}",
-        b"1]",
-        b"1,2",
-        b"aaaa",
-        b"2024-",
-        b"-01",
-        b"\"]}",
-        b"]}",
-        b"  ",
-        b",\"",
-        b"\\\"",
-        b"xyz\",",
-        b"0,",
-    ];
+    static VOCABULARY: OnceLock<Arc<Vocabulary>> = OnceLock::new();
+    VOCABULARY.get_or_init(|| of_bytes_and(PIECES)).clone()
+}
+
+/// All bytes, these pieces, and the end token.
+pub fn of_bytes_and(pieces: &[impl AsRef<[u8]>]) -> Arc<Vocabulary> {
     let bytes = (0..=255u8).map(|byte| Some(vec![byte]));
-    let tokens: Vec<Option<Vec<u8>>> =
-        bytes.chain(pieces.iter().map(|piece| Some(piece.to_vec()))).chain([None]).collect();
+    let pieces = pieces.iter().map(|piece| Some(piece.as_ref().to_vec()));
+    let tokens: Vec<Option<Vec<u8>>> = bytes.chain(pieces).chain([None]).collect();
     let end = tokens.len() as u32 - 1;
     Arc::new(Vocabulary::new(tokens, vec![end]).expect("a vocabulary"))
 }
 
+const PIECES: &[&[u8]] = &[
+    b"\"\"",
+    b"{\"",
+    b"\":",
+    b"\": ",
+    b"\",\"",
+    b"\", \"",
+    b"\"}",
+    b"\"]",
+    b"}}",
+    b"},{\"",
+    b"],[",
+    b"[]",
+    b"{}",
+    b"[[",
+    b"true",
+    b"fal",
+    b"null",
+    b"tr",
+    b"12",
+    b"100",
+    b"0.5",
+    b"-1",
+    b", ",
+    b"a",
+    b"ab",
+    b"abc",
+    b"\"a",
+    b"\"a\"",
+    b"\"a\":",
+    b"name",
+    b"\"b\":1",
+    b"\\u",
+    b"\\u00",
+    b"e9",
+    b"\\n",
+    "é".as_bytes(),
+    b"\xc3",
+    b"\xa9\"",
+    "😀".as_bytes(),
+    b"\xf0\x9f",
+    b" \"",
+    b":[",
+    b"1}",
+    b"1]",
+    b"1,2",
+    b"aaaa",
+    b"2024-",
+    b"-01",
+    b"\"]}",
+    b"]}",
+    b"  ",
+    b",\"",
+    b"\\\"",
+    b"xyz\",",
+    b"0,",
+];
+
 pub fn compiler() -> Compiler {
     Compiler::new(vocabulary(), Limits::default())
+}
+
+/// The guide of a schema under the usual options.
+pub fn guide(schema: &Value) -> Guide {
+    compiler()
+        .compile(&Source::JsonSchema(schema.to_string()), &Options::default())
+        .unwrap_or_else(|error| panic!("{schema}: {error}"))
+}
+
+/// Whether the text is a whole answer.
+pub fn whole(guide: &Guide, answer: &str) -> bool {
+    text(&guide.start(), answer).is_some_and(|state| state.may_end())
 }
 
 /// The states after some spelling of the value: numbers as they are or without exponent and fraction, keys in any

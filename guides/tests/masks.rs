@@ -1,0 +1,241 @@
+//! Masks and costs of JSON schemas, against every token of the vocabulary.
+
+mod support;
+
+use jig_guides::{Compiler, GuideState, Limits, Options, Order};
+use serde_json::json;
+use support::cases::{self, Case};
+use support::{Random, guide, of_bytes_and, text, vocabulary};
+
+/// Whether the mask has exactly the tokens that are accepted.
+fn check_mask(state: &GuideState, context: &str) {
+    let (mask, vocabulary) = (state.mask(None), state.guide().vocabulary().clone());
+    for token in 0..vocabulary.len() as u32 {
+        let accepted = state.clone().advance(token).is_ok();
+        let spelled = String::from_utf8_lossy(vocabulary.bytes(token).unwrap_or_default()).into_owned();
+        assert_eq!(accepted, mask.contains(token), "{context}: token {token} {spelled:?}");
+    }
+}
+
+/// Whether each token of the mask with this budget leaves room for the rest, and there is one where the budget suffices.
+fn check_budget(state: &GuideState, budget: u32, context: &str) {
+    let vocabulary = state.guide().vocabulary().clone();
+    let mask = state.mask(Some(budget));
+    let enough = budget >= state.min_tokens_left().max(1);
+    assert!(!enough || mask.count(vocabulary.len()) > 0, "{context}: nothing within {budget}");
+    for token in mask.tokens(vocabulary.len()) {
+        let mut next = state.clone();
+        next.advance(token).expect("allowed");
+        let ends = vocabulary.end_tokens().contains(&token);
+        assert!(ends || next.min_tokens_left() < budget, "{context}: token {token} within {budget}");
+    }
+}
+
+/// Takes an allowed token at random; `None` where only the end is left.
+fn step(state: &mut GuideState, random: &mut Random) -> Option<u32> {
+    let vocabulary = state.guide().vocabulary().clone();
+    let ends = vocabulary.end_tokens();
+    let allowed: Vec<u32> =
+        state.mask(None).tokens(vocabulary.len()).into_iter().filter(|token| !ends.contains(token)).collect();
+    let token = *allowed.get(random.below(allowed.len()))?;
+    state.advance(token).expect("allowed");
+    Some(token)
+}
+
+fn start(case: &Case) -> GuideState {
+    case.compile(&vocabulary()).unwrap_or_else(|error| panic!("{}: {error}", case.name)).start()
+}
+
+#[test]
+fn a_mask_is_the_set_of_tokens_that_advance_accepts() {
+    let mut random = Random(11);
+    for case in cases::plain() {
+        let start = start(&case);
+        for _ in 0..12 {
+            let mut state = start.clone();
+            for _ in 0..25 {
+                check_mask(&state, &case.name);
+                if step(&mut state, &mut random).is_none() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_the_beginnings_of_the_table_masks_and_budgets_are_exact_in_both_orders() {
+    for mut case in cases::all().into_iter().filter(|case| !case.beginnings.is_empty()) {
+        for order in [Order::Schema, Order::Any] {
+            case.options.order = order;
+            let start = start(&case);
+            for beginning in &case.beginnings {
+                let context = format!("{} {order:?} {beginning}", case.name);
+                let Some(state) = text(&start, beginning) else {
+                    assert_eq!(order, Order::Schema, "{context}");
+                    continue;
+                };
+                check_mask(&state, &context);
+                let least = state.min_tokens_left();
+                for budget in [least, least + 1, least + 3, least + 9, least + 30] {
+                    check_budget(&state, budget, &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mask_with_a_budget_has_only_tokens_that_leave_room_for_the_rest() {
+    let mut random = Random(13);
+    for case in cases::plain() {
+        let mut state = start(&case);
+        for _ in 0..30 {
+            let least = state.min_tokens_left();
+            if least > 0 {
+                for budget in [least, least + 1, least + 4] {
+                    check_budget(&state, budget, &case.name);
+                }
+            }
+            if step(&mut state, &mut random).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clone_stays_where_it_is_and_a_refused_token_changes_nothing() {
+    let guide = guide(&json!({"type": "object", "properties": {"a": {"type": "string"}}}));
+    let state = text(&guide.start(), "{\"a\":\"x").expect("allowed");
+    let before = state.clone();
+    let mut after = state.clone();
+    assert!(after.advance(u32::from(b'"')).is_ok() && after.advance(u32::from(b'}')).is_ok());
+    assert_eq!(before.mask(None), state.mask(None));
+    assert!(after.must_end() && !before.may_end());
+    let mut refused = before.clone();
+    assert!(refused.advance(u32::from(b'\n')).is_err());
+    assert_eq!(refused.mask(None), before.mask(None));
+}
+
+/// Tokens that are bytes: what is left to write is counted in bytes.
+fn of_bytes() -> std::sync::Arc<jig_guides::Vocabulary> {
+    of_bytes_and(&[] as &[&[u8]])
+}
+
+#[test]
+fn along_the_shortest_answer_the_cost_is_what_is_left_of_it() {
+    let bytes = of_bytes();
+    for case in cases::read("shortest") {
+        let mut state = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name)).start();
+        let shortest = case.shortest.as_ref().expect("an answer");
+        for (index, byte) in shortest.bytes().enumerate() {
+            assert_eq!(state.min_tokens_left() as usize, shortest.len() - index, "{} at {index}", case.name);
+            state.advance(u32::from(byte)).unwrap_or_else(|error| panic!("{} at {index}: {error}", case.name));
+        }
+        assert!(state.may_end() && state.min_tokens_left() == 0, "{}", case.name);
+    }
+}
+
+#[test]
+fn from_every_state_some_byte_lowers_the_cost_by_one_and_none_by_more() {
+    let (bytes, mut random) = (of_bytes(), Random(5));
+    for case in cases::plain() {
+        let mut state = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name)).start();
+        for _ in 0..12 {
+            let cost = state.min_tokens_left();
+            let nexts: Vec<(u32, GuideState)> = (0..256)
+                .filter_map(|byte| {
+                    let mut next = state.clone();
+                    next.advance(byte).ok().map(|()| (byte, next))
+                })
+                .collect();
+            let falls = nexts.iter().any(|(_, next)| next.completes_within(cost.saturating_sub(1)));
+            assert!(cost == 0 || falls, "{}: no byte leads nearer than {cost}", case.name);
+            // The cost after each byte takes long to know; these bytes are those of which structure is made.
+            for (byte, next) in nexts.iter().filter(|(byte, _)| b"\"{}[],: 01a".contains(&(*byte as u8))) {
+                assert!(next.min_tokens_left() + 1 >= cost, "{}: from {cost} with {byte}", case.name);
+            }
+            if step(&mut state, &mut random).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_valid_value_takes_fewer_bytes_than_the_least_cost() {
+    let bytes = of_bytes();
+    for case in cases::plain() {
+        let guide = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let texts = case.valid.iter().map(ToString::to_string).chain(case.valid_text.iter().cloned());
+        for answer in texts {
+            assert!(guide.min_tokens() as usize <= answer.len(), "{}: {} for {answer}", case.name, guide.min_tokens());
+        }
+    }
+}
+
+/// More tokens than lists are kept for: pieces of strings that stay inside, that close them, and that end in the midst of a character.
+fn many_tokens() -> std::sync::Arc<jig_guides::Vocabulary> {
+    let pieces: [&[u8]; 20] = [
+        b"a",
+        b"b",
+        b"Z",
+        b"0",
+        b"7",
+        b"-",
+        b".",
+        b" ",
+        b":",
+        b"\\n",
+        b"\\u00e9",
+        b"\\",
+        b"\"",
+        b"\",\"",
+        b"\":",
+        b"}",
+        b"]",
+        "é".as_bytes(),
+        "😀".as_bytes(),
+        b"\xE2\x80",
+    ];
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    for a in pieces {
+        for b in pieces {
+            words.push([a, b].concat());
+            words.extend(pieces.iter().map(|c| [a, b, c].concat()));
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    of_bytes_and(&words)
+}
+
+#[test]
+fn masks_within_strings_are_exact_where_tokens_are_many() {
+    let (vocabulary, mut random) = (many_tokens(), Random(17));
+    assert!(vocabulary.len() > 2 * 4096);
+    let compiler = Compiler::new(vocabulary, Limits::default());
+    for schema in [
+        json!({"type": "string"}),
+        json!({"type": "string", "minLength": 3, "maxLength": 4}),
+        json!({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}),
+        json!({"type": "string", "pattern": "^\\d{1,3}\\.", "maxLength": 7}),
+        json!({"type": "string", "not": {"enum": ["a", "ab", "é"]}}),
+        json!({"type": "array", "items": {"type": "string", "maxLength": 2}}),
+        json!({"type": "object", "patternProperties": {"^a": {"type": "string"}}, "additionalProperties": {"enum": ["a", "ab"]}}),
+    ] {
+        let source = jig_guides::Source::JsonSchema(schema.to_string());
+        let guide = compiler.compile(&source, &Options::default()).unwrap_or_else(|error| panic!("{schema}: {error}"));
+        for _ in 0..2 {
+            let (mut state, mut written) = (guide.start(), Vec::new());
+            for _ in 0..6 {
+                let context = format!("{schema} after {:?}", String::from_utf8_lossy(&written));
+                check_mask(&state, &context);
+                check_budget(&state, state.min_tokens_left() + 2, &context);
+                let Some(token) = step(&mut state, &mut random) else { break };
+                written.extend(guide.vocabulary().bytes(token).unwrap_or_default());
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! From a source to a guide, with a cache.
 
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};

@@ -166,3 +166,77 @@ impl Tokens {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(tokens: &[u32], words: usize) -> TokenSet {
+        let mut set = TokenSet::new(words);
+        set.insert_all(tokens);
+        set
+    }
+
+    #[test]
+    fn tokens_at_the_borders_of_words_are_told_apart() {
+        let tokens = [0, 31, 32, 63, 64, 95];
+        let mask = set(&tokens, 3).into_mask();
+        assert_eq!((mask.tokens(96), mask.count()), (tokens.to_vec(), 6));
+        assert!(!mask.contains(1) && !mask.contains(33) && !mask.contains(96) && !mask.contains(u32::MAX));
+    }
+
+    #[test]
+    fn a_single_token_becomes_one_and_none_or_several_become_words() {
+        for token in [0, 31, 32, 95] {
+            assert_eq!(set(&[token], 3).into_mask(), Mask::One(token));
+        }
+        assert_eq!(set(&[], 3).into_mask(), Mask::Words([0, 0, 0].into()));
+        assert_eq!(set(&[1, 2], 3).into_mask(), Mask::Words([6, 0, 0].into()));
+        assert_eq!(set(&[0, 64], 3).into_mask(), Mask::Words([1, 0, 1].into()));
+        assert_eq!((Mask::One(70).tokens(96), Mask::One(70).count()), (vec![70], 1));
+    }
+
+    #[test]
+    fn a_set_in_the_words_of_one_that_is_done_with_is_empty_and_of_its_own_size() {
+        let all: Vec<u32> = (0..128).collect();
+        for (before, after) in [(4, 2), (2, 4), (4, 4)] {
+            drop(set(&all[..before * 32], before));
+            assert_eq!(TokenSet::new(after).words(), vec![0; after]);
+        }
+        // More at a time than are kept.
+        let sets: Vec<TokenSet> = (0..=MOST_SPARE).map(|_| set(&all, 4)).collect();
+        drop(sets);
+        SPARE.with(|spare| assert_eq!(spare.borrow().len(), MOST_SPARE));
+        let fresh: Vec<TokenSet> = (0..=MOST_SPARE).map(|_| TokenSet::new(4)).collect();
+        assert!(fresh.iter().all(|set| set.words() == [0; 4]));
+    }
+
+    #[test]
+    fn sets_are_joined_subtracted_and_intersected_word_by_word() {
+        let (mut joined, mut without, mut common) = (set(&[1, 40], 2), set(&[1, 40], 2), set(&[1, 40], 2));
+        let other = set(&[40, 41], 2);
+        joined.union(other.words());
+        without.subtract(other.words());
+        common.intersect(other.words());
+        assert_eq!(joined.into_mask().tokens(64), [1, 40, 41]);
+        assert_eq!((without.into_mask(), common.into_mask()), (Mask::One(1), Mask::One(40)));
+        let mut less = set(&[3, 35], 2);
+        less.remove(3);
+        assert!(!less.contains(3) && less.contains(35));
+    }
+
+    #[test]
+    fn few_tokens_are_a_list_and_many_a_set_and_both_add_the_same() {
+        let words = FEW_TOKENS / 16;
+        for len in [0, 1, FEW_TOKENS - 1, FEW_TOKENS, FEW_TOKENS + 1] {
+            let list: Vec<u32> = (0..len as u32).map(|token| token * 2 % (words as u32 * 32)).collect();
+            let tokens = Tokens::new(list.clone(), words);
+            assert_eq!(matches!(tokens, Tokens::List(_)), len < FEW_TOKENS);
+            assert_eq!(tokens.size(), 4 * if len < FEW_TOKENS { len } else { words });
+            let mut added = set(&[5], words);
+            tokens.add_to(&mut added);
+            let expected = set(&[&list[..], &[5]].concat(), words);
+            assert_eq!(added.words(), expected.words());
+        }
+    }
+}

@@ -202,6 +202,10 @@ pub fn refusal(error: &CompileError) -> Value {
         CompileError::TooBig { at, limit, allowed, remedy } => {
             serde_json::json!({"as": "too big", "at": place(at), "limit": limit, "allowed": allowed, "remedy": remedy})
         }
-        CompileError::Vocabulary { byte } => serde_json::json!({"as": "vocabulary", "byte": byte}),
+        CompileError::TooSlow { limit } => serde_json::json!({"as": "too slow", "limit": limit.as_secs_f64()}),
+        CompileError::Interrupted => serde_json::json!({"as": "interrupted"}),
+        CompileError::Vocabulary { at, what, byte } => {
+            serde_json::json!({"as": "vocabulary", "at": place(at), "what": what, "byte": byte})
+        }
     }
 }

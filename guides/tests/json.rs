@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jig_guides::{Compiler, Documents, Guide, GuideState, Limits, Options, Source, Vocabulary, Whitespace};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{Random, accepts, cases, compiler, guide, text, whole};
+use support::{Random, accepts, cases, compiler, guide, whole};
 
 /// Follows allowed tokens at random within the budget, and returns the text.
 fn random_walk(guide: &Guide, budget: u32, random: &mut Random) -> String {

@@ -97,14 +97,14 @@ impl<S: Clone + Eq + std::hash::Hash> Numbering<S> for HashMap<S, u32> {
     }
 }
 
-impl Numbering<(u32, u32)> for Pairs {
+impl Numbering<(u32, u32)> for PairNumbers {
     fn number(&mut self, &(a, b): &(u32, u32)) -> &mut u32 {
         &mut self.numbers[a as usize * self.width + b as usize]
     }
 }
 
-/// Pairs of states of two automata.
-pub(crate) struct Pairs {
+/// PairNumbers of states of two automata.
+pub(crate) struct PairNumbers {
     pub(super) numbers: Vec<u32>,
     pub(super) width: usize,
 }

@@ -5,12 +5,12 @@
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::automaton::marks::is_mark;
-use crate::automaton::utf8::{FIRST_BYTE, Kinds, Spelling, Symbols};
+use crate::automaton::utf8::{FIRST_BYTE, Spelling, SymbolKinds, Symbols};
 use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
-/// Places that are looked at in about a microsecond.
+/// Nfa that are looked at in about a microsecond.
 const STEP: usize = 64;
 
 /// The table has a number for each state and each kind of characters. As many as one for each byte are always possible.
@@ -21,7 +21,7 @@ const MOST_CUTS: usize = 64 << 20;
 
 /// A place in a regex.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum NfaState {
     /// Before a symbol of the set with this index.
     Read(u32, u32),
     Either(u32, u32),
@@ -37,8 +37,8 @@ enum Place {
 const ACCEPT: u32 = 0;
 
 /// A regex as places that lead to each other.
-struct Places {
-    places: Vec<Place>,
+struct Nfa {
+    places: Vec<NfaState>,
     sets: Vec<Symbols>,
     known_sets: HashMap<Symbols, u32>,
     /// By what they read and what comes next: what alternatives end with is the same in all of them.
@@ -58,9 +58,9 @@ enum Failed {
 /// The automaton of the texts that the regex matches from the first to the last byte; `None` where it has assertions other than those of
 /// the beginning and the end of the text, or bytes that are no symbols.
 pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, TooManyStates> {
-    let limit = limits.bytes / size_of::<Place>();
-    let mut regex = Places {
-        places: vec![Place::Accept],
+    let limit = limits.bytes / size_of::<NfaState>();
+    let mut regex = Nfa {
+        places: vec![NfaState::Accept],
         sets: Vec::new(),
         known_sets: HashMap::new(),
         known_reads: HashMap::new(),
@@ -76,7 +76,7 @@ pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, Too
     if passed(0) || regex.sets.len().saturating_mul(cuts) > MOST_CUTS {
         return Err(TooManyStates);
     }
-    let kinds = Kinds::new(&regex.sets);
+    let kinds = SymbolKinds::new(&regex.sets);
     let over_kinds = Subsets::new(&regex, &kinds, limits).explored(start)?;
     let mut spelling = Spelling::new(&kinds, &over_kinds.table);
     let (classes, width) = (spelling.classes, spelling.width());
@@ -85,8 +85,8 @@ pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, Too
     Dfa::build(|byte| classes[usize::from(byte)], width, 1, limits.states, step, accepts).map(Some)
 }
 
-impl Places {
-    fn add(&mut self, place: Place) -> Result<u32, Failed> {
+impl Nfa {
+    fn add(&mut self, place: NfaState) -> Result<u32, Failed> {
         if self.places.len() >= self.limit || passed(1) {
             return Err(Failed::TooMany);
         }
@@ -98,8 +98,8 @@ impl Places {
     fn build(&mut self, hir: &Hir, next: u32) -> Result<u32, Failed> {
         match hir.kind() {
             HirKind::Empty => Ok(next),
-            HirKind::Look(Look::Start) => self.add(Place::Begin(next)),
-            HirKind::Look(Look::End) => self.add(Place::End(next)),
+            HirKind::Look(Look::Start) => self.add(NfaState::Begin(next)),
+            HirKind::Look(Look::End) => self.add(NfaState::End(next)),
             HirKind::Look(_) => Err(Failed::Unknown),
             HirKind::Capture(capture) => self.build(&capture.sub, next),
             HirKind::Concat(parts) => parts.iter().rev().try_fold(next, |next, part| self.build(part, next)),
@@ -132,10 +132,10 @@ impl Places {
                     all = Some(match all {
                         None => one,
                         Some(others) if others == one => one,
-                        Some(others) => self.add(Place::Either(one, others))?,
+                        Some(others) => self.add(NfaState::Either(one, others))?,
                     });
                 }
-                all.map_or_else(|| self.add(Place::Nowhere), Ok)
+                all.map_or_else(|| self.add(NfaState::Nowhere), Ok)
             }
             HirKind::Repetition(repetition) => self.repeat(repetition, next),
         }
@@ -146,10 +146,10 @@ impl Places {
         let mut first = next;
         match max {
             None => {
-                first = self.add(Place::Nowhere)?;
+                first = self.add(NfaState::Nowhere)?;
                 let again = self.build(sub, first)?;
-                self.places[first as usize] = Place::Either(again, next);
-                if let (Place::Read(set, _), ACCEPT) = (self.places[again as usize], next)
+                self.places[first as usize] = NfaState::Either(again, next);
+                if let (NfaState::Read(set, _), ACCEPT) = (self.places[again as usize], next)
                     && is_everything(&self.sets[set as usize])
                 {
                     self.universal = Some(first);
@@ -158,7 +158,7 @@ impl Places {
             Some(max) => {
                 for _ in min..max {
                     let once = self.build(sub, first)?;
-                    first = self.add(Place::Either(once, next))?;
+                    first = self.add(NfaState::Either(once, next))?;
                 }
             }
         }
@@ -171,7 +171,7 @@ impl Places {
             return Err(Failed::Unknown);
         }
         if symbols.is_empty() {
-            return self.add(Place::Nowhere);
+            return self.add(NfaState::Nowhere);
         }
         let set = match self.known_sets.get(&symbols) {
             Some(&set) => set,
@@ -184,7 +184,7 @@ impl Places {
         if let Some(&place) = self.known_reads.get(&(set, next)) {
             return Ok(place);
         }
-        let place = self.add(Place::Read(set, next))?;
+        let place = self.add(NfaState::Read(set, next))?;
         self.known_reads.insert((set, next), place);
         Ok(place)
     }
@@ -203,8 +203,8 @@ struct OverKinds {
 
 /// The subset construction.
 struct Subsets<'a> {
-    regex: &'a Places,
-    kinds: &'a Kinds,
+    regex: &'a Nfa,
+    kinds: &'a SymbolKinds,
     limits: DfaLimits,
     /// For each place the last time it was visited.
     visited: Vec<u32>,
@@ -213,7 +213,7 @@ struct Subsets<'a> {
 }
 
 impl<'a> Subsets<'a> {
-    fn new(regex: &'a Places, kinds: &'a Kinds, limits: DfaLimits) -> Subsets<'a> {
+    fn new(regex: &'a Nfa, kinds: &'a SymbolKinds, limits: DfaLimits) -> Subsets<'a> {
         Subsets { regex, kinds, limits, visited: vec![0; regex.places.len()], time: 0, open: Vec::new() }
     }
 
@@ -245,7 +245,7 @@ impl<'a> Subsets<'a> {
                 }
                 next.clear();
                 next.extend(subset.iter().filter_map(|&place| match self.regex.places[place as usize] {
-                    Place::Read(set, next) if self.kinds.has(set, kind) => Some(next),
+                    NfaState::Read(set, next) if self.kinds.has(set, kind) => Some(next),
                     _ => None,
                 }));
                 if next.is_empty() {
@@ -301,16 +301,16 @@ impl<'a> Subsets<'a> {
                 return self.closed(&[place], begin, end);
             }
             match self.regex.places[place as usize] {
-                Place::Read(..) | Place::Accept => closed.push(place),
-                Place::Either(one, other) => self.open.extend([other, one]),
-                Place::Begin(next) if begin => self.open.push(next),
-                Place::End(next) => {
+                NfaState::Read(..) | NfaState::Accept => closed.push(place),
+                NfaState::Either(one, other) => self.open.extend([other, one]),
+                NfaState::Begin(next) if begin => self.open.push(next),
+                NfaState::End(next) => {
                     closed.push(place);
                     if end {
                         self.open.push(next);
                     }
                 }
-                Place::Begin(_) | Place::Nowhere => {}
+                NfaState::Begin(_) | NfaState::Nowhere => {}
             }
         }
         closed.sort_unstable();

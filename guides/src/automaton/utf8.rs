@@ -1,11 +1,11 @@
-//! Kinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
+//! SymbolKinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
 
 use crate::automaton::marks::is_mark;
 use foldhash::{HashMap, HashMapExt};
 
 /// Symbols by which of some sets they are in: those of one kind are never told apart.
 #[derive(Debug)]
-pub(crate) struct Kinds {
+pub(crate) struct SymbolKinds {
     /// The first symbol of each stretch of symbols of one kind, and that kind.
     stretches: Vec<(u32, u32)>,
     count: usize,
@@ -13,8 +13,8 @@ pub(crate) struct Kinds {
     sets: Vec<Vec<u64>>,
 }
 
-impl Kinds {
-    pub(crate) fn new(sets: &[Symbols]) -> Kinds {
+impl SymbolKinds {
+    pub(crate) fn new(sets: &[Symbols]) -> SymbolKinds {
         let ends = sets.iter().flatten().flat_map(|&(low, high)| [low, high + 1]);
         let mut stretches: Vec<(u32, u32)> = [0, FIRST_BYTE].into_iter().chain(ends).map(|first| (first, 0)).collect();
         stretches.sort_unstable();
@@ -45,7 +45,7 @@ impl Kinds {
             kinds
         });
         let sets = sets.collect();
-        Kinds { stretches, count, sets }
+        SymbolKinds { stretches, count, sets }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -75,7 +75,7 @@ fn within<'a>(stretches: &'a mut [(u32, u32)], set: &'a Symbols) -> impl Iterato
 
 /// What can follow after the first bytes of characters.
 #[derive(Debug)]
-struct Node {
+struct ByteNode {
     /// For each continuation byte what it leads to, counted from 1: the place of a kind among `kinds` after the last byte, a node before
     /// it; 0 where no character has that byte.
     next: [u32; 64],
@@ -86,7 +86,7 @@ struct Node {
 
 /// An automaton over kinds of symbols, spelled in bytes.
 pub(crate) struct Spelling<'a> {
-    nodes: Vec<Node>,
+    nodes: Vec<ByteNode>,
     /// For each byte the kind of the symbol that it is, or the node to which it leads, counted from 1.
     symbol: [u32; 256],
     lead: [u32; 256],
@@ -103,8 +103,8 @@ pub(crate) struct Spelling<'a> {
 
 impl<'a> Spelling<'a> {
     /// The spelling of an automaton: `table` has the next state for each state and each kind.
-    pub(crate) fn new(kinds: &Kinds, table: &'a [u32]) -> Spelling<'a> {
-        let mut nodes = Nodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
+    pub(crate) fn new(kinds: &SymbolKinds, table: &'a [u32]) -> Spelling<'a> {
+        let mut nodes = ByteNodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
         let (mut symbol, mut lead) = ([0; 256], [0; 256]);
         for byte in 0..=255u8 {
             let (place, code) = (usize::from(byte), u32::from(byte));
@@ -183,15 +183,15 @@ impl<'a> Spelling<'a> {
 }
 
 /// The nodes, while they are made: equal ones are one.
-struct Nodes<'a> {
-    kinds: &'a Kinds,
-    nodes: Vec<Node>,
+struct ByteNodes<'a> {
+    kinds: &'a SymbolKinds,
+    nodes: Vec<ByteNode>,
     known: HashMap<(u32, [u32; 64]), u32>,
     /// Those in which all characters are of one kind, by that and the bytes that follow.
     uniform: HashMap<(u32, u32), u32>,
 }
 
-impl Nodes<'_> {
+impl ByteNodes<'_> {
     /// The characters from `base` on that differ in so many continuation bytes, of those between `low` and `high`: a node counted from 1, or
     /// the kind of a single one; 0 where there are none.
     fn block(&mut self, bytes: u32, base: u32, (low, high): (u32, u32)) -> u32 {
@@ -235,7 +235,7 @@ impl Nodes<'_> {
         kinds.dedup();
         let place = |kind: u32| kinds.partition_point(|&other| other < kind) as u32 + 1;
         let places = if last { next.map(|kind| if kind == 0 { 0 } else { place(kind - 1) }) } else { next };
-        self.nodes.push(Node { next: places, last, kinds });
+        self.nodes.push(ByteNode { next: places, last, kinds });
         let node = self.nodes.len() as u32;
         self.known.insert((bytes, next), node);
         node

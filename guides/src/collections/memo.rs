@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Results by what they depend on, for all outputs of a guide. Emptied when full: what is in use is soon remembered again.
 #[derive(Debug)]
 pub(crate) struct Memo<K, V> {
-    inner: Mutex<Inner<K, V>>,
+    inner: Mutex<Remembered<K, V>>,
     limit: usize,
 }
 
 #[derive(Debug)]
-struct Inner<K, V> {
+struct Remembered<K, V> {
     known: HashMap<K, V>,
     bytes: usize,
 }
@@ -20,7 +20,7 @@ struct Inner<K, V> {
 impl<K: Eq + Hash, V: Clone> Memo<K, V> {
     /// For so many bytes of results.
     pub(crate) fn new(limit: usize) -> Memo<K, V> {
-        Memo { inner: Mutex::new(Inner { known: HashMap::default(), bytes: 0 }), limit }
+        Memo { inner: Mutex::new(Remembered { known: HashMap::default(), bytes: 0 }), limit }
     }
 
     /// Memory in bytes, roughly.
@@ -37,7 +37,7 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
         let bytes = size(&key, &made);
         let mut inner = self.inner();
         if inner.bytes + bytes > self.limit {
-            *inner = Inner { known: HashMap::default(), bytes: 0 };
+            *inner = Remembered { known: HashMap::default(), bytes: 0 };
         }
         if inner.known.insert(key, made.clone()).is_none() {
             inner.bytes += bytes;
@@ -45,7 +45,7 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
         made
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner<K, V>> {
+    fn inner(&self) -> MutexGuard<'_, Remembered<K, V>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

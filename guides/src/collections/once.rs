@@ -4,7 +4,7 @@ use foldhash::HashMap;
 use std::hash::Hash;
 
 /// Up to as many a look at each is quicker than a hash table.
-const FEW: usize = 24;
+const FEW_ENTRIES: usize = 24;
 
 /// The different ones of a list, numbered in the order in which they come. Usually there are a few; of the alternatives that a schema
 /// opens with there may be thousands.
@@ -21,7 +21,7 @@ impl<K: Copy + Eq + Hash> Once<K> {
 
     /// The number of a key that came before, or `None` where this is the first time.
     pub(crate) fn before(&mut self, key: K) -> Option<usize> {
-        if self.keys.len() < FEW {
+        if self.keys.len() < FEW_ENTRIES {
             let known = self.keys.iter().position(|other| *other == key);
             if known.is_none() {
                 self.keys.push(key);

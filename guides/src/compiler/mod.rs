@@ -45,7 +45,7 @@ pub struct Compiler {
 #[derive(Debug, Default)]
 struct Cache {
     /// By their options and their source, so that nothing is copied to look for one.
-    entries: HashMap<Options, HashMap<Source, Entry>>,
+    entries: HashMap<Options, HashMap<Source, CachedGuide>>,
     /// Bytes of the entries, as they were when last looked at.
     bytes: usize,
 }
@@ -57,7 +57,7 @@ const LANGUAGE_BYTES: usize = 32 << 20;
 const LOOK_AGAIN: u64 = 8;
 
 #[derive(Debug)]
-struct Entry {
+struct CachedGuide {
     slot: Arc<Slot<Guide>>,
     used: u64,
     bytes: usize,
@@ -277,7 +277,7 @@ impl Cache {
             entry.used = used;
             return entry.slot.clone();
         }
-        let entry = Entry { slot: Arc::default(), used, bytes: 0 };
+        let entry = CachedGuide { slot: Arc::default(), used, bytes: 0 };
         entries.entry(source.clone()).or_insert(entry).slot.clone()
     }
 
@@ -285,14 +285,14 @@ impl Cache {
     fn forget(&mut self, source: &Source, options: &Options, slot: &Arc<Slot<Guide>>) {
         let Some(entries) = self.entries.get_mut(options) else { return };
         // Only whoever holds the cache takes a slot from it: there is this one, and the one of the cache.
-        let is_alone = |entry: &Entry| Arc::ptr_eq(&entry.slot, slot) && Arc::strong_count(slot) == 2;
+        let is_alone = |entry: &CachedGuide| Arc::ptr_eq(&entry.slot, slot) && Arc::strong_count(slot) == 2;
         if entries.get(source).is_some_and(|entry| is_alone(entry) && entry.slot.get().is_none()) {
             entries.remove(source);
         }
     }
 }
 
-impl Entry {
+impl CachedGuide {
     fn size(&self, source: &Source) -> usize {
         let guide = match self.slot.get() {
             Some(Ok(guide)) => guide.bytes(),

@@ -12,12 +12,12 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// begins anew: an interrupt is between one request and the compiler, and says nothing about the source.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<Filling<T>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-enum State<T> {
+enum Filling<T> {
     Idle,
     Busy,
     Done(Result<T, CompileError>),
@@ -25,7 +25,7 @@ enum State<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Slot<T> {
-        Slot { state: Mutex::new(State::Idle), changed: Condvar::new() }
+        Slot { state: Mutex::new(Filling::Idle), changed: Condvar::new() }
     }
 }
 
@@ -33,8 +33,8 @@ impl<T: Clone> Slot<T> {
     /// The result if it is there.
     pub(crate) fn get(&self) -> Option<Result<T, CompileError>> {
         match &*self.state() {
-            State::Done(result) => Some(result.clone()),
-            State::Idle | State::Busy => None,
+            Filling::Done(result) => Some(result.clone()),
+            Filling::Idle | Filling::Busy => None,
         }
     }
 
@@ -47,15 +47,15 @@ impl<T: Clone> Slot<T> {
         let mut state = self.state();
         loop {
             match &*state {
-                State::Done(result) => return result.clone(),
+                Filling::Done(result) => return result.clone(),
                 _ if interrupt.is_raised() => return Err(interrupt.error()),
-                State::Idle => break,
-                State::Busy => {}
+                Filling::Idle => break,
+                Filling::Busy => {}
             }
             let patience = interrupt.left().map_or(PATIENCE, |left| left.min(PATIENCE));
             state = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
-        *state = State::Busy;
+        *state = Filling::Busy;
         drop(state);
         // Where `make` panics, the slot is free again.
         let mut busy = Busy { slot: self, result: None };
@@ -66,7 +66,7 @@ impl<T: Clone> Slot<T> {
         result
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, Filling<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,7 +79,7 @@ struct Busy<'a, T: Clone> {
 
 impl<T: Clone> Drop for Busy<'_, T> {
     fn drop(&mut self) {
-        *self.slot.state() = self.result.take().map_or(State::Idle, State::Done);
+        *self.slot.state() = self.result.take().map_or(Filling::Idle, Filling::Done);
         self.slot.changed.notify_all();
     }
 }

@@ -5,7 +5,7 @@ use foldhash::{HashMap, HashMapExt};
 
 /// The part of a budget that a mask depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Room {
+pub(crate) enum Slack {
     /// Whatever token comes, the output can be completed.
     Free,
     /// After the cheapest completion so many tokens are left. Not all budgets are told apart: see [`rounded`].
@@ -14,13 +14,13 @@ pub(crate) enum Room {
     Short,
 }
 
-impl Room {
+impl Slack {
     /// The room of an output that costs `cost` bytes to complete, by `growth` more after some token.
-    pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Room {
+    pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Slack {
         match tokens_left {
-            left if left > cost.saturating_add(growth) => Room::Free,
-            left if left < cost.max(1) => Room::Short,
-            left => Room::Spare(rounded(left - cost)),
+            left if left > cost.saturating_add(growth) => Slack::Free,
+            left if left < cost.max(1) => Slack::Short,
+            left => Slack::Spare(rounded(left - cost)),
         }
     }
 }
@@ -42,22 +42,22 @@ pub(crate) struct KnownMask {
 /// Masks by the key of the state and the room of the output. Emptied when full: what is in use is soon remembered again.
 #[derive(Debug)]
 pub(crate) struct MaskCache {
-    masks: HashMap<(u128, Room), KnownMask>,
+    masks: HashMap<(u128, Slack), KnownMask>,
     bytes: usize,
     limit: usize,
 }
 
 impl MaskCache {
-    /// Room for so many bytes.
+    /// Slack for so many bytes.
     pub(crate) fn new(limit: usize) -> MaskCache {
         MaskCache { masks: HashMap::new(), bytes: 0, limit }
     }
 
-    pub(crate) fn get(&self, key: u128, room: Room) -> Option<&KnownMask> {
+    pub(crate) fn get(&self, key: u128, room: Slack) -> Option<&KnownMask> {
         self.masks.get(&(key, room))
     }
 
-    pub(crate) fn insert(&mut self, key: u128, room: Room, known: &KnownMask) {
+    pub(crate) fn insert(&mut self, key: u128, room: Slack, known: &KnownMask) {
         let bytes = 64 + if let Mask::Words(words) = &known.mask { words.len() * 4 } else { 0 };
         if self.bytes + bytes > self.limit {
             self.masks.clear();
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn an_output_with_as_many_tokens_as_its_completion_has_bytes_is_not_short() {
-        assert_eq!(Room::of(5, 3, 5), Room::Spare(0));
-        assert_eq!(Room::of(5, 3, 4), Room::Short);
-        assert_eq!(Room::of(5, 3, 9), Room::Free);
-        assert_eq!(Room::of(0, 0, 0), Room::Short);
+        assert_eq!(Slack::of(5, 3, 5), Slack::Spare(0));
+        assert_eq!(Slack::of(5, 3, 4), Slack::Short);
+        assert_eq!(Slack::of(5, 3, 9), Slack::Free);
+        assert_eq!(Slack::of(0, 0, 0), Slack::Short);
     }
 }

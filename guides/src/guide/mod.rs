@@ -6,7 +6,7 @@ mod position;
 
 use crate::automaton::Automaton;
 use crate::error::Refused;
-use crate::guide::mask_cache::{KnownMask, MaskCache, Room};
+use crate::guide::mask_cache::{KnownMask, MaskCache, Slack};
 use crate::guide::plan::Plan;
 use crate::guide::position::Position;
 use crate::vocabulary::Vocabulary;
@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Guide {
-    inner: Arc<Inner>,
+    inner: Arc<Compiled>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The position of an output that has not begun.
     start: Arc<dyn Position>,
@@ -44,7 +44,7 @@ impl Guide {
     pub(crate) fn new<A: Automaton>(vocabulary: Arc<Vocabulary>, automaton: A, mask_bytes: usize) -> Guide {
         let masks = Mutex::new(MaskCache::new(mask_bytes));
         let start = position::start(automaton);
-        Guide { inner: Arc::new(Inner { vocabulary, start, masks, plan: PlanCell::default() }) }
+        Guide { inner: Arc::new(Compiled { vocabulary, start, masks, plan: PlanCell::default() }) }
     }
 
     /// The state of an output that has not begun.
@@ -84,14 +84,14 @@ impl GuideState {
     /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
     pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
         let key = self.position.key();
-        let free = self.known_or_made(key, Room::Free, || self.made(self.position.cost(), u32::MAX));
+        let free = self.known_or_made(key, Slack::Free, || self.made(self.position.cost(), u32::MAX));
         // Without a budget nothing depends on the cost.
         let Some(left) = tokens_left else { return free.mask };
         let cost = self.position.cost();
-        match Room::of(cost, free.growth, left) {
-            Room::Free => free.mask,
-            Room::Short => self.mask_of_plan(cost, left),
-            room @ Room::Spare(spare) => {
+        match Slack::of(cost, free.growth, left) {
+            Slack::Free => free.mask,
+            Slack::Short => self.mask_of_plan(cost, left),
+            room @ Slack::Spare(spare) => {
                 self.known_or_made(key, room, || self.made(cost, (cost + spare).saturating_sub(1))).mask
             }
         }
@@ -100,15 +100,15 @@ impl GuideState {
     /// As [`mask`](Self::mask), if no work is needed for it.
     pub fn known_mask(&self, tokens_left: Option<u32>) -> Option<Mask> {
         let key = self.position.key();
-        let free = self.guide.masks().get(key, Room::Free)?.clone();
+        let free = self.guide.masks().get(key, Slack::Free)?.clone();
         let Some(left) = tokens_left else { return Some(free.mask) };
-        match Room::of(self.position.cost(), free.growth, left) {
-            Room::Free => Some(free.mask),
+        match Slack::of(self.position.cost(), free.growth, left) {
+            Slack::Free => Some(free.mask),
             room => self.guide.masks().get(key, room).map(|known| known.mask.clone()),
         }
     }
 
-    fn known_or_made(&self, key: u128, room: Room, make: impl FnOnce() -> KnownMask) -> KnownMask {
+    fn known_or_made(&self, key: u128, room: Slack, make: impl FnOnce() -> KnownMask) -> KnownMask {
         if let Some(known) = self.guide.masks().get(key, room) {
             return known.clone();
         }

@@ -12,7 +12,7 @@ use crate::automaton::residual::universal;
 use crate::interrupt::passed;
 use crate::regex::error::RegexError;
 use crate::regex::hir::{any, parsed};
-use crate::regex::syntax::{Look, Marked};
+use crate::regex::syntax::{LookAround, Marked};
 use regex_syntax::hir::Hir;
 
 /// More ways to read texts than this for each state that the automaton may have are refused.
@@ -34,7 +34,7 @@ struct Assertion {
 }
 
 /// What the rest of a text must be.
-struct Demand {
+struct Obligation {
     automaton: Dfa,
     /// The states in which any rest will do.
     met: Vec<bool>,
@@ -42,7 +42,7 @@ struct Demand {
 
 /// A state of the marked automaton, and the states of the demands that are still to be met, both sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Way {
+struct Thread {
     state: u32,
     owed: Vec<(usize, u32)>,
 }
@@ -61,7 +61,7 @@ pub(crate) fn compile(regex: &Marked, around: bool, limits: DfaLimits) -> Result
 struct Machine {
     limits: DfaLimits,
     any: Dfa,
-    demands: Vec<Demand>,
+    demands: Vec<Obligation>,
     assertions: Vec<Assertion>,
 }
 
@@ -86,12 +86,12 @@ impl Machine {
 
     fn demand(&mut self, automaton: Dfa) -> usize {
         let met = universal(&automaton, &self.any);
-        self.demands.push(Demand { automaton, met });
+        self.demands.push(Obligation { automaton, met });
         self.demands.len() - 1
     }
 
     /// Adds a look-ahead. Those inside it come before it.
-    fn add_look(&mut self, look: &Look, mark: u8) -> Result<(), RegexError> {
+    fn add_look(&mut self, look: &LookAround, mark: u8) -> Result<(), RegexError> {
         let marked = Dfa::from_hir(&Hir::concat(vec![parsed(&look.regex)?, any()]), self.limits)?;
         let used = self.used(&marked);
         let words = used.iter().any(|assertion| assertion.demands[1] != assertion.demands[2]);
@@ -103,7 +103,7 @@ impl Machine {
         Ok(())
     }
 
-    fn look(&mut self, look: &Look, marked: &Dfa, before: Before) -> Result<usize, TooManyStates> {
+    fn look(&mut self, look: &LookAround, marked: &Dfa, before: Before) -> Result<usize, TooManyStates> {
         let matching = self.unmarked(marked, before)?;
         let wanted = if look.negative { self.any.difference(&matching, self.limits.states)? } else { matching };
         Ok(self.demand(wanted))
@@ -123,9 +123,9 @@ impl Machine {
         let words = used.iter().any(|assertion| assertion.demands[1] != assertion.demands[2]);
         let is_word = |byte: u8| words && (byte.is_ascii_alphanumeric() || byte == b'_');
         let (class_of, bytes) = Dfa::common_classes(&automata, is_word);
-        let start = self.closed(vec![Way { state: marked.start(), owed: Vec::new() }], before, &used, marked);
+        let start = self.closed(vec![Thread { state: marked.start(), owed: Vec::new() }], before, &used, marked);
         let (mut count, mut too_many) = (0, false);
-        let step = |ways: &Vec<Way>, class: usize| {
+        let step = |ways: &Vec<Thread>, class: usize| {
             let byte = bytes[class];
             // Ways are compared with each other.
             count += ways.len() * (1 + ways.len() / 8);
@@ -134,25 +134,25 @@ impl Machine {
             if too_many || matches!(byte, 0xC0 | 0xC1 | 0xF5..) {
                 return None;
             }
-            let next = ways.iter().filter_map(|way| self.after(way, byte, marked)).collect::<Vec<Way>>();
+            let next = ways.iter().filter_map(|way| self.after(way, byte, marked)).collect::<Vec<Thread>>();
             let before = if is_word(byte) { Before::Word } else { Before::Other };
             let next = self.closed(next, before, &used, marked);
             (!next.is_empty()).then_some(next)
         };
-        let accepts = |ways: &Vec<Way>| ways.iter().any(|way| self.accepts(way, marked));
+        let accepts = |ways: &Vec<Thread>| ways.iter().any(|way| self.accepts(way, marked));
         let class = |byte: u8| class_of[usize::from(byte)];
         let dfa = Dfa::build(class, bytes.len(), start, self.limits.states, step, accepts)?;
         if too_many { Err(TooManyStates) } else { Ok(dfa) }
     }
 
-    fn accepts(&self, way: &Way, marked: &Dfa) -> bool {
+    fn accepts(&self, way: &Thread, marked: &Dfa) -> bool {
         marked.accepts_at(way.state)
             && way.owed.iter().all(|&(demand, state)| self.demands[demand].automaton.accepts_at(state))
     }
 
     /// A way after one more byte; `None` if it ends there.
-    fn after(&self, way: &Way, byte: u8, marked: &Dfa) -> Option<Way> {
-        let next = Way { state: marked.next(way.state, byte), owed: Vec::with_capacity(way.owed.len()) };
+    fn after(&self, way: &Thread, byte: u8, marked: &Dfa) -> Option<Thread> {
+        let next = Thread { state: marked.next(way.state, byte), owed: Vec::with_capacity(way.owed.len()) };
         if next.state == 0 {
             return None;
         }
@@ -161,7 +161,7 @@ impl Machine {
     }
 
     /// A way with one more demand; `None` if it cannot be met.
-    fn with(&self, mut way: Way, demand: usize, state: u32) -> Option<Way> {
+    fn with(&self, mut way: Thread, demand: usize, state: u32) -> Option<Thread> {
         if state == 0 {
             return None;
         }
@@ -174,7 +174,7 @@ impl Machine {
     }
 
     /// The ways with all that marks at this place lead to, without those that ask for more than another one does.
-    fn closed(&self, mut ways: Vec<Way>, before: Before, used: &[&Assertion], marked: &Dfa) -> Vec<Way> {
+    fn closed(&self, mut ways: Vec<Thread>, before: Before, used: &[&Assertion], marked: &Dfa) -> Vec<Thread> {
         let mut done = 0;
         while done < ways.len() {
             for assertion in used {
@@ -185,14 +185,14 @@ impl Machine {
                 }
                 let demand = assertion.demands[before as usize];
                 let start = self.demands[demand].automaton.start();
-                let next = self.with(Way { state, owed: way.owed.clone() }, demand, start);
+                let next = self.with(Thread { state, owed: way.owed.clone() }, demand, start);
                 ways.extend(next.filter(|next| !ways.contains(next)));
             }
             done += 1;
         }
         ways.sort_unstable();
         ways.dedup();
-        let asks_more = |way: &Way, other: &Way| {
+        let asks_more = |way: &Thread, other: &Thread| {
             other != way && other.state == way.state && other.owed.iter().all(|owed| way.owed.contains(owed))
         };
         ways.iter().filter(|way| !ways.iter().any(|other| asks_more(way, other))).cloned().collect()

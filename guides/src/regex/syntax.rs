@@ -28,23 +28,23 @@ pub(crate) enum Translated {
 pub(crate) struct Marked {
     pub(crate) regex: String,
     /// The look-aheads in the order of their ends, so that those inside another one come before it.
-    pub(crate) looks: Vec<Look>,
+    pub(crate) looks: Vec<LookAround>,
 }
 
 /// What must follow a place, or must not.
-pub(crate) struct Look {
+pub(crate) struct LookAround {
     pub(crate) negative: bool,
     pub(crate) regex: String,
 }
 
 pub(crate) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
-    let mut reader = Reader::new(regex, dialect);
+    let mut reader = Translator::new(regex, dialect);
     reader.read()?;
     if !reader.needs_marks {
         return Ok(Translated::Plain(reader.out));
     }
     // What can be told of the place of an assertion without marks cannot where there are some.
-    let mut reader = Reader { marks: true, ..Reader::new(regex, dialect) };
+    let mut reader = Translator { marks: true, ..Translator::new(regex, dialect) };
     reader.read()?;
     Ok(Translated::Marked(Marked { regex: reader.out, looks: reader.looks }))
 }
@@ -65,7 +65,7 @@ enum Escaped {
     Class(String),
 }
 
-struct Reader {
+struct Translator {
     chars: Vec<char>,
     at: usize,
     dialect: Dialect,
@@ -76,12 +76,12 @@ struct Reader {
     marks: bool,
     /// Whether they have to be.
     needs_marks: bool,
-    looks: Vec<Look>,
+    looks: Vec<LookAround>,
 }
 
-impl Reader {
-    fn new(regex: &str, dialect: Dialect) -> Reader {
-        Reader {
+impl Translator {
+    fn new(regex: &str, dialect: Dialect) -> Translator {
+        Translator {
             chars: regex.chars().collect(),
             at: 0,
             dialect,
@@ -281,7 +281,7 @@ impl Reader {
             self.at = start;
             return Err(self.unsupported("look-ahead", "more than nine in one regex"));
         };
-        self.looks.push(Look { negative, regex });
+        self.looks.push(LookAround { negative, regex });
         self.assertion("", mark);
         Ok(())
     }

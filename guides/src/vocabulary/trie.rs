@@ -3,11 +3,11 @@
 use crate::collections::byte_set::ByteSet;
 use std::ops::Range;
 
-/// Node 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
+/// TrieNode 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
 /// own subtree.
 #[derive(Debug)]
 pub(crate) struct Trie {
-    nodes: Vec<Node>,
+    nodes: Vec<TrieNode>,
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
     depth: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Trie {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Node {
+struct TrieNode {
     /// One past the last node of the subtree.
     end: u32,
     /// The node's own tokens begin here in `tokens`, those of its subtree follow.
@@ -33,7 +33,7 @@ impl Trie {
         let mut sorted: Vec<(&[u8], u32)> =
             (0u32..).zip(tokens).filter_map(|(id, bytes)| Some((bytes.as_deref()?, id))).collect();
         sorted.sort_unstable();
-        let root = Node { end: 0, first_token: 0, own: 0, byte: 0 };
+        let root = TrieNode { end: 0, first_token: 0, own: 0, byte: 0 };
         let depth = sorted.iter().map(|(bytes, _)| bytes.len() as u32).max().unwrap_or(0);
         let mut trie = Trie {
             nodes: vec![root],
@@ -53,7 +53,7 @@ impl Trie {
             }
             for &byte in &bytes[common..] {
                 path.push(trie.nodes.len());
-                trie.nodes.push(Node { end: 0, first_token: trie.tokens.len() as u32, own: 0, byte });
+                trie.nodes.push(TrieNode { end: 0, first_token: trie.tokens.len() as u32, own: 0, byte });
             }
             let node = *path.last().unwrap_or(&0);
             trie.nodes[node].own += 1;

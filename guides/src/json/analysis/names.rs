@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Among so few names one is found by looking at all.
-const FEW: usize = 16;
+const FEW_NAMES: usize = 16;
 
 /// A named property, as far as it is the same in all branches.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Named {
     fn new(graph: &Graph, nodes: &[&Properties], own: Rc<Own>, more: &[String]) -> Named {
         let (sorted, by_name) = (own.sorted.clone(), own.by_name.clone());
         let mut named = Named { own, more: Vec::new(), more_places: HashMap::new(), sorted, by_name };
-        if more.len() > FEW {
+        if more.len() > FEW_NAMES {
             // The nodes name none of these.
             named.more = more.iter().map(|name| NamedProperty::new(graph, nodes, &[], name)).collect();
             let (mut sorted, mut by_name) = (named.sorted.clone(), named.by_name.clone());
@@ -139,7 +139,7 @@ impl Named {
             Some(&place) => Some(place as usize),
             None => {
                 let few = || self.more.iter().position(|more| *more.name == *name);
-                let at = if self.more.len() > FEW { self.more_places.get(name).copied() } else { few() };
+                let at = if self.more.len() > FEW_NAMES { self.more_places.get(name).copied() } else { few() };
                 at.map(|at| self.own.properties.len() + at)
             }
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// A branch that is being worked out.
 #[derive(Clone)]
-pub(crate) struct Open {
+pub(crate) struct OpenBranch {
     /// What is to be done, last first.
     todo: Vec<(Term, ScopeId)>,
     /// What leaves several ways to go on.
@@ -22,10 +22,10 @@ pub(crate) struct Open {
     so_far: Branch,
 }
 
-impl Open {
-    fn new(terms: &[Term]) -> Open {
+impl OpenBranch {
+    fn new(terms: &[Term]) -> OpenBranch {
         let todo = terms.iter().rev().map(|&term| (term, 0)).collect();
-        Open { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
+        OpenBranch { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
     }
 }
 
@@ -34,7 +34,7 @@ impl Builder<'_> {
     pub(crate) fn alternatives(&mut self, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut gathered = Gathered::default();
         // The branches that are open, the first one last.
-        let mut open = vec![Open::new(terms)];
+        let mut open = vec![OpenBranch::new(terms)];
         while let Some(mut branch) = open.pop() {
             if !self.follow(&mut branch, terms)? {
                 continue;
@@ -76,7 +76,7 @@ impl Builder<'_> {
     }
 
     /// Adds the terms that leave one way to go on, and puts the others off. Returns false at a contradiction.
-    pub(crate) fn follow(&mut self, open: &mut Open, terms: &[Term]) -> Result<bool, CompileError> {
+    pub(crate) fn follow(&mut self, open: &mut OpenBranch, terms: &[Term]) -> Result<bool, CompileError> {
         while let Some((term, scope)) = open.todo.pop() {
             self.spend(1, terms)?;
             if !open.seen.insert((term, scope)) {
@@ -97,7 +97,7 @@ impl Builder<'_> {
     }
 
     /// Leaves out the ways that are seen at once to lead nowhere.
-    pub(crate) fn possible(&mut self, mut split: Split, open: &Open) -> Split {
+    pub(crate) fn possible(&mut self, mut split: Split, open: &OpenBranch) -> Split {
         let graph = self.graph;
         for &(id, _) in &open.so_far.properties {
             if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id as usize]) {

@@ -59,7 +59,7 @@ pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 /// The automata. When they take more than their limit all are forgotten: what is in use is soon made again.
 #[derive(Debug)]
 pub(crate) struct Languages {
-    known: Mutex<Known>,
+    known: Mutex<Contents>,
     limit: usize,
     spellable: Spellable,
     /// There are no more of them than drafts define, so they stay.
@@ -67,7 +67,7 @@ pub(crate) struct Languages {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Contents {
     patterns: HashMap<String, Arc<Language>>,
     strings: HashMap<StringKey, (Arc<Characters>, usize)>,
     /// By a fingerprint of the automaton.
@@ -87,15 +87,15 @@ impl Languages {
         &self.spellable
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Contents> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known, with room for so many bytes more.
-    fn room(&self, bytes: usize) -> std::sync::MutexGuard<'_, Known> {
+    fn room(&self, bytes: usize) -> std::sync::MutexGuard<'_, Contents> {
         let mut known = self.known();
         if known.bytes + bytes > self.limit {
-            *known = Known::default();
+            *known = Contents::default();
         }
         known.bytes += bytes;
         known

@@ -13,7 +13,7 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// What was found before.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct Memos {
     keys: Memo<Written, Option<Few<Key>>>,
     after_quotes: Memo<Quote, Arc<AfterQuote>>,
     within_values: Memo<(SchemaId, u32, Escapes), Arc<AfterQuote>>,
@@ -27,9 +27,9 @@ type Written = (Few<Item>, u32, Seen);
 /// after a value, the schema of it.
 type Quote = (u128, Option<SchemaId>, u32, Escapes);
 
-impl Known {
-    pub(crate) fn new() -> Known {
-        Known {
+impl Memos {
+    pub(crate) fn new() -> Memos {
+        Memos {
             keys: Memo::new(MOST_BYTES),
             after_quotes: Memo::new(MOST_BYTES),
             within_values: Memo::new(MOST_BYTES),

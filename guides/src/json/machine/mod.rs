@@ -22,7 +22,7 @@ use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
 use crate::collections::once::Once;
 use crate::json::language::strings::Decoder;
-use crate::json::machine::memos::Known;
+use crate::json::machine::memos::Memos;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Parent, Reader, Scalar, written};
 use crate::json::machine::subsumption::Alternatives;
 use crate::json::machine::unique::Distinct;
@@ -51,7 +51,7 @@ pub(crate) struct JsonMachine {
     firsts: Vec<ByteSet>,
     /// By schema; compared the first time that it matters.
     alternatives: Vec<OnceLock<Alternatives>>,
-    pub(crate) known: Box<Known>,
+    pub(crate) known: Box<Memos>,
     pub(crate) bytes: usize,
     /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
     pub(crate) most_blanks: u8,
@@ -74,7 +74,7 @@ impl JsonMachine {
             objects,
             arrays,
             root,
-            known: Box::new(Known::new()),
+            known: Box::new(Memos::new()),
             most_blanks: match options.whitespace {
                 Whitespace::Compact | Whitespace::Spaces | Whitespace::Pretty => 0,
                 Whitespace::Optional => 1,

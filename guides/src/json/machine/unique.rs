@@ -6,7 +6,7 @@
 
 use crate::collections::byte_set::ByteSet;
 use crate::json::text::escape::write_string;
-use crate::json::text::prefix::{Meeting, Reached, meet, meet_members};
+use crate::json::text::prefix::{Agreement, Reached, meet, meet_members};
 use crate::json::text::value::{self, Value, same};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -186,7 +186,7 @@ impl Distinct {
                 }
                 value => meet(text, &mut 0, value, &mut begin),
             };
-            if meeting != Meeting::Differs {
+            if meeting != Agreement::Differs {
                 near.push(entry);
                 reached = further;
             }
@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     fn could_be(text: &[u8], value: &Value) -> bool {
-        meet(text, &mut 0, value, &mut |_, _| {}) != Meeting::Differs
+        meet(text, &mut 0, value, &mut |_, _| {}) != Agreement::Differs
     }
 
     /// An array that has these entries, and a text of the next one.

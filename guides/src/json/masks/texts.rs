@@ -9,7 +9,7 @@ use crate::json::shape;
 use crate::vocabulary::mask::TokenSet;
 
 /// A node of the trie, the texts that begin with what leads there, and how many of their bytes that are.
-type Open<'a, T> = (Below<'a>, &'a [T], usize);
+type Pending<'a, T> = (Below<'a>, &'a [T], usize);
 
 impl JsonMachine {
     /// Adds the tokens below a node along texts that are sorted and agree in their first `at` bytes, which were read. `cost` is that after
@@ -23,7 +23,7 @@ impl JsonMachine {
         set: &mut TokenSet,
     ) -> u32 {
         let (trie, mut reach) = (below.trie(), 0);
-        let mut open: Vec<Open<'_, T>> = vec![(below, texts, at)];
+        let mut open: Vec<Pending<'_, T>> = vec![(below, texts, at)];
         while let Some((below, texts, at)) = open.pop() {
             let mut possible = ByteSet::default();
             possible.add_each(texts.iter().map(AsRef::as_ref), at as u32);

@@ -12,13 +12,13 @@ pub(crate) fn share(graph: &mut Graph) {
     let mut sharing = Sharing {
         shared: (0..count as NodeId).collect(),
         first: HashMap::new(),
-        state: vec![State::New; count],
+        state: vec![Visit::New; count],
         pinned: vec![false; count],
     };
     // The constant that everything satisfies is known by its number.
     let all = sharing.first.hasher().hash_one(&graph.nodes[0]);
     sharing.first.insert(all, vec![0]);
-    sharing.state[0] = State::Done;
+    sharing.state[0] = Visit::Done;
     for start in 0..count as NodeId {
         if passed(1) {
             return;
@@ -26,16 +26,16 @@ pub(crate) fn share(graph: &mut Graph) {
         let mut stack = vec![start];
         while let Some(&id) = stack.last() {
             match sharing.state[id as usize] {
-                State::New => {
-                    sharing.state[id as usize] = State::Open;
+                Visit::New => {
+                    sharing.state[id as usize] = Visit::Open;
                     let inner = children(&graph.nodes[id as usize]);
-                    stack.extend(inner.into_iter().filter(|&child| sharing.state[child as usize] == State::New));
+                    stack.extend(inner.into_iter().filter(|&child| sharing.state[child as usize] == Visit::New));
                 }
-                State::Open => {
+                Visit::Open => {
                     stack.pop();
                     sharing.close(graph, id);
                 }
-                State::Done => {
+                Visit::Done => {
                     stack.pop();
                 }
             }
@@ -54,7 +54,7 @@ pub(crate) fn share(graph: &mut Graph) {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum Visit {
     New,
     Open,
     Done,
@@ -64,7 +64,7 @@ struct Sharing {
     shared: Vec<NodeId>,
     /// The first of equal nodes, by their hash.
     first: HashMap<u64, Vec<NodeId>>,
-    state: Vec<State>,
+    state: Vec<Visit>,
     /// Nodes that were referred to before all that they contain was known.
     pinned: Vec<bool>,
 }
@@ -72,10 +72,10 @@ struct Sharing {
 impl Sharing {
     /// All that the node contains is done, but for nodes that contain it.
     fn close(&mut self, graph: &mut Graph, id: NodeId) {
-        self.state[id as usize] = State::Done;
+        self.state[id as usize] = Visit::Done;
         let node = &mut graph.nodes[id as usize];
         for child in children(node) {
-            self.pinned[child as usize] |= self.state[child as usize] == State::Open;
+            self.pinned[child as usize] |= self.state[child as usize] == Visit::Open;
         }
         redirect(node, &|child| self.shared[child as usize]);
         if self.pinned[id as usize] {

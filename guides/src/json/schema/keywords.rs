@@ -9,7 +9,7 @@ use crate::json::language::number::NumberAtom;
 use crate::json::schema::documents::{Documents, place_of};
 use crate::json::schema::drafts::Draft;
 use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, Properties, TRUE};
-use crate::json::schema::references::{References, Resource, Scope, Target, Unresolved, escape};
+use crate::json::schema::references::{References, Referent, Resource, Scope, Unresolved, escape};
 use crate::json::text::decimal::Decimal;
 use crate::json::text::value::Value;
 use crate::options::{Formats, Limits};
@@ -31,7 +31,7 @@ pub(crate) fn read(
     languages: &Languages,
     documents: &Documents,
 ) -> Result<Graph, CompileError> {
-    let mut reader = Reader {
+    let mut reader = KeywordReader {
         root,
         documents,
         limits,
@@ -68,7 +68,7 @@ pub(crate) fn read(
     Ok(reader.graph)
 }
 
-struct Reader<'a> {
+struct KeywordReader<'a> {
     root: &'a Value,
     documents: &'a Documents,
     limits: &'a Limits,
@@ -77,7 +77,7 @@ struct Reader<'a> {
     graph: Graph,
     references: References,
     /// What references were found to name, by the resource in which they stand.
-    targets: HashMap<Resource, HashMap<String, Target>>,
+    targets: HashMap<Resource, HashMap<String, Referent>>,
     /// The resource that is being read.
     resource: Resource,
     /// The dynamic scope in which it is.
@@ -156,7 +156,7 @@ fn mentions_unevaluated(root: &Value) -> bool {
     false
 }
 
-impl Reader<'_> {
+impl KeywordReader<'_> {
     fn error(&self, pointer: &str, reason: impl Into<String>) -> CompileError {
         CompileError::Syntax { at: Place::Pointer(pointer.to_owned()), reason: reason.into() }
     }

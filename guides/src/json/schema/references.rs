@@ -29,7 +29,7 @@ pub(crate) type Scope = u32;
 
 /// All that a schema and the schemas inside it can be called.
 pub(crate) struct References {
-    resources: Vec<Entry>,
+    resources: Vec<Located>,
     /// The resource that begins at a pointer.
     roots: HashMap<String, Resource>,
     /// The resource of each URI; `None` where two have it.
@@ -43,7 +43,7 @@ pub(crate) struct References {
     bytes: usize,
 }
 
-struct Entry {
+struct Located {
     pointer: String,
     /// `None` where the id is no URI: only references within the resource can be followed then.
     base: Option<Iri<String>>,
@@ -58,7 +58,7 @@ enum Anchor {
 
 /// What a reference names.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct Referent {
     pub(crate) pointer: String,
     /// The name of the dynamic anchor that it was named by.
     dynamic: Option<String>,
@@ -78,7 +78,7 @@ impl References {
     pub(crate) fn collect(root: &Value) -> References {
         let first = Iri::parse(NO_ID.to_owned()).ok();
         let mut references = References {
-            resources: vec![Entry {
+            resources: vec![Located {
                 pointer: String::new(),
                 base: first,
                 draft: Draft::of(root, Draft::Of2020),
@@ -100,7 +100,7 @@ impl References {
     pub(crate) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
         let resource = self.resources.len() as Resource;
         let (base, draft) = (Iri::parse(uri.to_owned()).ok(), Draft::of(document, self.draft(from)));
-        self.resources.push(Entry { pointer: place.to_owned(), base, draft, anchors: HashMap::new() });
+        self.resources.push(Located { pointer: place.to_owned(), base, draft, anchors: HashMap::new() });
         self.roots.insert(place.to_owned(), resource);
         self.uris.insert(uri.to_owned(), Some(resource));
         self.enter_document(document, resource);
@@ -151,7 +151,7 @@ impl References {
                 let pointer = pointer();
                 self.bytes += pointer.len() + base.as_ref().map_or(0, |base| base.as_str().len());
                 self.roots.insert(pointer.clone(), resource);
-                self.resources.push(Entry { pointer, base, draft, anchors: HashMap::new() });
+                self.resources.push(Located { pointer, base, draft, anchors: HashMap::new() });
             } else if base.is_some() {
                 self.resources[outer as usize].base = base;
             }
@@ -257,7 +257,7 @@ impl References {
     }
 
     /// What a reference that stands in `resource` names.
-    pub(crate) fn resolve(&self, resource: Resource, reference: &str) -> Result<Target, Unresolved> {
+    pub(crate) fn resolve(&self, resource: Resource, reference: &str) -> Result<Referent, Unresolved> {
         let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let resource = if document.is_empty() { resource } else { self.document(resource, document)? };
         let entry = &self.resources[resource as usize];
@@ -266,14 +266,14 @@ impl References {
         })?;
         if fragment.is_empty() {
             let is_dynamic = matches!(entry.anchors.get(RECURSIVE), Some(Anchor::At { dynamic: true, .. }));
-            return Ok(Target { pointer: entry.pointer.clone(), dynamic: is_dynamic.then(|| RECURSIVE.to_owned()) });
+            return Ok(Referent { pointer: entry.pointer.clone(), dynamic: is_dynamic.then(|| RECURSIVE.to_owned()) });
         }
         if fragment.starts_with('/') {
-            return Ok(Target { pointer: format!("{}{}", entry.pointer, canonical(&fragment)), dynamic: None });
+            return Ok(Referent { pointer: format!("{}{}", entry.pointer, canonical(&fragment)), dynamic: None });
         }
         match entry.anchors.get(&fragment) {
             Some(Anchor::At { pointer, dynamic }) => {
-                Ok(Target { pointer: pointer.clone(), dynamic: dynamic.then(|| fragment.clone()) })
+                Ok(Referent { pointer: pointer.clone(), dynamic: dynamic.then(|| fragment.clone()) })
             }
             Some(Anchor::Twice) => {
                 Err(Unresolved::Wrong(format!("more than one schema has the anchor {fragment:?}; use #/... instead")))
@@ -302,7 +302,7 @@ impl References {
     }
 
     /// Where a target is in a dynamic scope: the outermost schema with the same dynamic anchor, or itself.
-    pub(crate) fn outermost<'a>(&'a self, target: &'a Target, scope: Scope) -> &'a str {
+    pub(crate) fn outermost<'a>(&'a self, target: &'a Referent, scope: Scope) -> &'a str {
         let place = target.dynamic.as_ref().and_then(|name| self.scopes[scope as usize].get(name));
         place.unwrap_or(&target.pointer)
     }

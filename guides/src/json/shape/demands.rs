@@ -1,7 +1,7 @@
 //! The demands of an object that its entries must meet between them, and the cheapest entries that do.
 
 use crate::automaton::dfa::NEVER;
-use crate::json::shape::meeting::{Known, Left, Meeting, Remembered};
+use crate::json::shape::meeting::{Left, Meeting, MeetingMemo, Remembered};
 use crate::json::shape::object::{KeyClass, Object, Others, Progress};
 use crate::json::shape::{MOST_COUNTERS, SchemaId, add};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ impl Object {
     pub(crate) fn remember_demands(&mut self) {
         let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
         let supplies = self.supplies(Others::default());
-        self.remembered = Remembered(meeting.map(|meeting| Known { meeting, supplies, best: Mutex::default() }));
+        self.remembered = Remembered(meeting.map(|meeting| MeetingMemo { meeting, supplies, best: Mutex::default() }));
     }
 
     /// The cheapest entries that meet the demands that are not met.

@@ -43,10 +43,10 @@ impl Meeting {
 /// can end, and again in each alternative. Only once all costs are known, and where the first 128 properties are those that can meet
 /// demands.
 #[derive(Debug, Default)]
-pub(crate) struct Remembered(pub(super) Option<Known>);
+pub(crate) struct Remembered(pub(super) Option<MeetingMemo>);
 
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct MeetingMemo {
     /// The properties that can meet demands, a bit for each.
     pub(super) meeting: u128,
     /// How many keys of each class there are as long as none was written, see [`Left`]; `None` if that is too much to remember.

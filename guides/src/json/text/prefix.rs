@@ -6,7 +6,7 @@ use crate::json::text::value::{Members, Value};
 
 /// How the beginning of a text stands to a value.
 #[derive(PartialEq)]
-pub(crate) enum Meeting {
+pub(crate) enum Agreement {
     /// It is another value.
     Differs,
     /// It ends before it is known.
@@ -22,18 +22,18 @@ pub(crate) fn skip_space(text: &[u8], at: &mut usize) {
 
 /// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`: it may be called open in vain. Where the text
 /// ends in a string, but not in an escape, `begin` is called with what that string may become, and how many of its bytes were read.
-pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str, usize)) -> Meeting {
+pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str, usize)) -> Agreement {
     skip_space(text, at);
-    let Some(&first) = text.get(*at) else { return Meeting::Open };
+    let Some(&first) = text.get(*at) else { return Agreement::Open };
     match (first, value) {
         (b'"', Value::String(value)) => match read_string(text, at) {
-            (read, Ending::Quote) if read == value.as_bytes() => Meeting::Equal,
+            (read, Ending::Quote) if read == value.as_bytes() => Agreement::Equal,
             (read, Ending::Open) if value.as_bytes().starts_with(&read) => {
                 begin(value, read.len());
-                Meeting::Open
+                Agreement::Open
             }
-            (read, ending) if ending.may_go_on_to(&read, value) => Meeting::Open,
-            _ => Meeting::Differs,
+            (read, ending) if ending.may_go_on_to(&read, value) => Agreement::Open,
+            _ => Agreement::Differs,
         },
         (b'[', Value::Array(items)) => meet_array(text, at, items, begin),
         (b'{', Value::Object(members)) => meet_object(text, at, members, begin),
@@ -48,31 +48,36 @@ pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl 
             let length = rest.len().min(word.len());
             *at += length;
             match (rest[..length] == word[..length], length == word.len()) {
-                (true, true) => Meeting::Equal,
-                (true, false) => Meeting::Open,
-                _ => Meeting::Differs,
+                (true, true) => Agreement::Equal,
+                (true, false) => Agreement::Open,
+                _ => Agreement::Differs,
             }
         }
-        _ => Meeting::Differs,
+        _ => Agreement::Differs,
     }
 }
 
-pub(crate) fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str, usize)) -> Meeting {
+pub(crate) fn meet_array(
+    text: &[u8],
+    at: &mut usize,
+    items: &[Value],
+    begin: &mut impl FnMut(&str, usize),
+) -> Agreement {
     *at += 1;
     let mut index = 0;
     loop {
         skip_space(text, at);
         match text.get(*at) {
-            None => return Meeting::Open,
+            None => return Agreement::Open,
             Some(b']') => {
                 *at += 1;
-                return if index == items.len() { Meeting::Equal } else { Meeting::Differs };
+                return if index == items.len() { Agreement::Equal } else { Agreement::Differs };
             }
             Some(b',') => *at += 1,
             Some(_) => {
-                let Some(item) = items.get(index) else { return Meeting::Differs };
+                let Some(item) = items.get(index) else { return Agreement::Differs };
                 match meet(text, at, item, begin) {
-                    Meeting::Equal => index += 1,
+                    Agreement::Equal => index += 1,
                     other => return other,
                 }
             }
@@ -85,7 +90,7 @@ pub(crate) fn meet_object(
     at: &mut usize,
     members: &Members,
     begin: &mut impl FnMut(&str, usize),
-) -> Meeting {
+) -> Agreement {
     let mut reached = Reached { at: *at + 1, members: 0 };
     meet_members(text, at, &mut reached, members, begin)
 }
@@ -104,16 +109,16 @@ pub(crate) fn meet_members(
     reached: &mut Reached,
     members: &Members,
     begin: &mut impl FnMut(&str, usize),
-) -> Meeting {
+) -> Agreement {
     *at = reached.at;
     let mut met = reached.members;
     loop {
         skip_space(text, at);
         match text.get(*at) {
-            None => return Meeting::Open,
+            None => return Agreement::Open,
             Some(b'}') => {
                 *at += 1;
-                return if met == members.len() { Meeting::Equal } else { Meeting::Differs };
+                return if met == members.len() { Agreement::Equal } else { Agreement::Differs };
             }
             Some(b',') => {
                 *at += 1;
@@ -127,18 +132,18 @@ pub(crate) fn meet_members(
                     if matches!(ending, Ending::Open) {
                         near.for_each(|(other, _)| begin(other, key.len()));
                     }
-                    return if any { Meeting::Open } else { Meeting::Differs };
+                    return if any { Agreement::Open } else { Agreement::Differs };
                 }
                 let value = std::str::from_utf8(&key).ok().and_then(|key| members.get(key));
-                let Some(value) = value else { return Meeting::Differs };
+                let Some(value) = value else { return Agreement::Differs };
                 skip_space(text, at);
                 if text.get(*at).is_none() {
-                    return Meeting::Open;
+                    return Agreement::Open;
                 }
                 // The colon.
                 *at += 1;
                 match meet(text, at, value, begin) {
-                    Meeting::Equal => met += 1,
+                    Agreement::Equal => met += 1,
                     other => return other,
                 }
             }
@@ -146,7 +151,7 @@ pub(crate) fn meet_members(
     }
 }
 
-pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
+pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement {
     let length =
         text[*at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
     let number = &text[*at..*at + length];
@@ -154,7 +159,7 @@ pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
     let number = String::from_utf8_lossy(number);
     if *at < text.len() {
         let equal = Decimal::parse(&number).is_some_and(|number| Some(number) == Decimal::parse(value));
-        return if equal { Meeting::Equal } else { Meeting::Differs };
+        return if equal { Agreement::Equal } else { Agreement::Differs };
     }
     // More digits may follow, and an exponent: what is there must agree with the first digits that are not zero.
     let digits = |number: &str| -> Vec<u8> {
@@ -166,7 +171,11 @@ pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Meeting {
     let common = read.len().min(wanted.len());
     let zeros = |rest: &[u8]| rest.iter().all(|&digit| digit == b'0');
     let agree = number.starts_with('-') == value.starts_with('-') || zeros(&wanted);
-    if agree && read[..common] == wanted[..common] && zeros(&read[common..]) { Meeting::Open } else { Meeting::Differs }
+    if agree && read[..common] == wanted[..common] && zeros(&read[common..]) {
+        Agreement::Open
+    } else {
+        Agreement::Differs
+    }
 }
 
 /// How the text of a string ends.

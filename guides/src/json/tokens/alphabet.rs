@@ -56,14 +56,14 @@ pub(crate) struct Alphabets {
 
 /// Where the characters that begin with some byte lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
+enum Destination {
     Dead,
     One(u32),
     Several,
 }
 
 /// How the tokens that are allowed in a state are found.
-struct Plan<'a> {
+struct Search<'a> {
     /// Tokens that begin with a byte that is allowed.
     alive: usize,
     /// The states to which most characters lead one after the other.
@@ -88,7 +88,7 @@ struct Chain {
     leading_on: ByteSet,
 }
 
-impl Plan<'_> {
+impl Search<'_> {
     /// The state after so many characters of the alphabet, as far as the chain goes.
     fn after(&self, count: usize) -> Option<u32> {
         let (at, len) = (count - 1, self.chain.len());
@@ -205,7 +205,7 @@ impl Alphabets {
         if shorter >= SHORT_DISTANCE {
             return Some(self.short_or_looked_at(shorter, strings, state, inside));
         }
-        let plan = self.plan(strings, state).filter(Plan::pays)?;
+        let plan = self.plan(strings, state).filter(Search::pays)?;
         Some(self.find(&plan, strings, state, inside))
     }
 
@@ -229,22 +229,22 @@ impl Alphabets {
         (set, strings.most_cost() + inside.most_tail)
     }
 
-    fn plan(&self, strings: &Strings, state: u32) -> Option<Plan<'_>> {
-        let targets = Targets::new(&strings.characters.dfa);
+    fn plan(&self, strings: &Strings, state: u32) -> Option<Search<'_>> {
+        let targets = Destinations::new(&strings.characters.dfa);
         let here = targets.of(state);
         let (alive, main) = self.main_target(&here);
         let Chain { states: chain, turn, alphabet, leading_on } = self.chain(&targets, main?);
         let longer = self.longer.get(chain.len()).copied().filter(|_| turn.is_none()).unwrap_or(0);
         let others = vec![&*self.partial, &self.by_length[..longer]];
-        let mut plan = Plan { alive, chain, turn, alphabet, others, beginning: Vec::new(), removed: Vec::new() };
+        let mut plan = Search { alive, chain, turn, alphabet, others, beginning: Vec::new(), removed: Vec::new() };
         for byte in 0..=255u8 {
             let at = usize::from(byte);
             let stays = alphabet.contains(byte);
             if !stays && leading_on.contains(byte) {
                 plan.others.push(&self.containing[at]);
             }
-            if !stays || here[at] != Target::One(plan.chain[0]) {
-                if here[at] != Target::Dead {
+            if !stays || here[at] != Destination::One(plan.chain[0]) {
+                if here[at] != Destination::Dead {
                     plan.beginning.push(self.first[at].clone());
                 }
                 if stays {
@@ -256,20 +256,20 @@ impl Alphabets {
     }
 
     /// Follows what most characters do, as long as they are the same ones.
-    fn chain(&self, targets: &Targets, first: u32) -> Chain {
+    fn chain(&self, targets: &Destinations, first: u32) -> Chain {
         let mut chain =
             Chain { states: vec![first], turn: None, alphabet: ByteSet::ALL, leading_on: ByteSet::default() };
         loop {
             let from = targets.of(chain.states[chain.states.len() - 1]);
             let (_, Some(next)) = self.main_target(&from) else { return chain };
             let mut alphabet = ByteSet::default();
-            let along = |&byte: &u8| from[usize::from(byte)] == Target::One(next) && chain.alphabet.contains(byte);
+            let along = |&byte: &u8| from[usize::from(byte)] == Destination::One(next) && chain.alphabet.contains(byte);
             alphabet.add_all((0..=255u8).filter(along));
             if chain.states.len() > 1 && alphabet != chain.alphabet {
                 return chain;
             }
             chain.alphabet = alphabet;
-            chain.leading_on.add_all((0..=255u8).filter(|&byte| from[usize::from(byte)] != Target::Dead));
+            chain.leading_on.add_all((0..=255u8).filter(|&byte| from[usize::from(byte)] != Destination::Dead));
             chain.turn = chain.states.iter().position(|&state| state == next);
             if chain.turn.is_some() || chain.states.len() == LONGEST_CHAIN {
                 return chain;
@@ -278,7 +278,7 @@ impl Alphabets {
         }
     }
 
-    fn find(&self, plan: &Plan, strings: &Strings, state: u32, inside: &InsideTokens) -> Allowed {
+    fn find(&self, plan: &Search, strings: &Strings, state: u32, inside: &InsideTokens) -> Allowed {
         let mut set = TokenSet::new(self.complete.len());
         let mut reach = 0;
         // How many characters a token may have so that enough are left. What the whole needs only grows with them.
@@ -335,14 +335,14 @@ impl Alphabets {
     }
 
     /// How many tokens may be allowed, and the state to which the first character of most of them leads.
-    fn main_target(&self, targets: &[Target; 256]) -> (usize, Option<u32>) {
+    fn main_target(&self, targets: &[Destination; 256]) -> (usize, Option<u32>) {
         let mut alive = 0;
         let mut weights: Vec<(u32, usize)> = Vec::new();
         for (target, first) in targets.iter().zip(&self.first) {
-            if *target != Target::Dead {
+            if *target != Destination::Dead {
                 alive += first.len();
             }
-            if let Target::One(state) = *target {
+            if let Destination::One(state) = *target {
                 match weights.iter_mut().find(|(other, _)| *other == state) {
                     Some((_, weight)) => *weight += first.len(),
                     None => weights.push((state, first.len())),
@@ -395,7 +395,7 @@ const SECOND: [(Range<u8>, u8, u8, usize); 8] = [
 ];
 
 /// Where characters lead in an automaton over UTF-8.
-struct Targets<'a> {
+struct Destinations<'a> {
     dfa: &'a Dfa,
     /// For each row of [`SECOND`] the bytes that come second, one of each kind.
     second: Vec<Vec<u8>>,
@@ -403,18 +403,18 @@ struct Targets<'a> {
     later: Vec<u8>,
 }
 
-impl Targets<'_> {
-    fn new(dfa: &Dfa) -> Targets<'_> {
+impl Destinations<'_> {
+    fn new(dfa: &Dfa) -> Destinations<'_> {
         let second = SECOND.iter().map(|&(_, low, high, _)| dfa.kinds_among(low..=high)).collect();
-        Targets { dfa, second, later: dfa.kinds_among(0x80..=0xBF) }
+        Destinations { dfa, second, later: dfa.kinds_among(0x80..=0xBF) }
     }
 
     /// By the byte that begins a character. Quotes and backslashes are not characters here, and lead nowhere.
-    fn of(&self, state: u32) -> [Target; 256] {
-        let mut targets = [Target::Dead; 256];
+    fn of(&self, state: u32) -> [Destination; 256] {
+        let mut targets = [Destination::Dead; 256];
         for byte in (0x20..0x80u8).filter(|byte| !matches!(byte, b'"' | b'\\')) {
             let next = self.dfa.next(state, byte);
-            targets[usize::from(byte)] = if next == 0 { Target::Dead } else { Target::One(next) };
+            targets[usize::from(byte)] = if next == 0 { Destination::Dead } else { Destination::One(next) };
         }
         for ((leads, _, _, rest), second) in SECOND.iter().zip(&self.second) {
             let mut before = None;
@@ -432,21 +432,21 @@ impl Targets<'_> {
     }
 
     /// Where all ways to complete a character lead.
-    fn after(&self, state: u32, bytes: &[u8], rest: usize) -> Target {
+    fn after(&self, state: u32, bytes: &[u8], rest: usize) -> Destination {
         let mut found = None;
         for &byte in bytes {
             let next = self.dfa.next(state, byte);
             let target = match (next, rest) {
-                (0, _) => Target::Dead,
-                (next, 1) => Target::One(next),
+                (0, _) => Destination::Dead,
+                (next, 1) => Destination::One(next),
                 _ => self.after(next, &self.later, rest - 1),
             };
-            if target == Target::Several || found.is_some_and(|found| found != target) {
-                return Target::Several;
+            if target == Destination::Several || found.is_some_and(|found| found != target) {
+                return Destination::Several;
             }
             found = Some(target);
         }
-        found.unwrap_or(Target::Dead)
+        found.unwrap_or(Destination::Dead)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) type ClassesKey = (u64, u32, u32, Escapes, u32);
 /// Classes that were worked out, for all guides of a vocabulary. Emptied when full: what is in use soon comes back.
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
-    known: Mutex<Known>,
+    known: Mutex<Contents>,
     limit: usize,
     spellable: Spellable,
     /// The tokens that JSON is written with, where these are not all.
@@ -140,20 +140,20 @@ impl ClassesCache {
         Some(frame)
     }
 
-    fn make_room(&self, known: &mut Known, size: usize) {
+    fn make_room(&self, known: &mut Contents, size: usize) {
         if known.bytes + size > self.limit {
-            *known = Known::default();
+            *known = Contents::default();
         }
         known.bytes += size;
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Contents> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Contents {
     classes: HashMap<ClassesKey, Arc<StringClasses>>,
     frames: HashMap<(u32, Escapes), Arc<Frame>>,
     /// By the automaton, its state, and the node of the trie.

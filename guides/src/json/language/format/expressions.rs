@@ -14,17 +14,17 @@ const NESTING: usize = 3;
 
 /// How far into a regular expression a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct At {
+struct Cursor {
     depth: usize,
     /// The depths of the groups that look ahead or behind, as a set: nothing repeats these.
     looks: u8,
     /// Whether some group has a name.
     named: bool,
-    place: Place,
+    place: Within,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+enum Within {
     /// Between two pieces; whether what stands before can be repeated.
     Between(bool),
     /// In an atom or in an assertion, by the states of their automata.
@@ -58,7 +58,7 @@ pub(crate) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let groups = whole(r"\((\?(:|<?[=!]|<[A-Za-z_$][0-9A-Za-z_$]*>))?|\)|\|")?;
     let automata = [&pieces.atom, &pieces.assertion, &pieces.quantifier, &groups];
     let (class_of, bytes) = Dfa::common_classes(&automata, |_| false);
-    let start = At { depth: 0, looks: 0, named: false, place: Place::Between(false) };
+    let start = Cursor { depth: 0, looks: 0, named: false, place: Within::Between(false) };
     let expressions = Dfa::build(
         |byte| class_of[usize::from(byte)],
         bytes.len(),
@@ -70,64 +70,64 @@ pub(crate) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
     Ok(expressions.union(&whole(&referring())?, limits.states)?)
 }
 
-impl At {
+impl Cursor {
     fn is_between(self, pieces: &Pieces) -> bool {
         match self.place {
-            Place::Between(_) => true,
-            Place::Quantifier(state) => pieces.quantifier.accepts_at(state),
+            Within::Between(_) => true,
+            Within::Quantifier(state) => pieces.quantifier.accepts_at(state),
             _ => false,
         }
     }
 
-    fn step(self, pieces: &Pieces, byte: u8) -> Option<At> {
-        let to = |place| Some(At { place, ..self });
+    fn step(self, pieces: &Pieces, byte: u8) -> Option<Cursor> {
+        let to = |place| Some(Cursor { place, ..self });
         match (self.place, byte) {
-            (Place::Between(_), b'(') if self.depth < NESTING => to(Place::Open),
-            (Place::Between(_), b')') if self.depth > 0 => {
+            (Within::Between(_), b'(') if self.depth < NESTING => to(Within::Open),
+            (Within::Between(_), b')') if self.depth > 0 => {
                 let depth = self.depth - 1;
                 let bit = 1 << depth;
-                Some(At { depth, looks: self.looks & !bit, place: Place::Between(self.looks & bit == 0), ..self })
+                Some(Cursor { depth, looks: self.looks & !bit, place: Within::Between(self.looks & bit == 0), ..self })
             }
-            (Place::Between(_), b'|') => to(Place::Between(false)),
-            (Place::Between(repeatable), _) => match pieces.quantifier.next(pieces.quantifier.start(), byte) {
+            (Within::Between(_), b'|') => to(Within::Between(false)),
+            (Within::Between(repeatable), _) => match pieces.quantifier.next(pieces.quantifier.start(), byte) {
                 0 => self.piece(pieces, pieces.atom.start(), pieces.assertion.start(), byte),
-                state if repeatable => to(Place::Quantifier(state)),
+                state if repeatable => to(Within::Quantifier(state)),
                 _ => None,
             },
-            (Place::Piece(atom, assertion), _) => self.piece(pieces, atom, assertion, byte),
-            (Place::Quantifier(state), _) => match pieces.quantifier.next(state, byte) {
+            (Within::Piece(atom, assertion), _) => self.piece(pieces, atom, assertion, byte),
+            (Within::Quantifier(state), _) => match pieces.quantifier.next(state, byte) {
                 0 if pieces.quantifier.accepts_at(state) => {
-                    At { place: Place::Between(false), ..self }.step(pieces, byte)
+                    Cursor { place: Within::Between(false), ..self }.step(pieces, byte)
                 }
                 0 => None,
-                next => to(Place::Quantifier(next)),
+                next => to(Within::Quantifier(next)),
             },
-            (Place::Open, b'?') => to(Place::Kind),
-            (Place::Open, _) => self.open(false).step(pieces, byte),
-            (Place::Kind, b':') => Some(self.open(false)),
-            (Place::Kind | Place::Angle, b'=' | b'!') => Some(self.open(true)),
-            (Place::Kind, b'<') => to(Place::Angle),
-            (Place::Angle, b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') if !self.named => to(Place::Name),
-            (Place::Name, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') => to(Place::Name),
-            (Place::Name, b'>') => Some(At { named: true, ..self }.open(false)),
+            (Within::Open, b'?') => to(Within::Kind),
+            (Within::Open, _) => self.open(false).step(pieces, byte),
+            (Within::Kind, b':') => Some(self.open(false)),
+            (Within::Kind | Within::Angle, b'=' | b'!') => Some(self.open(true)),
+            (Within::Kind, b'<') => to(Within::Angle),
+            (Within::Angle, b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') if !self.named => to(Within::Name),
+            (Within::Name, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') => to(Within::Name),
+            (Within::Name, b'>') => Some(Cursor { named: true, ..self }.open(false)),
             _ => None,
         }
     }
 
-    fn piece(self, pieces: &Pieces, atom: u32, assertion: u32, byte: u8) -> Option<At> {
+    fn piece(self, pieces: &Pieces, atom: u32, assertion: u32, byte: u8) -> Option<Cursor> {
         let (atom, assertion) = (pieces.atom.next(atom, byte), pieces.assertion.next(assertion, byte));
         let place = match (pieces.atom.accepts_at(atom), pieces.assertion.accepts_at(assertion)) {
-            (true, _) => Place::Between(true),
-            (_, true) => Place::Between(false),
+            (true, _) => Within::Between(true),
+            (_, true) => Within::Between(false),
             _ if (atom, assertion) == (0, 0) => return None,
-            _ => Place::Piece(atom, assertion),
+            _ => Within::Piece(atom, assertion),
         };
-        Some(At { place, ..self })
+        Some(Cursor { place, ..self })
     }
 
-    fn open(self, looks: bool) -> At {
+    fn open(self, looks: bool) -> Cursor {
         let looks = self.looks | u8::from(looks) << self.depth;
-        At { depth: self.depth + 1, looks, place: Place::Between(false), ..self }
+        Cursor { depth: self.depth + 1, looks, place: Within::Between(false), ..self }
     }
 }
 

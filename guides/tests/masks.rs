@@ -27,7 +27,7 @@ fn check_budget(state: &GuideState, budget: u32, context: &str) {
         let mut next = state.clone();
         next.advance(token).expect("allowed");
         let ends = vocabulary.end_tokens().contains(&token);
-        assert!(ends || next.min_tokens_left() < budget, "{context}: token {token} within {budget}");
+        assert!(ends || next.completes_within(budget - 1), "{context}: token {token} within {budget}");
     }
 }
 

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-300}
 cargo +nightly fuzz build --fuzz-dir . -O
+python3 seeds.py ../guides/tests/data corpus
 for target in schema regex request config tokenizer; do
   mkdir -p "corpus/$target"
   dictionary=()

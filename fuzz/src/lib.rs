@@ -20,6 +20,13 @@ pub fn compiler() -> &'static Compiler {
     })
 }
 
+/// The source and the bytes that steer the walk: what stands before the first zero byte, and after it. So a file with a source and nothing
+/// else is an input, too.
+pub fn split(input: &[u8]) -> Option<(&str, &[u8])> {
+    let end = input.iter().position(|&byte| byte == 0).unwrap_or(input.len());
+    Some((std::str::from_utf8(&input[..end]).ok()?, input.get(end + 1..).unwrap_or_default()))
+}
+
 /// Compiles a source and, if it is accepted, walks it: each byte of `choices` picks one of the allowed tokens. A walk
 /// with a budget must end in a whole text within it, and no mask on the way may be empty.
 pub fn compile_and_walk(source: &Source, choices: &[u8]) {

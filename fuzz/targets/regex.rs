@@ -4,7 +4,7 @@
 use jig_guides::Source;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (&str, &[u8])| {
-    let (regex, choices) = input;
+fuzz_target!(|input: &[u8]| {
+    let Some((regex, choices)) = jig_fuzz::split(input) else { return };
     jig_fuzz::compile_and_walk(&Source::Regex(regex.to_owned()), choices);
 });

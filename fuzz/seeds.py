@@ -1,0 +1,18 @@
+"""Writes the schemas and regexes of the guides' tests as inputs to begin with: seeds.py TABLES CORPUS"""
+
+import json
+import pathlib
+import sys
+
+tables, corpus = map(pathlib.Path, sys.argv[1:])
+for table in sorted(tables.glob("*.json")):
+    entries = json.loads(table.read_text(encoding="utf-8"))
+    # Of the files there, the tables are the lists.
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        for target in ("schema", "regex"):
+            if target in entry:
+                source = entry[target]
+                text = source if target == "regex" else json.dumps(source, ensure_ascii=False)
+                directory = corpus / target
+                directory.mkdir(parents=True, exist_ok=True)
+                (directory / f"{table.stem}-{number}").write_text(text, encoding="utf-8", newline="")

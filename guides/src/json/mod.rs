@@ -35,7 +35,7 @@
 //! | [`text`] | JSON text: values, decimals, escapes |
 //!
 //! Above stand the compiler and the guides, below the regexes, the automata, the vocabulary and the collections. A file imports only what
-//! stands below its folder, or lies in it; `tests/tower.rs` holds this.
+//! stands below its folder, or lies in it; `tests/tower.rs` holds it to that.
 //!
 //! # One schema, from text to mask
 //!

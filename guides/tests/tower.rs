@@ -1,0 +1,96 @@
+//! Each folder of the crate imports only what stands below it, and no file is in a circle with others.
+//!
+//! The sources are read as text; the checker is the one that the workspace's layering tests share.
+
+#[path = "../../tests/tests/layers/circles.rs"]
+mod circles;
+#[path = "../../tests/tests/layers/code.rs"]
+mod code;
+#[path = "../../tests/tests/layers/imports.rs"]
+mod imports;
+#[path = "../../tests/tests/layers/paths.rs"]
+mod paths;
+
+use std::fs;
+use std::path::Path;
+
+use circles::circles;
+use imports::{Sources, imports};
+
+/// The floors from the ground up. A room is a file, or a folder with all that lies in it and in no room of its own; it imports itself and
+/// what stands on lower floors.
+const TOWER: [&[&str]; 12] = [
+    &["collections", "error.rs", "options.rs"],
+    &["interrupt.rs"],
+    &["vocabulary", "json/text"],
+    &["automaton"],
+    &["regex"],
+    &["json/language"],
+    &["json/schema", "json/shape", "json/tokens"],
+    &["json/analysis", "json/machine"],
+    &["json/masks", "guide"],
+    &["json"],
+    &["compiler"],
+    &["lib.rs"],
+];
+
+/// The floor of a file and its room: the longest that it lies in.
+fn room(file: &str) -> Option<(usize, &'static str)> {
+    let lies_in = |room: &str| file.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let rooms = TOWER.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (floor, *room)));
+    rooms.filter(|(_, room)| lies_in(room)).max_by_key(|(_, room)| room.len())
+}
+
+/// What is wrong: files that lie in no room, and imports that do not lead downward, by file and line.
+fn faults(sources: &Sources) -> Vec<String> {
+    let homeless = sources.keys().filter(|file| room(file).is_none()).map(|file| format!("{file} lies in no room"));
+    let upward = imports(sources).into_iter().filter_map(|import| {
+        let ((from, own), (to, other)) = (room(&import.file)?, room(&import.of)?);
+        (own != other && to >= from)
+            .then(|| format!("{}:{} imports {}, which stands no lower", import.file, import.line, import.of))
+    });
+    homeless.chain(upward).collect()
+}
+
+fn read(root: &Path, folder: &Path, sources: &mut Sources) {
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read(root, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
+            sources.insert(name, fs::read_to_string(&path).expect("a source text"));
+        }
+    }
+}
+
+fn sources() -> Sources {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Sources::new();
+    read(&root, &root, &mut sources);
+    assert!(imports(&sources).len() > sources.len(), "too few imports to be all of them");
+    sources
+}
+
+#[test]
+fn every_import_leads_downward() {
+    assert_eq!(faults(&sources()), Vec::<String>::new());
+}
+
+#[test]
+fn no_file_is_in_a_circle() {
+    assert_eq!(circles(&imports(&sources())), []);
+}
+
+#[test]
+fn an_upward_import_is_named_by_file_and_line() {
+    let mut sources = sources();
+    let value = sources.get_mut("json/text/value.rs").expect("the file");
+    let lines = value.lines().count();
+    value.push_str("use crate::json::machine::JsonMachine;\n");
+    let expected = format!("json/text/value.rs:{} imports json/machine/mod.rs, which stands no lower", lines + 1);
+    assert_eq!(faults(&sources), [expected]);
+    sources.insert("json/stray.rs".into(), String::new());
+    sources.insert("stray.rs".into(), String::new());
+    assert!(faults(&sources).contains(&"stray.rs lies in no room".to_owned()));
+}

@@ -222,7 +222,7 @@ fn masks_within_strings_are_exact_where_tokens_are_many() {
         json!({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}),
         json!({"type": "string", "pattern": "^\\d{1,3}\\.", "maxLength": 7}),
         json!({"type": "string", "not": {"enum": ["a", "ab", "é"]}}),
-        json!({"type": "array", "items": {"type": "string", "maxLength": 2}}),
+        json!({"type": "array", "uniqueItems": true, "items": {"type": "string", "maxLength": 2}}),
         json!({"type": "object", "patternProperties": {"^a": {"type": "string"}}, "additionalProperties": {"enum": ["a", "ab"]}}),
     ] {
         let source = jig_guides::Source::JsonSchema(schema.to_string());
@@ -237,5 +237,22 @@ fn masks_within_strings_are_exact_where_tokens_are_many() {
                 written.extend(guide.vocabulary().bytes(token).unwrap_or_default());
             }
         }
+    }
+}
+
+#[test]
+fn a_mask_after_an_entry_depends_on_the_entry_that_a_token_would_write_again() {
+    let entries = ["\",\"a\"", "\",\"b\"", "\",\"c\"", ",1", ",[]", ",true"];
+    let vocabulary = of_bytes_and(&entries.map(|entry| entry.as_bytes().to_vec()));
+    let compiler = Compiler::new(vocabulary, Limits::default());
+    let source = jig_guides::Source::JsonSchema(r#"{"type": "array", "uniqueItems": true}"#.into());
+    let guide = compiler.compile(&source, &Options::default()).expect("a guide");
+    // The masks of one guide, one after the other.
+    for beginning in ["[\"a", "[\"b", "[1", "[2", "[1.0", "[[", "[[]", "[[ ]", "[true", "[{}", "[\"a\",\"b"] {
+        let mut state = guide.start();
+        for byte in beginning.bytes() {
+            state.advance(u32::from(byte)).unwrap_or_else(|_| panic!("{beginning}"));
+        }
+        check_mask(&state, beginning);
     }
 }

@@ -1,7 +1,7 @@
 //! Small collections that nothing here is special to.
 
 pub(crate) mod byte_set;
+pub(crate) mod cache;
 pub(crate) mod few;
 pub(crate) mod fingerprint;
-pub(crate) mod memo;
 pub(crate) mod once;

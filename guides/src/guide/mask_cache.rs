@@ -1,7 +1,7 @@
 //! Masks that were made before, by what they depend on.
 
+use crate::collections::cache::Cache;
 use crate::vocabulary::mask::Mask;
-use foldhash::{HashMap, HashMapExt};
 
 /// The part of a budget that a mask depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub(crate) enum Slack {
 }
 
 impl Slack {
-    /// The room of an output that costs `cost` bytes to complete, by `growth` more after some token.
+    /// The slack of an output that costs `cost` bytes to complete, by `growth` more after some token.
     pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Slack {
         match tokens_left {
             left if left > cost.saturating_add(growth) => Slack::Free,
@@ -39,42 +39,13 @@ pub(crate) struct KnownMask {
     pub(crate) growth: u32,
 }
 
-/// Masks by the key of the state and the room of the output. Emptied when full: what is in use is soon remembered again.
-#[derive(Debug)]
-pub(crate) struct MaskCache {
-    masks: HashMap<(u128, Slack), KnownMask>,
-    bytes: usize,
-    limit: usize,
-}
+/// Masks by the key of the state and the slack of the output.
+pub(crate) type MaskCache = Cache<(u128, Slack), KnownMask>;
 
-impl MaskCache {
-    /// Slack for so many bytes.
-    pub(crate) fn new(limit: usize) -> MaskCache {
-        MaskCache { masks: HashMap::new(), bytes: 0, limit }
-    }
-
-    pub(crate) fn get(&self, key: u128, room: Slack) -> Option<&KnownMask> {
-        self.masks.get(&(key, room))
-    }
-
-    pub(crate) fn insert(&mut self, key: u128, room: Slack, known: &KnownMask) {
-        let bytes = 64 + if let Mask::Words(words) = &known.mask { words.len() * 4 } else { 0 };
-        if self.bytes + bytes > self.limit {
-            self.masks.clear();
-            self.bytes = 0;
-        }
-        if self.masks.insert((key, room), known.clone()).is_none() {
-            self.bytes += bytes;
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.masks.len()
-    }
-
-    /// Memory in bytes.
+impl KnownMask {
+    /// Memory in bytes, with the key.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        64 + if let Mask::Words(words) = &self.mask { words.len() * 4 } else { 0 }
     }
 }
 

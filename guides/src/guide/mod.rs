@@ -11,7 +11,7 @@ use crate::guide::plan::Plan;
 use crate::guide::position::Position;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::{Mask, TokenSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The position of an output that has not begun.
     start: Arc<dyn Position>,
-    masks: Mutex<MaskCache>,
+    masks: MaskCache,
     /// The plan of the start, shared by all who begin there.
     plan: PlanCell,
 }
@@ -42,7 +42,7 @@ type PlanCell = Arc<OnceLock<Option<Plan>>>;
 
 impl Guide {
     pub(crate) fn new<A: Automaton>(vocabulary: Arc<Vocabulary>, automaton: A, mask_bytes: usize) -> Guide {
-        let masks = Mutex::new(MaskCache::new(mask_bytes));
+        let masks = MaskCache::new(mask_bytes);
         let start = position::start(automaton);
         Guide { inner: Arc::new(Compiled { vocabulary, start, masks, plan: PlanCell::default() }) }
     }
@@ -73,8 +73,8 @@ impl Guide {
         self.inner.start.automaton_bytes() + self.masks().bytes()
     }
 
-    fn masks(&self) -> MutexGuard<'_, MaskCache> {
-        self.inner.masks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn masks(&self) -> &MaskCache {
+        &self.inner.masks
     }
 }
 
@@ -91,8 +91,8 @@ impl GuideState {
         match Slack::of(cost, free.growth, left) {
             Slack::Free => free.mask,
             Slack::Short => self.mask_of_plan(cost, left),
-            room @ Slack::Spare(spare) => {
-                self.known_or_made(key, room, || self.made(cost, (cost + spare).saturating_sub(1))).mask
+            slack @ Slack::Spare(spare) => {
+                self.known_or_made(key, slack, || self.made(cost, (cost + spare).saturating_sub(1))).mask
             }
         }
     }
@@ -100,21 +100,16 @@ impl GuideState {
     /// As [`mask`](Self::mask), if no work is needed for it.
     pub fn known_mask(&self, tokens_left: Option<u32>) -> Option<Mask> {
         let key = self.position.key();
-        let free = self.guide.masks().get(key, Slack::Free)?.clone();
+        let free = self.guide.masks().get(&(key, Slack::Free))?;
         let Some(left) = tokens_left else { return Some(free.mask) };
         match Slack::of(self.position.cost(), free.growth, left) {
             Slack::Free => Some(free.mask),
-            room => self.guide.masks().get(key, room).map(|known| known.mask.clone()),
+            slack => self.guide.masks().get(&(key, slack)).map(|known| known.mask),
         }
     }
 
-    fn known_or_made(&self, key: u128, room: Slack, make: impl FnOnce() -> KnownMask) -> KnownMask {
-        if let Some(known) = self.guide.masks().get(key, room) {
-            return known.clone();
-        }
-        let known = make();
-        self.guide.masks().insert(key, room, &known);
-        known
+    fn known_or_made(&self, key: u128, slack: Slack, make: impl FnOnce() -> KnownMask) -> KnownMask {
+        self.guide.masks().get_or_make((key, slack), |_, known| known.bytes(), make)
     }
 
     /// The mask of the tokens after which the output can be completed in `bytes`; `cost` is that of the position.

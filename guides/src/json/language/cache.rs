@@ -5,6 +5,7 @@
 //! made from.
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
+use crate::collections::cache::Cache;
 use crate::collections::fingerprint::Fingerprint;
 use crate::interrupt::to_the_end;
 use crate::json::language::format::{self, Format};
@@ -56,30 +57,30 @@ impl Deref for Language {
 /// What a set of strings was made from: languages that they are in or not, strings left out, and bounds on the length.
 pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 
-/// The automata. When they take more than their limit all are forgotten: what is in use is soon made again.
+/// The automata.
 #[derive(Debug)]
 pub(crate) struct Languages {
-    known: Mutex<Contents>,
-    limit: usize,
+    patterns: Cache<String, Arc<Language>>,
+    strings: Cache<StringKey, (Arc<Characters>, usize)>,
+    /// By a fingerprint of the automaton.
+    characters: Cache<u128, Arc<Characters>>,
+    numbers: Cache<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
     spellable: Spellable,
     /// There are no more of them than drafts define, so they stay.
     formats: Mutex<HashMap<String, Arc<Language>>>,
 }
 
-#[derive(Debug, Default)]
-struct Contents {
-    patterns: HashMap<String, Arc<Language>>,
-    strings: HashMap<StringKey, (Arc<Characters>, usize)>,
-    /// By a fingerprint of the automaton.
-    characters: HashMap<u128, Arc<Characters>>,
-    numbers: HashMap<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
-    bytes: usize,
-}
-
 impl Languages {
-    /// Automata that take up to `limit` bytes, of what can be spelled.
-    pub(crate) fn new(limit: usize, spellable: Spellable) -> Languages {
-        Languages { known: Mutex::default(), limit, spellable, formats: Mutex::default() }
+    /// Automata that take up to `budget` bytes, of what can be spelled. Half of it is for strings, which are most of what schemas ask for.
+    pub(crate) fn new(budget: usize, spellable: Spellable) -> Languages {
+        Languages {
+            patterns: Cache::new(budget / 4),
+            strings: Cache::new(budget / 2),
+            characters: Cache::new(budget / 8),
+            numbers: Cache::new(budget / 8),
+            spellable,
+            formats: Mutex::default(),
+        }
     }
 
     /// What can be spelled.
@@ -87,27 +88,13 @@ impl Languages {
         &self.spellable
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Contents> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known, with room for so many bytes more.
-    fn room(&self, bytes: usize) -> std::sync::MutexGuard<'_, Contents> {
-        let mut known = self.known();
-        if known.bytes + bytes > self.limit {
-            *known = Contents::default();
-        }
-        known.bytes += bytes;
-        known
-    }
-
     /// The strings in which the regex matches somewhere.
     pub(crate) fn pattern(&self, regex: &str, limits: DfaLimits) -> Result<Arc<Language>, RegexError> {
-        if let Some(language) = self.known().patterns.get(regex) {
-            return Ok(language.clone());
+        if let Some(language) = self.patterns.get(regex) {
+            return Ok(language);
         }
         let language = language(regex::anywhere(regex, Dialect::Ecma, limits)?.into());
-        self.room(language.size() + regex.len()).patterns.insert(regex.to_owned(), language.clone());
+        self.patterns.insert(regex.to_owned(), language.clone(), language.size() + regex.len());
         Ok(language)
     }
 
@@ -130,14 +117,14 @@ impl Languages {
         any: &Dfa,
         make: impl FnOnce() -> Result<(Dfa, usize), TooManyStates>,
     ) -> Result<(Arc<Characters>, usize), TooManyStates> {
-        if let Some(known) = self.known().strings.get(key) {
-            return Ok(known.clone());
+        if let Some(known) = self.strings.get(key) {
+            return Ok(known);
         }
         let (dfa, states) = make()?;
         let characters = Arc::new(Characters::new(dfa, any).within(self.spellable.repertoire()));
         let excluded = key.1.iter().map(|text| text.len() + 32).sum::<usize>();
         let made = (characters, states);
-        self.room(made.0.dfa.size() + excluded).strings.insert(key.clone(), made.clone());
+        self.strings.insert(key.clone(), made.clone(), made.0.dfa.size() + excluded);
         Ok(made)
     }
 
@@ -146,12 +133,8 @@ impl Languages {
         let mut print = Fingerprint::new();
         print.add(&dfa);
         let print = print.value();
-        if let Some(characters) = self.known().characters.get(&print) {
-            return characters.clone();
-        }
-        let characters = Arc::new(Characters::new(dfa, any).within(self.spellable.repertoire()));
-        self.room(characters.dfa.size()).characters.insert(print, characters.clone());
-        characters
+        let make = || Arc::new(Characters::new(dfa, any).within(self.spellable.repertoire()));
+        self.characters.get_or_make(print, |_, characters| characters.dfa.size(), make)
     }
 
     /// The numbers for which these conditions hold, or do not.
@@ -160,11 +143,11 @@ impl Languages {
         atoms: Vec<(NumberAtom, bool)>,
         make: impl FnOnce(&[(NumberAtom, bool)]) -> Result<Dfa, TooManyStates>,
     ) -> Result<Arc<Numbers>, TooManyStates> {
-        if let Some(numbers) = self.known().numbers.get(&atoms) {
-            return Ok(numbers.clone());
+        if let Some(numbers) = self.numbers.get(&atoms) {
+            return Ok(numbers);
         }
         let numbers = Arc::new(self.spellable.numbers(make(&atoms)?));
-        self.room(numbers.dfa.size() * 2).numbers.insert(atoms, numbers.clone());
+        self.numbers.insert(atoms, numbers.clone(), numbers.dfa.size() * 2);
         Ok(numbers)
     }
 }
@@ -182,14 +165,14 @@ mod tests {
 
     #[test]
     fn what_was_made_before_is_not_made_again_until_it_takes_too_much() {
-        let languages = Languages::new(10_000, Spellable::ALL);
+        let languages = Languages::new(40_000, Spellable::ALL);
         let first = languages.pattern("^a+$", LIMITS).expect("small");
         assert_eq!(languages.pattern("^a+$", LIMITS).expect("small").id, first.id);
         let mut forgotten = false;
         for count in 0..100 {
             languages.pattern(&format!("^b{{{count}}}$"), LIMITS).expect("small");
-            assert!(languages.known().bytes <= 10_000);
-            forgotten |= !languages.known().patterns.contains_key("^a+$");
+            assert!(languages.patterns.bytes() <= 10_000);
+            forgotten |= languages.patterns.get("^a+$").is_none();
         }
         assert!(forgotten && first.accepts(b"aa"));
     }

@@ -7,14 +7,14 @@
 use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::{Reach, reaches};
+use crate::collections::cache::Cache;
 use crate::interrupt::to_the_end;
 use crate::json::language::repertoire::Repertoire;
 use crate::json::text::escape::{short_escape, spelled_length};
-use foldhash::HashMap;
 use regex_syntax::hir::{Dot, Hir, Repetition};
 use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// A set of strings by their characters, with what is known of its states.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Characters {
     /// Greatest cost of a state.
     most_needed: u32,
     /// Costs in the midst of `\u` escapes.
-    hex_costs: Mutex<HashMap<HexKey, u32>>,
+    hex_costs: Cache<HexKey, u32>,
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
@@ -51,6 +51,9 @@ struct HexKey {
 
 /// So many costs of escapes are remembered for an automaton.
 const MOST_HEX_COSTS: usize = 1024;
+
+/// Bytes that one of them takes.
+const HEX_COST_BYTES: usize = 24;
 
 /// The ways to acceptance with the fewest characters, for each state.
 #[derive(Debug)]
@@ -147,7 +150,7 @@ impl Characters {
         let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let (hex_costs, spelled) = (Mutex::default(), Repertoire::ALL);
+        let (hex_costs, spelled) = (Cache::new(MOST_HEX_COSTS * HEX_COST_BYTES), Repertoire::ALL);
         Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, spelled, id }
     }
 
@@ -178,10 +181,6 @@ impl Characters {
     /// Greatest cost of a state where the number of characters is not bounded; no state needs as many characters.
     pub(crate) fn most_needed(&self) -> u32 {
         self.most_needed
-    }
-
-    fn hex_costs(&self) -> MutexGuard<'_, HashMap<HexKey, u32>> {
-        self.hex_costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shortest(&self) -> &Shortest {
@@ -400,16 +399,8 @@ impl Strings {
         }
         // However the escape goes on, enough characters are left: the cost is the same wherever it stands.
         let key = HexKey { state: at.state, digits, value, high, escapes: self.escapes, bounded };
-        if let Some(&cost) = self.characters.hex_costs().get(&key) {
-            return cost;
-        }
-        let cost = self.find_cost_of_hex(at, digits, value, high);
-        let mut known = self.characters.hex_costs();
-        if known.len() >= MOST_HEX_COSTS {
-            known.clear();
-        }
-        known.insert(key, cost);
-        cost
+        let find = || self.find_cost_of_hex(at, digits, value, high);
+        self.characters.hex_costs.get_or_make(key, |_, _| HEX_COST_BYTES, find)
     }
 
     fn find_cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> u32 {

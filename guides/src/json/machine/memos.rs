@@ -1,7 +1,7 @@
 //! What was found before for the outputs of a guide.
 
+use crate::collections::cache::Cache;
 use crate::collections::few::Few;
-use crate::collections::memo::Memo;
 use crate::json::language::strings::Escapes;
 use crate::json::machine::state::{Item, Key, Seen};
 use crate::json::shape::SchemaId;
@@ -14,10 +14,10 @@ const MOST_BYTES: usize = 1 << 20;
 /// What was found before.
 #[derive(Debug)]
 pub(crate) struct Memos {
-    keys: Memo<Written, Option<Few<Key>>>,
-    after_quotes: Memo<Quote, Arc<AfterQuote>>,
-    within_values: Memo<(SchemaId, u32, Escapes), Arc<AfterQuote>>,
-    removed: Memo<u128, Arc<[u32]>>,
+    keys: Cache<Written, Option<Few<Key>>>,
+    after_quotes: Cache<Quote, Arc<AfterQuote>>,
+    within_values: Cache<(SchemaId, u32, Escapes), Arc<AfterQuote>>,
+    removed: Cache<u128, Arc<[u32]>>,
 }
 
 /// The alternatives of an object, how many entries it has, and which additional ones.
@@ -30,10 +30,10 @@ type Quote = (u128, Option<SchemaId>, u32, Escapes);
 impl Memos {
     pub(crate) fn new() -> Memos {
         Memos {
-            keys: Memo::new(MOST_BYTES),
-            after_quotes: Memo::new(MOST_BYTES),
-            within_values: Memo::new(MOST_BYTES),
-            removed: Memo::new(MOST_BYTES),
+            keys: Cache::new(MOST_BYTES),
+            after_quotes: Cache::new(MOST_BYTES),
+            within_values: Cache::new(MOST_BYTES),
+            removed: Cache::new(MOST_BYTES),
         }
     }
 
@@ -51,12 +51,12 @@ impl Memos {
             let seen: usize = written.2.iter().flat_map(|seen| seen.iter()).map(|key| key.len() + 16).sum();
             200 + costs + seen + written.0.as_slice().len() * 80
         };
-        self.keys.get(written, size, find)
+        self.keys.get_or_make(written, size, find)
     }
 
     /// What may follow a quote: the same wherever in a string or a key it stands.
     pub(crate) fn after_quote(&self, quote: Quote, find: impl FnOnce() -> AfterQuote) -> Arc<AfterQuote> {
-        self.after_quotes.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
+        self.after_quotes.get_or_make(quote, |_, after| 100 + after.size(), || Arc::new(find()))
     }
 
     /// What may follow the quote of a key up to the end of a value of this schema: the same wherever such a key stands.
@@ -65,11 +65,11 @@ impl Memos {
         quote: (SchemaId, u32, Escapes),
         find: impl FnOnce() -> AfterQuote,
     ) -> Arc<AfterQuote> {
-        self.within_values.get(quote, |_, after| 100 + after.size(), || Arc::new(find()))
+        self.within_values.get_or_make(quote, |_, after| 100 + after.size(), || Arc::new(find()))
     }
 
     /// The tokens that would repeat a key, by all that they depend on.
     pub(crate) fn removed(&self, print: u128, find: impl FnOnce() -> Vec<u32>) -> Arc<[u32]> {
-        self.removed.get(print, |_, tokens| 100 + tokens.len() * 4, || find().into())
+        self.removed.get_or_make(print, |_, tokens| 100 + tokens.len() * 4, || find().into())
     }
 }

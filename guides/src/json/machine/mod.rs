@@ -388,7 +388,7 @@ impl JsonMachine {
         }
         print.add(&level.seen);
         if let Some(distinct) = &level.distinct {
-            print.add(distinct);
+            distinct.print(self.classes.whole_entries(), print);
         }
     }
 

@@ -5,11 +5,12 @@
 //! that is being written differs from all that are there, there is nothing to look after.
 
 use crate::collections::byte_set::ByteSet;
+use crate::collections::fingerprint::Fingerprint;
 use crate::json::text::escape::write_string;
 use crate::json::text::prefix::{Agreement, Reached, meet, meet_members};
 use crate::json::text::value::{self, Value, same};
+use crate::json::tokens::entries::WholeEntries;
 use std::cmp::Ordering;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The array around an output's place whose entries are distinct, and those around it in turn.
@@ -36,6 +37,9 @@ pub(crate) struct Distinct {
 #[derive(Debug)]
 struct Byte {
     byte: u8,
+    /// The first of all of them, and how many there are with this one.
+    first: u8,
+    length: usize,
     before: Option<Arc<Byte>>,
 }
 
@@ -91,7 +95,9 @@ impl Distinct {
         if !own {
             return Distinct { outer, ..self.clone() };
         }
-        let text = Some(Arc::new(Byte { byte, before: self.text.clone() }));
+        let before = self.text.clone();
+        let (first, length) = before.as_ref().map_or((byte, 1), |before| (before.first, before.length + 1));
+        let text = Some(Arc::new(Byte { byte, first, length, before }));
         Distinct { outer, text, unsettled: self.near.is_some(), ..self.clone() }
     }
 
@@ -270,6 +276,20 @@ impl Distinct {
         (next, repeated)
     }
 
+    /// Adds all that a mask depends on. The text of the entry that is being written matters while it may become equal to one before it, and
+    /// while a token may end it and write the same value again.
+    pub(crate) fn print(&self, whole: &WholeEntries, print: &mut Fingerprint) {
+        if let Some(outer) = &self.outer {
+            outer.print(whole, print);
+        }
+        print.add((self.depth, &self.entries, self.near.is_some()));
+        let (first, length) = self.text.as_deref().map_or((None, 0), |last| (Some(last.first), last.length));
+        let first = self.read.first().copied().or(first);
+        if self.near.is_some() || first.is_some_and(|first| whole.may_repeat(first, self.read.len() + length)) {
+            print.add(self.text());
+        }
+    }
+
     fn text(&self) -> Vec<u8> {
         let mut text = self.read.to_vec();
         text.extend(std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte));
@@ -286,16 +306,6 @@ fn compare_with_spelled(literal: &[u8], text: &[u8]) -> Ordering {
             same.cmp(text).then_with(|| more.cmp(b"\""))
         }
         _ => literal.cmp(b"\""),
-    }
-}
-
-impl Hash for Distinct {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.outer.hash(state);
-        (self.depth, &self.entries, self.near.is_some()).hash(state);
-        if self.near.is_some() {
-            self.text().hash(state);
-        }
     }
 }
 

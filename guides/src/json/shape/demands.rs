@@ -1,10 +1,10 @@
 //! The demands of an object that its entries must meet between them, and the cheapest entries that do.
 
 use crate::automaton::dfa::NEVER;
+use crate::collections::cache::Cache;
 use crate::json::shape::meeting::{Left, Meeting, MeetingMemo, Remembered};
 use crate::json::shape::object::{KeyClass, Object, Others, Progress};
 use crate::json::shape::{MOST_COUNTERS, SchemaId, add};
-use std::sync::{Mutex, PoisonError};
 
 /// Where there are more classes of keys nothing is remembered.
 const MOST_SUPPLIES: usize = 24;
@@ -12,12 +12,19 @@ const MOST_SUPPLIES: usize = 24;
 /// So many sets of entries are remembered for an object.
 const MOST_REMEMBERED: usize = 1024;
 
+/// Bytes that one of them takes, with what it depends on.
+const MEETING_BYTES: usize = 100;
+
 impl Object {
     /// From now on costs do not change.
     pub(crate) fn remember_demands(&mut self) {
         let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
         let supplies = self.supplies(Others::default());
-        self.remembered = Remembered(meeting.map(|meeting| MeetingMemo { meeting, supplies, best: Mutex::default() }));
+        self.remembered = Remembered(meeting.map(|meeting| MeetingMemo {
+            meeting,
+            supplies,
+            best: Cache::new(MOST_REMEMBERED * MEETING_BYTES),
+        }));
     }
 
     /// The cheapest entries that meet the demands that are not met.
@@ -58,17 +65,7 @@ impl Object {
         let Some(supplies) = supplies else { return self.find_best(progress, others, costs) };
         let (unmet, properties) = (self.demanded & !progress.met, progress.left() & known.meeting);
         let key = Left { unmet, properties, supplies, others: others.count() };
-        let lock = || known.best.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(best) = lock().get(&key) {
-            return *best;
-        }
-        let best = self.find_best(progress, others, costs);
-        let mut remembered = lock();
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(key, best);
-        best
+        known.best.get_or_make(key, |_, _| MEETING_BYTES, || self.find_best(progress, others, costs))
     }
 
     /// How many keys there are of each class that can meet demands, three bits for each; no more than [`MOST_COUNTERS`] are counted.

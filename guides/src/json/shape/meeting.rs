@@ -1,9 +1,8 @@
 //! Entries that meet the demands of an object, remembered.
 
+use crate::collections::cache::Cache;
 use crate::json::shape::MOST_COUNTERS;
-use foldhash::HashMap;
 use std::cell::RefCell;
-use std::sync::Mutex;
 
 /// The cheapest entries that meet the demands of an object that are not met, by those that are. As long as a property is not among them,
 /// nothing changes once it is written: so the costs of many keys take one search.
@@ -51,7 +50,7 @@ pub(crate) struct MeetingMemo {
     pub(super) meeting: u128,
     /// How many keys of each class there are as long as none was written, see [`Left`]; `None` if that is too much to remember.
     pub(super) supplies: Option<u64>,
-    pub(super) best: Mutex<HashMap<Left, Option<Meeting>>>,
+    pub(super) best: Cache<Left, Option<Meeting>>,
 }
 
 /// What the best entries depend on.

@@ -7,13 +7,13 @@
 
 use crate::automaton::dfa::{Dfa, NEVER};
 use crate::collections::byte_set::ByteSet;
+use crate::collections::cache::Cache;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::by_length::InsideTokens;
 use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
-use foldhash::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// In states that allow fewer tokens, by their first bytes, a walk along them is fast.
 const MANY_TOKENS: usize = 4096;
@@ -51,7 +51,7 @@ pub(crate) struct Alphabets {
     partial: Vec<u32>,
     /// The others.
     complete: Box<[u32]>,
-    known: Mutex<HashMap<ByteSet, Arc<[u32]>>>,
+    made: Cache<ByteSet, Arc<[u32]>>,
 }
 
 /// Where the characters that begin with some byte lead.
@@ -124,7 +124,7 @@ impl Alphabets {
             often: Vec::new(),
             partial: Vec::new(),
             complete: Box::default(),
-            known: Mutex::default(),
+            made: Cache::new(MOST_KNOWN * words * 4),
         };
         let mut complete = TokenSet::new(words);
         let start = StringState { state: strings.characters.dfa.start(), count: 0, decoder: Decoder::Body };
@@ -354,31 +354,21 @@ impl Alphabets {
 
     /// The tokens in which no other characters occur than those that begin with these bytes.
     fn made_of(&self, alphabet: ByteSet) -> Arc<[u32]> {
-        if let Some(found) = self.known().get(&alphabet) {
-            return found.clone();
-        }
-        let mut set = TokenSet::new(self.complete.len());
-        set.union(&self.complete);
-        for byte in (0..=255u8).filter(|&byte| !alphabet.contains(byte)) {
-            match &self.often[usize::from(byte)] {
-                Some(words) => set.subtract(words),
-                None => {
-                    let indices = &self.containing[usize::from(byte)];
-                    indices.iter().for_each(|&index| set.remove(self.tokens[index as usize]));
+        let make = || {
+            let mut set = TokenSet::new(self.complete.len());
+            set.union(&self.complete);
+            for byte in (0..=255u8).filter(|&byte| !alphabet.contains(byte)) {
+                match &self.often[usize::from(byte)] {
+                    Some(words) => set.subtract(words),
+                    None => {
+                        let indices = &self.containing[usize::from(byte)];
+                        indices.iter().for_each(|&index| set.remove(self.tokens[index as usize]));
+                    }
                 }
             }
-        }
-        let made: Arc<[u32]> = set.words().into();
-        let mut known = self.known();
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(alphabet, made.clone());
-        made
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<ByteSet, Arc<[u32]>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+            set.words().into()
+        };
+        self.made.get_or_make(alphabet, |_, words: &Arc<[u32]>| words.len() * 4, make)
     }
 }
 

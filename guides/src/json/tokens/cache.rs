@@ -1,16 +1,17 @@
 //! Token classes that were worked out, for all guides of a vocabulary.
 
 use crate::automaton::residual::Reach;
+use crate::collections::cache::Cache;
 use crate::json::language::number::Numbers;
 use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::{Escapes, StringState, Strings};
 use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses};
+use crate::json::tokens::entries::WholeEntries;
 use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
-use foldhash::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// What a set of classes is for: the automaton, its state, the node of the trie, the spelling, and how many characters
 /// there is room for.
@@ -19,24 +20,32 @@ pub(crate) type ClassesKey = (u64, u32, u32, Escapes, u32);
 /// Classes that were worked out, for all guides of a vocabulary. Emptied when full: what is in use soon comes back.
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
-    known: Mutex<Contents>,
-    limit: usize,
+    strings: Cache<ClassesKey, Arc<StringClasses>>,
+    frames: Cache<(u32, Escapes), Arc<Frame>>,
+    /// By the automaton, its state, and the node of the trie.
+    numbers: Cache<(u64, u32, u32), Arc<NumberClasses>>,
     spellable: Spellable,
     /// The tokens that JSON is written with, where these are not all.
     trie: Option<Trie>,
+    whole_entries: WholeEntries,
     /// Of the whole trie, for the usual escapes and for the needed ones. Every guide wants them, so they stay.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
 
-/// Bytes of what is remembered of strings and numbers for all guides together.
-const CLASSES_BYTES: usize = 64 << 20;
+/// Bytes of the classes that are remembered for all guides together: the most of them, as each state of each pattern has its own.
+const STRING_BYTES: usize = 48 << 20;
+
+/// The same of frames that begin within tokens: there are as many as nodes below which a mask is asked for.
+const FRAME_BYTES: usize = 8 << 20;
+
+/// The same of numbers.
+const NUMBER_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
 impl Default for ClassesCache {
     /// For tests that make no masks.
     fn default() -> ClassesCache {
-        let (known, roots) = (Mutex::default(), Default::default());
-        ClassesCache { known, limit: CLASSES_BYTES, spellable: Spellable::ALL, trie: None, roots }
+        ClassesCache::with(Spellable::ALL, None)
     }
 }
 
@@ -44,12 +53,18 @@ impl ClassesCache {
     /// For the guides of this vocabulary. Works out what every guide wants, so that no mask has to wait for it.
     pub(crate) fn new(vocabulary: &Vocabulary, spellable: Spellable) -> ClassesCache {
         let trie = vocabulary.trie_where(|token| spellable.is_used(token));
-        let (known, roots) = (Mutex::default(), Default::default());
-        let cache = ClassesCache { known, limit: CLASSES_BYTES, spellable, trie, roots };
+        let mut cache = ClassesCache::with(spellable, trie);
+        cache.whole_entries = WholeEntries::new(vocabulary.tokens().flatten());
         for escapes in [Escapes::Usual, Escapes::Needed] {
             cache.frame(escapes, 0, vocabulary);
         }
         cache
+    }
+
+    fn with(spellable: Spellable, trie: Option<Trie>) -> ClassesCache {
+        let (strings, frames, numbers) = (Cache::new(STRING_BYTES), Cache::new(FRAME_BYTES), Cache::new(NUMBER_BYTES));
+        let whole_entries = WholeEntries::default();
+        ClassesCache { strings, frames, numbers, spellable, trie, whole_entries, roots: Default::default() }
     }
 
     /// The tokens that JSON is written with: those of which each byte is a token too, and those with bytes that occur in numbers alone.
@@ -60,6 +75,11 @@ impl ClassesCache {
     /// Whether a token is one of these.
     pub(crate) fn has(&self, token: &[u8]) -> bool {
         self.trie.is_none() || self.spellable.is_used(token)
+    }
+
+    /// Which entries of an array tokens write whole.
+    pub(crate) fn whole_entries(&self) -> &WholeEntries {
+        &self.whole_entries
     }
 
     /// Whether a token may end anywhere within a number.
@@ -86,8 +106,8 @@ impl ClassesCache {
             max => Some(max - at.count).filter(|&room| room < longest).unwrap_or(ROOM_FOR_ANY),
         };
         let key = (strings.characters.id(), at.state, node, strings.escapes, room);
-        if let Some(found) = self.known().classes.get(&key) {
-            return Some(found.clone());
+        if let Some(found) = self.strings.get(&key) {
+            return Some(found);
         }
         let frame = self.frame(strings.escapes, node, vocabulary)?;
         let classes = Arc::new(StringClasses::new(
@@ -98,9 +118,7 @@ impl ClassesCache {
             node,
             (self.trie(vocabulary), vocabulary.mask_words()),
         ));
-        let mut known = self.known();
-        self.make_room(&mut known, classes.size());
-        known.classes.insert(key, classes.clone());
+        self.strings.insert(key, classes.clone(), classes.size());
         Some(classes)
     }
 
@@ -112,16 +130,11 @@ impl ClassesCache {
         node: u32,
         vocabulary: &Vocabulary,
     ) -> Arc<NumberClasses> {
-        let key = (numbers.id, state, node);
-        if let Some(found) = self.known().numbers.get(&key) {
-            return found.clone();
-        }
-        let classes =
-            Arc::new(NumberClasses::new(numbers, state, node, self.trie(vocabulary), vocabulary.mask_words()));
-        let mut known = self.known();
-        self.make_room(&mut known, classes.size());
-        known.numbers.insert(key, classes.clone());
-        classes
+        let make = || {
+            let (trie, words) = (self.trie(vocabulary), vocabulary.mask_words());
+            Arc::new(NumberClasses::new(numbers, state, node, trie, words))
+        };
+        self.numbers.get_or_make((numbers.id, state, node), |_, classes| classes.size(), make)
     }
 
     fn frame(&self, escapes: Escapes, node: u32, vocabulary: &Vocabulary) -> Option<Arc<Frame>> {
@@ -130,33 +143,11 @@ impl ClassesCache {
         if node == 0 {
             return self.roots[usize::from(escapes == Escapes::Needed)].get_or_init(make).clone();
         }
-        if let Some(found) = self.known().frames.get(&(node, escapes)) {
-            return Some(found.clone());
+        if let Some(found) = self.frames.get(&(node, escapes)) {
+            return Some(found);
         }
         let frame = make()?;
-        let mut known = self.known();
-        self.make_room(&mut known, frame.size());
-        known.frames.insert((node, escapes), frame.clone());
+        self.frames.insert((node, escapes), frame.clone(), frame.size());
         Some(frame)
     }
-
-    fn make_room(&self, known: &mut Contents, size: usize) {
-        if known.bytes + size > self.limit {
-            *known = Contents::default();
-        }
-        known.bytes += size;
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, Contents> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    classes: HashMap<ClassesKey, Arc<StringClasses>>,
-    frames: HashMap<(u32, Escapes), Arc<Frame>>,
-    /// By the automaton, its state, and the node of the trie.
-    numbers: HashMap<(u64, u32, u32), Arc<NumberClasses>>,
-    bytes: usize,
 }

@@ -10,5 +10,6 @@ pub(crate) mod alphabet;
 pub(crate) mod by_length;
 pub(crate) mod cache;
 pub(crate) mod classes;
+pub(crate) mod entries;
 pub(crate) mod frame;
 pub(crate) mod numbers;

@@ -5,6 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tokenizers::Normalizer;
+
 /// A `tokenizer.json` that has been read.
 pub(super) struct Library {
     tokenizer: tokenizers::Tokenizer,
@@ -52,6 +54,17 @@ impl Library {
 
     pub(super) fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, String> {
         guarded(|| Ok(self.tokenizer.encode_fast(text, add_special)?.get_ids().to_vec()))
+    }
+
+    /// What the normalizer makes of a text; nothing where it fails.
+    pub(super) fn normalize(&self, text: &str) -> Option<String> {
+        let Some(normalizer) = self.tokenizer.get_normalizer() else { return Some(text.to_owned()) };
+        let normalize = || {
+            let mut text = tokenizers::NormalizedString::from(text);
+            normalizer.normalize(&mut text)?;
+            Ok(text.get().to_owned())
+        };
+        guarded(normalize).ok()
     }
 
     /// The text of some tokens by the crate's own decoder, special tokens included; empty where it fails.

@@ -3,7 +3,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `library` | the one file that knows the `tokenizers` crate: reading `tokenizer.json`, encoding |
-//! | `layout` | what of `tokenizer.json` the crate keeps to itself: decoder steps, merges |
+//! | `layout` | what of `tokenizer.json` the crate keeps to itself: steps, merges |
+//! | `length` | how few tokens a text can have, known without tokenizing it |
 //! | `spelling` | which bytes each token spells in the middle of a text |
 //! | `detokenizer` | tokens to whole characters, as they come |
 //! | `end_tokens` | which tokens end a text, by all the files that say so |
@@ -15,6 +16,7 @@
 mod detokenizer;
 mod end_tokens;
 mod layout;
+mod length;
 mod library;
 mod spelling;
 
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use jig_guides::Vocabulary;
 
 pub use self::detokenizer::Detokenizer;
+use self::length::BytesPerToken;
 use self::library::Library;
 use self::spelling::Spelling;
 
@@ -69,6 +72,7 @@ pub struct Tokenizer {
 struct Inner {
     library: Library,
     spelling: Spelling,
+    bytes_per_token: Option<BytesPerToken>,
     end_tokens: Vec<u32>,
 }
 
@@ -94,7 +98,8 @@ impl Tokenizer {
         let layout = layout::Layout::parse(&text).map_err(invalid)?;
         let spelling = Spelling::new(&layout, &library);
         let end_tokens = end_tokens::find(directory, model_directory, &library)?;
-        Ok(Self { inner: Arc::new(Inner { library, spelling, end_tokens }) })
+        let bytes_per_token = BytesPerToken::of(&layout, &library);
+        Ok(Self { inner: Arc::new(Inner { library, spelling, bytes_per_token, end_tokens }) })
     }
 
     /// The tokens of a text. `add_special` adds what the tokenizer puts around a prompt (a begin-of-text token).
@@ -104,6 +109,13 @@ impl Tokenizer {
     /// Where the tokenizer has no token for a piece of the text, nor one that stands for the unknown.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
         self.inner.library.encode(text, add_special).map_err(TokenizerError::Encode)
+    }
+
+    /// A lower bound of the number of tokens of a text, found without tokenizing it: a text of which [`Tokenizer::encode`] makes fewer
+    /// does not exist. 0 where nothing is known about this tokenizer.
+    #[must_use]
+    pub fn least_tokens(&self, text: &str) -> usize {
+        self.inner.bytes_per_token.as_ref().map_or(0, |bytes| bytes.least_tokens(text))
     }
 
     /// The text of tokens that begin a text. Bytes that are not UTF-8 become U+FFFD; unknown ids spell nothing.

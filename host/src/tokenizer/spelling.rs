@@ -174,7 +174,7 @@ fn is_byte_name(name: &str) -> bool {
 
 /// The byte that a character stands for in a byte-level vocabulary. GPT-2's map: printable Latin-1 stands for itself, the
 /// other 68 bytes are U+0100 and up, in their order.
-fn byte_of_char(character: char) -> Option<u8> {
+pub(super) fn byte_of_char(character: char) -> Option<u8> {
     let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let code = u32::from(character);
     match u8::try_from(code) {

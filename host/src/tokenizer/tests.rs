@@ -362,3 +362,125 @@ fn a_real_tokenizer_without_some_bytes_follows_guides() {
     let refusal = compiler.compile(&schema("{\"enum\":[1,\"\u{40000}\"]}"), &Options::default()).unwrap_err();
     assert!(refusal.to_string().starts_with("schema at /enum/1: "), "{refusal}");
 }
+
+/// Tokenizers of which a text's length tells something, each with white space of a text that its tokens may take or its normalizer changes.
+fn bounded() -> Vec<(&'static str, Value)> {
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut json = byte_level_json();
+        change(&mut json);
+        json
+    };
+    vec![
+        ("byte level", byte_level_json()),
+        ("sentencepiece", sentencepiece_json()),
+        ("composed", changed(&|json| json["normalizer"] = json!({"type": "NFC"}))),
+        ("decomposed", changed(&|json| json["normalizer"] = json!({"type": "NFD"}))),
+        ("lower case", changed(&|json| json["normalizer"] = json!({"type": "Lowercase"}))),
+        (
+            "without z",
+            changed(&|json| {
+                json["model"]["vocab"].as_object_mut().unwrap().remove("z");
+            }),
+        ),
+        (
+            "strips",
+            changed(&|json| {
+                (json["added_tokens"][1]["lstrip"], json["added_tokens"][1]["rstrip"]) = (json!(true), json!(true))
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn a_long_text_has_many_tokens_at_least() {
+    for (name, json) in bounded() {
+        let tokenizer = load(&json, &[]).unwrap();
+        assert!(tokenizer.least_tokens(&"1".repeat(100_000)) > 1000, "{name}");
+        assert_eq!((tokenizer.least_tokens(""), tokenizer.least_tokens("x")), (0, 1), "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_told_of_a_text_where_a_step_may_drop_some_of_it() {
+    let mut changes: Vec<Value> = vec![word_piece_json()];
+    for normalizer in [
+        json!({"type": "Strip", "strip_left": true, "strip_right": true}),
+        json!({"type": "NFKC"}),
+        json!({"type": "Replace", "pattern": {"String": "  "}, "content": " "}),
+        json!({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}),
+    ] {
+        let mut json = byte_level_json();
+        json["normalizer"] = json!({"type": "Sequence", "normalizers": [{"type": "NFC"}, normalizer]});
+        changes.push(json);
+    }
+    let mut removed = byte_level_json();
+    removed["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"String": " "}, "behavior": "Removed", "invert": false}, removed["pre_tokenizer"]]});
+    changes.push(removed);
+    // Characters that it does not know are left out, or are one unknown token together.
+    let mut unknown = sentencepiece_json();
+    unknown["model"]["byte_fallback"] = json!(false);
+    changes.push(unknown);
+    let mut few = byte_level_json();
+    few["model"]["vocab"].as_object_mut().unwrap().remove("z");
+    few["normalizer"] = json!({"type": "Lowercase"});
+    changes.push(few);
+    let mut normalized = bounded().pop().unwrap().1;
+    normalized["normalizer"] = json!({"type": "NFC"});
+    normalized["added_tokens"][1]["normalized"] = json!(true);
+    changes.push(normalized);
+    for json in changes {
+        assert_eq!(load(&json, &[]).unwrap().least_tokens(&"1".repeat(100_000)), 0, "{json}");
+    }
+}
+
+/// Texts of as few tokens as can be.
+fn dense_texts() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        texts(),
+        prop::collection::vec(
+            prop::sample::select(vec![
+                "\u{212A}",
+                "\u{2126}",
+                "\u{1FEF}",
+                "A\u{30A}",
+                "\u{3B1}\u{313}\u{300}\u{345}",
+                "각",
+                " Pa"
+            ]),
+            1..20
+        )
+        .prop_map(|pieces| pieces.concat()),
+        (0usize..40).prop_map(|spaces| format!("{0}<think>{0}", " ".repeat(spaces))),
+        (0usize..9).prop_map(|count| "<|end|>".repeat(count)),
+        (0usize..40).prop_map(|count| "z".repeat(count)),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_text_has_fewer_tokens_than_its_length_tells(text in dense_texts()) {
+        for (name, json) in bounded() {
+            let tokenizer = load(&json, &[]).unwrap();
+            let (least, tokens) = (tokenizer.least_tokens(&text), tokenizer.encode(&text, false).unwrap().len());
+            prop_assert!(least <= tokens, "{name}: {least} > {tokens}");
+        }
+    }
+}
+
+#[test]
+fn no_text_has_fewer_tokens_than_its_length_tells_with_real_tokenizers() {
+    for (name, tokenizer) in real_tokenizers() {
+        let known = tokenizer.least_tokens(&"1".repeat(100_000)) > 0;
+        assert_eq!(known, !name.starts_with("t5"), "{name}");
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let ids = 0..tokenizer.len() as u32;
+        let longest = ids.map(|id| tokenizer.decode(&[id], false)).max_by_key(String::len).unwrap().repeat(20);
+        let dense = (0..200).map(|_| dense_texts().new_tree(&mut runner).unwrap().current());
+        for text in dense.chain([longest]) {
+            let (least, tokens) = (tokenizer.least_tokens(&text), tokenizer.encode(&text, false).unwrap().len());
+            assert!(least <= tokens, "{name}: {least} > {tokens}: {text:?}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! What an operator sees: refusals that explain themselves, streams, start and stop.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jig_tests::{Server, artifacts, jig, stream_until};
 use serde_json::{Value, json};
@@ -133,4 +135,75 @@ fn a_port_in_use_is_named() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains(port), "{message}");
+}
+
+/// The body of a request whose schema is one of 4,000 similar objects: 571 KB.
+fn heavy(title: &str) -> String {
+    let object = |i: usize| {
+        let properties = json!({"kind": {"const": format!("k{i}")}, "v": {"type": "string"}, format!("n{}", i % 7): {"type": "integer"}});
+        json!({"type": "object", "properties": properties, "required": ["kind", "v"]})
+    };
+    let objects: Vec<Value> = (0..4000).map(object).collect();
+    json!({"prompt": "x", "schema": {"title": title, "oneOf": objects}}).to_string()
+}
+
+/// Sends a request and does not wait for the answer.
+fn post_and_hold(server: &Server, body: &str) -> TcpStream {
+    let host = server.address().strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(host).unwrap();
+    let head = format!("POST /generate HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", body.len());
+    socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(body.as_bytes())).unwrap();
+    socket
+}
+
+/// Waits until so many schemas are being compiled.
+fn wait_for_compilations(server: &Server, is_right: impl Fn(f64) -> bool) {
+    let end = Instant::now() + Duration::from_secs(120);
+    while !is_right(server.client().metric("jig:compilations_running")) {
+        assert!(Instant::now() < end, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn others_are_answered_while_big_schemas_compile_and_those_end_when_their_clients_leave() {
+    let server = Server::demo_with(&["--compile-timeout", "600"]);
+    let client = server.client();
+    let known = json!({"prompt": "x", "regex": "[a-z]{3}"});
+    assert_eq!(client.generate(&known).status, 200);
+    // More than there are cores.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let leaving: Vec<TcpStream> = (0..=cores).map(|i| post_and_hold(&server, &heavy(&i.to_string()))).collect();
+    wait_for_compilations(&server, |running| running >= 1.0);
+    for number in 0..5 {
+        let new = json!({"prompt": "x", "schema": {"type": "string", "maxLength": number}});
+        for body in [&json!({"prompt": "Iron", "max_tokens": 3}), &known, &new] {
+            let answer = client.generate(body);
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+    }
+    assert!(client.metric("jig:compilations_running") >= 1.0, "the big schemas are still at it");
+    drop(leaving);
+    wait_for_compilations(&server, |running| running == 0.0);
+}
+
+#[test]
+fn a_schema_that_takes_too_long_is_refused_with_the_limit() {
+    let server = Server::demo_with(&["--compile-timeout", "1"]);
+    let answer = server.client().post("/generate", &heavy("slow"));
+    let error = &answer.body["error"];
+    assert_eq!((answer.status, &error["param"], &error["code"]), (400, &json!("schema"), &json!("invalid_value")));
+    assert!(answer.message().contains("1 s") && answer.message().contains("--compile-timeout"), "{error}");
+}
+
+#[test]
+fn termination_does_not_wait_for_compilations() {
+    let mut server = Server::demo_with(&["--compile-timeout", "600", "--drain-timeout", "1"]);
+    let mut socket = post_and_hold(&server, &heavy("endless"));
+    wait_for_compilations(&server, |running| running >= 1.0);
+    server.terminate();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("the server is shutting down"), "{answer}");
+    assert!(server.wait(Duration::from_secs(30)).success(), "{}", server.log());
 }

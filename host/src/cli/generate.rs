@@ -10,7 +10,6 @@ use super::load::{LoadArgs, Loaded};
 use super::{CommandResult, MODEL_FREED_WITHIN};
 use crate::engine::Event;
 use crate::params;
-use crate::prepare::Preparation;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct GenerateArgs {
@@ -52,9 +51,8 @@ pub(super) fn run(args: &GenerateArgs) -> CommandResult {
 
 /// Prints an answer as it comes.
 fn answer(body: &Value, loaded: Loaded) -> CommandResult {
-    let Loaded { engine, tokenizer, compiler, .. } = loaded;
+    let Loaded { engine, preparation, .. } = loaded;
     let request = params::parse(body.to_string().as_bytes(), engine.info().vocab_size)?;
-    let preparation = Preparation::new(tokenizer, compiler, engine.info().max_model_len);
     let mut stream = engine.submit(preparation.prepare(request)?.request)?;
     let mut out = std::io::stdout().lock();
     while let Some(event) = stream.blocking_recv() {

@@ -13,6 +13,7 @@ use super::schemas::SchemasArgs;
 use crate::backend::{self, SearchPath};
 use crate::engine::{Engine, EngineConfig, EngineHandle};
 use crate::model::{self, ModelArgs};
+use crate::prepare::Preparation;
 use crate::tokenizer::Tokenizer;
 
 /// Where backends are looked for.
@@ -99,7 +100,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) engine: EngineHandle,
-    pub(super) tokenizer: Tokenizer,
+    pub(super) preparation: Preparation,
     pub(super) compiler: Arc<Compiler>,
 }
 
@@ -146,7 +147,9 @@ impl LoadArgs {
         let engine = Engine::start(model, tokenizer.clone(), config);
         let compiler = Compiler::new(Arc::new(vocabulary), self.schemas.limits()).with_documents(documents);
         let compiler = Arc::new(compiler);
-        Ok(Loaded { name: resolved.name, engine, tokenizer, compiler })
+        let max_model_len = engine.info().max_model_len;
+        let preparation = Preparation::new(tokenizer, compiler.clone(), max_model_len, self.schemas.compile_timeout());
+        Ok(Loaded { name: resolved.name, engine, preparation, compiler })
     }
 }
 

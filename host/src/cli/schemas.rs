@@ -1,6 +1,7 @@
 //! What holds for the schemas of all requests: the documents that they may refer to (`--schemas`), and how much they may ask for.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jig_guides::{Documents, Limits};
@@ -25,6 +26,10 @@ pub(super) struct SchemasArgs {
     #[arg(long, env = "JIG_MAX_ARRAY_LENGTH", value_name = "N", help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_array_length: Option<u32>,
+    /// The longest that a schema or regex may take to compile, in seconds; one that takes longer is refused
+    #[arg(long, env = "JIG_COMPILE_TIMEOUT", value_name = "SECONDS", default_value_t = 5, help_heading = "Schemas",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    compile_timeout: u32,
 }
 
 impl SchemasArgs {
@@ -33,6 +38,11 @@ impl SchemasArgs {
         let mut limits = Limits::default();
         (limits.string_length, limits.array_length) = (self.max_string_length, self.max_array_length);
         limits
+    }
+
+    /// How long a compilation may take.
+    pub(super) fn compile_timeout(&self) -> Duration {
+        Duration::from_secs(self.compile_timeout.into())
     }
 
     /// Reads the documents; none without the flag.
@@ -87,7 +97,7 @@ mod tests {
             std::fs::write(path, text).expect("a file");
         }
         let schemas = Some(directory.path().to_owned());
-        SchemasArgs { schemas, max_string_length: None, max_array_length: None }.documents()
+        SchemasArgs { schemas, max_string_length: None, max_array_length: None, compile_timeout: 5 }.documents()
     }
 
     #[test]
@@ -108,7 +118,9 @@ mod tests {
 
     #[test]
     fn flags_say_how_much_a_schema_may_ask_for() {
-        let args = SchemasArgs { schemas: None, max_string_length: Some(9), max_array_length: None };
+        let args =
+            SchemasArgs { schemas: None, max_string_length: Some(9), max_array_length: None, compile_timeout: 7 };
         assert_eq!((args.limits().string_length, args.limits().array_length), (Some(9), None));
+        assert_eq!(args.compile_timeout(), Duration::from_secs(7));
     }
 }

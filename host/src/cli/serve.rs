@@ -45,8 +45,10 @@ pub(super) fn run(args: &ServeArgs) -> CommandResult {
     let warming = loaded.compiler.clone();
     let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
     let engine = loaded.engine.clone();
-    let state = http::AppState::new(loaded.name, loaded.engine, loaded.tokenizer, loaded.compiler);
+    let state = http::AppState::new(loaded.name, loaded.engine, loaded.preparation);
     runtime.block_on(server.run(state, shutdown()));
+    // A compilation or a tokenization that nobody waits for may still run, and the end of the program does not wait for it either.
+    runtime.shutdown_background();
     if !engine.finish(MODEL_FREED_WITHIN) {
         tracing::warn!("the backend did not free the model within {} s", MODEL_FREED_WITHIN.as_secs());
     }

@@ -38,4 +38,6 @@ pub use handle::{Engine, EngineHandle, RequestStream, SubmitError};
 pub use request::{Delta, Event, FinishReason, Request, TokenLogprob};
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -32,6 +32,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 
+    /// The server takes no further requests.
+    pub(super) fn shutting_down() -> Self {
+        Self::unavailable("the server is shutting down")
+    }
+
     /// The body of the answer, and the last chunk of a stream that fails.
     pub(super) fn body(&self) -> Value {
         let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };

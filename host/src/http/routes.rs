@@ -45,8 +45,8 @@ async fn health(State(state): State<AppState>) -> Response {
     if !state.0.engine.is_alive() {
         return ApiError::unavailable("the engine has stopped").into_response();
     }
-    if state.0.draining.load(Ordering::Relaxed) {
-        return ApiError::unavailable("the server is shutting down").into_response();
+    if state.is_draining() {
+        return ApiError::shutting_down().into_response();
     }
     StatusCode::OK.into_response()
 }

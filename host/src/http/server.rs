@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -104,7 +103,7 @@ impl Server {
         // Connections are taken until the last request is done: who asks is told that the server is shutting down.
         let ended = async {
             shutdown.await;
-            state.0.draining.store(true, Ordering::Relaxed);
+            state.drain();
             if !state.0.engine.drain(self.drain_timeout).await {
                 tracing::warn!("some requests were cut off after {} s", self.drain_timeout.as_secs());
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use jig_guides::{CompileError, Compiler, Guide, Options, Source};
+use jig_guides::{CompileError, Compiler, Guide, Interrupt, Options, Source};
 use serde_json::Value;
 
 use self::keywords::Keywords;
@@ -45,7 +45,8 @@ pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
     let compiler = Compiler::new(Arc::new(vocabulary(&args.tokenizer)?), args.schemas.limits());
     let compiler = compiler.with_documents(args.schemas.documents()?);
     let begun = Instant::now();
-    let guide = compiler.compile(&Source::JsonSchema(text.clone()), &Options::default());
+    let interrupt = Interrupt::at(begun + args.schemas.compile_timeout());
+    let guide = compiler.compile_until(&Source::JsonSchema(text.clone()), &Options::default(), &interrupt);
     let compiling = begun.elapsed();
     let guide = guide.map_err(|error| refusal(&args.file, &error))?;
     let begun = Instant::now();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::model::BLOCK;
 use super::*;
+use crate::engine::testing::BLOCK;
 
 /// A request, and after how many events its client goes away.
 #[derive(Clone, Debug)]

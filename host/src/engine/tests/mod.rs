@@ -1,14 +1,13 @@
 //! The engine over a small model made here: what it promises, whatever else runs and however little memory there is.
 
 mod crowd;
-mod model;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jig_guides::{Compiler, Limits, Options, Source};
 
-use self::model::{POISON, SmallModel};
+use super::testing::{POISON, SmallModel};
 use super::*;
 use crate::params::GenerationParams;
 use crate::tokenizer::testing::{self, END};

@@ -10,18 +10,18 @@ use jig_plugin_api::{Chunk, Error, LogitsWanted, MemoryUse, Model, ModelInfo, Re
 use crate::tokenizer::testing;
 
 /// A prompt with this token makes the backend panic when it computes it. It is never drawn.
-pub(super) const POISON: u32 = 250;
+pub(crate) const POISON: u32 = 250;
 
 /// Tokens in a block of its cache.
-pub(super) const BLOCK: usize = 4;
+pub(crate) const BLOCK: usize = 4;
 
-pub(super) struct SmallModel {
+pub(crate) struct SmallModel {
     sequences: BTreeMap<u64, Held>,
     opened: u64,
     total_blocks: usize,
     rows: Vec<Vec<f32>>,
     /// Set, it makes `memory` panic: a fault in the engine's own thread.
-    pub(super) broken: Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) broken: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// A sequence: its tokens, and the blocks that hold them, shared with forks.
@@ -32,7 +32,7 @@ struct Held {
 }
 
 impl SmallModel {
-    pub(super) fn new(total_blocks: usize) -> Self {
+    pub(crate) fn new(total_blocks: usize) -> Self {
         let (sequences, rows) = (BTreeMap::new(), Vec::new());
         Self { sequences, opened: 0, total_blocks, rows, broken: Arc::default() }
     }

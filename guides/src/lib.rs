@@ -43,6 +43,7 @@ pub use guide::{Guide, GuideState};
 pub use interrupt::Interrupt;
 pub use json::schema::documents::Documents;
 pub use json::schema::drafts::draft_has_keyword;
+pub use json::schema::keyword_table as keywords;
 pub use options::{Formats, Limits, Options, Order, Source, Whitespace};
 pub use vocabulary::Vocabulary;
 pub use vocabulary::mask::Mask;

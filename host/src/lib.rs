@@ -13,6 +13,7 @@
 //! | [`params`] | vLLM's sampling parameters: names, defaults, limits |
 //! | [`prepare`] | from a request as it was sent to one that the engine runs |
 //! | [`engine`] | the engine thread: admit, batch, step |
+//! | [`schema_report`] | what the guides make of a JSON Schema, as data |
 //! | [`http`] | `POST /generate` and its neighbours |
 
 pub mod backend;
@@ -22,4 +23,5 @@ pub mod http;
 pub mod model;
 pub mod params;
 pub mod prepare;
+pub mod schema_report;
 pub mod tokenizer;

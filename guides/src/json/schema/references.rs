@@ -7,6 +7,7 @@
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::schema::drafts::Draft;
+use crate::json::schema::keyword_table;
 use crate::json::text::value::Value;
 use fluent_uri::{Iri, IriRef};
 use std::borrow::Cow;
@@ -399,35 +400,19 @@ impl Step<'_> {
 fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(Step<'a>, &'a Value)) {
     let Value::Object(members) = schema else { return };
     for (keyword, value) in members.iter() {
-        match (keyword.as_str(), value) {
-            (
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "dependencies",
-                Value::Object(inner),
-            ) => {
+        let holds = keyword_table::holds(keyword);
+        match value {
+            Value::Object(inner) if holds.map => {
                 for (name, value) in inner.iter() {
                     visit(Step::Member(keyword, name), value);
                 }
             }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(inner)) => {
+            Value::Array(inner) if holds.list => {
                 for (index, value) in inner.iter().enumerate() {
                     visit(Step::Index(keyword, index), value);
                 }
             }
-            (
-                "items"
-                | "additionalItems"
-                | "contains"
-                | "additionalProperties"
-                | "propertyNames"
-                | "not"
-                | "if"
-                | "then"
-                | "else"
-                | "unevaluatedItems"
-                | "unevaluatedProperties"
-                | "contentSchema",
-                Value::Object(_),
-            ) => visit(Step::Keyword(keyword), value),
+            Value::Object(_) if holds.schema => visit(Step::Keyword(keyword), value),
             _ => {}
         }
     }

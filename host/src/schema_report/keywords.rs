@@ -1,80 +1,34 @@
-//! Which keywords a schema has, where, and whether they constrain anything.
+//! The keywords of a schema, grouped by whether they constrain anything.
 
 use std::collections::BTreeMap;
 
+use jig_guides::keywords::{self, Holds, Kind};
 use serde_json::{Map, Value};
 
 /// JSON pointers of the schemas in which a name stands.
-type Places = BTreeMap<String, Vec<String>>;
+pub type Places = BTreeMap<String, Vec<String>>;
 
 /// The names in a schema and in all schemas inside it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Keywords {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keywords {
     /// Keywords that constrain.
-    pub(super) enforced: Places,
+    pub enforced: Places,
     /// Keywords that describe.
-    pub(super) annotations: Places,
+    pub annotations: Places,
     /// Names that no draft defines.
-    pub(super) unknown: Places,
+    pub unknown: Places,
     /// Values of `format` that no draft defines.
-    pub(super) unknown_formats: Places,
+    pub unknown_formats: Places,
     /// Keywords beside a `$ref`, where the draft says that they do not count.
-    pub(super) beside_reference: Places,
+    pub beside_reference: Places,
     /// Keywords that the schema's draft does not have.
-    pub(super) later: Places,
+    pub later: Places,
 }
-
-/// Keywords that constrain, or that hold schemas to be referred to.
-#[rustfmt::skip]
-const CONSTRAINTS: &[&str] = &[
-    "$dynamicRef", "$recursiveRef", "$ref", "additionalItems", "additionalProperties", "allOf", "anyOf", "const",
-    "contains", "dependencies", "dependentRequired", "dependentSchemas", "else", "enum", "exclusiveMaximum",
-    "exclusiveMinimum", "format", "if", "items", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum",
-    "minContains", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern",
-    "patternProperties", "prefixItems", "properties", "propertyNames", "required", "then", "type", "unevaluatedItems",
-    "unevaluatedProperties", "uniqueItems",
-];
-
-/// Keywords that name, identify or describe.
-#[rustfmt::skip]
-const ANNOTATIONS: &[&str] = &[
-    "$anchor", "$comment", "$defs", "$dynamicAnchor", "$id", "$recursiveAnchor", "$schema", "$vocabulary",
-    "contentEncoding", "contentMediaType", "contentSchema", "default", "definitions", "deprecated", "description",
-    "examples", "id", "readOnly", "title", "writeOnly",
-];
-
-/// The formats that some draft defines.
-#[rustfmt::skip]
-const FORMATS: &[&str] = &[
-    "color", "date", "date-time", "duration", "email", "host-name", "hostname", "idn-email", "idn-hostname", "ip-address",
-    "ipv4", "ipv6", "iri", "iri-reference", "json-pointer", "phone", "regex", "relative-json-pointer", "style", "time", "uri",
-    "uri-reference", "uri-template", "utc-millisec", "uuid",
-];
-
-/// Keywords whose value is a schema.
-const ONE: &[&str] = &[
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-
-/// Keywords whose value is a list of schemas.
-const LISTS: &[&str] = &["allOf", "anyOf", "items", "oneOf", "prefixItems"];
-
-/// Keywords whose value has a schema for each of some names.
-const MAPS: &[&str] = &["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"];
 
 impl Keywords {
     /// The keywords of a schema.
-    pub(super) fn of(schema: &Value) -> Keywords {
+    #[must_use]
+    pub fn of(schema: &Value) -> Keywords {
         let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
         let alone = ["draft-03", "draft-04", "draft-06", "draft-07"].iter().any(|draft| named.contains(draft));
         let mut keywords = Keywords::default();
@@ -87,18 +41,14 @@ impl Keywords {
         let Value::Object(schema) = schema else { return };
         let reference = alone && schema.contains_key("$ref");
         for (name, value) in schema {
-            let group = if ANNOTATIONS.contains(&name.as_str()) {
-                &mut self.annotations
-            } else if !CONSTRAINTS.contains(&name.as_str()) {
-                &mut self.unknown
-            } else if reference && name != "$ref" {
-                &mut self.beside_reference
-            } else if !jig_guides::draft_has_keyword(named, name) {
-                &mut self.later
-            } else {
-                &mut self.enforced
+            let group = match keywords::kind(name) {
+                Kind::Annotation => &mut self.annotations,
+                Kind::Unknown => &mut self.unknown,
+                Kind::Constraint if reference && name != "$ref" => &mut self.beside_reference,
+                Kind::Constraint if !jig_guides::draft_has_keyword(named, name) => &mut self.later,
+                Kind::Constraint => &mut self.enforced,
             };
-            match value.as_str().filter(|format| name == "format" && !FORMATS.contains(format)) {
+            match value.as_str().filter(|format| name == "format" && !keywords::is_format(format)) {
                 Some(format) => add(&mut self.unknown_formats, format, pointer),
                 None => add(group, name, pointer),
             }
@@ -117,12 +67,14 @@ fn add(places: &mut Places, name: &str, pointer: &str) {
 fn children(schema: &Map<String, Value>) -> Vec<(String, &Value)> {
     let mut children = Vec::new();
     for (name, value) in schema {
+        // A content schema is about what a string encodes, which nothing checks.
+        let holds = if name == "contentSchema" { Holds::default() } else { keywords::holds(name) };
         match value {
-            Value::Object(_) if ONE.contains(&name.as_str()) => children.push((name.clone(), value)),
-            Value::Array(list) if LISTS.contains(&name.as_str()) => {
+            Value::Object(_) if holds.schema => children.push((name.clone(), value)),
+            Value::Array(list) if holds.list => {
                 children.extend(list.iter().enumerate().map(|(i, inner)| (format!("{name}/{i}"), inner)));
             }
-            Value::Object(map) if MAPS.contains(&name.as_str()) => {
+            Value::Object(map) if holds.map => {
                 children.extend(map.iter().map(|(key, inner)| (format!("{name}/{}", escaped(key)), inner)));
             }
             _ => {}
@@ -156,6 +108,17 @@ mod tests {
         assert_eq!(names(&keywords.annotations), ["title"]);
         assert_eq!(names(&keywords.unknown), ["x-order"]);
         assert_eq!(keywords.unknown_formats["colour"], ["/properties/a~1b"]);
+    }
+
+    #[test]
+    fn a_format_of_draft_3_that_is_not_enforced_is_told_to_constrain_nothing() {
+        for format in ["color", "phone", "style", "utc-millisec"] {
+            let keywords = Keywords::of(&json!({"type": "string", "format": format}));
+            assert_eq!(
+                (keywords.unknown_formats[format].as_slice(), keywords.enforced.get("format")),
+                (&[String::new()][..], None)
+            );
+        }
     }
 
     #[test]

@@ -1,8 +1,4 @@
-//! `jig check-schema`: what the guides make of a schema, without a model.
-
-mod keywords;
-mod longest;
-mod sample;
+//! `jig check-schema`: prints the report on a schema.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use jig_guides::{CompileError, Compiler, Guide, Interrupt, Options, Source};
-use serde_json::Value;
+use jig_guides::{CompileError, Compiler, Interrupt};
 
-use self::keywords::Keywords;
 use super::CommandResult;
 use super::schemas::SchemasArgs;
 use crate::model::{self, ModelArgs};
+use crate::schema_report::{Failure, Keywords, SchemaReport, Wanted};
 use crate::tokenizer::Tokenizer;
 
-/// Places that are listed of each keyword.
+/// How many places are listed for each keyword.
 const PLACES: usize = 3;
 
 #[derive(Args, Clone, Debug)]
@@ -27,10 +22,10 @@ pub(super) struct CheckSchemaArgs {
     /// A JSON Schema; standard input if it is `-`
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The tokenizer whose tokens are counted: a directory, a model of the hub, or `demo`
+    /// Tokenizer to count tokens with: a directory, a model of the hub, or `demo`
     #[arg(long, value_name = "DIR|ORG/NAME", default_value = "demo")]
     tokenizer: String,
-    /// Random valid answers that are shown
+    /// Number of random valid answers to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     samples: u32,
     /// The same seed gives the same answers
@@ -44,26 +39,25 @@ pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
     let text = read(&args.file)?;
     let compiler = Compiler::new(Arc::new(vocabulary(&args.tokenizer)?), args.schemas.limits());
     let compiler = compiler.with_documents(args.schemas.documents()?);
-    let begun = Instant::now();
-    let interrupt = Interrupt::at(begun + args.schemas.compile_timeout());
-    let guide = compiler.compile_until(&Source::JsonSchema(text.clone()), &Options::default(), &interrupt);
-    let compiling = begun.elapsed();
-    let guide = guide.map_err(|error| refusal(&args.file, &error))?;
-    let begun = Instant::now();
-    guide.start().mask(None);
-    let first_mask = begun.elapsed();
-    // A text that compiled is JSON.
-    let schema: Value = serde_json::from_str(&text)?;
+    let interrupt = Interrupt::at(Instant::now() + args.schemas.compile_timeout());
+    let wanted = Wanted { samples: args.samples, seed: args.seed };
+    let report = SchemaReport::new(&compiler, &text, wanted, &interrupt).map_err(|failure| match failure {
+        Failure::Refused(error) => refusal(&args.file, &error).into(),
+        Failure::Unreadable(error) => Box::<dyn std::error::Error + Send + Sync>::from(error),
+    })?;
 
     println!("{}: can be enforced", name(&args.file));
-    print_cost(&guide, compiling, first_mask);
-    let least = guide.min_tokens();
-    let most = longest::bytes(&schema).map_or_else(|| "no limit found".to_owned(), |most| format!("{most} at most"));
+    print_cost(&report);
+    let least = report.min_tokens;
+    let most = report.max_bytes.map_or_else(|| "no limit found".to_owned(), |most| format!("{most} at most"));
     println!("tokens of an answer with the tokenizer {}: {least} at least, {most}", args.tokenizer);
-    print_keywords(&Keywords::of(&schema));
-    print_samples(&guide, args.samples, args.seed);
-    let (masks, bytes) = (guide.known_masks(), guide.bytes());
-    println!("\n{masks} states have been met so far; with their masks they take {:.1} KB", bytes as f64 / 1e3);
+    print_keywords(&report.keywords);
+    print_samples(&report, args.samples);
+    println!(
+        "\n{} states have been met so far; with their masks they take {:.1} KB",
+        report.states,
+        report.bytes as f64 / 1e3
+    );
     Ok(())
 }
 
@@ -99,13 +93,13 @@ fn name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-fn print_cost(guide: &Guide, compiling: Duration, first_mask: Duration) {
+fn print_cost(report: &SchemaReport) {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "compiled in {:.2} ms, first mask in {:.2} ms, over {} tokens",
-        milliseconds(compiling),
-        milliseconds(first_mask),
-        guide.vocabulary().len()
+        milliseconds(report.compile_time),
+        milliseconds(report.first_mask_time),
+        report.vocabulary_size
     );
 }
 
@@ -143,18 +137,15 @@ fn listed(places: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-fn print_samples(guide: &Guide, count: u32, seed: u64) {
-    if count > 0 {
+fn print_samples(report: &SchemaReport, wanted: u32) {
+    if wanted > 0 {
         println!("\nrandom valid answers:");
     }
-    for number in 0..count {
-        match sample::draw(guide, seed.wrapping_add(u64::from(number))) {
-            Some(text) => println!("  {}", String::from_utf8_lossy(&text)),
-            None => {
-                println!("  (every answer is too long to show)");
-                break;
-            }
-        }
+    for sample in &report.samples {
+        println!("  {sample}");
+    }
+    if report.samples.len() < wanted as usize {
+        println!("  (every answer is too long to show)");
     }
 }
 

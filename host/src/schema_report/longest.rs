@@ -1,17 +1,17 @@
-//! How long an answer can become at most, as far as single keywords tell.
+//! An upper bound on the length of an answer, from single keywords.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// Schemas that are looked at before the search is given up.
+/// How many schemas are visited before the search is given up.
 const WORK: usize = 100_000;
 
 /// The most bytes that one character of a JSON string takes: two escapes of a surrogate pair.
 const CHARACTER: u64 = 12;
 
-/// The number of bytes that no answer exceeds, white space included; so, too, of tokens, which have a byte at least. It
-/// is no more than an upper bound. `None`: there are answers of any length, or no keyword by itself tells a limit.
+/// An upper bound on the bytes of an answer, white space included, and so on its tokens, which have at least one byte each.
+/// `None`: answers can have any length, or no single keyword sets a limit.
 pub(super) fn bytes(schema: &Value) -> Option<u64> {
     let mut search = Search { root: schema, known: HashMap::new(), work: WORK };
     search.schema(schema)
@@ -25,7 +25,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// The least of the limits that the keywords of a schema set, each by itself.
+    /// The lowest of the limits that the keywords of a schema set, each by itself.
     fn schema(&mut self, schema: &'a Value) -> Option<u64> {
         let Value::Object(schema) = schema else {
             return (schema == &Value::Bool(false)).then_some(0);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::ModelError;
+use super::error::ModelError;
 use super::extracted::{Embedded, Extractor};
 
 /// The files of the model, as its training program left them.

@@ -1,7 +1,7 @@
 //! What can go wrong on the way to a model, and what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a model can't be had. Each text names the model, file or variable, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +235,11 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// The disk is full; `missing` says how much is, where that is known.
+    pub(super) fn disk_full(file: String, directory: &Path, missing: String) -> Self {
+        Self::DiskFull { file, directory: directory.to_owned(), missing }
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Io { path, action, error }

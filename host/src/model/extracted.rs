@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ring::digest::{Context, SHA256};
 
 use super::environment::Environment;
-use super::{ModelError, hub};
+use super::error::ModelError;
 
 /// Extracts files into the user's cache, or into a private temporary directory where that can't be written.
 pub(super) struct Extractor {
@@ -57,7 +57,7 @@ impl Extractor {
         written.and_then(|()| fill(&directory, files)).map_err(|error| {
             let file = name.clone();
             match error.kind() {
-                io::ErrorKind::StorageFull => hub::disk_full(file, &self.fallback, String::new()),
+                io::ErrorKind::StorageFull => ModelError::disk_full(file, &self.fallback, String::new()),
                 _ => {
                     ModelError::Io { path: directory.clone(), action: "write files there (set XDG_CACHE_HOME)", error }
                 }

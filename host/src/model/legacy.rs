@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::ModelError;
+use super::error::ModelError;
 use super::extracted::Extractor;
 use super::files::{self, LEGACY_TOKENIZER, OPTIONAL, TOKENIZER};
 

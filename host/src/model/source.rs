@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::ModelError;
+use super::error::ModelError;
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::super::extracted::{replace, unfinished};
-use super::super::source::RepositoryId;
+use crate::model::extracted::{replace, unfinished};
+use crate::model::source::RepositoryId;
 
 /// One model in the cache.
 pub(super) struct Repository {

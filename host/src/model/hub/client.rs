@@ -10,10 +10,10 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use super::super::ModelError;
-use super::super::source::RepositoryId;
 use super::cache::is_commit;
 use super::settings::Settings;
+use crate::model::error::ModelError;
+use crate::model::source::RepositoryId;
 
 /// The largest answer of the API that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;

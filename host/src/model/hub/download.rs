@@ -8,10 +8,10 @@ use std::thread;
 use indicatif::HumanBytes;
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
-use super::super::ModelError;
-use super::Hub;
 use super::client::{Content, Failure, Metadata};
 use super::progress::Progress;
+use super::session::Hub;
+use crate::model::error::ModelError;
 
 /// Bytes that are read at once.
 const BLOCK: usize = 256 << 10;
@@ -54,7 +54,7 @@ impl Hub<'_> {
     fn transfer(&self, file: &str, metadata: &Metadata, path: &Path, blobs: &Path) -> Result<bool, ModelError> {
         let disk = |error: io::Error| match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                disk_full(file.to_owned(), blobs, String::new())
+                ModelError::disk_full(file.to_owned(), blobs, String::new())
             }
             _ => ModelError::Io { path: path.to_owned(), action: "write the download", error },
         };
@@ -211,15 +211,10 @@ fn check_space(file: &str, directory: &Path, size: Option<u64>, have: u64) -> Re
         Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < missing => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let text = format!(": {} are needed, and {} are free", HumanBytes(missing), HumanBytes(free));
-            Err(disk_full(file.to_owned(), directory, text))
+            Err(ModelError::disk_full(file.to_owned(), directory, text))
         }
         _ => Ok(()),
     }
-}
-
-/// The error for a disk that is full.
-pub(in crate::model) fn disk_full(file: String, directory: &Path, missing: String) -> ModelError {
-    ModelError::DiskFull { file, directory: directory.to_owned(), missing }
 }
 
 #[cfg(test)]

@@ -10,12 +10,14 @@
 //! | `client` | the protocol: listing, metadata, content; redirects, retries, what a status means |
 //! | `cache` | the layout on disk: refs, snapshots, blobs, locks |
 //! | `download` | one file: resume, checksum, space on the disk |
+//! | `session` | one repository of the hub, and what a failure there means for the user |
 //! | `progress` | bars on a terminal, else log lines |
 
 mod cache;
 mod client;
 mod download;
 mod progress;
+mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -24,15 +26,14 @@ use std::path::PathBuf;
 
 use cache::Repository;
 use client::{Client, Failure, Listing};
-pub(super) use download::disk_full;
+use session::{Hub, MAIN};
 pub(super) use settings::Settings;
 
-use super::ModelError;
-use super::files::{self, CONFIG, GENAI_CONFIG, INDEX, LEGACY_TOKENIZER, Need, OPTIONAL, SINGLE, TOKENIZER, Weights};
-use super::source::RepositoryId;
-
-/// The revision where none is named.
-const MAIN: &str = "main";
+use crate::model::error::ModelError;
+use crate::model::files::{
+    self, CONFIG, GENAI_CONFIG, INDEX, LEGACY_TOKENIZER, Need, OPTIONAL, SINGLE, TOKENIZER, Weights,
+};
+use crate::model::source::RepositoryId;
 
 /// A model at one commit, complete on this machine.
 #[derive(Debug)]
@@ -123,14 +124,6 @@ fn is_revision(revision: &str) -> bool {
         && revision.split('/').all(part)
         && !revision.contains("..")
         && !revision.contains(|c: char| c.is_control() || c.is_whitespace() || "\\:?*[~^".contains(c))
-}
-
-/// One repository of the hub.
-struct Hub<'a> {
-    settings: &'a Settings,
-    client: Client<'a>,
-    repository: Repository,
-    id: &'a RepositoryId,
 }
 
 impl Hub<'_> {
@@ -227,60 +220,5 @@ impl Hub<'_> {
         self.repository
             .link(commit, file, &metadata.etag)
             .map_err(ModelError::io(path, "link the file into the snapshot"))
-    }
-
-    /// What a failure means for the user.
-    fn explain(&self, failure: Failure, revision: &str) -> ModelError {
-        let (id, endpoint) = (self.id.to_string(), self.settings.endpoint.clone());
-        let token = self.settings.token.as_ref();
-        match failure {
-            Failure::NotFound if token.is_some() => {
-                let hint = "; if it is private, the access token that is set does not open it";
-                ModelError::NotFound { id, endpoint, hint }
-            }
-            Failure::NotFound => {
-                let hint = "; if it is private, set HF_TOKEN to an access token that opens it";
-                ModelError::NotFound { id, endpoint, hint }
-            }
-            Failure::Gated => {
-                let hint = match token {
-                    Some(token) => format!("as the user of the access token from {}", token.source),
-                    None => "then set HF_TOKEN to an access token of that user".to_owned(),
-                };
-                ModelError::Gated { id, endpoint, hint }
-            }
-            Failure::BadToken => {
-                let source_of_token = token.map_or_else(|| "nowhere".to_owned(), |token| token.source.clone());
-                ModelError::BadToken { endpoint, source_of_token }
-            }
-            Failure::Forbidden(reason) => ModelError::Forbidden { id, endpoint, reason },
-            Failure::RevisionNotFound => ModelError::RevisionNotFound { id, revision: revision.to_owned(), endpoint },
-            Failure::Unreachable(reason) => {
-                ModelError::Unreachable { id, endpoint, reason, cache: self.settings.cache.clone() }
-            }
-            Failure::Busy { status: 429, .. } => {
-                let remedy = "too many requests: wait some minutes, or set HF_TOKEN for a higher limit";
-                ModelError::Server { id, endpoint, status: 429, remedy }
-            }
-            Failure::Busy { status, .. } => {
-                ModelError::Server { id, endpoint, status, remedy: "the hub is in trouble: try again later" }
-            }
-            Failure::Status(status) => {
-                ModelError::Server { id, endpoint, status, remedy: "check HF_ENDPOINT and the proxy settings" }
-            }
-            Failure::Protocol { url, problem } => ModelError::Protocol { url, problem },
-        }
-    }
-
-    /// What a failure to get a file that is in the listing means.
-    fn explain_file(&self, failure: Failure, file: &str) -> ModelError {
-        match failure {
-            Failure::NotFound => {
-                let (endpoint, id) = (&self.settings.endpoint, self.id);
-                let problem = format!("the hub lists {file}, but does not have it");
-                ModelError::Protocol { url: format!("{endpoint}/{id}"), problem }
-            }
-            other => self.explain(other, MAIN),
-        }
     }
 }

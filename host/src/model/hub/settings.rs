@@ -6,8 +6,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::ModelError;
-use super::super::environment::Environment;
+use crate::model::environment::Environment;
+use crate::model::error::ModelError;
 
 /// How to reach the hub, and where its cache is.
 #[derive(Clone, Debug)]

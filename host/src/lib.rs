@@ -4,24 +4,42 @@
 //! This crate is the host: it resolves a model, loads one backend plugin, drives it from one engine thread
 //! with the guides of `jig-guides`, and answers HTTP.
 //!
-//! | module | what it holds |
-//! |---|---|
-//! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` |
-//! | [`model`] | from `--model` to a local directory: hub, cache, embedded demo |
-//! | [`backend`] | from `--backend` to a loaded plugin |
-//! | [`tokenizer`] | prompt to tokens, tokens to bytes, incremental detokenization |
-//! | [`params`] | vLLM's sampling parameters: names, defaults, limits |
-//! | [`prepare`] | from a request as it was sent to one that the engine runs |
-//! | [`engine`] | the engine thread: admit, batch, step |
-//! | [`schema_report`] | what the guides make of a JSON Schema, as data |
-//! | [`http`] | `POST /generate` and its neighbours |
+//! | folder | what it holds | what of this crate it imports |
+//! |---|---|---|
+//! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` | all below |
+//! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `engine` |
+//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `engine`, `request` |
+//! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
+//! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |
+//! | [`schema_report`] | what the guides make of a JSON Schema, as data | nothing |
+//! | [`backend`] | from `--backend` to a loaded plugin | nothing |
+//! | [`model`] | from `--model` to a local directory: hub, cache, embedded demo | nothing |
+//! | [`tokenizer`] | prompt to tokens, tokens to bytes, incremental detokenization | nothing |
+//! | [`request`] | the domain: requests, their limits and their events | nothing |
+//!
+//! # Invariants
+//!
+//! - A folder imports those below it in the table, never one above; `tests/layers.rs` reads the sources and fails on anything else.
+//! - A protocol knows the request, its preparation and the engine; none of them knows a protocol.
+//! - No name of a wire format stands below `protocol`. What is wrong with a request is said of a [`request::Field`], and the protocol names it as its
+//!   client did.
+//! - `request` imports nothing of the project but the guides and the parameters of sampling.
+//! - One thread owns the model, and nothing blocks it: no file, no socket, no compilation.
+//!
+//! # Where further parts go
+//!
+//! - Another protocol, such as OpenAI's, is a folder beside `protocol/outlines`. It shares `protocol::fields`, and its endpoints are routes of `http`.
+//! - Chat templates go into a folder `prompt`, below `protocol` and beside `prepare`: from messages and tools to the text of a prompt.
+//! - What a text says beside plain words (reasoning, tool calls) is found in a folder `output`, below `protocol`: from text to typed pieces. It
+//!   sees text and events, and no JSON form of a protocol.
 
 pub mod backend;
 pub mod cli;
 pub mod engine;
 pub mod http;
 pub mod model;
-pub mod params;
 pub mod prepare;
+pub mod protocol;
+pub mod request;
 pub mod schema_report;
 pub mod tokenizer;

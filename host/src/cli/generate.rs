@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::load::{LoadArgs, Loaded};
 use super::{CommandResult, MODEL_FREED_WITHIN};
-use crate::engine::Event;
-use crate::params;
+use crate::protocol::outlines;
+use crate::request::Event;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct GenerateArgs {
@@ -17,13 +17,13 @@ pub(super) struct GenerateArgs {
     load: LoadArgs,
     /// The prompt; standard input if it is absent or `-`
     prompt: Option<String>,
-    /// A JSON Schema that the answer matches: a file, or the schema itself
+    /// JSON Schema that the answer must match: a file, or the schema itself
     #[arg(long, value_name = "FILE|JSON", conflicts_with = "regex", help_heading = "Answer")]
     schema: Option<String>,
-    /// A regular expression that the answer matches
+    /// Regular expression that the answer must match
     #[arg(long, help_heading = "Answer")]
     regex: Option<String>,
-    /// The most tokens of the answer [default: 16, or until a guided answer is whole]
+    /// Maximum number of tokens in the answer [default: 16, or until a guided answer is complete]
     #[arg(long, value_name = "TOKENS", help_heading = "Answer")]
     max_tokens: Option<u32>,
     /// 0 takes the most likely token; higher is more varied [default: 1]
@@ -49,11 +49,12 @@ pub(super) fn run(args: &GenerateArgs) -> CommandResult {
     answered
 }
 
-/// Prints an answer as it comes.
+/// Prints an answer as it is generated.
 fn answer(body: &Value, loaded: Loaded) -> CommandResult {
     let Loaded { engine, preparation, .. } = loaded;
-    let request = params::parse(body.to_string().as_bytes(), engine.info().vocab_size)?;
-    let mut stream = engine.submit(preparation.prepare(request)?.request)?;
+    let asked = outlines::parse(body.to_string().as_bytes(), engine.info().vocab_size)?;
+    let prepared = preparation.prepare(asked.request).map_err(|invalid| asked.names.of_preparation(&invalid))?;
+    let mut stream = engine.submit(prepared.request)?;
     let mut out = std::io::stdout().lock();
     while let Some(event) = stream.blocking_recv() {
         match event {

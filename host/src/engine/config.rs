@@ -1,4 +1,4 @@
-//! What the engine is told at its start, and what it tells of itself.
+//! The engine's configuration and its statistics.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use jig_plugin_api::MemoryUse;
 /// How the engine runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// The most outputs that are worked on at once; at least 1.
+    /// Maximum number of outputs generated concurrently; at least 1.
     pub max_num_seqs: usize,
-    /// The most tokens of one step, prefill and decode together; at least 1. No more outputs are worked on at once
-    /// than this.
+    /// Maximum number of tokens in one step, prefill and decode together; at least 1. It also bounds the number of
+    /// concurrent outputs.
     pub max_num_batched_tokens: usize,
-    /// The most requests that wait to be started; one more is refused with [`super::SubmitError::Full`].
+    /// Maximum number of requests waiting to start; one more is refused with [`super::SubmitError::Full`].
     pub max_queue: usize,
     /// The longest sequence in tokens, prompt and output together; the model's own limit where it is less. `None`: that one.
     pub max_model_len: Option<u32>,
-    /// Where the seeds of requests without one come from.
+    /// Seed of the generator that gives requests without a seed one.
     pub seed: u64,
 }
 

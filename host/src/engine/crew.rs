@@ -1,18 +1,18 @@
-//! Work shared with the pool's threads by one that works, too.
+//! Work that a thread shares with the pool's threads, doing its part itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 
-/// To wake a thread takes as long as a short item, and where the cores are busy it comes late or stops in the midst of one: a thread is
-/// asked for help only where there are so many items for it.
+/// Waking a thread takes as long as a short item, and on busy cores it starts late or is preempted in the middle of one. So a thread is
+/// asked for help only if there are this many items for it.
 const ITEMS_FOR_ONE: usize = 4;
 
-/// Does `work` on each item, on the caller's thread and those of the pool. The results stand in the order of the items; one is `None`
+/// Does `work` on each item, on the caller's thread and on threads of the pool. Results are in the order of the items; one is `None`
 /// only if `work` panicked on a thread of the pool.
 ///
-/// Unlike a parallel iterator it doesn't wait for threads that have not begun: on a busy machine they come late, and by then the
-/// caller has done it all.
+/// Unlike a parallel iterator it does not wait for threads that have not begun: on a busy machine they start late, and by then the
+/// caller has done everything.
 pub(super) fn map<T, R>(items: Vec<T>, work: impl Fn(&T) -> R + Send + Sync + 'static) -> Vec<Option<R>>
 where
     T: Send + Sync + 'static,
@@ -51,7 +51,7 @@ struct Queue<T, F> {
 }
 
 impl<T, F> Queue<T, F> {
-    /// Takes an item that nobody has taken, and says what came of it.
+    /// Takes the next item and does it; returns its place and the result.
     fn do_next<R>(&self) -> Option<(usize, R)>
     where
         F: Fn(&T) -> R,

@@ -2,40 +2,31 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`request`](Request) | what goes in and what comes out |
-//! | [`handle`](EngineHandle) | the bounded queue in, the events out, cancellation, draining |
+//! | [`handle`](EngineHandle) | requests in, events out, cancellation, draining |
+//! | `mailbox` | the bounded queue between the handles and the thread |
 //! | `check` | what makes a request impossible to serve |
 //! | `thread` | the step: admit, plan, forward, masks, sample, accept |
-//! | `scheduler` | who runs, who waits, who gives up memory |
-//! | `blocks` | the arithmetic of KV cache blocks |
-//! | `sequence` | one output: its tokens, guide and text |
-//! | `masks` | what an output may draw next |
-//! | `forced` | text that a guide leaves no choice about |
-//! | `stop` | text that is certain: stop strings are held back |
-//! | `rng` | random numbers that depend on the request alone |
+//! | `schedule` | who runs, who waits, who gives up memory |
+//! | `sequence` | one output: its tokens, guide and text, and what it may draw next |
+//! | `crew` | work shared with the pool's threads |
 //! | `guard` | a panic in a backend or a guide fails a request, not the engine |
 //!
 //! Nothing of an output depends on what else runs: random numbers are a function of seed, output and position, a text's
 //! state survives the loss of its KV cache, and backends are asked to compute a row the same in any batch.
 
-mod blocks;
 mod check;
 mod config;
 mod crew;
-mod forced;
 mod guard;
 mod handle;
-mod masks;
-mod request;
-mod rng;
-mod scheduler;
+mod mailbox;
+mod schedule;
 mod sequence;
-mod stop;
 mod thread;
 
 pub use config::{EngineConfig, EngineStats};
-pub use handle::{Engine, EngineHandle, RequestStream, SubmitError};
-pub use request::{Delta, Event, FinishReason, Request, TokenLogprob};
+pub use handle::{Engine, EngineHandle, RequestStream};
+pub use mailbox::SubmitError;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -16,13 +16,11 @@ use std::time::{Duration, Instant};
 
 use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sampled, mask};
 
-use super::forced::ForcedText;
 use super::guard::guarded;
-use super::handle::{Mail, Shared, Submission};
-use super::masks::{self, Choice};
-use super::rng::{Seeds, uniform};
-use super::scheduler::{Scheduler, Turn, does_not_fit, release};
-use super::sequence::{Job, Progress, Sequence};
+use super::mailbox::{Mail, Shared, Submission};
+use super::schedule::{Scheduler, Turn, does_not_fit, release};
+use super::sequence::masks::{self, Choice};
+use super::sequence::{ForcedText, Job, Progress, Seeds, Sequence, uniform};
 use super::{EngineConfig, EngineStats, check};
 use crate::tokenizer::Tokenizer;
 

@@ -10,8 +10,8 @@ use super::AppState;
 use crate::engine::EngineStats;
 
 pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let compiling = state.0.permits.compiling.held() + state.0.permits.compiling_long.held();
-    let text = text(&state.0.engine.stats(), compiling, &state.0.model);
+    let service = state.service();
+    let text = text(&service.engine().stats(), service.stages().compilations_running(), service.model());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
@@ -19,35 +19,40 @@ fn text(stats: &EngineStats, compiling: usize, model: &str) -> String {
     let memory = &stats.memory;
     let share = memory.kv_used_bytes as f64 / (memory.kv_capacity_bytes as f64).max(1.0);
     let metrics: [(&str, &str, &str, f64); 19] = [
-        ("vllm:num_requests_running", "gauge", "Requests that are worked on.", stats.requests_running as f64),
-        ("vllm:num_requests_waiting", "gauge", "Requests that wait.", stats.requests_waiting as f64),
-        ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 1 for all.", share),
+        ("vllm:num_requests_running", "gauge", "Requests being generated.", stats.requests_running as f64),
+        ("vllm:num_requests_waiting", "gauge", "Requests waiting to start.", stats.requests_waiting as f64),
+        ("vllm:kv_cache_usage_perc", "gauge", "Fraction of the KV cache in use.", share),
         (
             "vllm:num_preemptions_total",
             "counter",
-            "Outputs that lost their memory to others.",
+            "Preemptions: outputs that gave up their KV cache to others.",
             stats.preemptions as f64,
         ),
-        ("vllm:prompt_tokens_total", "counter", "Tokens of prompts.", stats.prompt_tokens as f64),
-        ("vllm:generation_tokens_total", "counter", "Tokens drawn.", stats.generation_tokens as f64),
-        ("jig:requests_finished_total", "counter", "Requests that ended well.", stats.requests_finished as f64),
-        ("jig:requests_failed_total", "counter", "Requests that failed.", stats.requests_failed as f64),
-        ("jig:requests_cancelled_total", "counter", "Requests whose client left.", stats.requests_cancelled as f64),
-        ("jig:compilations_running", "gauge", "Schemas and regexes that are being compiled.", compiling as f64),
-        ("jig:steps_total", "counter", "Steps of the engine.", stats.steps as f64),
-        ("jig:step_seconds_total", "counter", "Time of the steps.", stats.step_time.as_secs_f64()),
+        ("vllm:prompt_tokens_total", "counter", "Prompt tokens of started requests.", stats.prompt_tokens as f64),
+        ("vllm:generation_tokens_total", "counter", "Output tokens generated.", stats.generation_tokens as f64),
+        ("jig:requests_finished_total", "counter", "Requests finished.", stats.requests_finished as f64),
+        ("jig:requests_failed_total", "counter", "Requests failed.", stats.requests_failed as f64),
+        (
+            "jig:requests_cancelled_total",
+            "counter",
+            "Requests cancelled because their client left.",
+            stats.requests_cancelled as f64,
+        ),
+        ("jig:compilations_running", "gauge", "Schemas and regexes being compiled.", compiling as f64),
+        ("jig:steps_total", "counter", "Engine steps.", stats.steps as f64),
+        ("jig:step_seconds_total", "counter", "Time spent in engine steps.", stats.step_time.as_secs_f64()),
         (
             "jig:mask_seconds_total",
             "counter",
-            "Time of the steps in which masks were chosen, beside the device.",
+            "Time spent computing masks, while the device may have been working.",
             stats.mask_time.as_secs_f64(),
         ),
-        ("jig:outputs_running", "gauge", "Outputs that are worked on.", stats.outputs_running as f64),
-        ("jig:outputs_suspended", "gauge", "Outputs that wait for memory.", stats.outputs_suspended as f64),
-        ("jig:sequences_open", "gauge", "Sequences that the model holds.", f64::from(memory.open_sequences)),
-        ("jig:kv_cache_used_bytes", "gauge", "KV cache in use.", memory.kv_used_bytes as f64),
-        ("jig:kv_cache_capacity_bytes", "gauge", "KV cache that can be used.", memory.kv_capacity_bytes as f64),
-        ("jig:weight_bytes", "gauge", "Weights of the model.", memory.weight_bytes as f64),
+        ("jig:outputs_running", "gauge", "Outputs being generated.", stats.outputs_running as f64),
+        ("jig:outputs_suspended", "gauge", "Outputs waiting for KV cache.", stats.outputs_suspended as f64),
+        ("jig:sequences_open", "gauge", "Sequences open in the model.", f64::from(memory.open_sequences)),
+        ("jig:kv_cache_used_bytes", "gauge", "KV cache in use, in bytes.", memory.kv_used_bytes as f64),
+        ("jig:kv_cache_capacity_bytes", "gauge", "KV cache capacity, in bytes.", memory.kv_capacity_bytes as f64),
+        ("jig:weight_bytes", "gauge", "Size of the model's weights, in bytes.", memory.weight_bytes as f64),
     ];
     let label = model.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
     let mut text = String::new();

@@ -1,21 +1,19 @@
-//! `POST /generate` and its neighbours.
+//! How bytes travel: connections, HTTPS, bodies, and which path leads to which endpoint of [`protocol`](crate::protocol).
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `server` | listening, connections, time limits, draining |
 //! | `tls` | HTTPS from PEM files |
 //! | `routes` | which path does what |
-//! | `generate` | `POST /generate`: from the body to a running request |
-//! | `answer` | a request's events to the text so far, whole or as a stream |
-//! | `permits` | turns for the work that a request needs before it comes to the engine |
+//! | `body` | the body of a request, within a size and a time |
+//! | `request_id` | the name of a request, in the log and in its answer |
 //! | `metrics` | `GET /metrics` |
-//! | `error` | every error as JSON, with the status that fits |
+//! | `error` | an error of a protocol as an HTTP answer |
 
-mod answer;
+mod body;
 mod error;
-mod generate;
 mod metrics;
-mod permits;
+mod request_id;
 mod routes;
 mod server;
 #[cfg(test)]
@@ -24,49 +22,24 @@ mod tls;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use self::permits::{Permits, TURN_TIME};
 use crate::engine::EngineHandle;
 use crate::prepare::Preparation;
+use crate::protocol::Service;
 
 pub use server::{Server, ServerError, ServerOptions};
 
-/// What all requests share.
+/// What all connections share.
 #[derive(Clone)]
-pub struct AppState(Arc<Shared>);
-
-struct Shared {
-    model: String,
-    engine: EngineHandle,
-    preparation: Preparation,
-    permits: Permits,
-    draining: watch::Sender<bool>,
-}
+pub struct AppState(Arc<Service>);
 
 impl AppState {
     /// Serves a model by its engine.
     #[must_use]
     pub fn new(model: String, engine: EngineHandle, preparation: Preparation) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::with_permits(model, engine, preparation, Permits::new(cores, TURN_TIME))
+        Self(Arc::new(Service::new(model, engine, preparation)))
     }
 
-    fn with_permits(model: String, engine: EngineHandle, preparation: Preparation, permits: Permits) -> Self {
-        Self(Arc::new(Shared { model, engine, preparation, permits, draining: watch::Sender::new(false) }))
-    }
-
-    /// Takes no further requests; those that are being prepared end.
-    fn drain(&self) {
-        self.0.draining.send_replace(true);
-    }
-
-    fn is_draining(&self) -> bool {
-        *self.0.draining.borrow()
-    }
-
-    async fn until_draining(&self) {
-        // The sender is a part of this state, so it is there.
-        let _ = self.0.draining.subscribe().wait_for(|draining| *draining).await;
+    fn service(&self) -> &Service {
+        &self.0
     }
 }

@@ -1,24 +1,23 @@
 //! Which path does what.
 
-use std::fmt;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 
-use super::error::ApiError;
-use super::{AppState, generate, metrics};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::request_id::RequestId;
+use super::{AppState, body, metrics};
+use crate::protocol::ApiError;
+use crate::protocol::outlines::{self, Reply};
 
 /// What `GET /` and an unknown path tell.
 const ROUTES: &str = "POST /generate, GET /health, GET /version, GET /metrics";
@@ -26,7 +25,7 @@ const ROUTES: &str = "POST /generate, GET /health, GET /version, GET /metrics";
 pub(super) fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(about))
-        .route("/generate", post(generate::generate))
+        .route("/generate", post(generate))
         .route("/health", get(health))
         .route("/version", get(version))
         .route("/metrics", get(metrics::metrics))
@@ -38,58 +37,53 @@ pub(super) fn router(state: AppState) -> Router {
 
 async fn about(State(state): State<AppState>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("Jig {version} serves {}.\nThere are: {ROUTES}\n", state.0.model)
+    format!("Jig {version} serves {}.\nThere are: {ROUTES}\n", state.service().model())
+}
+
+/// The body is read as JSON whatever its content type, since `curl -d` sends that of a form.
+async fn generate(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = body::read(body).await?;
+    Ok(match outlines::generate(state.service(), id.to_string(), body).await? {
+        Reply::Whole(answer) => Json(answer).into_response(),
+        Reply::Stream(chunks) => {
+            let body = Body::from_stream(chunks.map(Ok::<_, Infallible>));
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+    })
 }
 
 async fn health(State(state): State<AppState>) -> Response {
-    if !state.0.engine.is_alive() {
+    if !state.service().engine().is_alive() {
         return ApiError::unavailable("the engine has stopped").into_response();
     }
-    if state.is_draining() {
-        return ApiError::shutting_down().into_response();
+    if state.service().stages().is_draining() {
+        return ApiError::unavailable("the server is shutting down").into_response();
     }
     StatusCode::OK.into_response()
 }
 
 async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {
-    Json(json!({"version": env!("CARGO_PKG_VERSION"), "model": state.0.model}))
+    Json(json!({"version": env!("CARGO_PKG_VERSION"), "model": state.service().model()}))
 }
 
 async fn unknown_path(request: Request) -> ApiError {
     let message = format!("there is no {}; there are: {ROUTES}", request.uri().path());
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
+    ApiError::new(404, "not_found", message)
 }
 
 async fn wrong_method(request: Request) -> ApiError {
     let message = format!("{} {} is not allowed; there are: {ROUTES}", request.method(), request.uri().path());
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-}
-
-/// The name of a request in the log: the client's own where it brings one.
-#[derive(Clone, Debug)]
-pub(super) struct RequestId(HeaderValue);
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_str().unwrap_or("?"))
-    }
-}
-
-impl RequestId {
-    /// Differs from those of this process and, by its start in milliseconds, of others.
-    fn own() -> Self {
-        static START: LazyLock<u128> =
-            LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis()));
-        static REQUESTS: AtomicU64 = AtomicU64::new(1);
-        let id = format!("{:x}-{}", *START, REQUESTS.fetch_add(1, Ordering::Relaxed));
-        Self(HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("?")))
-    }
+    ApiError::new(405, "method_not_allowed", message)
 }
 
 /// Gives each request an id, logs its answer, and makes a panic an answer. What becomes of a generation is logged
 /// where it ends.
 async fn observe(mut request: Request, next: Next) -> Response {
-    let id = request.headers().get(&REQUEST_ID).cloned().map_or_else(RequestId::own, RequestId);
+    let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let start = Instant::now();
@@ -103,6 +97,6 @@ async fn observe(mut request: Request, next: Next) -> Response {
     } else {
         tracing::info!("{id}: {method} {path} {status} after {time:.1} ms");
     }
-    response.headers_mut().insert(REQUEST_ID, id.0);
+    id.insert(response.headers_mut());
     response
 }

@@ -100,11 +100,10 @@ impl Server {
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         tracing::info!("listening on {url}");
-        // Connections are taken until the last request is done: who asks is told that the server is shutting down.
+        // Connections are accepted until the last request is done, so that clients are told that the server is shutting down.
         let ended = async {
             shutdown.await;
-            state.drain();
-            if !state.0.engine.drain(self.drain_timeout).await {
+            if !state.service().drain(self.drain_timeout).await {
                 tracing::warn!("some requests were cut off after {} s", self.drain_timeout.as_secs());
             }
         };

@@ -23,7 +23,7 @@ pub(super) struct BytesPerToken {
     bytes: usize,
     /// Whether a token may take any amount of white space beside it.
     takes_white_space: bool,
-    /// The bytes that the model has no token for, and may leave out.
+    /// Bytes that the model has no token for; it skips them.
     left_out: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl BytesPerToken {
             return None;
         }
         let left_out = left_out(encoding, library)?;
-        // What is left out, or is white space, is told by the client's text: a normalizer may not have made it of something else.
+        // White space and omitted bytes are counted in the client's text, so a normalizer must not turn other text into them.
         let strips = encoding.added.iter().filter(|token| token.lstrip || token.rstrip);
         let normalizes = !encoding.normalizers.is_empty();
         if normalizes && (!left_out.is_empty() || strips.clone().any(|token| token.normalized)) {

@@ -9,7 +9,7 @@ use jig_guides::{Compiler, Limits, Options, Source};
 
 use super::testing::{POISON, SmallModel};
 use super::*;
-use crate::params::GenerationParams;
+use crate::request::{Event, FinishReason, GenerationParams, Request, TokenLogprob, Usage};
 use crate::tokenizer::testing::{self, END};
 
 /// All that an output said, and why it ended.
@@ -55,7 +55,9 @@ fn collect(mut stream: RequestStream, n: u32) -> Result<Vec<Output>, String> {
                 output.text.push_str(&delta.text);
                 output.logprobs.extend(delta.logprobs);
             }
-            Event::Finished { index, reason, tokens } => outputs[index as usize].end = Some((reason, tokens)),
+            Event::Finished { index, reason, usage } => {
+                outputs[index as usize].end = Some((reason, usage.output_tokens));
+            }
             Event::Failed(error) => return Err(error.message),
         }
     }
@@ -95,6 +97,22 @@ fn a_free_text_has_max_tokens_tokens_or_ends_by_itself() {
 }
 
 #[test]
+fn each_output_that_ends_tells_its_tokens_and_those_of_the_prompt() {
+    let engine = engine(4096, EngineConfig::default());
+    let params = GenerationParams { n: 2, ignore_eos: true, ..seeded(7) };
+    let mut stream = engine.submit(request("hello", params)).unwrap();
+    let mut ends = Vec::new();
+    while let Some(event) = stream.blocking_recv() {
+        if let Event::Finished { index, usage, .. } = event {
+            ends.push((index, usage));
+        }
+    }
+    ends.sort_unstable_by_key(|(index, _)| *index);
+    let usage = Usage { prompt_tokens: 5, output_tokens: 7 };
+    assert_eq!(ends, [(0, usage), (1, usage)]);
+}
+
+#[test]
 fn a_guided_text_is_whole_or_the_limit_is_refused_with_what_works() {
     let schema =
         r#"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["a","b"]}"#;
@@ -112,7 +130,8 @@ fn a_guided_text_is_whole_or_the_limit_is_refused_with_what_works() {
                 assert!(matches(&output.text), "{limit}: {output:?}");
                 least.get_or_insert(limit);
             }
-            Err(SubmitError::Invalid(message)) => {
+            Err(SubmitError::Invalid(invalid)) => {
+                let message = invalid.to_string();
                 assert_eq!(least, None, "what works with less works with more");
                 assert!(message.starts_with("max_tokens: it is ") && message.contains("at least"), "{message}");
                 let needed: u32 =
@@ -199,7 +218,7 @@ fn outputs_of_one_request_differ_and_more_than_fit_at_once_all_come() {
 fn what_can_never_be_served_is_refused_at_once() {
     let engine = engine(4096, EngineConfig { max_model_len: Some(20), ..EngineConfig::default() });
     let refused = |request| match engine.submit(request) {
-        Err(SubmitError::Invalid(message)) => message,
+        Err(SubmitError::Invalid(invalid)) => invalid.to_string(),
         other => panic!("{:?}", other.err()),
     };
     assert!(refused(request("", seeded(1))).starts_with("prompt"));

@@ -1,0 +1,20 @@
+//! One output of a request: its tokens, its guide, its text.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `sequence` | a request in the engine, and each of its outputs |
+//! | `masks` | which tokens an output may draw next |
+//! | `forced` | text that a guide leaves no choice about |
+//! | `stop` | text that is certain: what may be part of a stop string is held back |
+//! | `rng` | random numbers that depend on the request alone |
+
+mod forced;
+pub(super) mod masks;
+mod rng;
+#[expect(clippy::module_inception, reason = "the folder is one output and all about it, the file its type")]
+mod sequence;
+mod stop;
+
+pub(super) use forced::ForcedText;
+pub(super) use rng::{Seeds, uniform};
+pub(super) use sequence::{Job, Progress, Sequence};

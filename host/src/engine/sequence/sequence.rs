@@ -1,0 +1,287 @@
+//! A request in the engine, and each of its outputs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+use jig_guides::GuideState;
+use jig_plugin_api::{Error, Sampled, SequenceId};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::stop::{StopStrings, TextStream, Wholeness};
+use crate::request::{Delta, Event, FinishReason, GenerationParams, Request, TokenLogprob, Usage};
+use crate::tokenizer::Tokenizer;
+
+/// A request that the engine has taken: what its outputs share.
+pub(in crate::engine) struct Job {
+    /// The place in the order of arrival: the older goes first where not all can go.
+    pub(in crate::engine) number: u64,
+    pub(in crate::engine) request: Request,
+    /// The most tokens of an output.
+    pub(in crate::engine) limit: u32,
+    /// The seed of all random numbers.
+    pub(in crate::engine) seed: u64,
+    /// `allowed_token_ids` packed, with the end tokens where a guide decides on them.
+    pub(in crate::engine) allowed: Option<Vec<u32>>,
+    tokenizer: Tokenizer,
+    events: UnboundedSender<Event>,
+    outputs_left: AtomicU32,
+    failed: AtomicBool,
+}
+
+impl Job {
+    pub(in crate::engine) fn new(
+        number: u64,
+        request: Request,
+        limit: u32,
+        seed: u64,
+        allowed: Option<Vec<u32>>,
+        tokenizer: Tokenizer,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        let outputs_left = AtomicU32::new(request.params.n);
+        let failed = AtomicBool::new(false);
+        Self { number, request, limit, seed, allowed, tokenizer, events, outputs_left, failed }
+    }
+
+    pub(in crate::engine) fn params(&self) -> &GenerationParams {
+        &self.request.params
+    }
+
+    pub(in crate::engine) fn end_tokens(&self) -> &[u32] {
+        self.tokenizer.end_tokens()
+    }
+
+    /// Ends all outputs with an error. Only the first one is told.
+    pub(in crate::engine) fn fail(&self, error: Error) {
+        if !self.failed.swap(true, Relaxed) {
+            self.send(Event::Failed(error));
+        }
+    }
+
+    pub(in crate::engine) fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
+    /// Whether nobody listens any more.
+    pub(in crate::engine) fn is_cancelled(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(in crate::engine) fn is_finished(&self) -> bool {
+        self.outputs_left.load(Relaxed) == 0
+    }
+
+    /// Whether nothing is left to do for it.
+    pub(in crate::engine) fn is_over(&self) -> bool {
+        self.has_failed() || self.is_finished() || self.is_cancelled()
+    }
+
+    fn send(&self, event: Event) {
+        // An error says that nobody listens any more: the next step will see that.
+        let _ = self.events.send(event);
+    }
+}
+
+/// One output of a request.
+pub(in crate::engine) struct Sequence {
+    pub(in crate::engine) job: Arc<Job>,
+    /// Which of the `n` outputs.
+    pub(in crate::engine) index: u32,
+    /// Outputs of the request that begin where this one does and wait for the logits after the prompt.
+    pub(in crate::engine) followers: u32,
+    /// The sequence in the model; `None` while it has no memory.
+    pub(in crate::engine) handle: Option<SequenceId>,
+    /// The tokens that are in the model's KV cache.
+    pub(in crate::engine) computed: usize,
+    /// Whether the last block of the KV cache may be shared, so that appending to it takes another one.
+    pub(in crate::engine) shares_block: bool,
+    /// The prompt, and behind it what was drawn.
+    pub(in crate::engine) tokens: Vec<u32>,
+    pub(in crate::engine) guide: Option<GuideState>,
+    text: Option<TextStream>,
+}
+
+/// What became of an output by its last token.
+#[derive(Debug, PartialEq)]
+pub(in crate::engine) enum Progress {
+    /// It goes on.
+    Continues,
+    /// It has ended, and the client knows.
+    Finished,
+    /// Its request failed, and the client knows.
+    Failed,
+}
+
+impl Sequence {
+    pub(in crate::engine) fn new(job: Arc<Job>, index: u32) -> Self {
+        let guide = job.request.guide.as_ref().map(jig_guides::Guide::start);
+        let may_be_empty = guide.as_ref().is_some_and(GuideState::may_end);
+        let text = TextStream::new(job.tokenizer.detokenizer(job.params().skip_special_tokens), may_be_empty);
+        let tokens = job.request.prompt.to_vec();
+        let (handle, computed, shares_block, followers) = (None, 0, false, 0);
+        Self { job, index, followers, handle, computed, shares_block, tokens, guide, text: Some(text) }
+    }
+
+    /// Oldest request first, and its outputs in their order.
+    pub(in crate::engine) fn age(&self) -> (u64, u32) {
+        (self.job.number, self.index)
+    }
+
+    pub(in crate::engine) fn prompt_len(&self) -> usize {
+        self.job.request.prompt.len()
+    }
+
+    /// The tokens drawn so far.
+    pub(in crate::engine) fn output(&self) -> &[u32] {
+        &self.tokens[self.prompt_len()..]
+    }
+
+    pub(in crate::engine) fn drawn(&self) -> u32 {
+        self.output().len() as u32
+    }
+
+    /// The tokens that are not in the KV cache yet.
+    pub(in crate::engine) fn pending(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Whether the next step draws its next token from the one before.
+    pub(in crate::engine) fn decodes(&self) -> bool {
+        self.pending() == 1 && self.computed > 0
+    }
+
+    /// How many more tokens it may have.
+    pub(in crate::engine) fn tokens_left(&self) -> u32 {
+        self.job.limit.saturating_sub(self.drawn())
+    }
+
+    /// Whether end-of-text tokens, stop tokens and stop strings leave the text alone so far.
+    pub(in crate::engine) fn is_below_minimum(&self) -> bool {
+        self.drawn() < self.job.params().min_tokens
+    }
+
+    /// Ends the output without a token where the guide allows nothing at all. Returns whether it did.
+    pub(in crate::engine) fn finish_if_empty(&mut self) -> bool {
+        let empty = self.guide.as_ref().is_some_and(GuideState::must_end);
+        if empty {
+            self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        empty
+    }
+
+    /// Appends a token that was drawn: follows the guide, sends text, ends the output where it is to end.
+    pub(in crate::engine) fn accept(&mut self, sampled: Sampled) -> Progress {
+        let token = sampled.token;
+        let job = self.job.clone();
+        let params = job.params();
+        let stops_before = !self.is_below_minimum();
+        let was_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        if let Some(guide) = &mut self.guide
+            && guide.advance(token).is_err()
+        {
+            return self.fail(Error::internal(format!(
+                "the backend drew token {token}, which the guide's mask does not allow: this is a fault of the backend"
+            )));
+        }
+        self.tokens.push(token);
+        let logprobs = match params.sampling.logprobs {
+            Some(_) => vec![TokenLogprob { token, logprob: sampled.logprob, top: sampled.top_logprobs }],
+            None => Vec::new(),
+        };
+
+        // The guide decides where a guided text ends; it has just accepted the end.
+        let is_end = job.end_tokens().binary_search(&token).is_ok();
+        if is_end && (self.guide.is_some() || !params.ignore_eos) {
+            return self.finish(FinishReason::Stop, logprobs, None);
+        }
+        let is_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        if stops_before && params.stop_token_ids.contains(&token) {
+            let included = params.include_stop_str_in_output;
+            if self.guide.is_none() || if included { is_whole } else { was_whole } {
+                return self.finish(FinishReason::Stop, logprobs, included.then_some(token));
+            }
+        }
+
+        let wholeness = match (&self.guide, is_whole) {
+            (None, _) => Wholeness::Free,
+            (Some(_), true) => Wholeness::Whole,
+            (Some(_), false) => Wholeness::Partial,
+        };
+        let may_stop = !self.is_below_minimum();
+        let stop = StopStrings { strings: &params.stop, include: params.include_stop_str_in_output };
+        let Some(text) = &mut self.text else { return Progress::Finished };
+        let piece = text.push(token, &stop, wholeness, may_stop);
+        if piece.stopped {
+            self.text = None;
+            self.send(piece.text, logprobs);
+            return self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        self.send(piece.text, logprobs);
+
+        if self.guide.as_ref().is_some_and(GuideState::must_end) {
+            return self.finish(FinishReason::Stop, Vec::new(), None);
+        }
+        if self.tokens_left() == 0 {
+            if self.guide.is_some() && !is_whole {
+                let message = "the guide did not keep within max_tokens: this is a fault of the server";
+                return self.fail(Error::internal(message));
+            }
+            return self.finish(FinishReason::Length, Vec::new(), None);
+        }
+        Progress::Continues
+    }
+
+    /// Ends the output: sends the text that was held back, and `last` where a stop token stays in the text.
+    fn finish(&mut self, reason: FinishReason, logprobs: Vec<TokenLogprob>, last: Option<u32>) -> Progress {
+        let rest = self.text.take().map(|text| text.finish(last)).unwrap_or_default();
+        self.send(rest, logprobs);
+        let usage = Usage { prompt_tokens: self.prompt_len() as u32, output_tokens: self.drawn() };
+        self.job.send(Event::Finished { index: self.index, reason, usage });
+        self.job.outputs_left.fetch_sub(1, Relaxed);
+        Progress::Finished
+    }
+
+    /// What the output must go on with, if its request wants such text taken without asking the model.
+    pub(in crate::engine) fn forced_text(&self, most_bytes: usize) -> String {
+        let params = self.job.params();
+        // Log-probabilities are the model's alone to say, and what else bars tokens may leave one split and not another.
+        let free = params.sampling.logprobs.is_none() && params.bad_words.is_empty() && self.job.allowed.is_none();
+        match &self.guide {
+            Some(guide) if params.forced_text && free => guide.forced_text(most_bytes),
+            _ => String::new(),
+        }
+    }
+
+    /// Appends tokens that were not drawn, as far as the guide and the budget allow them.
+    pub(in crate::engine) fn accept_forced(&mut self, tokens: &[u32]) -> Progress {
+        let Some(guide) = &self.guide else { return Progress::Continues };
+        let (mut ahead, mut count) = (guide.clone(), 0);
+        while tokens.get(count).is_some_and(|token| ahead.advance(*token).is_ok()) {
+            count += 1;
+        }
+        // The tokenizer may take more tokens than the fewest there are.
+        let enough = self.tokens_left().checked_sub(count as u32).is_some_and(|left| ahead.completes_within(left));
+        if !enough {
+            return Progress::Continues;
+        }
+        for &token in &tokens[..count] {
+            match self.accept(Sampled { token, ..Sampled::default() }) {
+                Progress::Continues => {}
+                ended => return ended,
+            }
+        }
+        Progress::Continues
+    }
+
+    fn send(&self, text: String, logprobs: Vec<TokenLogprob>) {
+        if !text.is_empty() || !logprobs.is_empty() {
+            self.job.send(Event::Delta(Delta { index: self.index, text, logprobs }));
+        }
+    }
+
+    /// Ends the whole request with an error.
+    pub(in crate::engine) fn fail(&self, error: Error) -> Progress {
+        self.job.fail(error);
+        Progress::Failed
+    }
+}

@@ -1,0 +1,19 @@
+//! What clients speak: from the bytes of a body to a request, and from the engine's events to the bytes of an answer.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`fields`] | what any protocol of JSON bodies needs: fields, their values, refusals that name them |
+//! | [`outlines`] | `POST /generate`, the protocol of `outlines.serve` with vLLM's sampling parameters |
+//! | `error` | the body of an answer that is an error |
+//! | `service` | what the endpoints of all protocols share |
+//!
+//! A protocol knows the request, its preparation and the engine; none of them knows a protocol. Names of wire formats stand here and nowhere
+//! else. How bytes travel is the business of [`http`](crate::http).
+
+mod error;
+pub mod fields;
+pub mod outlines;
+mod service;
+
+pub use self::error::ApiError;
+pub use self::service::Service;

@@ -1,0 +1,272 @@
+//! All fields of a body to one request.
+
+use jig_plugin_api::SamplingParams;
+
+use super::constraint::{Asked, Choices};
+use super::{names, unsupported};
+use crate::protocol::fields::{self, Field, Refusal};
+use crate::request::limits::{DEFAULT_MAX_TOKENS, MAX_LOGPROBS, MAX_N, MIN_TEMPERATURE};
+use crate::request::{self, GenerationParams, Invalid, Prompt, TextRequest};
+
+/// The body of `POST /generate`, read and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generate {
+    /// What it asks for.
+    pub request: TextRequest,
+    /// Whether the answer comes in pieces.
+    pub stream: bool,
+    /// The names of its fields.
+    pub names: Names,
+}
+
+/// By which fields a client has said what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The field that the constraint comes from.
+    constraint: &'static str,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { constraint: "schema" }
+    }
+}
+
+impl Names {
+    /// What a client is told of a request that could not be prepared.
+    #[must_use]
+    pub fn of_preparation(self, invalid: &Invalid) -> Refusal {
+        match invalid.field {
+            // What a schema or regex is refused for is a sentence of its own, with the place in it.
+            Some(request::Field::Constraint) => {
+                let message = format!("`{}`: {}", self.constraint, invalid.problem);
+                Refusal { param: Some(self.constraint.to_owned()), message, code: "invalid_value" }
+            }
+            Some(field) => Refusal::value(self.name(field), &invalid.problem),
+            None => Refusal { param: None, message: invalid.problem.clone(), code: "invalid_value" },
+        }
+    }
+
+    /// What a client is told of a request that the engine did not take.
+    #[must_use]
+    pub fn of_engine(self, invalid: &Invalid) -> Refusal {
+        let param = invalid.field.map(|field| self.name(field));
+        let message = match param {
+            Some(param) => format!("{param}: {}", invalid.problem),
+            None => invalid.problem.clone(),
+        };
+        Refusal { param: param.map(str::to_owned), message, code: "invalid_value" }
+    }
+
+    /// The field that a part of a request comes from.
+    fn name(self, field: request::Field) -> &'static str {
+        match field {
+            request::Field::Prompt => "prompt",
+            request::Field::BadWords => "bad_words",
+            request::Field::Constraint => self.constraint,
+            request::Field::N => "n",
+            request::Field::MaxTokens => "max_tokens",
+            request::Field::AllowedTokenIds => "allowed_token_ids",
+        }
+    }
+}
+
+/// Reads the body of `POST /generate`. `vocab_size` is one past the largest token id.
+///
+/// # Errors
+/// The first mistake found: see [`Refusal`].
+pub fn parse(body: &[u8], vocab_size: u32) -> Result<Generate, Refusal> {
+    let mut draft = Draft { vocab_size, ..Draft::default() };
+    for field in fields::read(body)? {
+        draft.take(&field)?;
+    }
+    draft.finish()
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Draft {
+    vocab_size: u32,
+    prompt: Option<Prompt>,
+    schema: Option<Asked>,
+    regex: Option<Asked>,
+    structured_outputs: Option<Asked>,
+    choices: Choices,
+    stream: bool,
+    /// `Some(None)`: `null` was sent, which asks for no limit.
+    max_tokens: Option<Option<u32>>,
+    params: GenerationParams,
+    bad_words: Vec<String>,
+}
+
+impl Draft {
+    fn take(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
+        if let Some(result) = unsupported::check(field) {
+            return result;
+        }
+        if !names::is_known(&field.name) {
+            return Err(Refusal::unknown(&field.name, &names::remedy(&field.name)));
+        }
+        if field.is_null() {
+            if field.name == "max_tokens" {
+                self.max_tokens = Some(None);
+            }
+            return Ok(());
+        }
+        let params = &mut self.params;
+        let sampling = &mut params.sampling;
+        match field.name.as_str() {
+            "prompt" => self.prompt = Some(prompt(field, self.vocab_size)?),
+            "schema" => self.schema = Some(Asked::schema(field)?),
+            "regex" => self.regex = Some(Asked::regex(field)?),
+            "structured_outputs" => self.structured_outputs = Asked::structured_outputs(field)?,
+            "whitespace" => self.choices.whitespace(field)?,
+            "property_order" => self.choices.property_order(field)?,
+            "formats" => self.choices.formats(field)?,
+            "stream" => self.stream = field.boolean()?,
+            "n" => params.n = field.integer(1..=i128::from(MAX_N), "an integer from 1 to 16384")? as u32,
+            "temperature" => sampling.temperature = temperature(field)?,
+            "top_p" => {
+                sampling.top_p = field.number("a number above 0 and at most 1", |p| p > 0.0 && p <= 1.0)?;
+            }
+            "top_k" => {
+                let what = "a positive integer, or 0 or -1 for all tokens";
+                sampling.top_k = field.integer(-1..=i128::from(u32::MAX), what)?.max(0) as u32;
+            }
+            "min_p" => sampling.min_p = field.number("a number from 0 to 1", |p| (0.0..=1.0).contains(&p))?,
+            "seed" => params.seed = seed(field)?,
+            "max_tokens" => {
+                let what = "a positive integer, or null for no limit";
+                self.max_tokens = Some(Some(field.integer(1..=i128::from(u32::MAX), what)? as u32));
+            }
+            "min_tokens" => {
+                params.min_tokens = field.integer(0..=i128::from(u32::MAX), "an integer of at least 0")? as u32;
+            }
+            "stop" => params.stop = field.strings(true)?,
+            "stop_token_ids" => {
+                params.stop_token_ids = field.token_ids(self.vocab_size, "a list of token ids")?;
+                params.stop_token_ids.sort_unstable();
+                params.stop_token_ids.dedup();
+            }
+            "include_stop_str_in_output" => params.include_stop_str_in_output = field.boolean()?,
+            "ignore_eos" => params.ignore_eos = field.boolean()?,
+            "presence_penalty" => sampling.presence_penalty = penalty(field)?,
+            "frequency_penalty" => sampling.frequency_penalty = penalty(field)?,
+            "repetition_penalty" => sampling.repetition_penalty = field.number("a number above 0", |p| p > 0.0)?,
+            "logit_bias" => sampling.logit_bias = logit_bias(field, self.vocab_size)?,
+            "allowed_token_ids" => {
+                let what = "a list of at least one token id";
+                let mut allowed = field.token_ids(self.vocab_size, what)?;
+                if allowed.is_empty() {
+                    return Err(field.must_be(what));
+                }
+                allowed.sort_unstable();
+                allowed.dedup();
+                params.allowed_token_ids = Some(allowed);
+            }
+            "bad_words" => self.bad_words = field.strings(false)?,
+            "logprobs" => sampling.logprobs = logprobs(field)?,
+            "forced_text" => params.forced_text = field.boolean()?,
+            "skip_special_tokens" => params.skip_special_tokens = field.boolean()?,
+            name => return Err(Refusal::unsupported(name, "leave it out")),
+        }
+        Ok(())
+    }
+
+    /// What the fields ask for together.
+    fn finish(self) -> Result<Generate, Refusal> {
+        let remedy = "give the text to continue, or a list of token ids";
+        let prompt = self.prompt.ok_or_else(|| Refusal::missing("prompt", remedy))?;
+        if let (Some(_), Some(other)) = (&self.structured_outputs, self.schema.as_ref().or(self.regex.as_ref())) {
+            let rest = format_args!("is given together with `{}`; give one of the two", other.param);
+            return Err(Refusal::value("structured_outputs", rest));
+        }
+        let mut asked = self.schema.or(self.regex).or(self.structured_outputs);
+        self.choices.apply(&mut asked)?;
+        let mut params = self.params;
+        // A guide ends the text by itself.
+        let default = if asked.is_some() { None } else { Some(DEFAULT_MAX_TOKENS) };
+        params.max_tokens = self.max_tokens.unwrap_or(default);
+        if let Some(most) = params.max_tokens
+            && params.min_tokens > most
+        {
+            let by_default = if self.max_tokens.is_none() { " (its default)" } else { "" };
+            let rest = format_args!("is {}, more than `max_tokens`, which is {most}{by_default}", params.min_tokens);
+            return Err(Refusal::value("min_tokens", rest));
+        }
+        if params.sampling.temperature == 0.0 {
+            if params.n > 1 {
+                let rest = "must be 1 where `temperature` is 0: all outputs would be the same";
+                return Err(Refusal::value("n", rest));
+            }
+            // What chooses among tokens has no meaning where the most likely one is taken.
+            params.sampling = SamplingParams { top_p: 1.0, top_k: 0, min_p: 0.0, ..params.sampling };
+        }
+        let names = asked.as_ref().map_or_else(Names::default, |asked| Names { constraint: asked.param });
+        let constraint = asked.map(|asked| asked.constraint);
+        let request = TextRequest { prompt, constraint, params, bad_words: self.bad_words };
+        Ok(Generate { request, stream: self.stream, names })
+    }
+}
+
+fn prompt(field: &Field<'_>, vocab_size: u32) -> Result<Prompt, Refusal> {
+    if field.value.get().starts_with('"') {
+        return field.string().map(Prompt::Text);
+    }
+    let what = "a string, or a list of at least one token id";
+    let tokens = field.token_ids(vocab_size, what)?;
+    if tokens.is_empty() { Err(field.must_be(what)) } else { Ok(Prompt::Tokens(tokens)) }
+}
+
+fn temperature(field: &Field<'_>) -> Result<f32, Refusal> {
+    let temperature = field.number("a number from 0 to 2", |t| (0.0..=2.0).contains(&t))?;
+    if temperature > 0.0 && temperature < MIN_TEMPERATURE {
+        tracing::warn!("temperature {temperature} is raised to {MIN_TEMPERATURE}, the lowest above 0");
+        return Ok(MIN_TEMPERATURE);
+    }
+    // Minus zero is zero.
+    Ok(temperature.abs())
+}
+
+fn penalty(field: &Field<'_>) -> Result<f32, Refusal> {
+    field.number("a number from -2 to 2", |penalty| (-2.0..=2.0).contains(&penalty))
+}
+
+/// Any 64 bits, signed or not; -1 is no seed.
+fn seed(field: &Field<'_>) -> Result<Option<u64>, Refusal> {
+    let seed = field.integer(i128::from(i64::MIN)..=i128::from(u64::MAX), "an integer of 64 bits")?;
+    Ok((seed != -1).then_some(seed as u64))
+}
+
+fn logprobs(field: &Field<'_>) -> Result<Option<u32>, Refusal> {
+    if let Ok(wanted) = field.boolean() {
+        return Ok(wanted.then_some(1));
+    }
+    Ok(Some(field.integer(0..=i128::from(MAX_LOGPROBS), "an integer from 0 to 20")? as u32))
+}
+
+/// An object of token ids and what to add to their logits, which is cut to -100..=100 as vLLM does.
+fn logit_bias(field: &Field<'_>, vocab_size: u32) -> Result<Vec<(u32, f32)>, Refusal> {
+    const MOST: f32 = 100.0;
+    let what = r#"an object of token ids and numbers, such as {"42": -100}"#;
+    let read = |mut entry: Field<'_>| {
+        let token = entry.name.parse::<u32>().ok().filter(|token| *token < vocab_size);
+        let token = token.ok_or_else(|| {
+            let rest = format_args!(
+                "has the key `{}`, which is no token id of the model's vocabulary of {vocab_size} tokens",
+                entry.name
+            );
+            Refusal::value(&field.name, rest)
+        })?;
+        entry.name = format!("logit_bias[{token}]");
+        let bias = entry.number("a number", |_| true).map_err(|error| error.within(&field.name))?;
+        Ok((token, bias.clamp(-MOST, MOST)))
+    };
+    let mut biases = field.object(what)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    biases.sort_unstable_by_key(|(token, _)| *token);
+    // `1` and `01` are the same token, though not the same key.
+    match biases.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Refusal::value(&field.name, format_args!("has token {} twice", pair[0].0))),
+        None => Ok(biases),
+    }
+}

@@ -1,0 +1,60 @@
+//! What the engine says of a running request.
+
+/// What the engine says of a running request, in order. After `Finished` of each of the `n` outputs,
+/// or after `Failed`, nothing follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Further text of an output.
+    Delta(Delta),
+    /// An output is whole.
+    Finished {
+        /// Which of the `n` outputs.
+        index: u32,
+        /// Why it ended.
+        reason: FinishReason,
+        /// The tokens that it took.
+        usage: Usage,
+    },
+    /// The request failed as a whole; its other outputs end with it.
+    Failed(jig_plugin_api::Error),
+}
+
+/// The tokens of one output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, which all outputs of a request share.
+    pub prompt_tokens: u32,
+    /// Tokens of the output: those that were drawn, and those that the guide left no choice about.
+    pub output_tokens: u32,
+}
+
+/// Further text of one output: whole characters only, and nothing that may turn out to be part of a stop string.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// Which of the `n` outputs.
+    pub index: u32,
+    /// The text since the last delta; may be empty where there are only `logprobs`.
+    pub text: String,
+    /// One entry for each token since the last delta, where the request asked for log-probabilities.
+    pub logprobs: Vec<TokenLogprob>,
+}
+
+/// The log-probability of a token that was drawn, and of the most likely ones in its place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenLogprob {
+    /// The token.
+    pub token: u32,
+    /// Its log-probability by the raw logits.
+    pub logprob: f32,
+    /// The most likely tokens, the most likely first.
+    pub top: Vec<(u32, f32)>,
+}
+
+/// Why an output ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end-of-text token, a stop string, a stop token, or a guide after which nothing can follow.
+    Stop,
+    /// `max_tokens` or the model's longest sequence. A guided output is whole all the same.
+    Length,
+}

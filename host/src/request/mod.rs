@@ -1,0 +1,27 @@
+//! What a request is, whatever protocol it came by: what to continue, what the outputs must match, how to draw, and what the engine says
+//! of it while it runs.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `request` | a request in texts, and one that is ready to run |
+//! | `params` | how to generate |
+//! | `constraint` | what every output must match |
+//! | `limits` | how much a request may ask for |
+//! | `event` | what the engine says of a running request |
+//! | `invalid` | what is wrong with a request, and in which part of it |
+//!
+//! No name of a wire format stands here: a protocol gives the parts of a request the names that its clients know.
+
+mod constraint;
+mod event;
+mod invalid;
+pub mod limits;
+mod params;
+#[expect(clippy::module_inception, reason = "the folder is the domain, the file its main type")]
+mod request;
+
+pub use self::constraint::Constraint;
+pub use self::event::{Delta, Event, FinishReason, TokenLogprob, Usage};
+pub use self::invalid::{Field, Invalid};
+pub use self::params::GenerationParams;
+pub use self::request::{Prompt, Request, TextRequest};

@@ -16,11 +16,11 @@ use crate::model::{self, ModelArgs};
 use crate::prepare::Preparation;
 use crate::tokenizer::Tokenizer;
 
-/// Where backends are looked for.
+/// Where to look for backends.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Backend")]
 pub(super) struct BackendDirArgs {
-    /// A directory with libjig_backend_NAME.so files, looked into first; then backends/ beside the program, then the
+    /// Directory with libjig_backend_NAME.so files, searched first; then backends/ beside the program, then the
     /// program's own directory
     #[arg(long, env = "JIG_BACKEND_DIR", value_name = "DIR")]
     pub(super) backend_dir: Option<PathBuf>,
@@ -32,7 +32,7 @@ impl BackendDirArgs {
     }
 }
 
-/// Which model, on what.
+/// Which model, and what it runs on.
 #[derive(Args, Clone, Debug)]
 pub(super) struct LoadArgs {
     /// A directory, a model of the Hugging Face hub as ORG/NAME, or `demo`, the small embedded one
@@ -41,13 +41,13 @@ pub(super) struct LoadArgs {
     /// The branch, tag or commit of a model of the hub
     #[arg(long, env = "JIG_REVISION", help_heading = "Model")]
     revision: Option<String>,
-    /// Another tokenizer than the model's own: a directory or a model of the hub
+    /// Tokenizer to use instead of the model's own: a directory or a model of the hub
     #[arg(long, env = "JIG_TOKENIZER", value_name = "DIR|ORG/NAME", help_heading = "Model")]
     tokenizer: Option<String>,
     /// The type of the weights: auto (as stored), f32, f16 or bf16; for ONNX models the variant, such as fp16, q4 or int8
     #[arg(long, env = "JIG_DTYPE", value_name = "TYPE", default_value = "auto", help_heading = "Model")]
     dtype: String,
-    /// The longest sequence, prompt and output together, in tokens [default: the model's limit]
+    /// Maximum sequence length, prompt and output together, in tokens [default: the model's limit]
     #[arg(long, env = "JIG_MAX_MODEL_LEN", value_name = "TOKENS", help_heading = "Model",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_model_len: Option<u32>,
@@ -64,7 +64,7 @@ pub(super) struct LoadArgs {
     /// The file libonnxruntime.so, for the backend `ort`: short for --backend-option library=FILE
     #[arg(long, env = "JIG_ORT_LIBRARY", value_name = "FILE", help_heading = "Backend")]
     ort_library: Option<String>,
-    /// The share of the GPU's memory that may be in use, for the backend `cuda`: short for
+    /// Fraction of the GPU's memory that may be used, for the backend `cuda`: short for
     /// --backend-option gpu-memory-utilization=SHARE
     #[arg(long, env = "JIG_GPU_MEMORY_UTILIZATION", value_name = "SHARE", help_heading = "Backend")]
     gpu_memory_utilization: Option<String>,
@@ -72,19 +72,19 @@ pub(super) struct LoadArgs {
     #[arg(long, env = "JIG_DEVICE", default_value = "auto", help_heading = "Backend")]
     device: String,
 
-    /// The most outputs that are worked on at once
+    /// Maximum number of outputs generated concurrently
     #[arg(long, env = "JIG_MAX_NUM_SEQS", value_name = "N", default_value_t = 64, help_heading = "Scheduling",
           value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_num_seqs: u32,
-    /// The most tokens of one step, over all requests
+    /// Maximum number of tokens in one step, over all requests
     #[arg(long, env = "JIG_MAX_NUM_BATCHED_TOKENS", value_name = "TOKENS", default_value_t = 2048,
           help_heading = "Scheduling", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     max_num_batched_tokens: u32,
-    /// The most requests that wait; one more is answered with 503
+    /// Maximum number of waiting requests; one more is answered with 503
     #[arg(long, env = "JIG_MAX_QUEUE", value_name = "N", default_value_t = 1024, help_heading = "Scheduling",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_queue: u32,
-    /// The seed of requests that bring none
+    /// Seed for requests without one
     #[arg(long, env = "JIG_SEED", default_value_t = 0, help_heading = "Scheduling")]
     seed: u64,
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub(super) struct Loaded {
 }
 
 impl LoadArgs {
-    /// Does all that the flags say.
+    /// Resolves, loads and starts what the flags name.
     pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
         let documents = self.schemas.documents()?;
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// How long the end of a program waits until the backend has given everything back.
+/// How long the program waits at its end for the backend to free the model.
 const MODEL_FREED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command ends with: nothing, or an error for a person.
@@ -50,11 +50,11 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Answer one prompt on the terminal, without a server
     Generate(generate::GenerateArgs),
-    /// List the backends that are found, and what is wrong with those that can't be used
+    /// List the backends that were found, and why some can't be used
     Backends(backends::BackendsArgs),
     /// Run the conformance kit on a backend's file
     CheckPlugin(check_plugin::CheckPluginArgs),
-    /// Say what of a JSON Schema is enforced, how long answers are, and show some
+    /// Report which parts of a JSON Schema are enforced and how long answers are, with random samples
     CheckSchema(check_schema::CheckSchemaArgs),
 }
 
@@ -66,7 +66,7 @@ struct LogArgs {
     log_level: String,
 }
 
-/// Runs the program: reads the command line, does what it says, and tells what went wrong.
+/// Runs the program: parses the command line, runs the command, and prints the error if it fails.
 #[must_use]
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();

@@ -1,4 +1,4 @@
-//! What holds for the schemas of all requests: the documents that they may refer to (`--schemas`), and how much they may ask for.
+//! Flags that apply to the schemas of all requests: the documents they may reference (`--schemas`), and their limits.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,20 +13,20 @@ const MAX_DEPTH: usize = 16;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct SchemasArgs {
-    /// A directory with JSON Schemas (*.json, in directories below too) that others may refer to by their $id; nothing else
-    /// outside of a schema is ever read
+    /// Directory of JSON Schemas (*.json, subdirectories included) that the schemas of requests may reference by $id; nothing
+    /// else outside of a schema is ever read
     #[arg(long, env = "JIG_SCHEMAS", value_name = "DIR", help_heading = "Schemas")]
     schemas: Option<PathBuf>,
-    /// The most characters of a string in guided JSON, where the schema has no smaller maxLength; strings that the schema
-    /// spells out, and keys, may be longer [default: no limit]
+    /// Maximum length of a string in guided JSON, in characters, where the schema has no smaller maxLength; strings that the
+    /// schema spells out, and keys, may be longer [default: no limit]
     #[arg(long, env = "JIG_MAX_STRING_LENGTH", value_name = "N", help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_string_length: Option<u32>,
-    /// The most items of an array in guided JSON, where the schema has no smaller maxItems [default: no limit]
+    /// Maximum number of items in an array in guided JSON, where the schema has no smaller maxItems [default: no limit]
     #[arg(long, env = "JIG_MAX_ARRAY_LENGTH", value_name = "N", help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_array_length: Option<u32>,
-    /// The longest that a schema or regex may take to compile, in seconds; one that takes longer is refused
+    /// Time limit for compiling a schema or regex, in seconds; one that takes longer is refused
     #[arg(long, env = "JIG_COMPILE_TIMEOUT", value_name = "SECONDS", default_value_t = 5, help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     compile_timeout: u32,

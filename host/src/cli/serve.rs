@@ -22,10 +22,10 @@ pub(super) struct ServeArgs {
     /// The private key for HTTPS, a PEM file
     #[arg(long, env = "JIG_SSL_KEYFILE", value_name = "FILE", requires = "ssl_certfile", help_heading = "Server")]
     ssl_keyfile: Option<PathBuf>,
-    /// The certificate for HTTPS (and those that lead to its root), a PEM file
+    /// The certificate chain for HTTPS, a PEM file
     #[arg(long, env = "JIG_SSL_CERTFILE", value_name = "FILE", requires = "ssl_keyfile", help_heading = "Server")]
     ssl_certfile: Option<PathBuf>,
-    /// How long running requests may go on after SIGTERM, in seconds
+    /// Time that running requests have to finish after SIGTERM, in seconds
     #[arg(long, env = "JIG_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30, help_heading = "Server")]
     drain_timeout: u64,
 }

@@ -7,6 +7,6 @@ pub(crate) mod documents;
 pub(crate) mod drafts;
 pub(crate) mod graph;
 pub(crate) mod hash_cons;
-pub(crate) mod keyword_table;
+pub mod keyword_table;
 pub(crate) mod keywords;
 pub(crate) mod references;

@@ -69,7 +69,7 @@ impl Interrupt {
 }
 
 /// So many steps, of about a microsecond each, are made between two looks.
-const STEPS: usize = 1000;
+const STEPS_BETWEEN_LOOKS: usize = 1000;
 
 thread_local! {
     /// The interrupt of what this thread compiles.
@@ -88,7 +88,7 @@ pub(crate) fn passed(steps: usize) -> bool {
         STEPS_LEFT.set(left - steps);
         return SEEN.get();
     }
-    STEPS_LEFT.set(STEPS);
+    STEPS_LEFT.set(STEPS_BETWEEN_LOOKS);
     let is_raised = CURRENT.with_borrow(|current| current.as_ref().is_some_and(Interrupt::is_raised));
     if is_raised {
         SEEN.set(true);
@@ -147,13 +147,13 @@ mod tests {
     fn work_that_sees_the_interrupt_fails_with_it_and_other_work_with_its_own_error() {
         let interrupt = Interrupt::new();
         let seen = until(&interrupt, || {
-            assert!(!passed(0) && !passed(STEPS));
+            assert!(!passed(0) && !passed(STEPS_BETWEEN_LOOKS));
             interrupt.clone().raise();
-            assert!(passed(STEPS) && passed(0));
+            assert!(passed(STEPS_BETWEEN_LOOKS) && passed(0));
             refused()
         });
         assert_eq!(seen, Err(CompileError::Interrupted));
-        assert!(!passed(STEPS));
+        assert!(!passed(STEPS_BETWEEN_LOOKS));
         assert_eq!(until(&interrupt, refused), refused());
     }
 
@@ -172,7 +172,7 @@ mod tests {
         let interrupt = Interrupt::new();
         interrupt.raise();
         let result = until(&interrupt, || {
-            assert!(!to_the_end(|| passed(STEPS)));
+            assert!(!to_the_end(|| passed(STEPS_BETWEEN_LOOKS)));
             assert!(passed(0));
             refused()
         });

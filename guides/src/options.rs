@@ -79,6 +79,22 @@ pub struct Options {
 }
 
 /// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].
+///
+/// Beside these there are fixed limits, each where more would take time or memory that grows with a power of it:
+///
+/// | what | limit |
+/// |---|---|
+/// | digits of a number before or behind its point | 400 |
+/// | conditions of one object or array that some entry must meet (`contains`, `not` around `properties`) | 6 |
+/// | count of `minContains` and `maxContains` | 60,000 |
+/// | alternatives of `anyOf` beside `unevaluatedProperties` or `unevaluatedItems` | 8 |
+/// | schemas of `contains` beside `unevaluatedItems` | 4 |
+/// | ways to resolve `$dynamicRef` and `$recursiveRef` | 1,000 |
+/// | bytes of JSON pointers to all schemas | 16 times `source_bytes` |
+/// | conditions in all schemas with `unevaluatedItems` | 8 times `work` |
+/// | look-aheads of a regex | 9 |
+/// | nesting of groups of a regex | 180 |
+/// | bytes of a token | 4,096 |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

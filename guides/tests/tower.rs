@@ -11,6 +11,7 @@ mod imports;
 #[path = "../../tests/tests/layers/paths.rs"]
 mod paths;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -80,6 +81,25 @@ fn every_import_leads_downward() {
 #[test]
 fn no_file_is_in_a_circle() {
     assert_eq!(circles(&imports(&sources())), []);
+}
+
+#[test]
+fn no_two_types_and_no_two_constants_have_one_name() {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (file, text) in sources() {
+        for line in code::code(&text).lines() {
+            let mut words = line.split(|c: char| !(c == '_' || c.is_alphanumeric())).filter(|word| !word.is_empty());
+            let kind = words.find(|word| !["pub", "crate", "super", "in"].contains(word)).unwrap_or_default();
+            if line.starts_with(' ') || !["struct", "enum", "trait", "type", "const", "static"].contains(&kind) {
+                continue;
+            }
+            let Some(name) = words.next() else { continue };
+            if let Some(other) = seen.insert(name.to_owned(), file.clone()) {
+                panic!("{name} is defined in {other} and in {file}");
+            }
+        }
+    }
+    assert!(seen.len() > 200);
 }
 
 #[test]

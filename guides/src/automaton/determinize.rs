@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 /// Nfa that are looked at in about a microsecond.
-const STEP: usize = 64;
+const SUBSETS_PER_STEP: usize = 64;
 
 /// The table has a number for each state and each kind of characters. As many as one for each byte are always possible.
 const MOST_KINDS: usize = 256;
@@ -240,7 +240,7 @@ impl<'a> Subsets<'a> {
                 return Err(TooManyStates);
             }
             for kind in 0..self.kinds.len() {
-                if passed(subset.len().div_ceil(STEP)) {
+                if passed(subset.len().div_ceil(SUBSETS_PER_STEP)) {
                     return Err(TooManyStates);
                 }
                 next.clear();

@@ -18,7 +18,7 @@ pub(crate) struct Regular {
 
 /// What keeps an automaton from being followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failed {
+pub(crate) enum Unspellable {
     /// No text can be spelled, as this byte is missing.
     Missing(u8),
     /// To find out what can be spelled takes too many steps.
@@ -27,15 +27,15 @@ pub(crate) enum Failed {
 
 impl Regular {
     /// What the automaton accepts, as far as the tokens of the vocabulary spell it. There is some text.
-    pub(crate) fn new(dfa: Dfa, vocabulary: &Vocabulary) -> Result<Regular, Failed> {
+    pub(crate) fn new(dfa: Dfa, vocabulary: &Vocabulary) -> Result<Regular, Unspellable> {
         let is_token = |byte: u8| vocabulary.single_bytes().contains(byte);
         let Some(byte) = dfa.find_byte_without(is_token) else {
             let costs = dfa.costs(|_| 1);
             return Ok(Regular { dfa, costs, last: None });
         };
-        let found = by_tokens(&dfa, is_token, vocabulary.trie_of_others()).ok_or(Failed::TooMuch)?;
+        let found = by_tokens(&dfa, is_token, vocabulary.trie_of_others()).ok_or(Unspellable::TooMuch)?;
         if found.costs[dfa.start() as usize] == NEVER {
-            return Err(Failed::Missing(byte));
+            return Err(Unspellable::Missing(byte));
         }
         Ok(Regular { dfa, costs: found.costs, last: Some(found.last) })
     }

@@ -6,7 +6,7 @@ mod tests;
 
 use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};
-use crate::automaton::regular::{Failed, Regular};
+use crate::automaton::regular::{Regular, Unspellable};
 use crate::automaton::whole_tokens::MOST_STEPS;
 use crate::compiler::slot::Slot;
 use crate::error::{CompileError, Place, too_big};
@@ -214,10 +214,10 @@ impl Compiler {
             });
         }
         Regular::new(dfa, &self.vocabulary).map_err(|failed| match failed {
-            Failed::Missing(byte) => {
+            Unspellable::Missing(byte) => {
                 CompileError::Vocabulary { at: Place::Source, what: "any text that the regex matches".into(), byte }
             }
-            Failed::TooMuch => too_big(
+            Unspellable::TooMuch => too_big(
                 Place::Source,
                 "steps along tokens with bytes that are no tokens of the model's vocabulary",
                 MOST_STEPS,

@@ -16,7 +16,7 @@ pub(crate) enum Dialect {
 }
 
 /// Nesting of groups beyond this is refused.
-const DEEPEST: usize = 180;
+const DEEPEST_GROUP: usize = 180;
 
 /// A regex in the syntax of `regex-syntax`.
 pub(crate) enum Translated {
@@ -216,7 +216,7 @@ impl Translator {
         const LOOK: &str = "what must or must not stand before is not supported; rewrite the regex without it";
         let start = self.at;
         let outer = self.flags;
-        if self.depth >= DEEPEST {
+        if self.depth >= DEEPEST_GROUP {
             return Err(self.unsupported("group", "nested too deeply; the limit is 180"));
         }
         self.at += 1;

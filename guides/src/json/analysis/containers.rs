@@ -22,6 +22,12 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// The greatest count of `minContains` and `maxContains`: a counter has 16 bits, and needs one value more.
+const MOST_COUNTED: u32 = 60_000;
+
+/// Combinations of the counters of one array: for each it is worked out once what it costs to close the array.
+const MOST_STATES_OF_COUNTERS: usize = 100_000;
+
 /// What an object must have beside what is required by name: an entry with one of these keys, of which the term holds.
 type Demanded = (Arc<KeySet>, Term);
 
@@ -130,11 +136,13 @@ impl Builder<'_> {
         let distinct = (branch.unique && max > 1).then_some(0);
         let counters = counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
         let array = Array { prefix, rest, min, max, distinct, counters, table: Vec::new(), spacing: self.spacing };
-        if array.counters.iter().any(|counter| counter.top() > 60_000) || array.table_size() > 100_000 {
+        if array.counters.iter().any(|counter| counter.top() > MOST_COUNTED)
+            || array.table_size() > MOST_STATES_OF_COUNTERS
+        {
             return Err(too_big(
                 self.pointer(terms),
                 "counts of minContains and maxContains",
-                60_000,
+                MOST_COUNTED as usize,
                 "use smaller ones",
             ));
         }

@@ -4,7 +4,7 @@ use crate::automaton::dfa::{Dfa, NEVER};
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
-use crate::json::analysis::overlaps::{self, Scalar, kind_of};
+use crate::json::analysis::overlaps::{self, ScalarValue, kind_of};
 use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::strings::Strings;
 use crate::json::schema::graph::Kinds;
@@ -41,7 +41,7 @@ impl Builder<'_> {
                 terms,
             )?;
             for value in scalars {
-                let is_kept = branch.kinds.has(kind_of(value)) && !excluded.contains(&Scalar::new(value));
+                let is_kept = branch.kinds.has(kind_of(value)) && !excluded.contains(&ScalarValue::new(value));
                 if is_kept && self.allows_scalar(&branch, value) {
                     let mut spellings = vec![spell(value)];
                     // 2.0 may be written as the integer that it is.

@@ -11,11 +11,11 @@ use std::borrow::Borrow;
 use std::rc::Rc;
 
 /// How deep a condition is looked into.
-const DEEPEST: usize = 6;
+const DEEPEST_OUTLINE: usize = 6;
 /// What a property takes of that: only the surface of its value is looked at.
 const PROPERTY: usize = 3;
 /// Steps of the search that take about a microsecond.
-const STEPS: usize = 16;
+const OUTLINES_PER_STEP: usize = 16;
 
 /// For each of some alternatives those of which it is not certain that they exclude it.
 #[derive(Debug)]
@@ -25,30 +25,30 @@ pub(crate) struct Overlaps {
 
 /// A scalar, by its value and not by its spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Scalar<'g> {
+pub(crate) enum ScalarValue<'g> {
     Number(Option<Decimal>),
     Other(&'g Value),
 }
 
-impl<'g> Scalar<'g> {
-    pub(crate) fn new(value: &'g Value) -> Scalar<'g> {
+impl<'g> ScalarValue<'g> {
+    pub(crate) fn new(value: &'g Value) -> ScalarValue<'g> {
         match value {
-            Value::Number(text) => Scalar::Number(Decimal::parse(text)),
-            other => Scalar::Other(other),
+            Value::Number(text) => ScalarValue::Number(Decimal::parse(text)),
+            other => ScalarValue::Other(other),
         }
     }
 }
 
 /// The scalars of a list.
-pub(crate) fn scalars<'g, V: Borrow<Value>>(values: &'g [V]) -> HashSet<Scalar<'g>> {
-    values.iter().map(|value| Scalar::new(value.borrow())).collect()
+pub(crate) fn scalars<'g, V: Borrow<Value>>(values: &'g [V]) -> HashSet<ScalarValue<'g>> {
+    values.iter().map(|value| ScalarValue::new(value.borrow())).collect()
 }
 
 /// What kinds of values a condition allows at most, and which values if they are few.
 #[derive(Debug, Clone)]
 struct Surface<'g> {
     kinds: Kinds,
-    scalars: Option<Rc<HashSet<Scalar<'g>>>>,
+    scalars: Option<Rc<HashSet<ScalarValue<'g>>>>,
 }
 
 /// An upper bound of what a condition allows, read off its surface.
@@ -73,9 +73,9 @@ impl Overlaps {
         let mut others = vec![Vec::new(); nodes.len()];
         for (one, outline) in outlines.iter().enumerate() {
             let near = groups.near(one);
-            spend(near.len() / STEPS)?;
+            spend(near.len() / OUTLINES_PER_STEP)?;
             for &two in near.iter().filter(|&&two| two as usize > one) {
-                spend(outline.cost(&outlines[two as usize]) / STEPS)?;
+                spend(outline.cost(&outlines[two as usize]) / OUTLINES_PER_STEP)?;
                 if !outline.excludes(&outlines[two as usize]) {
                     others[one].push(two);
                     others[two as usize].push(one as u32);
@@ -96,8 +96,8 @@ impl Overlaps {
 /// Alternatives by the constants that tell them apart.
 struct Groups<'g> {
     /// For each alternative its constants; `None` for those that have none.
-    constants: Vec<Option<Rc<HashSet<Scalar<'g>>>>>,
-    by_constant: HashMap<Scalar<'g>, Vec<u32>>,
+    constants: Vec<Option<Rc<HashSet<ScalarValue<'g>>>>>,
+    by_constant: HashMap<ScalarValue<'g>, Vec<u32>>,
     /// Those that have none.
     without: Vec<u32>,
     all: Vec<u32>,
@@ -107,7 +107,7 @@ impl<'g> Groups<'g> {
     fn new(outlines: &[Outline<'g>]) -> Groups<'g> {
         let tag = most_common_tag(outlines);
         let constants: Vec<_> = outlines.iter().map(|outline| outline.constants(tag).cloned()).collect();
-        let mut by_constant: HashMap<Scalar<'g>, Vec<u32>> = HashMap::new();
+        let mut by_constant: HashMap<ScalarValue<'g>, Vec<u32>> = HashMap::new();
         for (one, constants) in (0..).zip(&constants) {
             for constant in constants.iter().flat_map(|constants| constants.iter()) {
                 by_constant.entry(constant.clone()).or_default().push(one);
@@ -150,23 +150,23 @@ impl<'g> Outline<'g> {
 
     fn new<E>(graph: &'g Graph, id: NodeId, depth: usize, spend: &mut impl Spend<E>) -> Result<Outline<'g>, E> {
         let mut outline = Outline::open();
-        if depth > DEEPEST {
+        if depth > DEEPEST_OUTLINE {
             return Ok(outline);
         }
         match &graph.nodes[id as usize] {
             Node::All(nodes) => {
-                spend(nodes.len().div_ceil(STEPS))?;
+                spend(nodes.len().div_ceil(OUTLINES_PER_STEP))?;
                 for &node in nodes {
                     outline.narrow(Outline::new(graph, node, depth + 1, spend)?, spend)?;
                 }
             }
             Node::Any(nodes) | Node::One(nodes) => {
-                spend(nodes.len().div_ceil(STEPS))?;
+                spend(nodes.len().div_ceil(OUTLINES_PER_STEP))?;
                 outline.value = Outline::either(graph, nodes, depth, spend)?;
             }
             &Node::Kinds(kinds) => outline.value.kinds = kinds,
             Node::Scalars(values) => {
-                spend(values.len().div_ceil(STEPS))?;
+                spend(values.len().div_ceil(OUTLINES_PER_STEP))?;
                 outline.value.kinds = values.iter().fold(Kinds::NONE, |kinds, value| kinds.or(kind_of(value)));
                 outline.value.scalars = Some(Rc::new(scalars(values)));
             }
@@ -174,7 +174,7 @@ impl<'g> Outline<'g> {
                 outline.required.insert(name);
             }
             Node::Properties(properties) if depth < PROPERTY => {
-                spend(properties.named.len().div_ceil(STEPS))?;
+                spend(properties.named.len().div_ceil(OUTLINES_PER_STEP))?;
                 for (name, node) in &properties.named {
                     let inner = Outline::new(graph, *node, depth + PROPERTY, spend)?;
                     outline.properties.entry(name).or_default().push(inner.value);
@@ -196,7 +196,7 @@ impl<'g> Outline<'g> {
         for &node in nodes {
             let Surface { kinds: own, scalars } = Outline::new(graph, node, depth + 1, spend)?.value;
             kinds = kinds.or(own);
-            spend(scalars.as_ref().map_or(0, |scalars| scalars.len()) / STEPS)?;
+            spend(scalars.as_ref().map_or(0, |scalars| scalars.len()) / OUTLINES_PER_STEP)?;
             all = all.zip(scalars).map(|(mut all, scalars)| {
                 all.extend(scalars.iter().cloned());
                 all
@@ -207,7 +207,7 @@ impl<'g> Outline<'g> {
 
     /// With one more condition that holds too.
     fn narrow<E>(&mut self, other: Outline<'g>, spend: &mut impl Spend<E>) -> Result<(), E> {
-        spend((other.required.len() + other.properties.len()) / STEPS)?;
+        spend((other.required.len() + other.properties.len()) / OUTLINES_PER_STEP)?;
         self.value.kinds = self.value.kinds.and(other.value.kinds);
         self.value.scalars = self.value.scalars.take().or(other.value.scalars);
         self.required.extend(other.required);
@@ -223,12 +223,12 @@ impl<'g> Outline<'g> {
         required.filter(|name| self.constants_of(name).is_some())
     }
 
-    fn constants_of(&self, name: &str) -> Option<&Rc<HashSet<Scalar<'g>>>> {
+    fn constants_of(&self, name: &str) -> Option<&Rc<HashSet<ScalarValue<'g>>>> {
         self.properties.get(name)?.iter().find_map(|surface| surface.scalars.as_ref())
     }
 
     /// The constants by which the alternative is told apart from others that have some too: of one property, or of the value.
-    fn constants(&self, tag: Option<&str>) -> Option<&Rc<HashSet<Scalar<'g>>>> {
+    fn constants(&self, tag: Option<&str>) -> Option<&Rc<HashSet<ScalarValue<'g>>>> {
         match tag {
             Some(tag) if self.value.kinds == Kinds::OBJECT && self.required.contains(tag) => self.constants_of(tag),
             Some(_) => None,

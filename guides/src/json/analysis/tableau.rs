@@ -6,10 +6,14 @@ use crate::json::analysis::branch::{
     Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges,
 };
 use crate::json::analysis::finish::Gathered;
-use crate::json::analysis::overlaps::{Scalar, scalars};
+use crate::json::analysis::overlaps::{ScalarValue, scalars};
 use crate::json::schema::graph::{Kinds, Node, NodeId, TRUE};
 use crate::json::shape::Schema;
 use std::collections::BTreeSet;
+
+/// Alternatives of an `anyOf` beside `unevaluatedProperties` or `unevaluatedItems`: each set of them that may hold together is a branch,
+/// since all that hold count as having evaluated their entries.
+const MOST_EVALUATED: usize = 8;
 
 /// A branch that is being worked out.
 #[derive(Clone)]
@@ -211,7 +215,7 @@ impl Builder<'_> {
                     None => values.clone(),
                     Some(before) => {
                         let values = scalars(values);
-                        before.into_iter().filter(|value| values.contains(&Scalar::new(value))).collect()
+                        before.into_iter().filter(|value| values.contains(&ScalarValue::new(value))).collect()
                     }
                 };
                 branch.scalars = Some(kept);
@@ -300,9 +304,14 @@ impl Builder<'_> {
 
     /// All ways in which at least one of the nodes holds, whatever the others do.
     pub(crate) fn every_way(&self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
-        if nodes.len() > 8 {
+        if nodes.len() > MOST_EVALUATED {
             let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
-            return Err(too_big(at, "alternatives beside unevaluatedProperties or unevaluatedItems", 8, "use fewer"));
+            return Err(too_big(
+                at,
+                "alternatives beside unevaluatedProperties or unevaluatedItems",
+                MOST_EVALUATED,
+                "use fewer",
+            ));
         }
         let ways = (1..1u32 << nodes.len())
             .map(|set| (0..).zip(nodes).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &node)| (node, true)).collect());

@@ -21,18 +21,18 @@ pub(crate) struct Spellable {
     bytes: ByteSet,
     /// All strings that can be written, where some cannot.
     any: Option<Arc<Characters>>,
-    pieces: Option<Arc<Pieces>>,
+    pieces: Option<Arc<NumberPieces>>,
 }
 
 /// The tokens within numbers that have a byte that is no token.
 #[derive(Debug)]
-struct Pieces {
+struct NumberPieces {
     trie: Trie,
     bytes: ByteSet,
 }
 
-impl Pieces {
-    fn new<'a>(single: ByteSet, tokens: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Option<Pieces> {
+impl NumberPieces {
+    fn new<'a>(single: ByteSet, tokens: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Option<NumberPieces> {
         let is_piece = |token: &[u8]| {
             token.iter().all(|&byte| OF_NUMBERS.contains(byte)) && token.iter().any(|&byte| !single.contains(byte))
         };
@@ -40,7 +40,7 @@ impl Pieces {
         let mut bytes = ByteSet::default();
         pieces().flatten().for_each(|piece| bytes.add(piece));
         let found: Vec<Option<Vec<u8>>> = pieces().map(|piece| piece.map(<[u8]>::to_vec)).collect();
-        (bytes != ByteSet::default()).then(|| Pieces { trie: Trie::new(&found), bytes })
+        (bytes != ByteSet::default()).then(|| NumberPieces { trie: Trie::new(&found), bytes })
     }
 }
 
@@ -63,7 +63,7 @@ impl Spellable {
             let repertoire = spellable.find_repertoire();
             let dfa = all.dfa.with_bytes(|byte| repertoire.has_some() && spellable.missing_of(byte).is_none());
             spellable.any = Some(Arc::new(Characters::new(dfa.clone(), &dfa).within(repertoire)));
-            spellable.pieces = Pieces::new(bytes, tokens).map(Arc::new);
+            spellable.pieces = NumberPieces::new(bytes, tokens).map(Arc::new);
         }
         spellable
     }

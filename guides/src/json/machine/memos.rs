@@ -9,7 +9,7 @@ use crate::json::tokens::frame::AfterQuote;
 use std::sync::Arc;
 
 /// So many bytes of each kind are remembered for a guide.
-const MOST_BYTES: usize = 1 << 20;
+const MEMO_BYTES: usize = 1 << 20;
 
 /// What was found before.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ type Quote = (u128, Option<SchemaId>, u32, Escapes);
 impl Memos {
     pub(crate) fn new() -> Memos {
         Memos {
-            keys: Cache::new(MOST_BYTES),
-            after_quotes: Cache::new(MOST_BYTES),
-            within_values: Cache::new(MOST_BYTES),
-            removed: Cache::new(MOST_BYTES),
+            keys: Cache::new(MEMO_BYTES),
+            after_quotes: Cache::new(MEMO_BYTES),
+            within_values: Cache::new(MEMO_BYTES),
+            removed: Cache::new(MEMO_BYTES),
         }
     }
 

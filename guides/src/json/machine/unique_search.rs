@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 
 /// States that are looked at in search of an entry that differs from the others.
-const MOST_LOOKS: u32 = 500;
+const MOST_TRIES: u32 = 500;
 
 impl JsonMachine {
     /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
@@ -203,7 +203,7 @@ impl JsonMachine {
         mut look: impl FnMut(&JsonState, u32) -> Option<T>,
     ) -> Option<T> {
         let mut open = VecDeque::from([(state.clone(), 0)]);
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MOST_TRIES {
             let (state, depth) = open.pop_front()?;
             let mut any = false;
             let possible = self.next_bytes(&state);

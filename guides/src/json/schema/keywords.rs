@@ -10,7 +10,7 @@ use crate::json::schema::documents::{Documents, place_of};
 use crate::json::schema::drafts::Draft;
 use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use crate::json::schema::references::{References, Referent, Resource, Scope, Unresolved, escape};
-use crate::json::text::decimal::Decimal;
+use crate::json::text::decimal::{Decimal, GREATEST_EXPONENT};
 use crate::json::text::value::Value;
 use crate::options::{Formats, Limits};
 use crate::regex::error::RegexError;
@@ -18,10 +18,17 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+/// Schemas of `contains` in one with `unevaluatedItems`. Each set of them that an item may meet is a condition of its own, so these double
+/// with each.
+const MOST_CONTAINS: usize = 4;
+
+/// Digits of a number before or behind its point: exponents beyond make numbers that no program reads ([`Decimal`]).
+const MOST_DIGITS: usize = GREATEST_EXPONENT as usize;
+
 /// The pointers to all schemas may take so many times the bytes that a source may have.
 const MOST_POINTERS: usize = 16;
 /// Schemas with `unevaluatedItems` look at so many conditions for each step of the analysis.
-const MOST_LOOKS: usize = 8;
+const LOOKS_PER_STEP: usize = 8;
 
 /// Reads the schema.
 pub(crate) fn read(
@@ -439,7 +446,7 @@ impl KeywordReader<'_> {
     fn decimal(&self, value: &Value, at: &str) -> Result<Decimal, CompileError> {
         match value {
             Value::Number(text) => Decimal::parse(text).ok_or_else(|| {
-                too_big(Place::Pointer(at.to_owned()), "digits of a number", 400, "use a number nearer to zero")
+                too_big(Place::Pointer(at.to_owned()), "digits of a number", MOST_DIGITS, "use a number nearer to zero")
             }),
             _ => Err(self.error(at, format!("expected a number, not {}", value.kind()))),
         }
@@ -708,7 +715,7 @@ impl KeywordReader<'_> {
     /// Adds the nodes that `unevaluatedItems` comes to beside each set of `contains` that may have looked at entries.
     fn prepare_unevaluated_items(&mut self) -> Result<(), CompileError> {
         // Each looks at all that is in it.
-        let mut left = self.limits.work.saturating_mul(MOST_LOOKS);
+        let mut left = self.limits.work.saturating_mul(LOOKS_PER_STEP);
         for id in 0..self.graph.nodes.len() as NodeId {
             let Node::Scope { inner, items: Some(items), .. } = self.graph.nodes[id as usize] else { continue };
             let (mut counted, mut open) = (BTreeSet::new(), vec![inner]);
@@ -719,7 +726,7 @@ impl KeywordReader<'_> {
                 }
                 if left == 0 || passed(1) {
                     let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
-                    let most = self.limits.work.saturating_mul(MOST_LOOKS);
+                    let most = self.limits.work.saturating_mul(LOOKS_PER_STEP);
                     return Err(too_big(at, "conditions in all schemas with unevaluatedItems", most, "use fewer"));
                 }
                 left -= 1;
@@ -733,9 +740,9 @@ impl KeywordReader<'_> {
                 }
             }
             let at = self.graph.pointers[id as usize].clone();
-            if counted.len() > 4 {
+            if counted.len() > MOST_CONTAINS {
                 let at = Place::Pointer(at.to_string());
-                return Err(too_big(at, "schemas of contains beside unevaluatedItems", 4, "use fewer"));
+                return Err(too_big(at, "schemas of contains beside unevaluatedItems", MOST_CONTAINS, "use fewer"));
             }
             let counted: Vec<NodeId> = counted.into_iter().collect();
             for set in 1..1u32 << counted.len() {

@@ -17,7 +17,7 @@ use std::fmt::Write;
 /// More ways through resources with dynamic anchors are refused.
 const MAX_SCOPES: usize = 1_000;
 /// More bytes of URIs and pointers are refused: each spells out the whole way to a schema.
-const MOST_BYTES: usize = 64 << 20;
+const SCOPE_BYTES: usize = 64 << 20;
 /// The base of a schema without an id. Nobody can refer to it from elsewhere.
 const NO_ID: &str = "json-schema:///";
 /// The name under which `$recursiveAnchor` of draft 2019-09 is kept; no anchor is named so.
@@ -115,7 +115,7 @@ impl References {
         let mut open = vec![(document, None, resource)];
         while let Some((schema, place, outer)) = open.pop() {
             // Whoever reads the schema refuses it.
-            if self.bytes > MOST_BYTES || passed(1) {
+            if self.bytes > SCOPE_BYTES || passed(1) {
                 return;
             }
             let pointer = || {
@@ -194,7 +194,7 @@ impl References {
 
     /// Bytes of the URIs and pointers of resources and anchors. Beyond a limit of its own no further ones are looked for.
     pub(crate) fn bytes(&self) -> usize {
-        if self.bytes > MOST_BYTES { usize::MAX / 2 } else { self.bytes }
+        if self.bytes > SCOPE_BYTES { usize::MAX / 2 } else { self.bytes }
     }
 
     /// The resource that a place belongs to.

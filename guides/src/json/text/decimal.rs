@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 /// Exponents beyond this are refused: no automaton should have so many states.
-const GREATEST_EXPONENT: i64 = 400;
+pub(crate) const GREATEST_EXPONENT: i64 = 400;
 
 /// `digits * 10^exponent`, where `digits` has neither leading nor trailing zeros; zero has no digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use crate::json::text::value;
 const SPACED: usize = 34;
 
 /// The longest spelling of a byte of a string (`\u0061`).
-const ESCAPED: usize = 6;
+const LONGEST_ESCAPE: usize = 6;
 
 /// The entries that tokens write whole behind a comma, by their kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,9 +55,9 @@ impl WholeEntries {
     /// Whether a token may write the value again that a text of so many bytes, which begins with `first`, has begun or is.
     pub(crate) fn may_repeat(&self, first: u8, length: usize) -> bool {
         match first {
-            b'"' => length <= self.string * ESCAPED,
+            b'"' => length <= self.string * LONGEST_ESCAPE,
             // A container has white space in no more places than it has bytes.
-            b'{' | b'[' => length <= self.container * SPACED * ESCAPED,
+            b'{' | b'[' => length <= self.container * SPACED * LONGEST_ESCAPE,
             b't' | b'f' | b'n' => self.word,
             // Digits without end may mean the same number.
             _ => self.number,

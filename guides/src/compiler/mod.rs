@@ -37,13 +37,13 @@ pub struct Compiler {
     languages: Languages,
     /// Schemas that others may refer to.
     documents: Documents,
-    cache: Mutex<Cache>,
+    cache: Mutex<CompiledGuides>,
     clock: AtomicU64,
 }
 
 /// The guides that were compiled.
 #[derive(Debug, Default)]
-struct Cache {
+struct CompiledGuides {
     /// By their options and their source, so that nothing is copied to look for one.
     entries: HashMap<Options, HashMap<Source, CachedGuide>>,
     /// Bytes of the entries, as they were when last looked at.
@@ -185,7 +185,7 @@ impl Compiler {
         cache.entries.values_mut().for_each(|entries| entries.retain(|_, entry| entry.used >= oldest_kept));
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, CompiledGuides> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -269,7 +269,7 @@ impl Compiler {
     }
 }
 
-impl Cache {
+impl CompiledGuides {
     /// The place of a guide, which is used now.
     fn slot(&mut self, source: &Source, options: &Options, used: u64) -> Arc<Slot<Guide>> {
         let entries = self.entries.entry(options.clone()).or_default();

@@ -1,6 +1,7 @@
 //! What lies before acceptance, found from the end: the least weight of a text from each state, and how many texts there are.
 
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 
 /// The transitions of an automaton by the state that they lead to.
 #[derive(Debug)]
@@ -58,13 +59,13 @@ impl Backward {
         &self.transitions[self.first[state] as usize..self.first[state + 1] as usize]
     }
 
-    /// For each state the least total weight of bytes that leads to one of the given states; [`NEVER`] where nothing does.
-    pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool) -> Vec<u32> {
+    /// For each state the least total weight of bytes that leads to one of the given states; [`Cost::NEVER`] where nothing does.
+    pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool) -> Vec<Cost> {
         // Dijkstra's algorithm, with a bucket for each (small) distance.
-        let mut costs = vec![NEVER; self.len()];
+        let mut costs = vec![Cost::NEVER; self.len()];
         let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
         for (state, cost) in costs.iter_mut().enumerate().skip(1).filter(|(state, _)| target(*state)) {
-            *cost = 0;
+            *cost = Cost::ZERO;
             buckets[0].push(state as u32);
         }
         let mut distance = 0;
@@ -74,14 +75,14 @@ impl Backward {
                     continue;
                 }
                 for transition in self.to(state as usize) {
-                    let cost = (distance as u32).saturating_add(transition.weight);
+                    let cost = Cost::bytes(distance as u32) + transition.weight;
                     let known = &mut costs[transition.from as usize];
                     if cost < *known {
                         *known = cost;
-                        if buckets.len() <= cost as usize {
-                            buckets.resize(cost as usize + 1, Vec::new());
+                        if buckets.len() <= cost.get() as usize {
+                            buckets.resize(cost.get() as usize + 1, Vec::new());
                         }
-                        buckets[cost as usize].push(transition.from);
+                        buckets[cost.get() as usize].push(transition.from);
                     }
                 }
             }
@@ -92,9 +93,9 @@ impl Backward {
 
     /// For each state how many texts lead to one of the given states, counted up to `most`. `costs` are those of [`Self::costs_to`] for
     /// the same states.
-    pub(crate) fn counts_to(&self, target: impl Fn(usize) -> bool, costs: &[u32], most: u32) -> Vec<u32> {
+    pub(crate) fn counts_to(&self, target: impl Fn(usize) -> bool, costs: &[Cost], most: u32) -> Vec<u32> {
         // What leads to a cycle has infinitely many; the others are counted from their ends.
-        let leads = |state: usize| costs[state] != NEVER;
+        let leads = |state: usize| !costs[state].is_never();
         let mut onward = vec![0u32; self.len()];
         for state in (1..self.len()).filter(|&state| leads(state)) {
             self.to(state).iter().for_each(|transition| onward[transition.from as usize] += 1);
@@ -162,8 +163,8 @@ mod tests {
             let costs = backward.costs_to(accepts);
             let counts = backward.counts_to(accepts, &costs, 1 << 20);
             let start = dfa.start() as usize;
-            assert_eq!((costs[start], counts[start]), (cost, count.min(1 << 20)), "{regex}");
-            assert_eq!((costs[0], counts[0]), (NEVER, 0));
+            assert_eq!((costs[start].get(), counts[start]), (cost, count.min(1 << 20)), "{regex}");
+            assert_eq!((costs[0], counts[0]), (Cost::NEVER, 0));
         }
     }
 
@@ -176,6 +177,6 @@ mod tests {
         let costs = backward.costs_to(|state| state as u32 == after);
         let counts = backward.counts_to(|state| state as u32 == after, &costs, 99);
         let start = dfa.start() as usize;
-        assert_eq!((costs[start], counts[start]), (u32::from(b'x') + u32::from(b'a'), 2));
+        assert_eq!((costs[start].get(), counts[start]), (u32::from(b'x') + u32::from(b'a'), 2));
     }
 }

@@ -1,7 +1,7 @@
 //! Automata from a step function: breadth-first exploration, then trimming.
 
 use crate::automaton::backward::Backward;
-use crate::automaton::dfa::{Dfa, NEVER, STEP, TooManyStates};
+use crate::automaton::dfa::{Dfa, STEP, TooManyStates};
 use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
@@ -128,7 +128,7 @@ pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
             return alive;
         }
     }
-    Backward::new(dfa, |_| 0).costs_to(|state| dfa.accepting[state]).iter().map(|&cost| cost != NEVER).collect()
+    Backward::new(dfa, |_| 0).costs_to(|state| dfa.accepting[state]).iter().map(|&cost| !cost.is_never()).collect()
 }
 
 /// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.

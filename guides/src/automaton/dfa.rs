@@ -2,9 +2,6 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-/// Cost of a state from which nothing is accepted.
-pub(crate) const NEVER: u32 = u32::MAX;
-
 /// State 0 is the dead state; every other state can reach an accepting one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Dfa {
@@ -162,7 +159,7 @@ mod tests {
     #[test]
     fn every_state_but_the_dead_one_can_finish() {
         let dfa = dfa("(ab|ac)*d|x[^\\x00-\\x{10FFFF}]");
-        assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| cost != NEVER));
+        assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| !cost.is_never()));
         assert_eq!(dfa.next(dfa.start(), b'x'), 0);
     }
 

@@ -1,7 +1,8 @@
 //! Lengths and least costs of the accepted texts.
 
 use crate::automaton::backward::Backward;
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 
 impl Dfa {
     /// The greatest total weight of the bytes of an accepted text; `None` if there is none.
@@ -73,14 +74,14 @@ impl Dfa {
         false
     }
 
-    /// For each state the least total weight of bytes that leads to acceptance; [`NEVER`] for the dead state.
-    pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<u32> {
+    /// For each state the least total weight of bytes that leads to acceptance; [`Cost::NEVER`] for the dead state.
+    pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<Cost> {
         Backward::new(self, weight).costs_to(|state| self.accepting[state])
     }
 
     /// For each state the least number of characters that begin on a way to acceptance, of UTF-8 texts, and the least total weight of the
     /// bytes of a way with so many.
-    pub(crate) fn shortest(&self, weight: impl Fn(u8) -> u32) -> (Vec<u32>, Vec<u32>) {
+    pub(crate) fn shortest(&self, weight: impl Fn(u8) -> u32) -> (Vec<Cost>, Vec<Cost>) {
         let begins = |byte: u8| byte & 0xC0 != 0x80;
         let characters = self.costs(|byte| u32::from(begins(byte)));
         // The least weight of a byte of each class.
@@ -92,18 +93,18 @@ impl Dfa {
         }
         let mut order: Vec<u32> = (1..self.len() as u32).collect();
         order.sort_unstable_by_key(|&state| characters[state as usize]);
-        let mut costs = vec![NEVER; self.len()];
-        order.iter().filter(|&&state| self.accepts_at(state)).for_each(|&state| costs[state as usize] = 0);
+        let mut costs = vec![Cost::NEVER; self.len()];
+        order.iter().filter(|&&state| self.accepts_at(state)).for_each(|&state| costs[state as usize] = Cost::ZERO);
         let continuing: Vec<(u8, u32)> =
             bytes.iter().copied().zip(weights.iter().copied()).filter(|(byte, _)| !begins(*byte)).collect();
         let beginning: Vec<(u8, u32)> = bytes.iter().copied().zip(weights).filter(|(byte, _)| begins(*byte)).collect();
         for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
             // What begins a character leads to states with fewer of them, which are settled.
-            let fewer = characters[level[0] as usize].checked_sub(1);
+            let fewer = characters[level[0] as usize].get().checked_sub(1);
             for &state in level {
                 for &(byte, weight) in &beginning {
                     let next = self.next(state, byte) as usize;
-                    if next != 0 && Some(characters[next]) == fewer && costs[next] != NEVER {
+                    if next != 0 && Some(characters[next].get()) == fewer && !costs[next].is_never() {
                         costs[state as usize] = costs[state as usize].min(costs[next] + weight);
                     }
                 }
@@ -116,7 +117,7 @@ impl Dfa {
                 for &state in &within {
                     for &(byte, weight) in &continuing {
                         let next = self.next(state, byte) as usize;
-                        if next != 0 && characters[next] == characters[state as usize] && costs[next] != NEVER {
+                        if next != 0 && characters[next] == characters[state as usize] && !costs[next].is_never() {
                             let cost = costs[next] + weight;
                             changed |= cost < costs[state as usize];
                             costs[state as usize] = costs[state as usize].min(cost);

@@ -3,6 +3,7 @@
 pub(crate) mod algebra;
 pub(crate) mod backward;
 pub(crate) mod build;
+pub(crate) mod cost;
 pub(crate) mod determinize;
 pub(crate) mod dfa;
 pub(crate) mod from_hir;
@@ -13,6 +14,7 @@ pub(crate) mod residual;
 pub(crate) mod utf8;
 pub(crate) mod whole_tokens;
 
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
@@ -33,7 +35,7 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
 
     /// The number of bytes of a completion: zero exactly where the output may end; else some byte leads to a state
     /// whose cost is less. No state without that byte, so following the cost down always ends.
-    fn cost(&self, state: &Self::State) -> u32;
+    fn cost(&self, state: &Self::State) -> Cost;
 
     /// Memory in bytes, roughly.
     fn size(&self) -> usize;
@@ -63,7 +65,7 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
 
     /// Adds the tokens that are allowed in `state` and returns the greatest cost after any of them. A machine
     /// overrides this where it knows something faster than a walk.
-    fn allowed(&self, vocabulary: &Vocabulary, state: &Self::State, set: &mut TokenSet) -> u32
+    fn allowed(&self, vocabulary: &Vocabulary, state: &Self::State, set: &mut TokenSet) -> Cost
     where
         Self: Sized,
     {
@@ -80,9 +82,9 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
 }
 
 /// Adds every token below `node` along whose remaining bytes the automaton can go from `state`. Returns the
-/// greatest cost after any of them (0 if there is none).
-fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, set: &mut TokenSet) -> u32 {
-    let mut reach = 0;
+/// greatest cost after any of them (zero if there is none).
+fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, set: &mut TokenSet) -> Cost {
+    let mut reach = Cost::ZERO;
     for child in trie.children(node) {
         if let Some(next) = automaton.step(state, trie.byte(child)) {
             let own = trie.own(child);

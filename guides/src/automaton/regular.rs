@@ -1,7 +1,8 @@
 //! An automaton over bytes as a whole guide: a regex, a choice.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 use crate::automaton::whole_tokens::by_tokens;
 use crate::vocabulary::Vocabulary;
 
@@ -10,8 +11,8 @@ use crate::vocabulary::Vocabulary;
 pub(crate) struct Regular {
     dfa: Dfa,
     /// For each state the fewest bytes to the end. Where the texts need bytes that are no tokens: the fewest tokens, of single bytes and of
-    /// those that have such a byte; [`NEVER`] where no tokens complete a text.
-    costs: Vec<u32>,
+    /// those that have such a byte; [`Cost::NEVER`] where no tokens complete a text.
+    costs: Vec<Cost>,
     /// The states after which no token comes, where they are not those after which no byte comes.
     last: Option<Vec<bool>>,
 }
@@ -34,7 +35,7 @@ impl Regular {
             return Ok(Regular { dfa, costs, last: None });
         };
         let found = by_tokens(&dfa, is_token, vocabulary.trie_of_others()).ok_or(Unspellable::TooMuch)?;
-        if found.costs[dfa.start() as usize] == NEVER {
+        if found.costs[dfa.start() as usize].is_never() {
             return Err(Unspellable::Missing(byte));
         }
         Ok(Regular { dfa, costs: found.costs, last: Some(found.last) })
@@ -55,7 +56,7 @@ impl Automaton for Regular {
         }
     }
 
-    fn cost(&self, &state: &u32) -> u32 {
+    fn cost(&self, &state: &u32) -> Cost {
         self.costs[state as usize]
     }
 
@@ -72,6 +73,6 @@ impl Automaton for Regular {
     }
 
     fn may_stop(&self, &state: &u32) -> bool {
-        self.costs[state as usize] != NEVER
+        !self.costs[state as usize].is_never()
     }
 }

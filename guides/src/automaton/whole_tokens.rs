@@ -3,7 +3,8 @@
 //! A token of which each byte is a token too leads nowhere that its bytes do not lead. So the tokens that matter are the single bytes, and
 //! the tokens with a byte that is none. Along these alone the fewest to acceptance are found from the end, level by level.
 
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 use crate::vocabulary::trie::Trie;
 
 /// Steps along tokens that are taken at most, about as many in a millisecond as a hundred thousand.
@@ -15,8 +16,8 @@ const MOST_TRANSITIONS: usize = 1 << 23;
 /// What tokens do in each state.
 #[derive(Debug)]
 pub(crate) struct ByTokens {
-    /// The fewest tokens to acceptance, of those that matter; [`NEVER`] where there is no way.
-    pub(crate) costs: Vec<u32>,
+    /// The fewest tokens to acceptance, of those that matter; [`Cost::NEVER`] where there is no way.
+    pub(crate) costs: Vec<Cost>,
     /// Whether no token leads to where there is a way.
     pub(crate) last: Vec<bool>,
 }
@@ -43,16 +44,16 @@ pub(crate) fn by_tokens(dfa: &Dfa, is_token: impl Fn(u8) -> bool, others: Option
         let from = edges.partition_point(|&(to, _)| to < state);
         edges[from..].iter().take_while(move |&&(to, _)| to == state).map(|&(_, from)| from)
     };
-    let (mut costs, mut last) = (vec![NEVER; dfa.len()], vec![true; dfa.len()]);
+    let (mut costs, mut last) = (vec![Cost::NEVER; dfa.len()], vec![true; dfa.len()]);
     let mut level: Vec<u32> = (1..dfa.len() as u32).filter(|&state| dfa.accepts_at(state)).collect();
-    level.iter().for_each(|&state| costs[state as usize] = 0);
-    let mut cost = 0;
+    level.iter().for_each(|&state| costs[state as usize] = Cost::ZERO);
+    let mut cost = Cost::ZERO;
     while !level.is_empty() {
         cost += 1;
         let mut before = Vec::new();
         for from in level.iter().flat_map(|&state| to(state)) {
             last[from as usize] = false;
-            if costs[from as usize] == NEVER {
+            if costs[from as usize].is_never() {
                 costs[from as usize] = cost;
                 before.push(from);
             }

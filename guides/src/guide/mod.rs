@@ -5,6 +5,7 @@ mod plan;
 mod position;
 
 use crate::automaton::Automaton;
+use crate::automaton::cost::Cost;
 use crate::error::Refused;
 use crate::guide::mask_cache::{KnownMask, MaskCache, Slack};
 use crate::guide::plan::Plan;
@@ -88,11 +89,11 @@ impl GuideState {
         // Without a budget nothing depends on the cost.
         let Some(left) = tokens_left else { return free.mask };
         let cost = self.position.cost();
-        match Slack::of(cost, free.growth, left) {
+        match Slack::of(cost.get(), free.growth, left) {
             Slack::Free => free.mask,
             Slack::Short => self.mask_of_plan(cost, left),
             slack @ Slack::Spare(spare) => {
-                self.known_or_made(key, slack, || self.made(cost, (cost + spare).saturating_sub(1))).mask
+                self.known_or_made(key, slack, || self.made(cost, (cost + spare).get().saturating_sub(1))).mask
             }
         }
     }
@@ -102,7 +103,7 @@ impl GuideState {
         let key = self.position.key();
         let free = self.guide.masks().get(&(key, Slack::Free))?;
         let Some(left) = tokens_left else { return Some(free.mask) };
-        match Slack::of(self.position.cost(), free.growth, left) {
+        match Slack::of(self.position.cost().get(), free.growth, left) {
             Slack::Free => Some(free.mask),
             slack => self.guide.masks().get(&(key, slack)).map(|known| known.mask),
         }
@@ -113,23 +114,23 @@ impl GuideState {
     }
 
     /// The mask of the tokens after which the output can be completed in `bytes`; `cost` is that of the position.
-    fn made(&self, cost: u32, bytes: u32) -> KnownMask {
+    fn made(&self, cost: Cost, bytes: u32) -> KnownMask {
         let vocabulary = &self.guide.inner.vocabulary;
         let mut set = TokenSet::new(vocabulary.mask_words());
         let reach = if bytes == u32::MAX {
             self.position.allowed(vocabulary, &mut set)
         } else {
             self.position.allowed_within(vocabulary, bytes, &mut set);
-            0
+            Cost::ZERO
         };
         if cost == 0 {
             set.insert_all(vocabulary.end_tokens());
         }
-        KnownMask { mask: set.into_mask(), growth: reach.saturating_sub(cost) }
+        KnownMask { mask: set.into_mask(), growth: reach.beyond(cost) }
     }
 
     /// The mask where there are fewer tokens left than bytes to write: those to write in longer tokens.
-    fn mask_of_plan(&self, cost: u32, left: u32) -> Mask {
+    fn mask_of_plan(&self, cost: Cost, left: u32) -> Mask {
         let vocabulary = &self.guide.inner.vocabulary;
         let mut set = TokenSet::new(vocabulary.mask_words());
         if let Some(rest) = left.checked_sub(1) {
@@ -179,7 +180,7 @@ impl GuideState {
     /// The number of tokens that complete the output from here for certain; zero where it is complete. The fewest
     /// there are where that is cheap to know, else a safe upper bound.
     pub fn min_tokens_left(&self) -> u32 {
-        match self.position.cost() {
+        match self.position.cost().get() {
             0 => 0,
             cost => self.plan().map_or(cost, |plan| cost.min(plan.len())),
         }

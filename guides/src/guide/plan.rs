@@ -45,7 +45,7 @@ fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     if cost > LONGEST_PLAN {
         return None;
     }
-    let mut bytes = Vec::with_capacity(cost as usize);
+    let mut bytes = Vec::with_capacity(cost.get() as usize);
     let mut state = state.clone();
     while cost > 0 {
         // Of the bytes that bring the end nearest, the first.

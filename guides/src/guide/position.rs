@@ -4,6 +4,7 @@
 //! followed through [`Position`]. A position holds its automaton, so that a state never meets an automaton of another kind.
 
 use crate::automaton::Automaton;
+use crate::automaton::cost::Cost;
 use crate::guide::plan::Plan;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
@@ -15,11 +16,11 @@ use std::sync::Arc;
 pub(super) trait Position: Debug + Send + Sync {
     fn key(&self) -> u128;
 
-    fn cost(&self) -> u32;
+    fn cost(&self) -> Cost;
 
     fn is_final(&self) -> bool;
 
-    fn allowed(&self, vocabulary: &Vocabulary, set: &mut TokenSet) -> u32;
+    fn allowed(&self, vocabulary: &Vocabulary, set: &mut TokenSet) -> Cost;
 
     fn allowed_within(&self, vocabulary: &Vocabulary, left: u32, set: &mut TokenSet);
 
@@ -54,7 +55,7 @@ impl<A: Automaton> Position for Standing<A> {
         self.automaton.key(&self.state)
     }
 
-    fn cost(&self) -> u32 {
+    fn cost(&self) -> Cost {
         self.automaton.cost(&self.state)
     }
 
@@ -62,7 +63,7 @@ impl<A: Automaton> Position for Standing<A> {
         self.automaton.is_final(&self.state)
     }
 
-    fn allowed(&self, vocabulary: &Vocabulary, set: &mut TokenSet) -> u32 {
+    fn allowed(&self, vocabulary: &Vocabulary, set: &mut TokenSet) -> Cost {
         self.automaton.allowed(vocabulary, &self.state, set)
     }
 

@@ -280,7 +280,7 @@ mod tests {
     fn every_state_can_finish_and_what_grows_too_much_is_refused() {
         let dfa = anywhere(r"^(?!.*(\{a\}|b)).*\.[cC]$", Ecma, LIMITS).expect("small");
         assert!(dfa.accepts("é.c".as_bytes()) && !dfa.accepts(b"{a}.c"));
-        assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| cost != crate::automaton::dfa::NEVER));
+        assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| !cost.is_never()));
         assert_eq!(whole("(?:(?=[ab]*a[ab]{30}c)[ab])*c", Python, LIMITS), Err(RegexError::TooBig));
     }
 }

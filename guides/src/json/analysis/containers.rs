@@ -1,6 +1,7 @@
 //! What a branch says of arrays and objects, worked out: the alternatives for each entry.
 
-use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::collections::few::Few;
 use crate::error::{CompileError, too_big};
 use crate::json::analysis::Builder;
@@ -461,7 +462,7 @@ impl Builder<'_> {
                         |keys: &KeySet| key_sets.iter().zip(&met).any(|(&set, &met)| met && std::ptr::eq(set, keys));
                     let meets = self.meeting(&all, demanded, is_met, terms)?;
                     let costs = Arc::default();
-                    classes.push(KeyClass { schema, key_cost: NEVER, costs, meets, supply: MANY_KEYS, named: 0 });
+                    classes.push(KeyClass { schema, key_cost: Cost::NEVER, costs, meets, supply: MANY_KEYS, named: 0 });
                     known.insert((schema, met), classes.len() as u32 - 1);
                     classes.len() as u32 - 1
                 }

@@ -1,6 +1,7 @@
 //! A branch of the tableau to what it allows.
 
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
@@ -159,7 +160,7 @@ impl Builder<'_> {
             strings,
             objects: gathered.objects,
             arrays: gathered.arrays,
-            cost: NEVER,
+            cost: Cost::NEVER,
             endless: false,
         })
     }

@@ -1,6 +1,6 @@
 //! Passes over all schemas once each has its alternatives.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
@@ -39,7 +39,7 @@ impl Builder<'_> {
     /// The least cost of every schema: the least solution of the equations between them, found by going down from
     /// "never" until nothing changes. What is never reached so has no value of finite length.
     pub(crate) fn settle_costs(&mut self) -> Result<(), CompileError> {
-        let mut costs: Vec<u32> = vec![NEVER; self.schemas.len()];
+        let mut costs: Vec<Cost> = vec![Cost::NEVER; self.schemas.len()];
         loop {
             let mut changed = false;
             let properties: usize = self.objects.iter().map(|object| object.properties.len()).sum();
@@ -70,24 +70,21 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn cost_of(&mut self, id: usize, costs: &[u32]) -> u32 {
+    pub(crate) fn cost_of(&mut self, id: usize, costs: &[Cost]) -> Cost {
         let cost = |id: SchemaId| costs[id as usize];
         let mut best = scalar_cost(&self.schemas[id]);
         let objects = std::mem::take(&mut self.schemas[id].objects);
         for &object in &objects {
             let object = &mut self.objects[object as usize];
             object.sum_up(&cost);
-            best = best.min(crate::json::shape::add(
-                object.cost_to_close(&Progress::default(), 0, Others::default(), true, &cost),
-                1,
-            ));
+            best = best.min(object.cost_to_close(&Progress::default(), 0, Others::default(), true, &cost) + 1);
         }
         self.schemas[id].objects = objects;
         let arrays = std::mem::take(&mut self.schemas[id].arrays);
         for &array in &arrays {
             let array = &mut self.arrays[array as usize];
             array.sum_up(&cost);
-            best = best.min(crate::json::shape::add(array.cost_to_close(0, 0, &Met::default(), true, &cost), 1));
+            best = best.min(array.cost_to_close(0, 0, &Met::default(), true, &cost) + 1);
         }
         self.schemas[id].arrays = arrays;
         best
@@ -95,18 +92,18 @@ impl Builder<'_> {
 
     /// Drops alternatives that nothing satisfies, and keys whose values nothing satisfies.
     pub(crate) fn prune(&mut self) {
-        let costs: Vec<u32> = self.schemas.iter().map(|schema| schema.cost).collect();
+        let costs: Vec<Cost> = self.schemas.iter().map(|schema| schema.cost).collect();
         let cost = |id: SchemaId| costs[id as usize];
         for object in &mut self.objects {
             let Some(additional) = &mut object.additional else { continue };
-            if additional.classes.iter().all(|class| cost(class.schema) != NEVER) {
+            if additional.classes.iter().all(|class| !cost(class.schema).is_never()) {
                 continue;
             }
             let (dfa, states) = additional.keys.characters.dfa.restricted(|state| {
                 additional
                     .classes
                     .get(additional.class_of[state] as usize)
-                    .is_some_and(|class| cost(class.schema) != NEVER)
+                    .is_some_and(|class| !cost(class.schema).is_never())
             });
             if dfa.is_empty() {
                 object.additional = None;
@@ -125,13 +122,15 @@ impl Builder<'_> {
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
             schema.objects.retain(|&id| {
-                objects[id as usize].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost) != NEVER
+                !objects[id as usize].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost).is_never()
             });
-            schema.arrays.retain(|&id| arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost) != NEVER);
+            schema
+                .arrays
+                .retain(|&id| !arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost).is_never());
         }
         for array in &mut self.arrays {
             // The first entry that has no value ends the array.
-            let never = |ways: &Few<Way>| ways.iter().all(|way| cost(way.schema) == NEVER);
+            let never = |ways: &Few<Way>| ways.iter().all(|way| cost(way.schema).is_never());
             let end = array.prefix.iter().position(never);
             let end = end.or(never(&array.rest).then_some(array.prefix.len()));
             if let Some(end) = end {
@@ -164,9 +163,9 @@ impl Builder<'_> {
 }
 
 /// The least bytes of a value that is neither object nor array.
-pub(crate) fn scalar_cost(schema: &Schema) -> u32 {
-    let literals = schema.literals.iter().map(|literal| literal.len() as u32);
+pub(crate) fn scalar_cost(schema: &Schema) -> Cost {
+    let literals = schema.literals.iter().map(|literal| Cost::of(literal));
     let numbers = schema.numbers.iter().map(|numbers| numbers.costs[numbers.dfa.start() as usize]);
     let strings = schema.strings.iter().map(|strings| strings.cost(&strings.start()));
-    literals.chain(numbers).chain(strings).min().unwrap_or(NEVER)
+    Cost::least(literals.chain(numbers).chain(strings))
 }

@@ -1,7 +1,8 @@
 //! The automata of keys, which alternatives of objects have in common: built once for a schema.
 
 use crate::automaton::backward::Backward;
-use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::json::language::strings::Characters;
 use crate::json::shape::object::MANY_KEYS;
 use crate::json::text::escape::spelled_length;
@@ -62,7 +63,7 @@ pub(crate) struct ClassedKeys {
     /// For each state how many keys are accepted from it, as far as counted.
     pub(crate) counts: Arc<[u32]>,
     /// By class.
-    pub(crate) costs: Vec<Arc<[u32]>>,
+    pub(crate) costs: Vec<Arc<[Cost]>>,
     /// By class how many keys are of it, as far as counted.
     pub(crate) supplies: Vec<u32>,
 }
@@ -172,7 +173,7 @@ impl ClassedKeys {
     ) -> ClassedKeys {
         let backward = Backward::new(&dfa, spelled_length);
         let (mut costs, mut supplies) = (Vec::new(), Vec::new());
-        let mut least = vec![NEVER; dfa.len()];
+        let mut least = vec![Cost::NEVER; dfa.len()];
         for class in 0..number {
             let is_own = |state: usize| class_of[state] == class;
             let own = backward.costs_to(is_own);

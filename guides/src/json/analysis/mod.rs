@@ -17,7 +17,7 @@ pub(crate) mod strings;
 pub(crate) mod tableau;
 pub(crate) mod unspelled;
 
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::dfa::Dfa;
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::analysis::branch::{Keys, Term};
@@ -80,7 +80,7 @@ pub(crate) fn analyse(
     builder.prune();
     builder.find_endless()?;
     let Builder { schemas, objects, arrays, unspelled, .. } = builder;
-    if schemas[root as usize].cost == NEVER {
+    if schemas[root as usize].cost.is_never() {
         if let Some(error) = unspelled {
             return Err(error);
         }
@@ -186,7 +186,7 @@ impl Builder<'_> {
     /// Whether a value of the schema always has a part that is known to have values without end.
     fn holds_endless(&self, id: usize) -> bool {
         let schema = &self.schemas[id];
-        let endless = |id: SchemaId| self.schemas[id as usize].endless && self.schemas[id as usize].cost != NEVER;
+        let endless = |id: SchemaId| self.schemas[id as usize].endless && !self.schemas[id as usize].cost.is_never();
         let mut objects = schema.objects.iter().map(|&id| &self.objects[id as usize]);
         let mut arrays = schema.arrays.iter().map(|&id| &self.arrays[id as usize]);
         objects.any(|object| object.properties.iter().any(|property| property.required && endless(property.schema)))

@@ -28,5 +28,5 @@ pub(crate) fn with_length(dfa: &Dfa, min: u32, max: u32, limit: usize) -> Result
 /// The least and the greatest number of characters; `None` if there is no greatest.
 pub(crate) fn lengths(dfa: &Dfa) -> (u32, Option<u32>) {
     let weight = |byte: u8| u32::from(byte & 0xC0 != 0x80);
-    (dfa.costs(weight)[dfa.start() as usize], dfa.longest(weight))
+    (dfa.costs(weight)[dfa.start() as usize].get(), dfa.longest(weight))
 }

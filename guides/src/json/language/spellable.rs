@@ -3,7 +3,8 @@
 //! Most vocabularies have a token for each byte. Some lack bytes that no text needs, others those of a few characters. What cannot be
 //! written is left out of every language from the start, so that costs, masks and what is left of a schema speak of the rest alone.
 
-use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::automaton::whole_tokens::by_tokens;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::number::Numbers;
@@ -120,7 +121,7 @@ impl Spellable {
             let spelled = numbers.with_bytes(|byte| is_token(byte) || pieces.bytes.contains(byte));
             if let Some(found) = by_tokens(&spelled, is_token, Some(&pieces.trie)) {
                 return match found.costs[spelled.start() as usize] {
-                    NEVER => Numbers::new(spelled.with_bytes(|_| false)),
+                    Cost::NEVER => Numbers::new(spelled.with_bytes(|_| false)),
                     _ => Numbers::with_costs(spelled, found.costs),
                 };
             }

@@ -4,7 +4,8 @@
 //! RFC 8259 forbids it; the short escapes are always possible; `\uXXXX` is possible for the characters that encoders
 //! commonly write so (see [`Escapes`]).
 
-use crate::automaton::dfa::{Dfa, NEVER, TooManyStates};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::{Reach, reaches};
 use crate::collections::cache::Cache;
@@ -21,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct Characters {
     pub(crate) dfa: Dfa,
     /// Least bytes of JSON to an accepting state, the closing quote not counted.
-    costs: Vec<u32>,
+    costs: Vec<Cost>,
     /// The same with as few characters as possible: worked out where their number is bounded.
     shortest: OnceLock<Shortest>,
     longest: OnceLock<Option<u32>>,
@@ -29,9 +30,9 @@ pub(crate) struct Characters {
     /// For each state between characters the fewest characters that lead nowhere, `u32::MAX` where none do.
     distances: Vec<u32>,
     /// Greatest cost of a state.
-    most_needed: u32,
+    most_needed: Cost,
     /// Costs in the midst of `\u` escapes.
-    hex_costs: Cache<HexKey, u32>,
+    hex_costs: Cache<HexKey, Cost>,
     /// Stands for this automaton in caches that outlive it.
     id: u64,
     endless: bool,
@@ -59,11 +60,11 @@ const HEX_COST_BYTES: usize = 24;
 #[derive(Debug)]
 struct Shortest {
     /// How many begin.
-    characters: Vec<u32>,
+    characters: Vec<Cost>,
     /// Least bytes of JSON with so many, the closing quote not counted.
-    costs: Vec<u32>,
+    costs: Vec<Cost>,
     most_characters: u32,
-    most_cost: u32,
+    most_cost: Cost,
 }
 
 /// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
@@ -147,7 +148,7 @@ impl Characters {
         let costs = dfa.costs(spelled_length);
         let (reaches, distances) = reaches(&dfa, any);
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let most_needed = costs.iter().copied().filter(|&cost| cost != NEVER).max().unwrap_or(0);
+        let most_needed = Cost::greatest(finite(&costs));
         let endless = dfa.longest(|_| 1).is_none();
         let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (hex_costs, spelled) = (Cache::new(MOST_HEX_COSTS * HEX_COST_BYTES), Repertoire::ALL);
@@ -180,21 +181,21 @@ impl Characters {
 
     /// Greatest cost of a state where the number of characters is not bounded; no state needs as many characters.
     pub(crate) fn most_needed(&self) -> u32 {
-        self.most_needed
+        self.most_needed.get()
     }
 
     fn shortest(&self) -> &Shortest {
         self.shortest.get_or_init(|| {
             let (characters, costs) = self.dfa.shortest(spelled_length);
-            let most = |of: &[u32]| of.iter().copied().filter(|&one| one != NEVER).max().unwrap_or(0);
-            let (most_characters, most_cost) = (most(&characters), most(&costs));
+            let most_characters = Cost::greatest(finite(&characters)).get();
+            let most_cost = Cost::greatest(finite(&costs));
             Shortest { characters, costs, most_characters, most_cost }
         })
     }
 
     /// The least number of characters that begin before an accepting state.
     pub(crate) fn needed(&self, state: u32) -> u32 {
-        self.shortest().characters[state as usize]
+        self.shortest().characters[state as usize].get()
     }
 
     /// All strings: made once, as every schema wants them.
@@ -223,7 +224,7 @@ impl Characters {
         self.distances[state as usize]
     }
 
-    pub(crate) fn cost(&self, state: u32) -> u32 {
+    pub(crate) fn cost(&self, state: u32) -> Cost {
         self.costs[state as usize]
     }
 
@@ -317,7 +318,7 @@ impl Strings {
             (Decoder::LowU { high }, b'u') => with(Decoder::Hex { digits: 0, value: 0, high }),
             _ => return None,
         };
-        (self.cost(&next) != NEVER).then_some(next)
+        (!self.cost(&next).is_never()).then_some(next)
     }
 
     pub(crate) fn counted(&self, count: u32) -> u32 {
@@ -341,19 +342,19 @@ impl Strings {
     }
 
     /// The cost of the rest after so many characters, the closing quote not counted.
-    pub(crate) fn rest(&self, state: u32, count: u32) -> u32 {
+    pub(crate) fn rest(&self, state: u32, count: u32) -> Cost {
         match self.max {
             u32::MAX => self.characters.cost(state),
-            _ if state == 0 || !self.fits(state, count) => NEVER,
+            _ if state == 0 || !self.fits(state, count) => Cost::NEVER,
             _ => self.characters.shortest().costs[state as usize],
         }
     }
 
     /// The cost in a state between characters, without regard to their number.
-    pub(crate) fn cost_between(&self, state: u32) -> u32 {
+    pub(crate) fn cost_between(&self, state: u32) -> Cost {
         let bounded = self.max != u32::MAX;
         let cost = if bounded { self.characters.shortest().costs[state as usize] } else { self.characters.cost(state) };
-        cost.saturating_add(1)
+        cost + 1
     }
 
     /// After so many characters, whatever they are, the string can end within its bound, as far as their number goes.
@@ -365,36 +366,36 @@ impl Strings {
     }
 
     /// Greatest cost of a state, the closing quote not counted.
-    pub(crate) fn most_cost(&self) -> u32 {
+    pub(crate) fn most_cost(&self) -> Cost {
         if self.max == u32::MAX { self.characters.most_needed } else { self.characters.shortest().most_cost }
     }
 
-    /// The least number of bytes to the end, the closing quote included; [`NEVER`] if there is no way.
-    pub(crate) fn cost(&self, at: &StringState) -> u32 {
+    /// The least number of bytes to the end, the closing quote included; [`Cost::NEVER`] if there is no way.
+    pub(crate) fn cost(&self, at: &StringState) -> Cost {
         let characters = &*self.characters;
         let StringState { state, count, .. } = *at;
         let rest = match at.decoder {
-            Decoder::Closed => return 0,
-            Decoder::Before if self.is_empty() => NEVER,
-            Decoder::Before => self.rest(state, count).saturating_add(1),
+            Decoder::Closed => return Cost::ZERO,
+            Decoder::Before if self.is_empty() => Cost::NEVER,
+            Decoder::Before => self.rest(state, count) + 1,
             Decoder::Body => self.rest(state, count),
             Decoder::Escape => {
                 let short = (0x22..=b't').filter_map(short_escape);
                 let short = short.map(|c| self.rest(characters.push(state, c), count));
-                let long = if characters.spelled.codes { self.cost_of_hex(at, 0, 0, 0) } else { NEVER };
-                short.min().unwrap_or(NEVER).min(long).saturating_add(1)
+                let long = if characters.spelled.codes { self.cost_of_hex(at, 0, 0, 0) } else { Cost::NEVER };
+                Cost::least(short).min(long) + 1
             }
             Decoder::Hex { digits, value, high } => self.cost_of_hex(at, digits, value, high),
-            Decoder::Low { high } => self.cost_of_hex(at, 0, 0, high).saturating_add(2),
-            Decoder::LowU { high } => self.cost_of_hex(at, 0, 0, high).saturating_add(1),
+            Decoder::Low { high } => self.cost_of_hex(at, 0, 0, high) + 2,
+            Decoder::LowU { high } => self.cost_of_hex(at, 0, 0, high) + 1,
         };
-        if rest == NEVER { NEVER } else { rest + self.min.saturating_sub(at.count) + 1 }
+        rest + self.min.saturating_sub(at.count) + 1
     }
 
     /// The cost of the characters after `\u` and some digits.
-    fn cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> u32 {
+    fn cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> Cost {
         let bounded = self.max != u32::MAX;
-        if bounded && at.count.saturating_add(self.characters.most_needed) > self.max {
+        if bounded && at.count.saturating_add(self.characters.most_needed.get()) > self.max {
             return self.find_cost_of_hex(at, digits, value, high);
         }
         // However the escape goes on, enough characters are left: the cost is the same wherever it stands.
@@ -403,43 +404,43 @@ impl Strings {
         self.characters.hex_costs.get_or_make(key, |_, _| HEX_COST_BYTES, find)
     }
 
-    fn find_cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> u32 {
+    fn find_cost_of_hex(&self, at: &StringState, digits: u8, value: u16, high: u16) -> Cost {
         let open = 4 * (4 - u32::from(digits));
         let low = u32::from(value) << open;
         let top = low + ((1 << open) - 1);
         let clip = |a: u32, b: u32| (low.max(a), top.min(b));
         let best = if high != 0 {
             let (a, b) = clip(0xDC00, 0xDFFF);
-            if a > b { NEVER } else { self.best(at, pair(high, a), pair(high, b)) }
+            if a > b { Cost::NEVER } else { self.best(at, pair(high, a), pair(high, b)) }
         } else {
             let plane = self.escapes.ranges().iter().map(|&(a, b)| clip(a, b)).filter(|(a, b)| a <= b);
-            let plane = plane.map(|(a, b)| self.best(at, a, b)).min().unwrap_or(NEVER);
+            let plane = Cost::least(plane.map(|(a, b)| self.best(at, a, b)));
             let (a, b) = clip(0xD800, 0xDBFF);
             if a > b || self.escapes == Escapes::Needed {
                 plane
             } else {
-                plane.min(self.best(at, pair(a as u16, 0xDC00), pair(b as u16, 0xDFFF)).saturating_add(6))
+                plane.min(self.best(at, pair(a as u16, 0xDC00), pair(b as u16, 0xDFFF)) + 6)
             }
         };
-        best.saturating_add(u32::from(4 - digits))
+        best + u32::from(4 - digits)
     }
 
     /// The least cost after a character with a code in the range, which is counted already.
-    fn best(&self, at: &StringState, low: u32, high: u32) -> u32 {
-        let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return NEVER };
+    fn best(&self, at: &StringState, low: u32, high: u32) -> Cost {
+        let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return Cost::NEVER };
         if low > high {
-            return NEVER;
+            return Cost::NEVER;
         }
         if self.characters.is_universal(at.state) && self.characters.spelled.all {
-            return 0;
+            return Cost::ZERO;
         }
         let sequences = Utf8Sequences::new(low, high);
-        sequences.map(|sequence| self.best_along(at.state, at.count, sequence.as_slice())).min().unwrap_or(NEVER)
+        Cost::least(sequences.map(|sequence| self.best_along(at.state, at.count, sequence.as_slice())))
     }
 
-    fn best_along(&self, state: u32, count: u32, ranges: &[Utf8Range]) -> u32 {
+    fn best_along(&self, state: u32, count: u32, ranges: &[Utf8Range]) -> Cost {
         let Some((range, rest)) = ranges.split_first() else { return self.rest(state, count) };
-        let (mut best, mut before) = (NEVER, 0);
+        let (mut best, mut before) = (Cost::NEVER, 0);
         for byte in range.start..=range.end {
             let next = self.characters.dfa.next(state, byte);
             if next != 0 && next != before {
@@ -454,6 +455,11 @@ impl Strings {
     pub(crate) fn is_free(&self, at: &StringState) -> bool {
         at.decoder == Decoder::Body && self.characters.is_universal(at.state) && self.escapes == Escapes::Usual
     }
+}
+
+/// The costs of the states from which there is a way.
+fn finite(costs: &[Cost]) -> impl Iterator<Item = Cost> {
+    costs.iter().copied().filter(|cost| !cost.is_never())
 }
 
 /// The character that a surrogate pair stands for.
@@ -483,7 +489,7 @@ mod tests {
     fn accepts(strings: &Strings, text: &str) -> bool {
         let mut state = strings.start();
         for byte in text.bytes() {
-            assert_ne!(strings.cost(&state), NEVER, "{text}");
+            assert_ne!(strings.cost(&state), Cost::NEVER, "{text}");
             match strings.step(&state, byte) {
                 Some(next) => state = next,
                 None => return false,
@@ -557,7 +563,7 @@ mod tests {
             while let Some(state) = open.pop().filter(|_| seen.len() < 3000) {
                 let cost = strings.cost(&state);
                 let nexts: Vec<StringState> = (0..=255).filter_map(|byte| strings.step(&state, byte)).collect();
-                assert!(cost == 0 || nexts.iter().any(|next| strings.cost(next) < cost), "{state:?} {cost}");
+                assert!(cost == 0 || nexts.iter().any(|next| strings.cost(next) < cost), "{state:?} {cost:?}");
                 open.extend(nexts.into_iter().filter(|next| seen.insert(*next)));
             }
         }

@@ -1,6 +1,6 @@
 //! Keys of objects: which may come, what they cost, and what follows them.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
@@ -9,7 +9,7 @@ use crate::json::machine::subsumption::{self, Alternatives};
 use crate::json::machine::used_keys::{any_possible, characters_after, is_used};
 use crate::json::shape::meeting::KnownDemands;
 use crate::json::shape::object::{Additional, KeyClass, Object, Others, Progress};
-use crate::json::shape::{self, SchemaId, Way};
+use crate::json::shape::{SchemaId, Way};
 use std::sync::Arc;
 
 impl JsonMachine {
@@ -48,21 +48,21 @@ impl JsonMachine {
         next: &'a Item,
         others: Others<'a>,
         ways: impl Iterator<Item = Way> + 'a,
-    ) -> impl Iterator<Item = (Choice, u32)> + 'a {
+    ) -> impl Iterator<Item = (Choice, Cost)> + 'a {
         ways.filter_map(move |way| {
-            if self.cost_of(way.schema) == NEVER || !may_count(&way, next.met.set()) {
+            if self.cost_of(way.schema).is_never() || !may_count(&way, next.met.set()) {
                 return None;
             }
             let mut next = Item { met: next.met.with(way.counts), ..next.clone() };
             let object = self.object(next.shape);
             let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
-            next.rest = shape::add(close, Self::exit_cost(level, next.schema));
-            (close != NEVER).then_some((Choice { schema: way.schema, next }, close))
+            next.rest = close + Self::exit_cost(level, next.schema);
+            (!close.is_never()).then_some((Choice { schema: way.schema, next }, close))
         })
     }
 
-    /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`NEVER`] where it
-    /// cannot be the next entry.
+    /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`Cost::NEVER`] where
+    /// it cannot be the next entry.
     pub(crate) fn cost_of_named(
         &self,
         level: &Level,
@@ -70,26 +70,26 @@ impl JsonMachine {
         progress: Progress<'_>,
         index: u32,
         required: Option<u64>,
-    ) -> u32 {
+    ) -> Cost {
         let property = &object.properties[index as usize];
         if !object.is_next(&progress, index) {
-            return NEVER;
+            return Cost::NEVER;
         }
         if let Some(required) = required {
-            return shape::add(self.cost_of(property.schema), object.cost_to_close_after(required, index));
+            return self.cost_of(property.schema) + object.cost_to_close_after(required, index);
         }
         let progress = progress.after(index);
         let costs = property.ways().filter(|way| may_count(way, progress.met)).map(|way| {
             let progress = Progress { met: progress.met | way.counts, ..progress };
             let cost = |id| self.cost_of(id);
             let close = object.cost_to_close(&progress, level.count + 1, written(level), false, &cost);
-            shape::add(self.cost_of(way.schema), close)
+            self.cost_of(way.schema) + close
         });
-        costs.min().unwrap_or(NEVER)
+        Cost::least(costs)
     }
 
     /// The costs of all named keys ([`Key::costs`]).
-    pub(crate) fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(u32, u32)> {
+    pub(crate) fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(Cost, u32)> {
         let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
         let known = KnownDemands::default();
         let progress = Progress { known: Some(&known), ..item.progress() };
@@ -99,20 +99,20 @@ impl JsonMachine {
 
     /// Least bytes of the value of an additional key and of what follows it, and the class of the key, for all classes of which one may
     /// come; the cheapest first.
-    pub(crate) fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(u32, u32)> {
+    pub(crate) fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(Cost, u32)> {
         let next = self.after_added(item);
         let object = self.object(item.shape);
         let closes = object.always_closes(level.count + 1);
         let close =
-            if closes { shape::capped(object.bytes_required(&next.progress()) + object.closing()) } else { NEVER };
+            if closes { Cost::capped(object.bytes_required(&next.progress()) + object.closing()) } else { Cost::NEVER };
         let cost = |(class, key): (u32, &KeyClass)| {
             if closes {
-                let cost = shape::add(self.cost_of(key.schema), close);
-                return (cost != NEVER).then_some((cost, class));
+                let cost = self.cost_of(key.schema) + close;
+                return (!cost.is_never()).then_some((cost, class));
             }
             let entries = self.entries(level, &next, adding(level, class), key.ways());
-            let cost = entries.map(|(choice, close)| shape::add(self.cost_of(choice.schema), close)).min()?;
-            (cost != NEVER).then_some((cost, class))
+            let cost = entries.map(|(choice, close)| self.cost_of(choice.schema) + close).min()?;
+            (!cost.is_never()).then_some((cost, class))
         };
         let mut costs: Vec<_> = (0..).zip(&additional.classes).filter_map(cost).collect();
         costs.sort_unstable();
@@ -142,7 +142,7 @@ impl JsonMachine {
             let object = self.object(item.shape);
             let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
             let costs = self.costs_of_named(level, object, item);
-            if costs.iter().any(|(cost, _)| *cost != NEVER) {
+            if costs.iter().any(|(cost, _)| !cost.is_never()) {
                 keys.push(Key { item: item.clone(), reader: named, costs: costs.into() });
             }
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
@@ -162,7 +162,7 @@ impl JsonMachine {
         level: &Level,
         object: &Object,
         additional: &Additional,
-        (costs, at, text): (&[(u32, u32)], &StringState, &[u8]),
+        (costs, at, text): (&[(Cost, u32)], &StringState, &[u8]),
     ) -> bool {
         let classes = costs.iter().map(|(_, class)| *class as usize);
         costs.len() == additional.classes.len() && additional.is_endless_after(at)
@@ -198,7 +198,7 @@ impl JsonMachine {
                     };
                     let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
                     let mut costs = key.costs[low as usize..high as usize].iter();
-                    let (_, index) = *costs.find(|(cost, _)| *cost != NEVER)?;
+                    let (_, index) = *costs.find(|(cost, _)| !cost.is_never())?;
                     let property = &object.properties[index as usize];
                     if property.spelling.len() as u32 == depth {
                         let next = self.after_named(&key.item, index);

@@ -16,7 +16,7 @@ pub(crate) mod unique;
 pub(crate) mod unique_search;
 pub(crate) mod used_keys;
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
@@ -30,7 +30,7 @@ use crate::json::shape::array::Array;
 use crate::json::shape::object::Object;
 use crate::json::shape::shapes::Analysis;
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{self, Schema, SchemaId, ShapeId};
+use crate::json::shape::{Schema, SchemaId, ShapeId};
 use crate::json::tokens::cache::ClassesCache;
 use crate::options::{Options, Order, Whitespace};
 use std::sync::{Arc, OnceLock};
@@ -103,7 +103,7 @@ impl JsonMachine {
         self.firsts[id as usize]
     }
 
-    pub(crate) fn cost_of(&self, id: SchemaId) -> u32 {
+    pub(crate) fn cost_of(&self, id: SchemaId) -> Cost {
         self.schemas[id as usize].cost
     }
 
@@ -120,13 +120,13 @@ impl JsonMachine {
                 continue;
             }
             let at = (item.at + 1).min(array.prefix.len() as u32);
-            for way in array.entry(item.at).iter().filter(|way| self.cost_of(way.schema) != NEVER) {
+            for way in array.entry(item.at).iter().filter(|way| !self.cost_of(way.schema).is_never()) {
                 let Some(met) = array.counted(&item.met, way) else { continue };
                 let close = array.cost_to_close(at, level.count + 1, &met, false, &|id| self.cost_of(id));
-                let rest = shape::add(close, Self::exit_cost(level, item.schema));
+                let rest = close + Self::exit_cost(level, item.schema);
                 let choice = Choice { schema: way.schema, next: Item { at, met, rest, ..item.clone() } };
                 // Without counters what follows can always be completed.
-                if (array.counters.is_empty() || close != NEVER) && !choices.contains(&choice) {
+                if (array.counters.is_empty() || !close.is_never()) && !choices.contains(&choice) {
                     choices.push(choice);
                 }
             }
@@ -182,7 +182,7 @@ impl JsonMachine {
             }
         }
         let items = Few::from_vec(items)?;
-        let (mut exits, mut seen): (Vec<(SchemaId, u32)>, _) = (Vec::new(), Once::new());
+        let (mut exits, mut seen): (Vec<(SchemaId, Cost)>, _) = (Vec::new(), Once::new());
         for choice in pending.iter() {
             let cost = choice.next.rest;
             match seen.before(choice.schema) {
@@ -354,7 +354,7 @@ impl JsonMachine {
                 let items = items.filter_map(|item| {
                     let object = self.object(item.shape);
                     let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
-                    let rest = (rest != NEVER).then(|| shape::add(rest, Self::exit_cost(level, item.schema)))?;
+                    let rest = (!rest.is_never()).then(|| rest + Self::exit_cost(level, item.schema))?;
                     Some(Item { rest, ..item.clone() })
                 })?;
                 Some(JsonState { level: level.clone(), at: At::Comma { items, blanks: 0 } })
@@ -440,7 +440,7 @@ impl JsonMachine {
                 *items = items.filter_map(|item| {
                     let (object, others) = (self.object(item.shape), written(level));
                     let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
-                    (cost != NEVER).then(|| item.clone())
+                    (!cost.is_never()).then(|| item.clone())
                 })?;
             }
             At::Open { items, blanks: 0 } => {

@@ -1,6 +1,7 @@
 //! Where in a JSON text an output stands: the containers that are open, and the alternatives that are still possible
 //! in each. JSON shows its nesting, so all alternatives agree on what is open.
 
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::StringState;
 use crate::json::machine::unique::Distinct;
@@ -71,7 +72,7 @@ pub(crate) struct Parent {
     pub(crate) level: Level,
     pub(crate) pending: Few<Choice>,
     /// For each schema that is pending the least bytes that complete the output once such a value is complete.
-    pub(crate) exits: Few<(SchemaId, u32)>,
+    pub(crate) exits: Few<(SchemaId, Cost)>,
     /// Stands for all of the above in the keys of masks.
     pub(crate) fingerprint: u128,
 }
@@ -97,7 +98,7 @@ pub(crate) struct Item {
     pub(crate) written: Option<Arc<[u64]>>,
     /// After an entry, or after the comma that follows it, the least bytes that complete the output; of no meaning elsewhere. It follows
     /// from all of the above and the containers around.
-    pub(crate) rest: u32,
+    pub(crate) rest: Cost,
 }
 
 impl PartialEq for Item {
@@ -118,7 +119,7 @@ impl Hash for Item {
 impl Item {
     /// A container of which nothing is written.
     pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
-        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: 0 }
+        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Cost::ZERO }
     }
 
     pub(crate) fn progress(&self) -> Progress<'_> {
@@ -192,10 +193,10 @@ pub(crate) struct Key {
     pub(crate) item: Item,
     pub(crate) reader: KeyReader,
     /// The least bytes of the value and of what follows it up to the closing brace. Of a named key for each of the names, in the order
-    /// of their spelling, [`NEVER`](crate::automaton::dfa::NEVER) where it may not come, with the index of the property. Of another
+    /// of their spelling, [`Cost::NEVER`] where it may not come, with the index of the property. Of another
     /// one for the classes that it may be of, the cheapest first. It follows from the item and its level, and nothing of it changes
     /// before the key is whole.
-    pub(crate) costs: Arc<[(u32, u32)]>,
+    pub(crate) costs: Arc<[(Cost, u32)]>,
 }
 
 impl Hash for Key {

@@ -4,7 +4,7 @@
 //! are written, most of them are alike in what may still come: those that ask for a property that is there, or refuse one that is. Each
 //! byte of a token is tried in each alternative, so one of which another allows all is left out.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::json::machine::state::Item;
 use crate::json::shape::object::{Additional, Object, Progress};
 use crate::json::shape::{SchemaId, ShapeId};
@@ -56,7 +56,7 @@ impl Alternatives {
     pub(crate) fn new<'a>(
         shapes: &[ShapeId],
         object: impl Fn(ShapeId) -> &'a Object,
-        cost: impl Fn(SchemaId) -> u32,
+        cost: impl Fn(SchemaId) -> Cost,
     ) -> Alternatives {
         let mut alternatives = Alternatives { first: shapes.to_vec(), ..Alternatives::default() };
         if !(2..=MOST_ALTERNATIVES).contains(&shapes.len()) {
@@ -72,7 +72,7 @@ impl Alternatives {
             let known = &mut alternatives.groups[group].allowed;
             let mut allowed = Vec::new();
             for (index, property) in object.properties.iter().enumerate() {
-                if cost(property.schema) != NEVER {
+                if !cost(property.schema).is_never() {
                     let bit = *bits[group].entry((index, property.schema)).or_insert_with(|| {
                         known.push(Some(index));
                         known.len() - 1

@@ -1,12 +1,12 @@
 //! Entries that must differ from others: whether there is a way to the end on which they do, and how long it is.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, LevelKind, Reader, written};
+use crate::json::shape::SchemaId;
 use crate::json::shape::array::FURTHER_AWAY;
-use crate::json::shape::{self, SchemaId};
 use std::collections::VecDeque;
 
 /// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
@@ -19,7 +19,7 @@ impl JsonMachine {
     /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
     fn can_vary(&self, state: &JsonState) -> bool {
         let Some(distinct) = &state.level.distinct else { return true };
-        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        let endless = |id: SchemaId| self.schema(id).endless && !self.cost_of(id).is_never();
         let here = match &state.at {
             At::Value { pending, .. } | At::Colon { pending, .. } => {
                 pending.iter().any(|choice| endless(choice.schema))
@@ -56,7 +56,7 @@ impl JsonMachine {
 
     /// Whether required properties are still to come that have values without end.
     fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
-        let endless = |id: SchemaId| self.schema(id).endless && self.cost_of(id) != NEVER;
+        let endless = |id: SchemaId| self.schema(id).endless && !self.cost_of(id).is_never();
         level.kind == LevelKind::Object && {
             let (object, progress) = (self.object(item.shape), item.progress());
             let mut properties = (0..).zip(&object.properties);
@@ -66,18 +66,18 @@ impl JsonMachine {
 
     /// Least bytes to the end of the output if the object that is being written gets one more key, which is another one than those of all
     /// entries; `None` where it may have none, or not everything it may be is open.
-    fn cost_of_another(&self, state: &JsonState) -> Option<u32> {
+    fn cost_of_another(&self, state: &JsonState) -> Option<Cost> {
         let level = &state.level;
         let of_item = |item: &Item| {
             let object = self.object(item.shape);
             let additional = object.additional.as_ref().filter(|_| self.may_add(object, item))?;
             let is_free = object.always_closes(level.count + 1)
                 && additional.keys.characters.is_universal(additional.keys.start().state)
-                && matches!(&*additional.classes, [class] if self.cost_of(class.schema) != NEVER);
+                && matches!(&*additional.classes, [class] if !self.cost_of(class.schema).is_never());
             let used = object.properties.len() as u64 + u64::from(written(level).count());
             let entry = is_free.then(|| additional.cost(used, object.spacing, &|id| self.cost_of(id)))?;
-            let rest = shape::capped(object.bytes_required(&item.progress()) + object.closing());
-            Some(shape::add(shape::add(entry, rest), Self::exit_cost(level, item.schema)))
+            let rest = Cost::capped(object.bytes_required(&item.progress()) + object.closing());
+            Some(entry + rest + Self::exit_cost(level, item.schema))
         };
         // Lines that must be broken are not counted here.
         let is_within = level.kind == LevelKind::Object
@@ -86,11 +86,11 @@ impl JsonMachine {
         let cost = match &state.at {
             At::Open { items, .. } | At::Comma { items, .. } if is_within => {
                 let left = self.spacing.left(level, &state.at);
-                shape::add(items.iter().filter_map(of_item).min()?, left)
+                items.iter().filter_map(of_item).min()? + left
             }
             At::After { items, .. } if is_within => {
                 let comma = items.iter().map(|item| self.object(item.shape).comma() as u32).max().unwrap_or(1);
-                shape::add(items.iter().filter_map(of_item).min()?, comma)
+                items.iter().filter_map(of_item).min()? + comma
             }
             At::Key { keys, text } => {
                 let goes_on = |key: &&Key| match (&key.reader, &self.object(key.item.shape).additional) {
@@ -103,7 +103,7 @@ impl JsonMachine {
             }
             _ => return None,
         };
-        Some(shape::add(cost, FURTHER_AWAY))
+        Some(cost + FURTHER_AWAY)
     }
 
     /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
@@ -111,35 +111,35 @@ impl JsonMachine {
         self.can_vary(state)
             || self.cost_of_another(state).is_some()
             || match self.literal_apart(state) {
-                Some(cost) if cost != NEVER => true,
+                Some(cost) if !cost.is_never() => true,
                 Some(_) if self.reads_literals_only(state) => false,
                 _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
             }
     }
 
-    /// Least bytes to the end of the output after a literal that differs from the other entries, [`NEVER`] where there is none; `None`
-    /// where that is not known, or where no entry of the array itself is being written.
-    fn literal_apart(&self, state: &JsonState) -> Option<u32> {
+    /// Least bytes to the end of the output after a literal that differs from the other entries, [`Cost::NEVER`] where there is none;
+    /// `None` where that is not known, or where no entry of the array itself is being written.
+    fn literal_apart(&self, state: &JsonState) -> Option<Cost> {
         let own = state.level.own_distinct()?;
         if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
             return None;
         }
         let least = |schema: SchemaId, from: u32, to: u32, depth: u32| {
             let literals = &self.schema(schema).literals[from as usize..to as usize];
-            literals.iter().fold(None, |least: Option<u32>, literal| {
-                let bytes = literal.len() as u32 - depth;
+            literals.iter().fold(None, |least: Option<Cost>, literal| {
+                let bytes = Cost::bytes(literal.len() as u32 - depth);
                 if least.is_none_or(|least| bytes < least) && !own.repeats(literal) { Some(bytes) } else { least }
             })
         };
-        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<u32>| {
-            let cost = |choice: &Choice| Some(shape::add(scalar(choice.schema)?, choice.next.rest));
+        let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<Cost>| {
+            let cost = |choice: &Choice| Some(scalar(choice.schema)? + choice.next.rest);
             let costs = pending.iter().filter_map(cost);
-            costs.min().unwrap_or(NEVER)
+            Cost::least(costs)
         };
         let cost = match &state.at {
             At::Value { pending, .. } => {
                 let cost = costs(pending, &|schema| least(schema, 0, self.schema(schema).literals.len() as u32, 0));
-                shape::add(cost, self.spacing.left(&state.level, &state.at))
+                cost + self.spacing.left(&state.level, &state.at)
             }
             At::Scalar { pending, machines } => costs(pending, &|schema| {
                 let mut literals = machines.iter().filter_map(|scalar| match scalar.reader {
@@ -155,15 +155,15 @@ impl JsonMachine {
     }
 
     /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
-    pub(crate) fn cost_apart(&self, state: &JsonState) -> u32 {
+    pub(crate) fn cost_apart(&self, state: &JsonState) -> Cost {
         if let Some(cost) = self.cost_of_another(state) {
             return cost;
         }
         if self.can_vary(state) {
-            return shape::add(self.cost_plain(state), FURTHER_AWAY);
+            return self.cost_plain(state) + FURTHER_AWAY;
         }
         let literal = self.literal_apart(state);
-        let mut least = literal.unwrap_or(NEVER);
+        let mut least = literal.unwrap_or(Cost::NEVER);
         if literal.is_some() && self.reads_literals_only(state) {
             return least;
         }
@@ -174,7 +174,7 @@ impl JsonMachine {
             }
             if state.is_clear() {
                 found = Some(depth);
-                least = least.min(shape::add(self.cost_plain(state), depth));
+                least = least.min(self.cost_plain(state) + depth);
             }
             None
         });

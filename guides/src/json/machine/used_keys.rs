@@ -1,12 +1,11 @@
 //! Keys that an additional key must not repeat, and what it costs not to.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::state::Seen;
-use crate::json::shape;
 use crate::json::shape::object::{Additional, Object};
-use crate::json::text::escape::{may_be_escaped, short_escape};
+use crate::json::text::escape::{may_be_escaped, short_escape, spelled_length};
 use std::sync::Arc;
 
 /// Whether an additional key would repeat a key or be a named one.
@@ -51,19 +50,19 @@ pub(crate) fn additional_cost(
     seen: &Seen,
     state: &StringState,
     text: &[u8],
-    added: &[(u32, u32)],
-) -> Option<u32> {
+    added: &[(Cost, u32)],
+) -> Option<Cost> {
     let mut best = None;
     for &(value, class) in added {
-        let least = shape::add(2, value);
+        let least = value + 2;
         // Classes come in the order of what follows: none that is left can be better.
         if best.is_some_and(|best| best <= least) {
             break;
         }
         let used = Used { additional, object, seen, class: class as usize };
         if let Some(rest) = used.rest(state, text) {
-            let cost = shape::add(rest, least);
-            best = Some(best.map_or(cost, |best: u32| best.min(cost)));
+            let cost = rest + least;
+            best = Some(best.map_or(cost, |best: Cost| best.min(cost)));
         }
     }
     best
@@ -94,17 +93,17 @@ struct Used<'a> {
 
 impl Used<'_> {
     /// Least bytes that complete a key, without its quote.
-    fn rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+    fn rest(&self, state: &StringState, text: &[u8]) -> Option<Cost> {
         match state.decoder {
             Decoder::Body => self.key_rest(state.state, text),
-            Decoder::Closed => Some(0),
+            Decoder::Closed => Some(Cost::ZERO),
             _ => {
                 let Used { additional, object, seen, .. } = *self;
                 let mut used = used_with_prefix(object, seen, text);
                 let spells = used.any(|key| key.get(text.len()).is_some_and(|&byte| may_be_escaped(byte)));
                 // Whatever character it becomes, the key may end after it.
                 if !spells && additional.classes.len() == 1 && additional.keys.characters.is_universal(state.state) {
-                    return Some(additional.keys.cost(state) - 1);
+                    return Some(additional.keys.cost(state).without(1));
                 }
                 self.escape_rest(state, text)
             }
@@ -112,16 +111,16 @@ impl Used<'_> {
     }
 
     /// Least bytes of the characters that complete a key.
-    fn key_rest(&self, state: u32, text: &[u8]) -> Option<u32> {
+    fn key_rest(&self, state: u32, text: &[u8]) -> Option<Cost> {
         let Used { additional, object, seen, class } = *self;
         let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
         let cost = |state: u32| costs[state as usize];
-        if cost(state) == NEVER {
+        if cost(state).is_never() {
             return None;
         }
         // Where the key may end as it is, that is the least.
         if cost(state) == 0 && !is_used(object, seen, text) {
-            return Some(0);
+            return Some(Cost::ZERO);
         }
         let (mut count, mut begun) = (0, ByteSet::default());
         for key in used_with_prefix(object, seen, text) {
@@ -134,13 +133,13 @@ impl Used<'_> {
         // One character more, of which there are enough.
         let enough = FEW_KEYS.min(additional.keys.characters.spelled().single as usize);
         if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < enough {
-            return Some(1);
+            return Some(Cost::bytes(1));
         }
         // Nothing is cheaper than a character with which no key goes on, if it is on a shortest way.
-        let least = cost(state).max(1);
+        let least = cost(state).max(Cost::bytes(1));
         let is_least = |byte: u8| {
             let next = dfa.next(state, byte);
-            next != 0 && cost(next).checked_add(crate::json::text::escape::spelled_length(byte)) == Some(least)
+            next != 0 && cost(next) + spelled_length(byte) == least
         };
         if (0x20..=255u8).any(|byte| !begun.contains(byte) && is_least(byte)) {
             return Some(least);
@@ -151,7 +150,7 @@ impl Used<'_> {
         // In order of their cost, the completions until one is not used.
         let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
             cost(state),
-            0u32,
+            Cost::ZERO,
             state,
             Vec::<u8>::new(),
             false,
@@ -169,8 +168,8 @@ impl Used<'_> {
             }
             for byte in 0..=255u8 {
                 let next = dfa.next(state, byte);
-                if next != 0 && cost(next) != NEVER {
-                    let spent = spent + crate::json::text::escape::spelled_length(byte);
+                if next != 0 && !cost(next).is_never() {
+                    let spent = spent + spelled_length(byte);
                     let mut suffix = suffix.clone();
                     suffix.push(byte);
                     open.push(std::cmp::Reverse((spent + cost(next), spent, next, suffix, false)));
@@ -181,9 +180,9 @@ impl Used<'_> {
     }
 
     /// As [`Self::key_rest`], in the midst of an escape.
-    fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<u32> {
+    fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<Cost> {
         let keys = &self.additional.keys;
-        let mut best: Option<u32> = None;
+        let mut best: Option<Cost> = None;
         for byte in 0x20..=0x7Fu8 {
             let Some(next) = keys.step(state, byte) else { continue };
             let after = characters_after(text, state, &next, byte);
@@ -193,7 +192,7 @@ impl Used<'_> {
             };
             best = [best, rest].into_iter().flatten().min();
             // The key may end here.
-            if best == Some(0) {
+            if best == Some(Cost::ZERO) {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! The machine as an automaton that guides follow.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
@@ -27,7 +27,7 @@ impl Automaton for JsonMachine {
         (next.is_clear() || self.has_way_apart(&next)).then_some(next)
     }
 
-    fn cost(&self, state: &JsonState) -> u32 {
+    fn cost(&self, state: &JsonState) -> Cost {
         if state.is_clear() { self.cost_plain(state) } else { self.cost_apart(state) }
     }
 
@@ -35,7 +35,7 @@ impl Automaton for JsonMachine {
         self.bytes_after(state)
     }
 
-    fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> u32 {
+    fn allowed(&self, vocabulary: &Vocabulary, state: &JsonState, set: &mut TokenSet) -> Cost {
         self.add_allowed(state, Below::root(self.classes.trie(vocabulary), vocabulary, u32::MAX), set)
     }
 
@@ -48,7 +48,7 @@ impl Automaton for JsonMachine {
     }
 
     fn may_stop(&self, state: &JsonState) -> bool {
-        self.classes.may_stop_anywhere() || self.cost(state) != NEVER
+        self.classes.may_stop_anywhere() || !self.cost(state).is_never()
     }
 
     fn size(&self) -> usize {

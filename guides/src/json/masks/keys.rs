@@ -1,6 +1,6 @@
 //! The tokens that are allowed within keys.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
 use crate::json::language::strings::{Decoder, StringState};
@@ -10,7 +10,6 @@ use crate::json::machine::{JsonMachine, subsumption};
 use crate::json::masks::quotes::OpenString;
 use crate::json::masks::used_keys::UsedKeys;
 use crate::json::masks::{Below, is_in_key, is_named};
-use crate::json::shape;
 use crate::json::shape::object::{Additional, MANY_KEYS, Object, key_of_class};
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
@@ -24,7 +23,7 @@ impl JsonMachine {
         (keys, text): (&Few<Key>, &Arc<[u8]>),
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let in_some = |keys: Few<Key>| {
             let at = At::Key { keys, text: text.clone() };
             JsonState { level: state.level.clone(), at }
@@ -66,7 +65,7 @@ impl JsonMachine {
         (keys, text): (&Few<Key>, &Arc<[u8]>),
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> Option<u32> {
+    ) -> Option<Cost> {
         let key = keys.iter().next()?;
         let KeyReader::Additional(at) = key.reader else { return None };
         if !state.is_clear() {
@@ -80,17 +79,17 @@ impl JsonMachine {
         }
         let universal = additional.keys.characters.is_universal(at.state);
         let classes = self.classes.of_string(&additional.keys, &at, below.node, below.vocabulary)?;
-        let reach = if universal { 0 } else { classes.reach() };
+        let reach = if universal { Cost::ZERO } else { classes.reach() };
         let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
-        let cost = costs.min().unwrap_or(NEVER);
-        let least = keys.iter().map(|key| self.least_cost_inside_key(level, key)).min().unwrap_or(NEVER);
+        let cost = Cost::least(costs);
+        let least = Cost::least(keys.iter().map(|key| self.least_cost_inside_key(level, key)));
         // A key that goes on with any characters and may end as it is needs none of them. They are left out where they would take all
         // that there is.
         let may_end = universal && additional.classes.len() == 1 && !is_used(object, &level.seen, text);
-        let none_inside = least > below.bytes || may_end && cost != NEVER && cost > below.bytes;
+        let none_inside = least > below.bytes || may_end && !cost.is_never() && cost > below.bytes;
         // What a part of a character adds is kept for each token where all characters are allowed.
         let margin = if universal { 0 } else { 16 };
-        if !none_inside && (cost == NEVER || cost.saturating_add(margin) > below.bytes) {
+        if !none_inside && (cost.is_never() || cost + margin > below.bytes) {
             return None;
         }
         let room = Room { least: 0, most: u32::MAX, bytes: below.bytes };
@@ -100,7 +99,7 @@ impl JsonMachine {
         // What is taken out again must not take out what another alternative allows.
         let mut apart = (!used.is_empty()).then(|| TokenSet::new(below.vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
-        let mut reach = if none_inside { 0 } else { classes.add_inside(cost, room, own) };
+        let mut reach = if none_inside { Cost::ZERO } else { classes.add_inside(cost, room, own) };
         let mut deferred = Vec::new();
         let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
         for class in 0..classes_of_keys {
@@ -135,26 +134,26 @@ impl JsonMachine {
         (key, at): (&Key, &StringState),
         object: &Object,
         additional: &Additional,
-        reach: u32,
-    ) -> u32 {
+        reach: Cost,
+    ) -> Cost {
         // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
         let used = object.properties.len() + written(level).count() as usize;
         let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
-        let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == 0 { 1 } else { 64 };
+        let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == Cost::ZERO { 1 } else { 64 };
         // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
         let is_reachable =
-            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| rest != NEVER);
+            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| !rest.is_never());
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
         let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
-        let value = value.unwrap_or(NEVER);
-        shape::add(shape::add(value, reach + detour + 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
+        let value = value.unwrap_or(Cost::NEVER);
+        value + reach + (detour + 2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
     }
 
     /// Least bytes to the end of the output from anywhere inside the key.
-    fn least_cost_inside_key(&self, level: &Level, key: &Key) -> u32 {
-        let value = key.costs.iter().map(|(cost, _)| *cost).min().unwrap_or(NEVER);
-        shape::add(shape::add(value, 2 + self.spacing.colon), Self::exit_cost(level, key.item.schema))
+    fn least_cost_inside_key(&self, level: &Level, key: &Key) -> Cost {
+        let value = Cost::least(key.costs.iter().map(|(cost, _)| *cost));
+        value + (2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
     }
 
     /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.

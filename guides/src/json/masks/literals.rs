@@ -1,7 +1,7 @@
 //! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Reader, Scalar};
@@ -13,14 +13,14 @@ struct Walk<'a> {
     state: &'a JsonState,
     below: Below<'a>,
     depth: usize,
-    rest: u32,
+    rest: Cost,
 }
 
 impl JsonMachine {
     /// Adds the tokens below a node that are allowed where nothing but one of the literals of one schema is being written, or is to be
     /// written; of an entry that must differ from others one of those that none of them is. Returns a bound of the cost after any of
     /// them; `None` where it is not so.
-    pub(crate) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<u32> {
+    pub(crate) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
         let (pending, schema, (low, high, depth)) = match &state.at {
             &At::Scalar {
                 ref pending,
@@ -35,7 +35,7 @@ impl JsonMachine {
         };
         let literals = &self.schema(schema).literals[low as usize..high as usize];
         let rests = pending.iter().filter(|choice| choice.schema == schema).map(|choice| choice.next.rest);
-        let walk = Walk { state, below, depth: depth as usize, rest: rests.min().unwrap_or(NEVER) };
+        let walk = Walk { state, below, depth: depth as usize, rest: Cost::least(rests) };
         if state.is_clear() {
             return Some(self.walk_literals(&walk, literals, set));
         }
@@ -46,14 +46,14 @@ impl JsonMachine {
         Some(self.walk_literals(&walk, &own.others(literals), set))
     }
 
-    fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> u32 {
+    fn walk_literals<L: AsRef<[u8]>>(&self, walk: &Walk<'_>, literals: &[L], set: &mut TokenSet) -> Cost {
         let &Walk { state, below, depth, rest } = walk;
         let reach = match &state.at {
             At::Value { blanks, .. } => self.add_along(state, self.blanks_after(*blanks), below, set),
             _ if literals.first().is_some_and(|literal| literal.as_ref().len() == depth) => {
                 self.add_along(state, self.bytes_after_values(&state.level), below, set)
             }
-            _ => 0,
+            _ => Cost::ZERO,
         };
         let whole = |literal: &L| {
             literal.as_ref()[depth..].iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte))

@@ -12,7 +12,7 @@ mod texts;
 mod used_keys;
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
@@ -58,7 +58,7 @@ impl<'a> Below<'a> {
 
 impl JsonMachine {
     /// Adds those of the tokens along whose remaining bytes the output can go on from `state`. Returns a bound of the cost after any of them.
-    pub(crate) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
         if trie.end(below.node) - below.node > SMALL {
             if let Some(reach) = self.add_literals(state, below, set) {
@@ -91,7 +91,7 @@ impl JsonMachine {
                         let reach = self.add_in_string(&state, scalar, below, set);
                         reach.unwrap_or_else(|| self.add_each(&state, below, set))
                     });
-                    return each.max().unwrap_or(0);
+                    return Cost::greatest(each);
                 }
                 At::Key { keys, text } => return self.add_in_keys(state, (keys, text), below, set),
                 _ => {}
@@ -101,14 +101,14 @@ impl JsonMachine {
     }
 
     /// As [`Self::add_allowed`], byte by byte.
-    fn add_each(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    fn add_each(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         self.add_along(state, self.next_bytes(state), below, set)
     }
 
     /// As [`Self::add_each`], along these bytes.
-    fn add_along(&self, state: &JsonState, possible: ByteSet, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    fn add_along(&self, state: &JsonState, possible: ByteSet, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
-        let mut reach = 0;
+        let mut reach = Cost::ZERO;
         for node in trie.children_along(below.node, possible) {
             let Some(next) = self.step(state, trie.byte(node)) else { continue };
             reach = reach.max(self.add_node(&next, below.at(node, 1), set));
@@ -117,12 +117,12 @@ impl JsonMachine {
     }
 
     /// As [`Self::add_allowed`], with the tokens of the node itself. `state` is that after its bytes.
-    fn add_node(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    fn add_node(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
-        let (own, mut reach) = (trie.own(below.node), 0);
+        let (own, mut reach) = (trie.own(below.node), Cost::ZERO);
         if !own.is_empty() {
             let cost = self.cost(state);
-            if cost <= below.bytes && cost != NEVER {
+            if cost <= below.bytes && !cost.is_never() {
                 set.insert_all(own);
                 reach = cost;
             }
@@ -134,11 +134,11 @@ impl JsonMachine {
     }
 
     /// Adds those of the tokens along which the output can go on, looked at one by one.
-    fn add_tokens(&self, state: &JsonState, tokens: &[u32], below: Below<'_>, set: &mut TokenSet) -> u32 {
+    fn add_tokens(&self, state: &JsonState, tokens: &[u32], below: Below<'_>, set: &mut TokenSet) -> Cost {
         let rest = |&token: &u32| Some((below.vocabulary.bytes(token)?.get(below.depth..)?, token));
         let mut tokens: Vec<(&[u8], u32)> = tokens.iter().filter_map(rest).collect();
         tokens.sort_unstable();
-        let (mut reach, mut before) = (0, &[][..]);
+        let (mut reach, mut before) = (Cost::ZERO, &[][..]);
         // The states after each of the bytes of the token before: those that the next one shares are not gone through again.
         let mut states = vec![Some(state.clone())];
         for (bytes, token) in tokens {
@@ -150,7 +150,7 @@ impl JsonMachine {
             }
             before = bytes;
             let end = states.last().and_then(Option::as_ref);
-            if let Some(cost) = end.map(|end| self.cost(end)).filter(|&cost| cost <= below.bytes && cost != NEVER) {
+            if let Some(cost) = end.map(|end| self.cost(end)).filter(|&cost| cost <= below.bytes && !cost.is_never()) {
                 set.insert(token);
                 reach = reach.max(cost);
             }

@@ -1,12 +1,11 @@
 //! The tokens that are allowed where a key is one of those that the schema names: found along the names, without a state for each byte.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader};
 use crate::json::masks::Below;
-use crate::json::shape;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ struct Name<'a> {
     /// Its place among all names of the object.
     place: u32,
     /// Least bytes from after its closing quote to the end of the output.
-    cost: u32,
+    cost: Cost,
 }
 
 impl AsRef<[u8]> for Name<'_> {
@@ -34,8 +33,8 @@ impl JsonMachine {
         (mut keys, text): (Vec<&Key>, &Arc<[u8]>),
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
-        let mut reach = 0;
+    ) -> Cost {
+        let mut reach = Cost::ZERO;
         while let Some(&first) = keys.first() {
             // Alternatives that agree on the names are followed together.
             let agree = |key: &Key| {
@@ -56,20 +55,20 @@ impl JsonMachine {
         (keys, text): (&[&Key], &Arc<[u8]>),
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let Some(&Key { ref item, reader: KeyReader::Named { low, high, depth }, .. }) = keys.first().copied() else {
-            return 0;
+            return Cost::ZERO;
         };
         let object = self.object(item.shape);
         let names = (low..high).filter_map(|place| {
             let rests = keys.iter().map(|key| {
                 let (cost, _) = key.costs[place as usize];
-                shape::add(cost, Self::exit_cost(&state.level, key.item.schema))
+                cost + Self::exit_cost(&state.level, key.item.schema)
             });
-            let cost = shape::add(rests.min().unwrap_or(NEVER), 1 + self.spacing.colon);
+            let cost = Cost::least(rests) + (1 + self.spacing.colon);
             let index = object.sorted[place as usize];
             let spelling = &*object.properties[index as usize].spelling;
-            (cost != NEVER).then_some(Name { spelling, place, cost })
+            (!cost.is_never()).then_some(Name { spelling, place, cost })
         });
         let names: Vec<Name<'_>> = names.collect();
         let whole = |name: &Name<'_>| self.after_name(state, (keys, text), name);

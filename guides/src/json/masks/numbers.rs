@@ -1,14 +1,14 @@
 //! The tokens that are allowed within numbers, and where a value begins.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{Choice, JsonState, Level};
 use crate::json::masks::Below;
-use crate::json::shape::{self, SchemaId};
+use crate::json::shape::SchemaId;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ impl JsonMachine {
         pending: &Few<Choice>,
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let mut possible = self.next_bytes(state);
-        let mut reach = 0;
+        let mut reach = Cost::ZERO;
         let begins_number = |literal: &[u8]| literal.first().is_some_and(|&byte| OF_NUMBERS.contains(byte));
         let mut literals = pending.iter().flat_map(|choice| self.schema(choice.schema).literals.iter());
         if self.spacing.left(&state.level, &state.at) == 0 && !literals.any(|text| begins_number(text)) {
@@ -45,8 +45,8 @@ impl JsonMachine {
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
-        let mut reach = 0;
+    ) -> Cost {
+        let mut reach = Cost::ZERO;
         while let Some(&(_, numbers, state)) = open.first() {
             // However many alternatives read the same number, it is the same tokens.
             let is_same = |(_, other, at): &(SchemaId, &Arc<Numbers>, u32)| other.id == numbers.id && *at == state;
@@ -70,13 +70,13 @@ impl JsonMachine {
         (numbers, state, schemas): (&Numbers, u32, &[SchemaId]),
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
-        let rest = rests.min().unwrap_or(NEVER);
+        let rest = Cost::least(rests);
         let classes = self.classes.of_number(numbers, state, below.node, below.vocabulary);
-        let mut reach = 0;
+        let mut reach = Cost::ZERO;
         for (cost, tokens) in classes.inside() {
-            let cost = shape::add(*cost, rest);
+            let cost = *cost + rest;
             if cost <= below.bytes {
                 tokens.add_to(set);
                 reach = reach.max(cost);

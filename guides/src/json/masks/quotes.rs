@@ -1,6 +1,7 @@
 //! The tokens that close a string or a key, by what they go on with after its quote.
 
 use crate::automaton::Automaton;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::Escapes;
 use crate::json::machine::JsonMachine;
@@ -29,7 +30,7 @@ impl JsonMachine {
         closes: impl Fn(u32) -> bool,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let &OpenString { classes, node, escapes, room } = open;
         let cost = self.cost(after);
         let mut reach = classes.add_bare(cost, room, &closes, set);

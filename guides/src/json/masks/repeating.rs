@@ -1,6 +1,7 @@
 //! The tokens along which an entry becomes equal to another one that it must differ from.
 
 use crate::automaton::Automaton;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::JsonState;
@@ -10,7 +11,7 @@ use crate::vocabulary::mask::TokenSet;
 impl JsonMachine {
     /// As [`Self::add_allowed`], where what is being written can become equal to another entry: the tokens that are allowed if it
     /// cannot, without those along which it does.
-    pub(crate) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let mut own = TokenSet::new(below.vocabulary.mask_words());
         let reach = self.add_allowed(&state.apart(), below, &mut own);
         let reach = reach.max(self.remove_repeating(state, below, &mut own));
@@ -20,9 +21,9 @@ impl JsonMachine {
 
     /// Removes the tokens below a node along which an entry becomes equal to another one, or can no longer differ, as long as it
     /// may. Returns a bound of the cost after those that may stay.
-    fn remove_repeating(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> u32 {
+    fn remove_repeating(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
-        let mut reach = 0;
+        let mut reach = Cost::ZERO;
         // After a byte with which all that is written differs from the entries before it there is nothing to remove.
         let open = state.level.distinct.as_ref().map_or_else(ByteSet::default, |distinct| distinct.open_bytes());
         let possible = self.next_bytes(state).and(open);

@@ -1,13 +1,13 @@
 //! The tokens that are allowed within strings.
 
 use crate::automaton::Automaton;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Reader, Scalar};
 use crate::json::masks::Below;
 use crate::json::masks::quotes::OpenString;
-use crate::json::shape;
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 
@@ -19,7 +19,7 @@ impl JsonMachine {
         scalar: &Scalar,
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> Option<u32> {
+    ) -> Option<Cost> {
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
         let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
@@ -47,14 +47,15 @@ impl JsonMachine {
             room.most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
         } else {
             // How much each token adds is not kept, but how much any of them may.
-            reach = shape::add(cost, classes.reach() + 1).saturating_sub(strings.cost(&at));
+            reach = (cost + classes.reach() + 1).without(strings.cost(&at).get());
             if reach > bytes {
                 return None;
             }
         }
         // A bound that all of them keep to is checked.
         let bytes_inside = if strings.is_free(&at) { bytes } else { u32::MAX };
-        let inside = if none_inside { 0 } else { classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set) };
+        let inside =
+            if none_inside { Cost::ZERO } else { classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set) };
         let closed = Scalar {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
             schema: scalar.schema,

@@ -1,11 +1,10 @@
 //! The tokens along texts of which one is being written, found without a state for each byte.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::{ByteSet, texts_along};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::JsonState;
 use crate::json::masks::Below;
-use crate::json::shape;
 use crate::vocabulary::mask::TokenSet;
 
 /// A node of the trie, the texts that begin with what leads there, and how many of their bytes that are.
@@ -17,12 +16,12 @@ impl JsonMachine {
     pub(crate) fn add_texts<T: AsRef<[u8]>>(
         &self,
         (texts, at): (&[T], usize),
-        cost: impl Fn(&T) -> u32,
+        cost: impl Fn(&T) -> Cost,
         whole: impl Fn(&T) -> Option<JsonState>,
         below: Below<'_>,
         set: &mut TokenSet,
-    ) -> u32 {
-        let (trie, mut reach) = (below.trie(), 0);
+    ) -> Cost {
+        let (trie, mut reach) = (below.trie(), Cost::ZERO);
         let mut open: Vec<Pending<'_, T>> = vec![(below, texts, at)];
         while let Some((below, texts, at)) = open.pop() {
             let mut possible = ByteSet::default();
@@ -31,8 +30,8 @@ impl JsonMachine {
                 let along = texts_along(texts, at, trie.byte(node));
                 let own = trie.own(node);
                 if !own.is_empty() {
-                    let costs = along.iter().map(|text| shape::add((text.as_ref().len() - at - 1) as u32, cost(text)));
-                    let cost = costs.min().unwrap_or(NEVER);
+                    let costs = along.iter().map(|text| cost(text) + (text.as_ref().len() - at - 1) as u32);
+                    let cost = Cost::least(costs);
                     if cost <= below.bytes {
                         set.insert_all(own);
                         reach = reach.max(cost);

@@ -1,9 +1,9 @@
 //! One alternative of an array, and what its entries cost.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{Met, SchemaId, Way, add, capped};
+use crate::json::shape::{Met, SchemaId, Way};
 
 /// One alternative of an array.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(crate) struct Array {
     pub(crate) distinct: Option<u32>,
     pub(crate) counters: Vec<Counter>,
     /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
-    /// be, the least bytes of the entries that must follow, with a comma each; [`NEVER`] if there are none.
-    pub(crate) table: Vec<u32>,
+    /// be, the least bytes of the entries that must follow, with a comma each; [`Cost::NEVER`] if there are none.
+    pub(crate) table: Vec<Cost>,
     pub(crate) spacing: Spacing,
 }
 
@@ -91,26 +91,26 @@ impl Array {
     }
 
     /// Fills in what follows from the entries' costs.
-    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> u32) {
+    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> Cost) {
         if self.counters.is_empty() {
             return;
         }
         let (codes, length) = (self.codes(), self.prefix.len());
-        let mut table = vec![NEVER; self.table_size()];
+        let mut table = vec![Cost::NEVER; self.table_size()];
         for index in (0..=length).rev() {
             for code in 0..codes {
                 let met = self.decode(code);
                 table[index * codes + code] = if index == length {
                     self.cost_beyond(index as u32, &met, costs)
                 } else {
-                    let now = if self.may_close(index as u32, &met) { 0 } else { NEVER };
+                    let now = if self.may_close(index as u32, &met) { Cost::ZERO } else { Cost::NEVER };
                     let room = (index as u32) < self.max;
-                    let ways = self.prefix[index].iter().filter(|_| room && now == NEVER);
+                    let ways = self.prefix[index].iter().filter(|_| room && now.is_never());
                     let later = ways.filter_map(|way| {
                         let after = self.code(&self.counted(&met, way)?);
-                        Some(add(add(costs(way.schema), self.comma() as u32), table[(index + 1) * codes + after]))
+                        Some(costs(way.schema) + (self.comma() as u32) + table[(index + 1) * codes + after])
                     });
-                    later.min().unwrap_or(NEVER).min(now)
+                    Cost::least(later).min(now)
                 };
             }
         }
@@ -125,10 +125,10 @@ impl Array {
         count: u32,
         met: &Met,
         first: bool,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> u32 {
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Cost {
         if count > self.max || self.min > self.max {
-            return NEVER;
+            return Cost::NEVER;
         }
         if !self.counters.is_empty() {
             let bytes = match self.table.get(count as usize * self.codes() + self.code(met)) {
@@ -136,37 +136,39 @@ impl Array {
                 _ => self.cost_beyond(count, met, costs),
             };
             return match bytes {
-                0 => capped(self.closing(first, false)),
-                NEVER => NEVER,
+                Cost::ZERO => Cost::capped(self.closing(first, false)),
+                Cost::NEVER => Cost::NEVER,
                 bytes => {
                     let missing = u64::from(self.min.saturating_sub(count));
                     let apart = u64::from(self.distinct.unwrap_or(0)) * (missing + 16);
-                    capped(u64::from(bytes) + self.closing(first, true) + apart - if first { self.comma() } else { 0 })
+                    Cost::capped(
+                        u64::from(bytes) + self.closing(first, true) + apart - if first { self.comma() } else { 0 },
+                    )
                 }
             };
         }
         let missing = self.min.saturating_sub(count);
         if missing == 0 {
-            return capped(self.closing(first, false));
+            return Cost::capped(self.closing(first, false));
         }
         let mut bytes = 0u64;
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
         for index in at..at + fixed {
-            match add(least(self.entry(index), costs), self.distinct.unwrap_or(0)) {
-                NEVER => return NEVER,
+            match least(self.entry(index), costs) + self.distinct.unwrap_or(0) {
+                Cost::NEVER => return Cost::NEVER,
                 cost => bytes += u64::from(cost) + self.comma(),
             }
         }
         if missing > fixed {
-            match add(least(&self.rest, costs), self.distinct.unwrap_or(0)) {
-                NEVER => return NEVER,
+            match least(&self.rest, costs) + self.distinct.unwrap_or(0) {
+                Cost::NEVER => return Cost::NEVER,
                 cost => {
                     bytes = bytes
                         .saturating_add((u64::from(cost) + self.comma()).saturating_mul(u64::from(missing - fixed)))
                 }
             }
         }
-        capped(bytes + self.closing(first, true) - if first { self.comma() } else { 0 })
+        Cost::capped(bytes + self.closing(first, true) - if first { self.comma() } else { 0 })
     }
 
     /// Bytes of the closing bracket, and with `entries` of what comes with them where none is there yet.
@@ -185,9 +187,9 @@ impl Array {
     }
 
     /// Least bytes of the entries beyond the prefix that must follow when there are `count`, with a comma each.
-    fn cost_beyond(&self, count: u32, met: &Met, costs: &impl Fn(SchemaId) -> u32) -> u32 {
+    fn cost_beyond(&self, count: u32, met: &Met, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
         if count > self.max {
-            return NEVER;
+            return Cost::NEVER;
         }
         let (missing, room) = (self.min.saturating_sub(count), self.max - count);
         // One entry for each time that a counter lacks, or entries that all the lacking counters count at once.
@@ -205,21 +207,22 @@ impl Array {
         let all = all.fold(0u8, |set, bit| set | 1 << bit);
         let most = self.lacking(met).max().unwrap_or(0);
         let together = if all == 0 { None } else { self.repeated(all, most, met, costs) };
-        [apart, together]
-            .into_iter()
-            .flatten()
-            .filter_map(|(entries, bytes, met)| {
-                let more = u64::from(missing).saturating_sub(entries);
-                let more_bytes = if more == 0 { 0 } else { self.cost_of_more(more, &met, costs)? };
-                (entries + more <= u64::from(room)).then(|| capped(bytes.saturating_add(more_bytes)))
-            })
-            .min()
-            .unwrap_or(NEVER)
+        Cost::least([apart, together].into_iter().flatten().filter_map(|(entries, bytes, met)| {
+            let more = u64::from(missing).saturating_sub(entries);
+            let more_bytes = if more == 0 { 0 } else { self.cost_of_more(more, &met, costs)? };
+            (entries + more <= u64::from(room)).then(|| Cost::capped(bytes.saturating_add(more_bytes)))
+        }))
     }
 
     /// The cheapest way to have all of `counts` counted `times` more: entries, bytes with a comma each, and the counts
     /// after them.
-    fn repeated(&self, counts: u8, times: u32, met: &Met, costs: &impl Fn(SchemaId) -> u32) -> Option<(u64, u64, Met)> {
+    fn repeated(
+        &self,
+        counts: u8,
+        times: u32,
+        met: &Met,
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Option<(u64, u64, Met)> {
         let fits = |way: &&Way| {
             let mut bits = self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1);
             way.counts & counts == counts
@@ -231,13 +234,13 @@ impl Array {
         for (bit, counter) in self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1) {
             after.0[bit] = (u32::from(met.0[bit]) + times).min(counter.top()) as u16;
         }
-        (cost != NEVER).then(|| (u64::from(times), (u64::from(cost) + self.comma()) * u64::from(times), after))
+        (!cost.is_never()).then(|| (u64::from(times), (u64::from(cost) + self.comma()) * u64::from(times), after))
     }
 
     /// Bytes of `more` entries, once all counters have enough.
-    fn cost_of_more(&self, more: u64, met: &Met, costs: &impl Fn(SchemaId) -> u32) -> Option<u64> {
+    fn cost_of_more(&self, more: u64, met: &Met, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
         let (mut missing, mut bytes, mut met) = (more, 0u64, *met);
-        let mut ways: Vec<&Way> = self.rest.iter().filter(|way| costs(way.schema) != NEVER).collect();
+        let mut ways: Vec<&Way> = self.rest.iter().filter(|way| !costs(way.schema).is_never()).collect();
         ways.sort_by_key(|way| costs(way.schema));
         // The cheapest way as often as its counters allow, then the next.
         for way in ways {
@@ -262,8 +265,8 @@ impl Array {
 }
 
 /// Least bytes of an entry.
-fn least(ways: &Few<Way>, costs: &impl Fn(SchemaId) -> u32) -> u32 {
-    ways.iter().map(|way| costs(way.schema)).min().unwrap_or(NEVER)
+fn least(ways: &Few<Way>, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
+    Cost::least(ways.iter().map(|way| costs(way.schema)))
 }
 
 /// Bytes within which a value without end has others near it.

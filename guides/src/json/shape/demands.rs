@@ -1,10 +1,10 @@
 //! The demands of an object that its entries must meet between them, and the cheapest entries that do.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::cache::Cache;
 use crate::json::shape::meeting::{Left, Meeting, MeetingMemo, Remembered};
 use crate::json::shape::object::{KeyClass, Object, Others, Progress};
-use crate::json::shape::{MOST_COUNTERS, SchemaId, add};
+use crate::json::shape::{MOST_COUNTERS, SchemaId};
 
 /// Where there are more classes of keys nothing is remembered.
 const MOST_SUPPLIES: usize = 24;
@@ -32,7 +32,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
+        costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         if self.demanded & !progress.met == 0 {
             return Some(Meeting::default());
@@ -57,7 +57,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
+        costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         let Some(known) = &self.remembered.0 else { return self.find_best(progress, others, costs) };
         let none_written = others.count() == 0;
@@ -87,7 +87,7 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
+        costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         let unmet = self.demanded & !progress.met;
         // For each set of demands what meets them.
@@ -97,15 +97,13 @@ impl Object {
         for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
             let property = &self.properties[index as usize];
             before.copy_from_slice(&best);
-            for way in property.meets.iter().filter(|way| costs(way.schema) != NEVER) {
+            for way in property.meets.iter().filter(|way| !costs(way.schema).is_never()) {
                 let (bytes, entries) = if property.required {
-                    (costs(way.schema).saturating_sub(costs(property.schema)), 0)
+                    (Cost::bytes(costs(way.schema).beyond(costs(property.schema))), 0)
                 } else {
                     (
-                        add(
-                            costs(way.schema),
-                            property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32,
-                        ),
+                        costs(way.schema)
+                            + (property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32),
                         1,
                     )
                 };
@@ -115,18 +113,17 @@ impl Object {
         let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
         let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
         for (index, class) in (0..).zip(&additional.classes) {
-            if class.key_cost == NEVER || class.meets.is_empty() {
+            if class.key_cost.is_never() || class.meets.is_empty() {
                 continue;
             }
             // Each entry takes a key of the class.
             let written = others.classes(additional).filter(|&other| other == index).count() as u32;
             for _ in 0..unmet.count_ones().min(class.keys_left(written)) {
                 before.copy_from_slice(&best);
-                for way in class.meets.iter().filter(|way| costs(way.schema) != NEVER) {
-                    let bytes = add(
-                        costs(way.schema),
-                        additional.key_length(used, class) + 3 + self.spacing.colon + self.comma() as u32,
-                    );
+                for way in class.meets.iter().filter(|way| !costs(way.schema).is_never()) {
+                    let bytes = costs(way.schema)
+                        + additional.key_length(used, class)
+                        + (3 + self.spacing.colon + self.comma() as u32);
                     offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
                 }
             }

@@ -1,5 +1,6 @@
 //! Entries that meet the demands of an object, remembered.
 
+use crate::automaton::cost::Cost;
 use crate::collections::cache::Cache;
 use crate::json::shape::MOST_COUNTERS;
 use std::cell::RefCell;
@@ -23,7 +24,7 @@ pub(crate) struct Meeting {
 
 impl Meeting {
     /// With one more entry, a named one if `named`.
-    pub(super) fn with(mut self, bytes: u32, entries: u32, named: Option<u32>) -> Meeting {
+    pub(super) fn with(mut self, bytes: Cost, entries: u32, named: Option<u32>) -> Meeting {
         self.bytes += u64::from(bytes);
         self.entries += entries;
         if let (Some(index), Some(place)) = (named, self.named.get_mut(self.count)) {

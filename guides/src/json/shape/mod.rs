@@ -8,7 +8,7 @@ pub(crate) mod object;
 pub(crate) mod shapes;
 pub(crate) mod spacing;
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
@@ -29,8 +29,8 @@ pub(crate) struct Schema {
     pub(crate) strings: Vec<Arc<Strings>>,
     pub(crate) objects: Vec<ShapeId>,
     pub(crate) arrays: Vec<ShapeId>,
-    /// Least bytes of a value; [`NEVER`] if there is none.
-    pub(crate) cost: u32,
+    /// Least bytes of a value; [`Cost::NEVER`] if there is none.
+    pub(crate) cost: Cost,
     /// Whether it surely has values without end.
     pub(crate) endless: bool,
 }
@@ -83,13 +83,4 @@ impl Met {
         (0..MOST_COUNTERS).filter(|bit| counts >> bit & 1 == 1).for_each(|bit| self.0[bit] = 1);
         self
     }
-}
-
-/// Adds costs of which one may be [`NEVER`]. Sums too great to count are capped below it.
-pub(crate) fn add(a: u32, b: u32) -> u32 {
-    if a == NEVER || b == NEVER { NEVER } else { a.saturating_add(b).min(NEVER - 1) }
-}
-
-pub(crate) fn capped(cost: u64) -> u32 {
-    cost.min(u64::from(NEVER - 1)) as u32
 }

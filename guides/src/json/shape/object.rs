@@ -1,11 +1,11 @@
 //! One alternative of an object, and what its entries cost.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::automaton::marks::KEY_OF_CLASS;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::shape::meeting::{KnownDemands, Meeting, Remembered};
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{SchemaId, Way, add, capped};
+use crate::json::shape::{SchemaId, Way};
 use std::sync::Arc;
 
 /// One alternative of an object: its entries, in the order in which they are written.
@@ -62,9 +62,9 @@ pub(crate) struct Additional {
 pub(crate) struct KeyClass {
     pub(crate) schema: SchemaId,
     /// Least bytes of a key of this class, without quotes.
-    pub(crate) key_cost: u32,
+    pub(crate) key_cost: Cost,
     /// For each state of the keys' automaton the least bytes to the end of a key of this class.
-    pub(crate) costs: Arc<[u32]>,
+    pub(crate) costs: Arc<[Cost]>,
     /// The ways in which its value meets demands of the object.
     pub(crate) meets: Vec<Way>,
     /// How many keys are of this class, as far as counted; known where it meets demands.
@@ -172,8 +172,8 @@ impl Object {
 
 impl Property {
     /// Bytes of the entry: key, colon, the spaces that follow it, value.
-    pub(crate) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> u32) -> u32 {
-        add(costs(self.schema), self.spelling.len() as u32 + 2 + spacing.colon)
+    pub(crate) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
+        costs(self.schema) + (self.spelling.len() as u32 + 2 + spacing.colon)
     }
 
     /// All the ways in which its value can be.
@@ -215,10 +215,10 @@ impl Additional {
     }
 
     /// Length of key within which there are more keys than `used`.
-    pub(crate) fn key_length(&self, used: u64, class: &KeyClass) -> u32 {
+    pub(crate) fn key_length(&self, used: u64, class: &KeyClass) -> Cost {
         if !self.is_endless() {
             // Few keys: count on the longest of them.
-            return self.keys.characters.longest().unwrap_or(class.key_cost).max(class.key_cost);
+            return self.keys.characters.longest().map_or(class.key_cost, Cost::bytes).max(class.key_cost);
         }
         let (mut length, mut keys, mut all) = (0, 1u64, 1u64);
         while all <= used {
@@ -230,15 +230,11 @@ impl Additional {
     }
 
     /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, the spaces that follow it, value.
-    pub(crate) fn cost(&self, used: u64, spacing: Spacing, costs: &impl Fn(SchemaId) -> u32) -> u32 {
-        self.classes
-            .iter()
-            .map(|class| match class.key_cost {
-                NEVER => NEVER,
-                _ => add(costs(class.schema), self.key_length(used, class) + 3 + spacing.colon),
-            })
-            .min()
-            .unwrap_or(NEVER)
+    pub(crate) fn cost(&self, used: u64, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
+        Cost::least(self.classes.iter().map(|class| match class.key_cost {
+            Cost::NEVER => Cost::NEVER,
+            _ => costs(class.schema) + self.key_length(used, class) + (3 + spacing.colon),
+        }))
     }
 
     /// Counts the named properties of an object by the classes that they would be of.
@@ -255,7 +251,7 @@ impl Additional {
 
 impl Object {
     /// Fills in what follows from the properties' costs.
-    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> u32) {
+    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> Cost) {
         let count = self.properties.len();
         self.next_required = vec![count as u32; count + 1];
         self.required_from = vec![(0, 0); count + 1];
@@ -314,10 +310,10 @@ impl Object {
 
     /// As [`Object::cost_to_close`] of an object that always closes: `required` are the bytes of the required properties that are
     /// left, an entry with the property of this index comes before them.
-    pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> u32 {
+    pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> Cost {
         let index = index as usize;
         let own = self.required_from[index].1 - self.required_from[index + 1].1;
-        capped(required.saturating_sub(own) + self.closing())
+        Cost::capped(required.saturating_sub(own) + self.closing())
     }
 
     /// The bytes of the required properties that are still to come, with a comma each.
@@ -333,13 +329,15 @@ impl Object {
         count: u32,
         others: Others<'_>,
         first: bool,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> u32 {
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Cost {
         match self.cost_of_entries(progress, count, others, 0, costs) {
-            None => NEVER,
-            Some((0, _)) if first => 1,
-            Some((_, bytes)) if first => capped(bytes + u64::from(self.spacing.inside) + self.closing() - self.comma()),
-            Some((_, bytes)) => capped(bytes + self.closing()),
+            None => Cost::NEVER,
+            Some((0, _)) if first => Cost::bytes(1),
+            Some((_, bytes)) if first => {
+                Cost::capped(bytes + u64::from(self.spacing.inside) + self.closing() - self.comma())
+            }
+            Some((_, bytes)) => Cost::capped(bytes + self.closing()),
         }
     }
 
@@ -349,10 +347,10 @@ impl Object {
         progress: &Progress<'_>,
         count: u32,
         others: Others<'_>,
-        costs: &impl Fn(SchemaId) -> u32,
-    ) -> u32 {
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Cost {
         let entries = self.cost_of_entries(progress, count, others, 1, costs);
-        entries.map_or(NEVER, |(_, bytes)| capped(bytes + self.closing() - self.comma()))
+        entries.map_or(Cost::NEVER, |(_, bytes)| Cost::capped(bytes + self.closing() - self.comma()))
     }
 
     /// The required properties that are still to come: how many, and their bytes with a comma each.
@@ -380,10 +378,11 @@ impl Object {
         count: u32,
         others: Others<'_>,
         least: u32,
-        costs: &impl Fn(SchemaId) -> u32,
+        costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<(u32, u64)> {
         let (required, mut bytes) = self.required_left(progress);
-        if bytes >= u64::from(NEVER) && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs) == NEVER)
+        if bytes >= u64::from(Cost::NEVER)
+            && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs).is_never())
         {
             return None;
         }
@@ -407,13 +406,13 @@ impl Object {
         progress: &Progress<'_>,
         more: u32,
         others: u32,
-        costs: &impl Fn(SchemaId) -> u32,
+        costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<u64> {
-        let mut optional: Vec<u32> = self
+        let mut optional: Vec<Cost> = self
             .left(progress)
             .filter(|property| !property.required)
             .map(|property| property.cost(self.spacing, costs))
-            .filter(|&cost| cost != NEVER)
+            .filter(|&cost| !cost.is_never())
             .collect();
         optional.sort_unstable();
         let additional = match &self.additional {
@@ -425,10 +424,10 @@ impl Object {
                 let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
                 let named = if additional.is_endless() { 0 } else { self.named_among(additional) };
                 let left = keys.saturating_sub(named).saturating_sub(others);
-                (cost != NEVER).then_some((cost, if additional.is_endless() { u32::MAX } else { left }))
+                (!cost.is_never()).then_some((cost, if additional.is_endless() { u32::MAX } else { left }))
             }
         };
-        let (each, mut available) = additional.unwrap_or((NEVER, 0));
+        let (each, mut available) = additional.unwrap_or((Cost::NEVER, 0));
         let (mut sum, mut missing) = (0u64, more);
         for cost in optional {
             if missing == 0 {

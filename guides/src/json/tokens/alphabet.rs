@@ -5,7 +5,8 @@
 //! alone is allowed, which is known without a walk through the automaton; what remains are the tokens in which another character
 //! occurs, and those are few.
 
-use crate::automaton::dfa::{Dfa, NEVER};
+use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::cache::Cache;
 use crate::json::language::strings::{Decoder, StringState, Strings};
@@ -107,7 +108,7 @@ impl Search<'_> {
 }
 
 /// The tokens that stay inside a string, and the greatest cost of the string after one of them.
-pub(crate) type Allowed = (TokenSet, u32);
+pub(crate) type Allowed = (TokenSet, Cost);
 
 impl Alphabets {
     /// Of the tokens below `node` along which a string of any characters stays open; `strings` are those.
@@ -280,16 +281,17 @@ impl Alphabets {
 
     fn find(&self, plan: &Search, strings: &Strings, state: u32, inside: &InsideTokens) -> Allowed {
         let mut set = TokenSet::new(self.complete.len());
-        let mut reach = 0;
+        let mut reach = Cost::ZERO;
         // How many characters a token may have so that enough are left. What the whole needs only grows with them.
-        let fits = |count: &usize| plan.after(*count).is_some_and(|state| strings.rest(state, *count as u32) != NEVER);
+        let fits =
+            |count: &usize| plan.after(*count).is_some_and(|state| !strings.rest(state, *count as u32).is_never());
         let most = (1..self.longer.len()).take_while(fits).count();
         if most > 0 {
             set.union(&self.made_of(plan.alphabet));
             plan.removed.iter().cloned().flatten().for_each(|index| set.remove(self.tokens[index as usize]));
             inside.whole.keep_short(most as u32, &mut set);
-            let costs = plan.chain.iter().map(|&state| strings.cost_between(state).saturating_sub(1));
-            reach = costs.max().unwrap_or(0);
+            let costs = plan.chain.iter().map(|&state| strings.cost_between(state).without(1));
+            reach = Cost::greatest(costs);
         }
         let mut looked_at = TokenSet::new(self.complete.len());
         let others = plan.others.iter().copied().flatten().copied();
@@ -300,7 +302,7 @@ impl Alphabets {
             }
             looked_at.insert(token);
             let rest = self.rest_after(index, strings, state);
-            if rest != NEVER {
+            if !rest.is_never() {
                 set.insert(token);
                 reach = reach.max(rest);
             }
@@ -309,7 +311,7 @@ impl Alphabets {
         for &index in &self.containing[usize::from(b'\\')] {
             if let Some(end) = self.follow(index, strings, start) {
                 set.insert(self.tokens[index as usize]);
-                reach = reach.max(strings.cost(&end).saturating_sub(1));
+                reach = reach.max(strings.cost(&end).without(1));
             }
         }
         (set, reach)
@@ -321,14 +323,14 @@ impl Alphabets {
     }
 
     /// As [`Self::follow`] of a token without escapes, which is faster: the cost of the string after it, the closing quote not counted.
-    fn rest_after(&self, index: u32, strings: &Strings, mut state: u32) -> u32 {
+    fn rest_after(&self, index: u32, strings: &Strings, mut state: u32) -> Cost {
         for &byte in self.text_of(index) {
             if byte == b'\\' {
-                return NEVER;
+                return Cost::NEVER;
             }
             state = strings.characters.dfa.next(state, byte);
             if state == 0 {
-                return NEVER;
+                return Cost::NEVER;
             }
         }
         strings.rest(state, self.lengths[index as usize])
@@ -516,14 +518,14 @@ mod tests {
                     for (set, reach) in found.into_iter().chain(short) {
                         compared += 1;
                         let start = StringState { state, count: 0, decoder: Decoder::Body };
-                        let mut most = 0;
+                        let mut most = Cost::ZERO;
                         for (id, word) in (0u32..).zip(&words) {
                             let end = word.iter().try_fold(start, |at, &byte| strings.step(&at, byte));
-                            most = most.max(end.map_or(0, |end| strings.cost(&end) - 1));
+                            most = most.max(end.map_or(Cost::ZERO, |end| strings.cost(&end).without(1)));
                             let text = String::from_utf8_lossy(word);
                             assert_eq!(set.contains(id), end.is_some(), "{pattern} {max} {state} {text:?}");
                         }
-                        assert!(reach >= most, "{pattern} {max} {state}: {reach} {most}");
+                        assert!(reach >= most, "{pattern} {max} {state}: {reach:?} {most:?}");
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Tokens by how many characters they add.
 
+use crate::automaton::cost::Cost;
 use crate::vocabulary::mask::{FEW_TOKENS, TokenSet};
 
 /// Tokens that do not close the string and end between characters, by the characters that they begin.
@@ -59,5 +60,5 @@ pub(crate) struct InsideTokens {
     /// Those that end between characters.
     pub(super) whole: ByLength,
     /// The most bytes that complete the character, or the escape of one, in the midst of which a token ends.
-    pub(super) most_tail: u32,
+    pub(super) most_tail: Cost,
 }

@@ -5,6 +5,7 @@
 //! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
 //! automaton each of the others comes to its quote.
 
+use crate::automaton::cost::Cost;
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::Reach;
 use crate::json::language::strings::{Decoder, StringState, Strings};
@@ -20,7 +21,7 @@ pub(crate) struct StringClasses {
     inside: Inside,
     quotes: Quotes,
     /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
-    reach: u32,
+    reach: Cost,
 }
 
 /// Tokens that do not close the string.
@@ -71,7 +72,7 @@ impl StringClasses {
                 (Inside::Tokens(Tokens::Set(set.words().into())), reach)
             }
             _ => {
-                let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: 0 };
+                let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: Cost::ZERO };
                 if room >= ROOM_FOR_ANY {
                     sorted.sort_unbounded(node, state);
                 } else {
@@ -97,13 +98,13 @@ impl StringClasses {
     }
 
     /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
-    pub(crate) fn reach(&self) -> u32 {
+    pub(crate) fn reach(&self) -> Cost {
         self.reach
     }
 
     /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
     /// of them, where only the midst of characters adds to it.
-    pub(crate) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
         match &self.inside {
             Inside::Frame => return self.frame.add_inside(cost, room, set),
             Inside::Tokens(tokens) => tokens.add_to(set),
@@ -123,7 +124,7 @@ impl StringClasses {
 
     /// Adds the tokens that close the string in one of the states for which `closes` holds, and nothing more. `cost` is the cost after
     /// the quote. Returns the greatest cost after any of them.
-    pub(crate) fn add_bare(&self, cost: u32, room: Room, closes: impl Fn(u32) -> bool, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_bare(&self, cost: Cost, room: Room, closes: impl Fn(u32) -> bool, set: &mut TokenSet) -> Cost {
         self.add_fitting([(&*self.frame.bare, cost)].into_iter(), room, closes, set)
     }
 
@@ -133,12 +134,12 @@ impl StringClasses {
     /// Tokens of which the rest was not looked into are added to `deferred`.
     pub(crate) fn add_closing(
         &self,
-        (after, cost): (&AfterQuote, u32),
+        (after, cost): (&AfterQuote, Cost),
         room: Room,
         closes: impl Fn(u32) -> bool,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
-    ) -> u32 {
+    ) -> Cost {
         let longer = after.allowed(cost).map(|(suffix, cost)| (self.frame.closing(suffix), cost));
         let reach = self.add_fitting(longer, room, &closes, set);
         let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));
@@ -148,12 +149,12 @@ impl StringClasses {
 
     fn add_fitting<'a>(
         &self,
-        closing: impl Iterator<Item = (&'a [Closing], u32)>,
+        closing: impl Iterator<Item = (&'a [Closing], Cost)>,
         room: Room,
         closes: impl Fn(u32) -> bool,
         set: &mut TokenSet,
-    ) -> u32 {
-        let mut reach = 0;
+    ) -> Cost {
+        let mut reach = Cost::ZERO;
         for (tokens, cost) in closing.filter(|(_, cost)| *cost <= room.bytes) {
             for one in tokens.iter().filter(|one| self.fits(one, room, &closes)) {
                 set.insert(one.token);
@@ -212,7 +213,7 @@ struct Sorted<'a> {
     strings: &'a Strings,
     trie: &'a Trie,
     inside: Vec<u32>,
-    reach: u32,
+    reach: Cost,
 }
 
 impl Sorted<'_> {
@@ -224,14 +225,14 @@ impl Sorted<'_> {
                 continue;
             }
             let Some(next) = self.strings.step(state, byte) else { continue };
-            self.add(child, || self.strings.cost(&next).saturating_sub(1));
+            self.add(child, || self.strings.cost(&next).without(1));
             if trie.end(child) > child + 1 {
                 self.sort(child, &next);
             }
         }
     }
 
-    fn add(&mut self, node: u32, cost: impl FnOnce() -> u32) {
+    fn add(&mut self, node: u32, cost: impl FnOnce() -> Cost) {
         let own = self.trie.own(node);
         if !own.is_empty() {
             self.reach = self.reach.max(cost());
@@ -259,7 +260,7 @@ impl Sorted<'_> {
                 b'\\' => {
                     let at = StringState { state, count: 0, decoder: Decoder::Body };
                     let Some(escape) = strings.step(&at, byte) else { continue };
-                    self.add(child, || strings.cost(&escape).saturating_sub(1));
+                    self.add(child, || strings.cost(&escape).without(1));
                     self.sort(child, &escape);
                 }
                 0x20..=GREATEST_OF_TEXT => {
@@ -267,7 +268,7 @@ impl Sorted<'_> {
                     if after == 0 {
                         continue;
                     }
-                    self.add(child, || strings.cost_between(after).saturating_sub(1));
+                    self.add(child, || strings.cost_between(after).without(1));
                     if child_end > child + 1 {
                         above.push((after, child_end));
                         next = child + 1;

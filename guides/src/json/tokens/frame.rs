@@ -4,7 +4,7 @@
 //! what stands before the quote and what follows it. A string with a pattern differs only in which of these it allows.
 
 use crate::automaton::Automaton;
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::json::language::strings::{Characters, Decoder, Escapes, StringState, Strings};
 use crate::json::tokens::alphabet::{Allowed, Alphabets};
 use crate::json::tokens::by_length::{ByLength, InsideTokens};
@@ -72,9 +72,8 @@ impl AfterQuote {
     }
 
     /// The suffixes that are allowed, and the cost after each, if it is `cost` at the quote.
-    pub(crate) fn allowed(&self, cost: u32) -> impl Iterator<Item = (u32, u32)> {
-        let after = move |growth: i64| u32::try_from(i64::from(cost) + growth).unwrap_or(NEVER);
-        self.allowed.iter().map(move |&(suffix, growth)| (suffix, after(growth)))
+    pub(crate) fn allowed(&self, cost: Cost) -> impl Iterator<Item = (u32, Cost)> {
+        self.allowed.iter().map(move |&(suffix, growth)| (suffix, cost.grown(growth)))
     }
 
     /// The suffixes of which it is not known whether they are allowed.
@@ -94,7 +93,7 @@ struct Partial {
     /// Characters begun.
     characters: u32,
     /// Least bytes that complete the last of them.
-    tail: u32,
+    tail: Cost,
 }
 
 impl Frame {
@@ -112,7 +111,7 @@ impl Frame {
         let mut frame = Frame {
             inside: InsideTokens {
                 whole: ByLength::new(&inside, words),
-                most_tail: partial.iter().map(|partial| partial.tail).max().unwrap_or(0),
+                most_tail: Cost::greatest(partial.iter().map(|partial| partial.tail)),
             },
             partial,
             prefixes: Trie::new(&[]),
@@ -178,7 +177,7 @@ impl Frame {
     ) -> AfterQuote {
         let suffixes = &self.suffixes;
         let mut after = AfterQuote::default();
-        let cost = i64::from(automaton.cost(state));
+        let cost = automaton.cost(state);
         let mut open = vec![(nodes.to_vec(), state.clone())];
         while let Some((nodes, state)) = open.pop() {
             let possible = automaton.next_bytes(&state);
@@ -190,9 +189,9 @@ impl Frame {
             for same in children.chunk_by(|&one, &other| suffixes.byte(one) == suffixes.byte(other)) {
                 let Some(next) = automaton.step(&state, suffixes.byte(same[0])) else { continue };
                 let mut own = same.iter().flat_map(|&child| suffixes.own(child)).peekable();
-                let whole = if own.peek().is_some() { automaton.cost(&next) } else { NEVER };
-                if whole != NEVER {
-                    let growth = i64::from(whole) - cost;
+                let whole = if own.peek().is_some() { automaton.cost(&next) } else { Cost::NEVER };
+                if !whole.is_never() {
+                    let growth = cost.growth_to(whole);
                     after.allowed.extend(own.map(|&suffix| (suffix, growth)));
                 }
                 let longer: Vec<u32> = same.iter().copied().filter(|&child| suffixes.end(child) > child + 1).collect();
@@ -217,13 +216,13 @@ impl Frame {
     }
 
     /// Most bytes that complete the character in whose midst a token ends.
-    pub(crate) fn most_tail(&self) -> u32 {
+    pub(crate) fn most_tail(&self) -> Cost {
         self.inside.most_tail
     }
 
     /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
     /// of them, where only the midst of characters adds to it.
-    pub(crate) fn add_inside(&self, cost: u32, room: Room, set: &mut TokenSet) -> u32 {
+    pub(crate) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
         let most = room.most as usize;
         match &self.inside.whole {
             ByLength::Sets(sets) => {
@@ -238,7 +237,7 @@ impl Frame {
         }
         let mut reach = cost;
         for partial in &self.partial {
-            let after = cost.saturating_add(partial.tail);
+            let after = cost + partial.tail;
             if partial.characters <= room.most && after <= room.bytes {
                 set.insert(partial.token);
                 reach = reach.max(after);
@@ -288,7 +287,7 @@ impl Sorting<'_> {
 
     fn add(&mut self, tokens: &[u32], state: &StringState) {
         // Without the closing quote.
-        let tail = self.strings.cost(state).saturating_sub(1);
+        let tail = self.strings.cost(state).without(1);
         if tail == 0 {
             let count = state.count as usize;
             if self.inside.len() <= count {

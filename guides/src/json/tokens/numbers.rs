@@ -1,6 +1,6 @@
 //! The tokens that lie within a number, worked out once for each state of the number's automaton.
 
-use crate::automaton::dfa::NEVER;
+use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
@@ -15,7 +15,7 @@ pub(crate) const AFTER_VALUES: ByteSet = ByteSet::of(b",]} \n\r\t");
 #[derive(Debug)]
 pub(crate) struct NumberClasses {
     /// Those that end within the number, by the least bytes that complete it.
-    inside: Vec<(u32, Tokens)>,
+    inside: Vec<(Cost, Tokens)>,
     /// The nodes at which the number may end with more of a token to come, and the bytes from here to there.
     ends: Vec<(u32, usize)>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct NumberClasses {
 impl NumberClasses {
     /// For the tokens below a node, in a mask of so many words.
     pub(crate) fn new(numbers: &Numbers, state: u32, node: u32, trie: &Trie, words: usize) -> NumberClasses {
-        let mut inside: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let mut inside: BTreeMap<Cost, Vec<u32>> = BTreeMap::new();
         let mut ends = Vec::new();
         // The nodes whose children are to be looked at, with the state there and the bytes that lead to them.
         let mut open = vec![(node, state, 0)];
@@ -35,7 +35,7 @@ impl NumberClasses {
                 }
                 let cost = numbers.costs[next as usize];
                 // Where no token goes on, none ends.
-                if let (own @ [_, ..], true) = (trie.own(child), cost != NEVER) {
+                if let (own @ [_, ..], true) = (trie.own(child), !cost.is_never()) {
                     inside.entry(cost).or_default().extend(own);
                 }
                 if trie.end(child) > child + 1 {
@@ -56,7 +56,7 @@ impl NumberClasses {
     }
 
     /// The tokens that end within the number, by the least bytes that complete it; the cheapest first.
-    pub(crate) fn inside(&self) -> &[(u32, Tokens)] {
+    pub(crate) fn inside(&self) -> &[(Cost, Tokens)] {
         &self.inside
     }
 

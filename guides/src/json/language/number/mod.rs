@@ -8,6 +8,7 @@
 pub(crate) mod compare;
 pub(crate) mod grammar;
 
+use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::json::language::number::compare::{compared, unsigned_zero};
 use crate::json::language::number::grammar::{Spelled, Spellings, WIDTH, class_of, plain, spelled};
@@ -176,7 +177,7 @@ fn multiples(m: u64, scale: u32, limit: usize) -> Result<Dfa, TooManyStates> {
 #[derive(Debug)]
 pub(crate) struct Numbers {
     pub(crate) dfa: Dfa,
-    pub(crate) costs: Vec<u32>,
+    pub(crate) costs: Vec<Cost>,
     /// Stands for it wherever something is made from it.
     pub(crate) id: u64,
 }
@@ -187,8 +188,8 @@ impl Numbers {
         Numbers::with_costs(dfa, costs)
     }
 
-    /// With the costs of its states, [`NEVER`](crate::automaton::dfa::NEVER) for those in which no token may end.
-    pub(crate) fn with_costs(dfa: Dfa, costs: Vec<u32>) -> Numbers {
+    /// With the costs of its states, [`Cost::NEVER`] for those in which no token may end.
+    pub(crate) fn with_costs(dfa: Dfa, costs: Vec<Cost>) -> Numbers {
         static COUNT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
         Numbers { dfa, costs, id: COUNT.fetch_add(1, atomic::Ordering::Relaxed) }
     }

@@ -136,7 +136,7 @@ impl Tokenizer {
     /// Special tokens, tokens that end the text, and entries that encoding never produces spell nothing.
     ///
     /// # Errors
-    /// [`TokenizerError::Unguidable`] where tokens do not spell bytes, or not all of ASCII.
+    /// [`TokenizerError::Unguidable`] where tokens do not spell bytes.
     pub fn vocabulary(&self, vocab_size: usize) -> Result<Vocabulary, TokenizerError> {
         let tokens = self.spellings(vocab_size)?;
         let end_tokens = self.inner.end_tokens.iter().copied().filter(|&t| (t as usize) < vocab_size).collect();

@@ -83,20 +83,7 @@ impl Spelling {
             Self::Opaque { reason } => return Err(reason.clone()),
         };
         let text = |entry: &Entry| entry.is_text.then(|| entry.bytes.to_vec());
-        let tokens: Vec<Option<Vec<u8>>> = table.iter().map(|entry| entry.as_ref().and_then(text)).collect();
-
-        let mut spelled = [false; 256];
-        for token in tokens.iter().flatten() {
-            if let [byte] = token.as_slice() {
-                spelled[usize::from(*byte)] = true;
-            }
-        }
-        let missing: String = (b' '..=b'~').filter(|&byte| !spelled[usize::from(byte)]).map(char::from).collect();
-        if missing.is_empty() {
-            Ok(tokens)
-        } else {
-            Err(format!("its vocabulary has no way to spell each of these characters by itself: {missing}"))
-        }
+        Ok(table.iter().map(|entry| entry.as_ref().and_then(text)).collect())
     }
 }
 

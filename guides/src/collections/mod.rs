@@ -4,4 +4,5 @@ pub(crate) mod byte_set;
 pub(crate) mod cache;
 pub(crate) mod few;
 pub(crate) mod fingerprint;
+pub(crate) mod id;
 pub(crate) mod once;

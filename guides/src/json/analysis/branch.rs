@@ -1,7 +1,8 @@
 //! One way to satisfy a conjunction of conditions, as far as it has been worked out.
 
+use crate::collections::id::id;
 use crate::json::language::number::NumberAtom;
-use crate::json::schema::graph::{Kinds, NodeId};
+use crate::json::schema::graph::{Kinds, NodeId, PatternId};
 use crate::json::text::value::Value;
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ pub(crate) type Term = (NodeId, bool);
 pub(crate) struct Branch {
     pub(crate) kinds: Kinds,
     pub(crate) numbers: Vec<(NumberAtom, bool)>,
-    pub(crate) patterns: BTreeSet<(u32, bool)>,
+    pub(crate) patterns: BTreeSet<(PatternId, bool)>,
     pub(crate) length: (u32, u32),
     /// The value is one of these.
     pub(crate) scalars: Option<Vec<Value>>,
@@ -41,14 +42,19 @@ pub(crate) struct Branch {
     pub(crate) scopes: Vec<(NodeId, ScopeId)>,
 }
 
-/// The schema with `unevaluated...` that a condition belongs to: an index of the branch's scopes, plus one; 0 outside of all.
-pub(crate) type ScopeId = u32;
+id! {
+    /// The schema with `unevaluated...` that a condition belongs to: an index of the branch's scopes, plus one; 0 outside of all.
+    pub(crate) struct ScopeId
+}
+
+/// Outside of all schemas with `unevaluated...`.
+pub(crate) const OUTSIDE: ScopeId = ScopeId::new(0);
 
 /// A set of keys of which an object has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Keys {
     /// Those that a pattern of the graph matches.
-    Matching(u32),
+    Matching(PatternId),
     /// Those that a `Properties` node neither names nor matches with a pattern.
     Beside(NodeId),
     /// Those that do not satisfy a node.
@@ -113,7 +119,7 @@ impl Branch {
             }
             Demand::Counted(counted) => {
                 if !self.counted.iter().any(|(other, _)| *other == counted) {
-                    self.counted.push((counted, 0));
+                    self.counted.push((counted, OUTSIDE));
                 }
             }
         }

@@ -5,17 +5,17 @@ use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::collections::few::Few;
 use crate::error::{CompileError, too_big};
 use crate::json::analysis::Builder;
-use crate::json::analysis::branch::{Branch, Keys, ScopeId, Term};
+use crate::json::analysis::branch::{Branch, Keys, OUTSIDE, ScopeId, Term};
 use crate::json::analysis::finish::Gathered;
 use crate::json::analysis::keys::{KeySet, KeySets, NONE};
 use crate::json::analysis::names::NamedProperty;
 use crate::json::language::length::with_length;
 use crate::json::language::strings::{Escapes, Strings};
-use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
+use crate::json::schema::graph::{Graph, Node, NodeId, PatternId, Properties, TRUE};
 use crate::json::shape::array::{Array, Counter};
 use crate::json::shape::meeting::Remembered;
 use crate::json::shape::object::{Additional, KeyClass, MANY_KEYS, Object, Property};
-use crate::json::shape::{MOST_COUNTERS, SchemaId, Way};
+use crate::json::shape::{MOST_COUNTERS, SchemaId, ShapeId, Way};
 use crate::json::text::value::Value;
 use foldhash::{HashMap, HashMapExt, HashSet};
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ type Demanded = (Arc<KeySet>, Term);
 impl Branch {
     /// Whether a condition in the scope `inner` counts for the scope `outer`.
     fn is_within(&self, inner: ScopeId, outer: ScopeId) -> bool {
-        let around = |&scope: &ScopeId| scope.checked_sub(1).map(|index| self.scopes[index as usize].1);
+        let around = |&scope: &ScopeId| scope.index().checked_sub(1).map(|index| self.scopes[index].1);
         std::iter::successors(Some(inner), around).any(|scope| scope == outer)
     }
 
@@ -47,7 +47,7 @@ impl Branch {
     ) -> impl Iterator<Item = (ScopeId, NodeId)> + 'a {
         (1..)
             .zip(&self.scopes)
-            .filter_map(move |(scope, &(node, _))| Some((scope, which(&graph.nodes[node as usize])?)))
+            .filter_map(move |(scope, &(node, _))| Some((ScopeId::new(scope), which(&graph.nodes[node.index()])?)))
     }
 }
 
@@ -147,14 +147,14 @@ impl Builder<'_> {
                 "use smaller ones",
             ));
         }
-        gathered.arrays.push(self.arrays.len() as u32);
+        gathered.arrays.push(ShapeId::new(self.arrays.len()));
         self.arrays.push(array);
         Ok(())
     }
 }
 
 fn items_of(graph: &Graph, id: NodeId) -> Option<Items> {
-    match &graph.nodes[id as usize] {
+    match &graph.nodes[id.index()] {
         Node::Items { prefix, rest } => Some((prefix.clone(), *rest)),
         _ => None,
     }
@@ -175,7 +175,7 @@ fn rest_of_items(graph: &Graph, branch: &Branch, scope: ScopeId, node: NodeId) -
         return None;
     }
     // Entries that `contains` asks for are evaluated by it.
-    let counted = branch.counted.iter().filter(|(_, inner)| *inner != 0 && branch.is_within(*inner, scope));
+    let counted = branch.counted.iter().filter(|(_, inner)| *inner != OUTSIDE && branch.is_within(*inner, scope));
     let mut either: Vec<NodeId> = counted.map(|(one, _)| one.term.0).chain([node]).collect();
     either.sort_unstable();
     either.dedup();
@@ -193,7 +193,7 @@ impl Builder<'_> {
         terms: &[Term],
     ) -> Result<(), CompileError> {
         let graph = self.graph;
-        let properties_of = |id: NodeId| match &graph.nodes[id as usize] {
+        let properties_of = |id: NodeId| match &graph.nodes[id.index()] {
             Node::Properties(properties) => Some(properties),
             _ => None,
         };
@@ -273,7 +273,7 @@ impl Builder<'_> {
         let meeting = (0..).zip(&properties).filter(|(_, property): &(u32, &Property)| !property.meets.is_empty());
         let meeting = meeting.map(|(index, _)| index).collect();
         let (min, max) = branch.property_count;
-        gathered.objects.push(self.objects.len() as u32);
+        gathered.objects.push(ShapeId::new(self.objects.len()));
         self.objects.push(Object {
             properties,
             sorted: named.sorted.clone(),
@@ -330,10 +330,10 @@ impl Builder<'_> {
                     Arc::new(KeySet::new(Some(Arc::new(outside)), Vec::new()))
                 }
                 (None, Keys::Matching(pattern)) => {
-                    let matching = (**graph.patterns[pattern as usize]).clone();
+                    let matching = (**graph.patterns[pattern.index()]).clone();
                     Arc::new(KeySet::new(Some(Arc::new(matching)), Vec::new()))
                 }
-                (None, Keys::Beside(id)) => match &graph.nodes[id as usize] {
+                (None, Keys::Beside(id)) => match &graph.nodes[id.index()] {
                     Node::Properties(properties) => {
                         let beside = keys_beside(&self.any, properties, graph, limit);
                         Arc::new(beside.map_err(|_| self.too_many_states(terms))?)
@@ -407,13 +407,13 @@ impl Builder<'_> {
         demanded: &[Demanded],
         terms: &[Term],
     ) -> Result<Option<Additional>, CompileError> {
-        let patterns: Vec<u32> = {
-            let all: BTreeSet<u32> =
+        let patterns: Vec<PatternId> = {
+            let all: BTreeSet<PatternId> =
                 nodes.iter().flat_map(|node| node.patterns.iter().map(|(pattern, _)| *pattern)).collect();
             all.into_iter().collect()
         };
         let (graph, limit) = (self.graph, self.limits.states);
-        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &**graph.patterns[pattern as usize]).collect();
+        let automata: Vec<&Dfa> = patterns.iter().map(|&pattern| &**graph.patterns[pattern.index()]).collect();
         let key_sets: Vec<&KeySet> = demanded.iter().map(|(set, _)| &**set).collect();
         // The conditions on the value of a key that matches just these patterns.
         let conditions = |matched: &[bool]| {
@@ -488,11 +488,11 @@ impl Builder<'_> {
     }
 
     pub(crate) fn is_false(&self, node: NodeId) -> bool {
-        match &self.graph.nodes[node as usize] {
+        match &self.graph.nodes[node.index()] {
             Node::Any(nodes) => nodes.is_empty(),
             Node::All(nodes) => nodes
                 .iter()
-                .any(|&node| matches!(&self.graph.nodes[node as usize], Node::Any(inner) if inner.is_empty())),
+                .any(|&node| matches!(&self.graph.nodes[node.index()], Node::Any(inner) if inner.is_empty())),
             _ => false,
         }
     }
@@ -500,7 +500,7 @@ impl Builder<'_> {
 
 /// The keys that a `Properties` node neither names nor matches with a pattern.
 fn keys_beside(any: &Dfa, properties: &Properties, graph: &Graph, limit: usize) -> Result<KeySet, TooManyStates> {
-    let mut patterns = properties.patterns.iter().map(|&(pattern, _)| &**graph.patterns[pattern as usize]);
+    let mut patterns = properties.patterns.iter().map(|&(pattern, _)| &**graph.patterns[pattern.index()]);
     let beside = match patterns.next() {
         None => None,
         Some(first) => {

@@ -9,7 +9,7 @@ use crate::json::analysis::overlaps::{self, ScalarValue, kind_of};
 use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::strings::Strings;
 use crate::json::schema::graph::Kinds;
-use crate::json::shape::Schema;
+use crate::json::shape::{Schema, ShapeId};
 use crate::json::text::decimal::Decimal;
 use crate::json::text::escape::write_string;
 use crate::json::text::value::Value;
@@ -23,8 +23,8 @@ pub(crate) struct Gathered {
     pub(crate) literals: BTreeSet<Box<[u8]>>,
     pub(crate) numbers: Vec<Arc<Numbers>>,
     pub(crate) strings: Vec<Arc<Strings>>,
-    pub(crate) objects: Vec<u32>,
-    pub(crate) arrays: Vec<u32>,
+    pub(crate) objects: Vec<ShapeId>,
+    pub(crate) arrays: Vec<ShapeId>,
 }
 
 impl Builder<'_> {
@@ -97,7 +97,7 @@ impl Builder<'_> {
                     && branch
                         .patterns
                         .iter()
-                        .all(|&(pattern, holds)| self.graph.patterns[pattern as usize].certainly(text, holds))
+                        .all(|&(pattern, holds)| self.graph.patterns[pattern.index()].certainly(text, holds))
             }
             _ => true,
         }

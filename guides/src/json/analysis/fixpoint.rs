@@ -20,7 +20,7 @@ impl Builder<'_> {
             let ways = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
             let apart = ways.map(|way| {
                 *spreads.entry(way.schema).or_insert_with(|| {
-                    let schema = &schemas[way.schema as usize];
+                    let schema = &schemas[way.schema.index()];
                     let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
                     let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
                     if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
@@ -28,7 +28,7 @@ impl Builder<'_> {
             });
             array.distinct = apart.max();
             // There are no more entries than different values.
-            let rest = array.rest.iter().map(|way| &schemas[way.schema as usize]);
+            let rest = array.rest.iter().map(|way| &schemas[way.schema.index()]);
             let values: Option<usize> = rest.map(|schema| schema.is_finite().then_some(schema.literals.len())).sum();
             if let Some(values) = values {
                 array.max = array.max.min((array.prefix.len() + values) as u32);
@@ -62,27 +62,27 @@ impl Builder<'_> {
             schema.cost = cost;
         }
         for object in &mut self.objects {
-            object.sum_up(&|id| costs[id as usize]);
+            object.sum_up(&|id| costs[id.index()]);
         }
         for array in &mut self.arrays {
-            array.sum_up(&|id| costs[id as usize]);
+            array.sum_up(&|id| costs[id.index()]);
         }
         Ok(())
     }
 
     pub(crate) fn cost_of(&mut self, id: usize, costs: &[Cost]) -> Cost {
-        let cost = |id: SchemaId| costs[id as usize];
+        let cost = |id: SchemaId| costs[id.index()];
         let mut best = scalar_cost(&self.schemas[id]);
         let objects = std::mem::take(&mut self.schemas[id].objects);
         for &object in &objects {
-            let object = &mut self.objects[object as usize];
+            let object = &mut self.objects[object.index()];
             object.sum_up(&cost);
             best = best.min(object.cost_to_close(&Progress::default(), 0, Others::default(), true, &cost) + 1);
         }
         self.schemas[id].objects = objects;
         let arrays = std::mem::take(&mut self.schemas[id].arrays);
         for &array in &arrays {
-            let array = &mut self.arrays[array as usize];
+            let array = &mut self.arrays[array.index()];
             array.sum_up(&cost);
             best = best.min(array.cost_to_close(0, 0, &Met::default(), true, &cost) + 1);
         }
@@ -93,7 +93,7 @@ impl Builder<'_> {
     /// Drops alternatives that nothing satisfies, and keys whose values nothing satisfies.
     pub(crate) fn prune(&mut self) {
         let costs: Vec<Cost> = self.schemas.iter().map(|schema| schema.cost).collect();
-        let cost = |id: SchemaId| costs[id as usize];
+        let cost = |id: SchemaId| costs[id.index()];
         for object in &mut self.objects {
             let Some(additional) = &mut object.additional else { continue };
             if additional.classes.iter().all(|class| !cost(class.schema).is_never()) {
@@ -122,11 +122,11 @@ impl Builder<'_> {
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
             schema.objects.retain(|&id| {
-                !objects[id as usize].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost).is_never()
+                !objects[id.index()].cost_to_close(&Progress::default(), 0, Others::default(), true, &cost).is_never()
             });
             schema
                 .arrays
-                .retain(|&id| !arrays[id as usize].cost_to_close(0, 0, &Met::default(), true, &cost).is_never());
+                .retain(|&id| !arrays[id.index()].cost_to_close(0, 0, &Met::default(), true, &cost).is_never());
         }
         for array in &mut self.arrays {
             // The first entry that has no value ends the array.

@@ -80,7 +80,7 @@ pub(crate) fn analyse(
     builder.prune();
     builder.find_endless()?;
     let Builder { schemas, objects, arrays, unspelled, .. } = builder;
-    if schemas[root as usize].cost.is_never() {
+    if schemas[root.index()].cost.is_never() {
         if let Some(error) = unspelled {
             return Err(error);
         }
@@ -127,14 +127,14 @@ impl Builder<'_> {
         if let Some(&id) = self.ids.get(&terms) {
             return id;
         }
-        let id = self.conjunctions.len() as SchemaId;
+        let id = SchemaId::new(self.conjunctions.len());
         self.conjunctions.push(terms.clone());
         self.ids.insert(terms, id);
         id
     }
 
     pub(crate) fn pointer(&self, terms: &[Term]) -> Place {
-        let pointer = terms.first().map_or("", |&(node, _)| &*self.graph.pointers[node as usize]);
+        let pointer = terms.first().map_or("", |&(node, _)| &*self.graph.pointers[node.index()]);
         Place::Pointer(pointer.to_owned())
     }
 
@@ -186,9 +186,9 @@ impl Builder<'_> {
     /// Whether a value of the schema always has a part that is known to have values without end.
     fn holds_endless(&self, id: usize) -> bool {
         let schema = &self.schemas[id];
-        let endless = |id: SchemaId| self.schemas[id as usize].endless && !self.schemas[id as usize].cost.is_never();
-        let mut objects = schema.objects.iter().map(|&id| &self.objects[id as usize]);
-        let mut arrays = schema.arrays.iter().map(|&id| &self.arrays[id as usize]);
+        let endless = |id: SchemaId| self.schemas[id.index()].endless && !self.schemas[id.index()].cost.is_never();
+        let mut objects = schema.objects.iter().map(|&id| &self.objects[id.index()]);
+        let mut arrays = schema.arrays.iter().map(|&id| &self.arrays[id.index()]);
         objects.any(|object| object.properties.iter().any(|property| property.required && endless(property.schema)))
             || arrays.any(|array| {
                 array.max > 0 && array.entry(0).iter().any(|way| endless(way.schema)) && array.counters.is_empty()

@@ -61,7 +61,7 @@ impl NamedProperty {
             let before = asked.len();
             asked.extend(by_name.get(place).and_then(|own| own.get(name)).map(|&inner| (inner, true)));
             for &(pattern, inner) in &node.patterns {
-                if graph.patterns[pattern as usize].accepts(name.as_bytes()) {
+                if graph.patterns[pattern.index()].accepts(name.as_bytes()) {
                     asked.push((inner, true));
                 }
             }

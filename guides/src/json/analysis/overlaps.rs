@@ -153,7 +153,7 @@ impl<'g> Outline<'g> {
         if depth > DEEPEST_OUTLINE {
             return Ok(outline);
         }
-        match &graph.nodes[id as usize] {
+        match &graph.nodes[id.index()] {
             Node::All(nodes) => {
                 spend(nodes.len().div_ceil(OUTLINES_PER_STEP))?;
                 for &node in nodes {

@@ -7,6 +7,7 @@ use crate::json::analysis::branch::Term;
 use crate::json::language::cache::{Language, StringKey};
 use crate::json::language::length::with_length;
 use crate::json::language::strings::{Characters, Strings, any_strings};
+use crate::json::schema::graph::PatternId;
 use crate::json::text::value::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 impl Builder<'_> {
     pub(crate) fn strings(
         &mut self,
-        patterns: &BTreeSet<(u32, bool)>,
+        patterns: &BTreeSet<(PatternId, bool)>,
         excluded: &[Value],
         (min, max): (u32, u32),
         terms: &[Term],
@@ -37,13 +38,13 @@ impl Builder<'_> {
 
     pub(crate) fn characters(
         &mut self,
-        patterns: &BTreeSet<(u32, bool)>,
+        patterns: &BTreeSet<(PatternId, bool)>,
         excluded: &BTreeSet<String>,
         min: u32,
         terms: &[Term],
     ) -> Result<Arc<Characters>, CompileError> {
         let languages: Vec<(&Language, bool)> =
-            patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds)).collect();
+            patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern.index()], holds)).collect();
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
         let make = || {

@@ -3,7 +3,7 @@
 use crate::error::{CompileError, Place, too_big};
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{
-    Branch, Counted, Demand, Keys, OneWay, ScopeId, Split, Term, narrow, outside, ranges,
+    Branch, Counted, Demand, Keys, OUTSIDE, OneWay, ScopeId, Split, Term, narrow, outside, ranges,
 };
 use crate::json::analysis::finish::Gathered;
 use crate::json::analysis::overlaps::{ScalarValue, scalars};
@@ -28,8 +28,13 @@ pub(crate) struct OpenBranch {
 
 impl OpenBranch {
     fn new(terms: &[Term]) -> OpenBranch {
-        let todo = terms.iter().rev().map(|&term| (term, 0)).collect();
+        let todo = terms.iter().rev().map(|&term| (term, OUTSIDE)).collect();
         OpenBranch { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
+    }
+
+    /// Whether the term holds in some scope.
+    fn has_seen(&self, term: Term) -> bool {
+        self.seen.range((term, OUTSIDE)..).next().is_some_and(|(first, _)| *first == term)
     }
 }
 
@@ -87,7 +92,7 @@ impl Builder<'_> {
                 continue;
             }
             let opposite = (term.0, !term.1);
-            if open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_some() {
+            if open.has_seen(opposite) {
                 return Ok(false);
             }
             if self.take(term, scope, &mut open.so_far, &mut open.todo)?.is_some() {
@@ -104,7 +109,7 @@ impl Builder<'_> {
     pub(crate) fn possible(&mut self, mut split: Split, open: &OpenBranch) -> Split {
         let graph = self.graph;
         for &(id, _) in &open.so_far.properties {
-            if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id as usize]) {
+            if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id.index()]) {
                 let places = || properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect();
                 self.named_nodes.entry(id).or_insert_with(places);
             }
@@ -113,7 +118,7 @@ impl Builder<'_> {
             Split::Terms(ways) => ways.retain(|way| {
                 way.iter().all(|&(node, holds)| {
                     let opposite = (node, !holds);
-                    open.seen.range((opposite, 0)..=(opposite, ScopeId::MAX)).next().is_none()
+                    !open.has_seen(opposite)
                 })
             }),
             Split::Demands(demands) => demands.retain(|demand| !self.is_refused(demand, &open.so_far)),
@@ -129,7 +134,7 @@ impl Builder<'_> {
 
     /// Whether the branch already says that there is nothing like that.
     pub(crate) fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
-        let mut nodes = branch.properties.iter().filter_map(|&(id, _)| match &self.graph.nodes[id as usize] {
+        let mut nodes = branch.properties.iter().filter_map(|&(id, _)| match &self.graph.nodes[id.index()] {
             Node::Properties(properties) => Some((properties, self.named_nodes.get(&id)?)),
             _ => None,
         });
@@ -139,12 +144,12 @@ impl Builder<'_> {
                 None => {
                     let mut patterns = properties.patterns.iter();
                     let matches =
-                        patterns.any(|(pattern, _)| self.graph.patterns[*pattern as usize].accepts(name.as_bytes()));
+                        patterns.any(|(pattern, _)| self.graph.patterns[pattern.index()].accepts(name.as_bytes()));
                     !matches && properties.additional.is_some_and(|node| self.is_false(node))
                 }
             }),
             Demand::Some(Keys::Beside(id), _) => {
-                let Node::Properties(beside) = &self.graph.nodes[*id as usize] else { return false };
+                let Node::Properties(beside) = &self.graph.nodes[id.index()] else { return false };
                 nodes.any(|(properties, named)| {
                     properties.patterns.is_empty()
                         && properties.additional.is_some_and(|node| self.is_false(node))
@@ -166,7 +171,7 @@ impl Builder<'_> {
         todo: &mut Vec<(Term, ScopeId)>,
     ) -> Result<Option<Split>, CompileError> {
         let graph = self.graph;
-        let node = &graph.nodes[id as usize];
+        let node = &graph.nodes[id.index()];
         let each = |nodes: &[NodeId], holds: bool| nodes.iter().map(|&node| vec![(node, holds)]).collect::<Vec<_>>();
         // A negated condition on one kind of value holds only for values of this kind.
         let mut only = |kind: Kinds| {
@@ -181,7 +186,7 @@ impl Builder<'_> {
             (Node::All(nodes), false) | (Node::Any(nodes), true) => match nodes.as_slice() {
                 &[node] => todo.push(((node, holds), scope)),
                 // All that hold count as having looked at their entries, not just one.
-                nodes if scope != 0 && holds => return self.every_way(nodes, id).map(Some),
+                nodes if scope != OUTSIDE && holds => return self.every_way(nodes, id).map(Some),
                 nodes => return Ok(Some(Split::Terms(each(nodes, holds)))),
             },
             (Node::One(nodes), true) => {
@@ -202,10 +207,10 @@ impl Builder<'_> {
                 return Ok(Some(Split::Terms(ways)));
             }
             // What is under `not` looks at nothing.
-            (&Node::Not(node), _) => todo.push(((node, !holds), 0)),
+            (&Node::Not(node), _) => todo.push(((node, !holds), OUTSIDE)),
             (&Node::Scope { inner, .. }, true) => {
                 branch.scopes.push((id, scope));
-                todo.push(((inner, true), branch.scopes.len() as ScopeId));
+                todo.push(((inner, true), ScopeId::new(branch.scopes.len())));
             }
             (&Node::Kinds(kinds), _) => {
                 branch.kinds = branch.kinds.and(if holds { kinds } else { kinds.complement() });
@@ -277,7 +282,7 @@ impl Builder<'_> {
                 return Ok(Some(Split::Demands(at.chain(beyond).filter(|demand| !self.is_vain(demand)).collect())));
             }
             (&Node::Contains { node, min, max }, true) => {
-                if (min, max) != (0, u32::MAX) || scope != 0 {
+                if (min, max) != (0, u32::MAX) || scope != OUTSIDE {
                     branch.counted.push((Counted { from: 0, term: (node, true), min, max }, scope));
                 }
             }
@@ -290,7 +295,7 @@ impl Builder<'_> {
             (Node::Unique, false) | (Node::Scope { .. }, false) => {
                 let keyword = if matches!(node, Node::Unique) { "uniqueItems" } else { "unevaluated..." };
                 return Err(CompileError::Unsupported {
-                    at: Place::Pointer(graph.pointers[id as usize].to_string()),
+                    at: Place::Pointer(graph.pointers[id.index()].to_string()),
                     keyword: "not".into(),
                     reason: format!(
                         "the opposite of {keyword} (from not, if, or oneOf with alternatives that overlap) is not enforced; \
@@ -305,7 +310,7 @@ impl Builder<'_> {
     /// All ways in which at least one of the nodes holds, whatever the others do.
     pub(crate) fn every_way(&self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
         if nodes.len() > MOST_EVALUATED {
-            let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
+            let at = Place::Pointer(self.graph.pointers[id.index()].to_string());
             return Err(too_big(
                 at,
                 "alternatives beside unevaluatedProperties or unevaluatedItems",
@@ -322,6 +327,6 @@ impl Builder<'_> {
     pub(crate) fn is_vain(&self, demand: &Demand) -> bool {
         let (Demand::Entry(_, term) | Demand::Some(_, term) | Demand::Item(_, term)) = demand else { return false };
         term.0 == TRUE && !term.1
-            || matches!(&self.graph.nodes[term.0 as usize], Node::All(nodes) if nodes.is_empty() && !term.1)
+            || matches!(&self.graph.nodes[term.0.index()], Node::All(nodes) if nodes.is_empty() && !term.1)
     }
 }

@@ -116,8 +116,7 @@ impl Builder<'_> {
     pub(crate) fn note_unspelled_strings(&mut self, branch: &Branch, terms: &[Term]) {
         let spellable = self.languages.spellable();
         let (false, Ok(any)) = (spellable.is_complete(), Characters::any()) else { return };
-        let languages =
-            branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern as usize], holds));
+        let languages = branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern.index()], holds));
         let languages: Vec<_> = languages.collect();
         let (min, max) = branch.length;
         let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, (self.limits.states, self.limits.work));

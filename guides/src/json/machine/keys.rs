@@ -15,7 +15,7 @@ use std::sync::Arc;
 impl JsonMachine {
     /// The alternatives of the objects of a schema, compared with each other.
     pub(crate) fn alternatives(&self, id: SchemaId) -> &Alternatives {
-        self.alternatives[id as usize].get_or_init(|| {
+        self.alternatives[id.index()].get_or_init(|| {
             Alternatives::new(&self.schema(id).objects, |shape| self.object(shape), |id| self.cost_of(id))
         })
     }

@@ -87,24 +87,24 @@ impl JsonMachine {
     }
 
     pub(crate) fn schema(&self, id: SchemaId) -> &Schema {
-        &self.schemas[id as usize]
+        &self.schemas[id.index()]
     }
 
     pub(crate) fn object(&self, id: ShapeId) -> &Object {
-        &self.objects[id as usize]
+        &self.objects[id.index()]
     }
 
     pub(crate) fn array(&self, id: ShapeId) -> &Array {
-        &self.arrays[id as usize]
+        &self.arrays[id.index()]
     }
 
     /// The bytes with which the values of a schema begin.
     pub(crate) fn first_bytes(&self, id: SchemaId) -> ByteSet {
-        self.firsts[id as usize]
+        self.firsts[id.index()]
     }
 
     pub(crate) fn cost_of(&self, id: SchemaId) -> Cost {
-        self.schemas[id as usize].cost
+        self.schemas[id.index()].cost
     }
 
     // Objects --------------------------------------------------------------------------------------------------------

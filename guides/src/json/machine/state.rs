@@ -122,6 +122,11 @@ impl Item {
         Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Cost::ZERO }
     }
 
+    /// For the value with which the output ends.
+    pub(crate) fn nowhere() -> Item {
+        Item::new(ShapeId::new(0), SchemaId::new(0))
+    }
+
     pub(crate) fn progress(&self) -> Progress<'_> {
         Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set(), known: None }
     }

@@ -95,7 +95,7 @@ impl Alternatives {
             let member = Member { group, allowed, required: object.required.clone(), count, demanded };
             alternatives.members.insert(shape, member);
         }
-        let mut first: Vec<Item> = shapes.iter().map(|&shape| Item::new(shape, 0)).collect();
+        let mut first: Vec<Item> = shapes.iter().map(|&shape| Item::new(shape, SchemaId::new(0))).collect();
         leave_out(&mut first, |item| item, |_, _| true, |_| &alternatives);
         alternatives.first = first.into_iter().map(|item| item.shape).collect();
         alternatives

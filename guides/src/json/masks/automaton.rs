@@ -18,7 +18,7 @@ impl Automaton for JsonMachine {
     fn start(&self) -> JsonState {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
         // A root value returns to nothing.
-        let pending = Few::One(Choice { schema: self.root, next: Item::new(0, 0) });
+        let pending = Few::One(Choice { schema: self.root, next: Item::nowhere() });
         JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
     }
 

@@ -82,7 +82,7 @@ impl JsonMachine {
     /// Before a colon and a value with which the output ends.
     fn colon_alone(schema: SchemaId) -> JsonState {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
-        JsonState { level, at: At::Colon { pending: Few::One(Choice { schema, next: Item::new(0, 0) }), blanks: 0 } }
+        JsonState { level, at: At::Colon { pending: Few::One(Choice { schema, next: Item::nowhere() }), blanks: 0 } }
     }
 
     /// Up to the end of the outermost value.

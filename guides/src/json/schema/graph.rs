@@ -1,13 +1,21 @@
 //! What a schema means, as a graph of conditions that are independent of how they were spelled.
 
+use crate::collections::id::id;
 use crate::json::language::number::NumberAtom;
 use crate::json::text::value::Value;
 
-/// Index of a node.
-pub(crate) type NodeId = u32;
+id! {
+    /// Index of a node.
+    pub(crate) struct NodeId
+}
+
+id! {
+    /// Index of a set of strings, one of [`Graph::patterns`].
+    pub(crate) struct PatternId
+}
 
 /// The node that everything satisfies.
-pub(crate) const TRUE: NodeId = 0;
+pub(crate) const TRUE: NodeId = NodeId::new(0);
 
 /// A condition on a value. Those that speak of one kind of value hold for all values of other kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,8 +37,8 @@ pub(crate) enum Node {
         min: u32,
         max: u32,
     },
-    /// The string's characters are in this set (an index of the schema's patterns).
-    Pattern(u32),
+    /// The string's characters are in this set.
+    Pattern(PatternId),
     /// The object has this key.
     Required(String),
     /// Conditions on the values by key.
@@ -73,8 +81,7 @@ pub(crate) enum Node {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Properties {
     pub(crate) named: Vec<(String, NodeId)>,
-    /// By index of the schema's patterns.
-    pub(crate) patterns: Vec<(u32, NodeId)>,
+    pub(crate) patterns: Vec<(PatternId, NodeId)>,
     /// For keys that are neither named nor match a pattern.
     pub(crate) additional: Option<NodeId>,
     /// Comes from `const` or `enum`, which do not evaluate properties in the sense of `unevaluatedProperties`.

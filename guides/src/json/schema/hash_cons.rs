@@ -2,7 +2,7 @@
 //! wherever they stand, and what was worked out for one place serves all.
 
 use crate::interrupt::passed;
-use crate::json::schema::graph::{Graph, Node, NodeId, Properties};
+use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
 use foldhash::{HashMap, HashMapExt};
 use std::hash::BuildHasher;
 
@@ -10,26 +10,26 @@ use std::hash::BuildHasher;
 pub(crate) fn share(graph: &mut Graph) {
     let count = graph.nodes.len();
     let mut sharing = Sharing {
-        shared: (0..count as NodeId).collect(),
+        shared: (0..count).map(NodeId::new).collect(),
         first: HashMap::new(),
         state: vec![Visit::New; count],
         pinned: vec![false; count],
     };
     // The constant that everything satisfies is known by its number.
-    let all = sharing.first.hasher().hash_one(&graph.nodes[0]);
-    sharing.first.insert(all, vec![0]);
-    sharing.state[0] = Visit::Done;
-    for start in 0..count as NodeId {
+    let all = sharing.first.hasher().hash_one(&graph.nodes[TRUE.index()]);
+    sharing.first.insert(all, vec![TRUE]);
+    sharing.state[TRUE.index()] = Visit::Done;
+    for start in (0..count).map(NodeId::new) {
         if passed(1) {
             return;
         }
         let mut stack = vec![start];
         while let Some(&id) = stack.last() {
-            match sharing.state[id as usize] {
+            match sharing.state[id.index()] {
                 Visit::New => {
-                    sharing.state[id as usize] = Visit::Open;
-                    let inner = children(&graph.nodes[id as usize]);
-                    stack.extend(inner.into_iter().filter(|&child| sharing.state[child as usize] == Visit::New));
+                    sharing.state[id.index()] = Visit::Open;
+                    let inner = children(&graph.nodes[id.index()]);
+                    stack.extend(inner.into_iter().filter(|&child| sharing.state[child.index()] == Visit::New));
                 }
                 Visit::Open => {
                     stack.pop();
@@ -41,14 +41,14 @@ pub(crate) fn share(graph: &mut Graph) {
             }
         }
     }
-    graph.root = sharing.shared[graph.root as usize];
+    graph.root = sharing.shared[graph.root.index()];
     graph.either = std::mem::take(&mut graph.either)
         .into_iter()
         .map(|(nodes, node)| {
-            let mut nodes: Vec<NodeId> = nodes.into_iter().map(|node| sharing.shared[node as usize]).collect();
+            let mut nodes: Vec<NodeId> = nodes.into_iter().map(|node| sharing.shared[node.index()]).collect();
             nodes.sort_unstable();
             nodes.dedup();
-            (nodes, sharing.shared[node as usize])
+            (nodes, sharing.shared[node.index()])
         })
         .collect();
 }
@@ -72,25 +72,25 @@ struct Sharing {
 impl Sharing {
     /// All that the node contains is done, but for nodes that contain it.
     fn close(&mut self, graph: &mut Graph, id: NodeId) {
-        self.state[id as usize] = Visit::Done;
-        let node = &mut graph.nodes[id as usize];
+        self.state[id.index()] = Visit::Done;
+        let node = &mut graph.nodes[id.index()];
         for child in children(node) {
-            self.pinned[child as usize] |= self.state[child as usize] == Visit::Open;
+            self.pinned[child.index()] |= self.state[child.index()] == Visit::Open;
         }
-        redirect(node, &|child| self.shared[child as usize]);
-        if self.pinned[id as usize] {
+        redirect(node, &|child| self.shared[child.index()]);
+        if self.pinned[id.index()] {
             return;
         }
-        let node = &graph.nodes[id as usize];
+        let node = &graph.nodes[id.index()];
         let alike = self.first.entry(self.first.hasher().hash_one(node)).or_default();
-        if let Some(&first) = alike.iter().find(|&&first| graph.nodes[first as usize] == *node) {
-            self.shared[id as usize] = first;
+        if let Some(&first) = alike.iter().find(|&&first| graph.nodes[first.index()] == *node) {
+            self.shared[id.index()] = first;
             return;
         }
         if let Node::All(inner) = node
             && let &[only] = inner.as_slice()
         {
-            self.shared[id as usize] = only;
+            self.shared[id.index()] = only;
             return;
         }
         alike.push(id);

@@ -8,7 +8,7 @@ use crate::json::language::format;
 use crate::json::language::number::NumberAtom;
 use crate::json::schema::documents::{Documents, place_of};
 use crate::json::schema::drafts::Draft;
-use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, Properties, TRUE};
+use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, PatternId, Properties, TRUE};
 use crate::json::schema::references::{References, Referent, Resource, Scope, Unresolved, escape};
 use crate::json::text::decimal::{Decimal, GREATEST_EXPONENT};
 use crate::json::text::value::Value;
@@ -93,7 +93,7 @@ struct KeywordReader<'a> {
     known: HashMap<(Scope, String), NodeId>,
     waiting: VecDeque<Waiting>,
     /// Index of each pattern or format in the graph, by its name.
-    patterns: HashMap<(bool, String), u32>,
+    patterns: HashMap<(bool, String), PatternId>,
     /// Bytes of the pointers of all nodes.
     pointer_bytes: usize,
     /// Whether it matters which entries a condition has looked at.
@@ -204,7 +204,7 @@ impl KeywordReader<'_> {
         self.pointer_bytes += pointer.len();
         self.graph.nodes.push(node);
         self.graph.pointers.push(Arc::from(pointer));
-        self.graph.nodes.len() as NodeId - 1
+        NodeId::new(self.graph.nodes.len() - 1)
     }
 
     /// Ends where the interrupt is raised, or where the nodes' pointers take too much: each spells out the whole way to its node.
@@ -260,7 +260,7 @@ impl KeywordReader<'_> {
                 return Err(self.error(pointer, format!("a schema is an object or a boolean, not {}", other.kind())));
             }
         };
-        self.graph.nodes[id as usize] = node;
+        self.graph.nodes[id.index()] = node;
         Ok(())
     }
 
@@ -632,7 +632,7 @@ impl KeywordReader<'_> {
     }
 
     /// The strings in which the regex matches somewhere.
-    fn pattern(&mut self, regex: &str, at: &str) -> Result<u32, CompileError> {
+    fn pattern(&mut self, regex: &str, at: &str) -> Result<PatternId, CompileError> {
         if let Some(&pattern) = self.patterns.get(&(false, regex.to_owned())) {
             return Ok(pattern);
         }
@@ -652,15 +652,15 @@ impl KeywordReader<'_> {
         Ok(self.add_pattern((false, regex.to_owned()), language))
     }
 
-    fn add_pattern(&mut self, key: (bool, String), language: Arc<Language>) -> u32 {
-        let index = self.graph.patterns.len() as u32;
+    fn add_pattern(&mut self, key: (bool, String), language: Arc<Language>) -> PatternId {
+        let index = PatternId::new(self.graph.patterns.len());
         self.graph.patterns.push(language);
         self.patterns.insert(key, index);
         index
     }
 
     /// The strings of a format; `None` if no draft defines it.
-    fn format(&mut self, name: &str, at: &str) -> Result<Option<u32>, CompileError> {
+    fn format(&mut self, name: &str, at: &str) -> Result<Option<PatternId>, CompileError> {
         if let Some(&pattern) = self.patterns.get(&(true, name.to_owned())) {
             return Ok(Some(pattern));
         }
@@ -716,8 +716,8 @@ impl KeywordReader<'_> {
     fn prepare_unevaluated_items(&mut self) -> Result<(), CompileError> {
         // Each looks at all that is in it.
         let mut left = self.limits.work.saturating_mul(LOOKS_PER_STEP);
-        for id in 0..self.graph.nodes.len() as NodeId {
-            let Node::Scope { inner, items: Some(items), .. } = self.graph.nodes[id as usize] else { continue };
+        for id in (0..self.graph.nodes.len()).map(NodeId::new) {
+            let Node::Scope { inner, items: Some(items), .. } = self.graph.nodes[id.index()] else { continue };
             let (mut counted, mut open) = (BTreeSet::new(), vec![inner]);
             let mut seen: HashSet<NodeId> = HashSet::default();
             while let Some(node) = open.pop() {
@@ -725,12 +725,12 @@ impl KeywordReader<'_> {
                     continue;
                 }
                 if left == 0 || passed(1) {
-                    let at = Place::Pointer(self.graph.pointers[id as usize].to_string());
+                    let at = Place::Pointer(self.graph.pointers[id.index()].to_string());
                     let most = self.limits.work.saturating_mul(LOOKS_PER_STEP);
                     return Err(too_big(at, "conditions in all schemas with unevaluatedItems", most, "use fewer"));
                 }
                 left -= 1;
-                match &self.graph.nodes[node as usize] {
+                match &self.graph.nodes[node.index()] {
                     Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => open.extend(nodes),
                     Node::Scope { inner, .. } => open.push(*inner),
                     Node::Contains { node, .. } => {
@@ -739,7 +739,7 @@ impl KeywordReader<'_> {
                     _ => {}
                 }
             }
-            let at = self.graph.pointers[id as usize].clone();
+            let at = self.graph.pointers[id.index()].clone();
             if counted.len() > MOST_CONTAINS {
                 let at = Place::Pointer(at.to_string());
                 return Err(too_big(at, "schemas of contains beside unevaluatedItems", MOST_CONTAINS, "use fewer"));
@@ -761,7 +761,7 @@ impl KeywordReader<'_> {
     fn refuse_loops(&self) -> Result<(), CompileError> {
         let nodes = &self.graph.nodes;
         let inner = |id: NodeId| -> &[NodeId] {
-            match &nodes[id as usize] {
+            match &nodes[id.index()] {
                 Node::All(inner) | Node::Any(inner) | Node::One(inner) => inner,
                 Node::Not(inner) | Node::Scope { inner, .. } => std::slice::from_ref(inner),
                 _ => &[],
@@ -774,22 +774,22 @@ impl KeywordReader<'_> {
             Done,
         }
         let mut visits = vec![Visit::New; nodes.len()];
-        for start in 0..nodes.len() as NodeId {
+        for start in (0..nodes.len()).map(NodeId::new) {
             let mut stack = vec![(start, 0usize)];
             while let Some((id, next)) = stack.pop() {
                 if next == 0 {
-                    if visits[id as usize] == Visit::Done {
+                    if visits[id.index()] == Visit::Done {
                         continue;
                     }
-                    visits[id as usize] = Visit::Open;
+                    visits[id.index()] = Visit::Open;
                 }
                 match inner(id).get(next) {
-                    None => visits[id as usize] = Visit::Done,
+                    None => visits[id.index()] = Visit::Done,
                     Some(&child) => {
                         stack.push((id, next + 1));
-                        match visits[child as usize] {
+                        match visits[child.index()] {
                             Visit::Open => {
-                                let pointer = self.graph.pointers[child as usize].to_string();
+                                let pointer = self.graph.pointers[child.index()].to_string();
                                 return Err(self.unsupported(&pointer, "$ref", "the schema refers to itself for the same value, so that it never says what is valid"));
                             }
                             Visit::New => stack.push((child, 0)),

@@ -10,15 +10,21 @@ pub(crate) mod spacing;
 
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
+use crate::collections::id::id;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
 use crate::json::language::strings::Strings;
 use std::sync::Arc;
 
-/// Index of an analysed schema.
-pub(crate) type SchemaId = u32;
-/// Index of an object or array.
-pub(crate) type ShapeId = u32;
+id! {
+    /// Index of an analysed schema.
+    pub(crate) struct SchemaId
+}
+
+id! {
+    /// Index of an object or array.
+    pub(crate) struct ShapeId
+}
 
 /// The alternatives that a value has.
 #[derive(Debug, Default)]

@@ -183,7 +183,7 @@ impl Preparation {
         self.compile_timeout
     }
 
-    /// What a client is told of a source that can't be made a guide.
+    /// The error of a source that can't be compiled, with the limit of this server where it took too long.
     #[must_use]
     pub fn refusal(&self, error: &CompileError) -> Invalid {
         match error {

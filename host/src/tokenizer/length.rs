@@ -1,5 +1,4 @@
-//! How few tokens a text can have, known without tokenizing it: a prompt that is far too long is refused for the price of a look at its
-//! length.
+//! A lower bound on the number of tokens of a text, without tokenizing it: a prompt that is far too long is refused by its length.
 //!
 //! The bound rests on what each step of the tokenizer can do to a text. Where a step may drop text (a normalizer that strips, a
 //! pre-tokenizer that removes white space, a model that fuses characters it does not know), there is no bound: a prompt that
@@ -11,8 +10,8 @@ use super::layout::{Encoding, Layout};
 use super::library::Library;
 use super::spelling::byte_of_char;
 
-/// Canonical decomposition changes the length of a text in UTF-8 threefold at most, either way; composition undoes it. So a text and
-/// its composed form differ by a factor of at most 3 * 3.
+/// Canonical decomposition (NFD) changes the length of a text in UTF-8 by a factor of at most 3, either way, and composition (NFC) is its
+/// inverse. So a text and its composed form differ by a factor of at most 3 * 3.
 const DECOMPOSED: usize = 3;
 /// Lower case is at most this many times shorter (U+212A, three bytes, becomes `k`).
 const LOWERED: usize = 3;
@@ -45,7 +44,8 @@ impl BytesPerToken {
         // A name in the file is no shorter than what it spells: a byte is one character or more of it.
         let names = library.tokens().flatten().map(|token| token.name.len());
         let normalized = encoding.added.iter().filter(|token| token.normalized);
-        let normalized = normalized.map(|token| library.normalize(&token.content).map_or(0, |text| text.len()));
+        let normalized = normalized.map(|token| Some(library.normalize(&token.content)?.len()));
+        let normalized = normalized.collect::<Option<Vec<usize>>>()?;
         let longest = names.chain(normalized).max().unwrap_or(0).max(1);
         Some(Self { bytes: longest.checked_mul(shrinks?)?, takes_white_space: strips.count() > 0, left_out })
     }

@@ -19,7 +19,7 @@ pub struct Generate {
     pub names: Names,
 }
 
-/// By which fields a client has said what it asks for.
+/// The field names that a client used, for refusals from the layers below, which do not know them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {
     /// The field that the constraint comes from.
@@ -33,11 +33,11 @@ impl Default for Names {
 }
 
 impl Names {
-    /// What a client is told of a request that could not be prepared.
+    /// The refusal of a request that could not be prepared.
     #[must_use]
     pub fn of_preparation(self, invalid: &Invalid) -> Refusal {
         match invalid.field {
-            // What a schema or regex is refused for is a sentence of its own, with the place in it.
+            // The guides' errors are sentences of their own, with the place in the schema or regex.
             Some(request::Field::Constraint) => {
                 let message = format!("`{}`: {}", self.constraint, invalid.problem);
                 Refusal { param: Some(self.constraint.to_owned()), message, code: "invalid_value" }
@@ -47,7 +47,7 @@ impl Names {
         }
     }
 
-    /// What a client is told of a request that the engine did not take.
+    /// The refusal of a request that the engine did not take.
     #[must_use]
     pub fn of_engine(self, invalid: &Invalid) -> Refusal {
         let param = invalid.field.map(|field| self.name(field));

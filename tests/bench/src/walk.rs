@@ -72,7 +72,6 @@ fn run(mut state: GuideState, budget: u32, manner: Manner, random: &mut Random, 
 /// A token of the mask; `None` where it has none.
 fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Random) -> Option<u32> {
     let words = match mask {
-        Mask::All => return Some(random.below(vocabulary.len()) as u32),
         Mask::One(token) => return Some(*token),
         Mask::Words(words) => words,
     };

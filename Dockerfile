@@ -5,7 +5,7 @@
 #
 #   docker run -p 8000:8000 jig --model mistralai/Mistral-7B-Instruct-v0.2
 #
-# The models that are fetched lie under /models; mount a volume there to keep them.
+# Downloaded models are stored under /models; mount a volume there to keep them.
 
 ARG RUST=rust:1.95-slim-bookworm
 ARG BASE=debian:bookworm-slim

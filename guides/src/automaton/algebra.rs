@@ -1,6 +1,6 @@
 //! The boolean algebra of automata by the product construction (Rabin, Scott 1959), and automata of word lists.
 
-use crate::automaton::build::{PairNumbers, explore, explore_with, trim};
+use crate::automaton::build::{ByteClasses, PairNumbers, explore, explore_with, trim};
 use crate::automaton::dfa::{Dfa, MOST_LISTED, STEP, TooManyStates};
 use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
@@ -48,7 +48,8 @@ impl Dfa {
             size if size <= MOST_PAIRS => {
                 let width = other.len();
                 let numbers = PairNumbers { numbers: vec![0; size], width };
-                explore_with(numbers, (classes, pairs.len()), start, limit, step, accepts)
+                let classes = ByteClasses { of_byte: classes, count: pairs.len() };
+                explore_with(numbers, classes, start, limit, step, accepts)
             }
             _ => explore(classes, pairs.len(), start, limit, step, accepts),
         }

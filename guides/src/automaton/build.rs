@@ -24,6 +24,12 @@ impl Dfa {
     }
 }
 
+/// Classes of bytes that an automaton does not tell apart.
+pub(crate) struct ByteClasses {
+    pub(crate) of_byte: Box<[u8; 256]>,
+    pub(crate) count: usize,
+}
+
 /// Numbers what is reachable from `start` and drops what cannot reach acceptance.
 pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
     classes: Box<[u8; 256]>,
@@ -33,18 +39,19 @@ pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
     step: impl FnMut(&S, usize) -> Option<S>,
     accepts: impl Fn(&S) -> bool,
 ) -> Result<Dfa, TooManyStates> {
-    explore_with(HashMap::new(), (classes, width), start, limit, step, accepts)
+    explore_with(HashMap::new(), ByteClasses { of_byte: classes, count: width }, start, limit, step, accepts)
 }
 
-/// As [`explore`], with the classes of bytes and how many there are.
+/// As [`explore`], with what numbers the states.
 pub(crate) fn explore_with<S: Clone + PartialEq>(
     mut numbers: impl Numbering<S>,
-    (classes, width): (Box<[u8; 256]>, usize),
+    classes: ByteClasses,
     start: Option<S>,
     limit: usize,
     mut step: impl FnMut(&S, usize) -> Option<S>,
     accepts: impl Fn(&S) -> bool,
 ) -> Result<Dfa, TooManyStates> {
+    let ByteClasses { of_byte: classes, count: width } = classes;
     let mut states: Vec<S> = Vec::new();
     let mut table: Vec<u32> = vec![0; width];
     let mut accepting = vec![false];

@@ -2,6 +2,7 @@
 
 use crate::automaton::marks::is_mark;
 use foldhash::{HashMap, HashMapExt};
+use std::ops::RangeInclusive;
 
 /// Symbols by which of some sets they are in: those of one kind are never told apart.
 #[derive(Debug)]
@@ -112,9 +113,9 @@ impl<'a> Spelling<'a> {
                 byte if is_mark(byte) => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
                 0..=0x7F => symbol[place] = kinds.at(code).0 + 1,
                 0x80..=0xBF => {}
-                0xC0..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, (0x80, 0x7FF)),
-                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, (0x800, 0xFFFF)),
-                0xF0.. => lead[place] = nodes.block(3, (code & 7) << 18, (0x1_0000, 0x10_FFFF)),
+                0xC0..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, &(0x80..=0x7FF)),
+                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, &(0x800..=0xFFFF)),
+                0xF0.. => lead[place] = nodes.block(3, (code & 7) << 18, &(0x1_0000..=0x10_FFFF)),
             }
         }
         let nodes = nodes.nodes;
@@ -192,9 +193,10 @@ struct ByteNodes<'a> {
 }
 
 impl ByteNodes<'_> {
-    /// The characters from `base` on that differ in so many continuation bytes, of those between `low` and `high`: a node counted from 1, or
-    /// the kind of a single one; 0 where there are none.
-    fn block(&mut self, bytes: u32, base: u32, (low, high): (u32, u32)) -> u32 {
+    /// The characters from `base` on that differ in so many continuation bytes, of those among `spelled`: a node counted from 1, or the
+    /// kind of a single one; 0 where there are none.
+    fn block(&mut self, bytes: u32, base: u32, spelled: &RangeInclusive<u32>) -> u32 {
+        let (low, high) = (*spelled.start(), *spelled.end());
         let last = base + (1 << (6 * bytes)) - 1;
         let is_surrogate = |first: u32, last: u32| first >= 0xD800 && last <= 0xDFFF;
         if last < low || base > high || is_surrogate(base, last) {
@@ -211,7 +213,7 @@ impl ByteNodes<'_> {
         }
         let mut next = [0; 64];
         for (place, next) in (0..).zip(&mut next) {
-            *next = self.block(bytes - 1, base + (place << (6 * (bytes - 1))), (low, high));
+            *next = self.block(bytes - 1, base + (place << (6 * (bytes - 1))), spelled);
         }
         let node = self.node(bytes, next);
         if uniform {

@@ -11,12 +11,24 @@ use crate::json::language::strings::Strings;
 /// What [`Limits::string_length`](crate::Limits::string_length) counts.
 const CHARACTERS: &str = "characters of a string (max-string-length)";
 
+/// A cap on a length, and what it is called.
+struct Cap<'a> {
+    most: Option<u32>,
+    /// What it counts.
+    limit: &'static str,
+    /// That of a schema which asks for more.
+    keyword: &'a str,
+    /// That of the server which raises it.
+    option: &'a str,
+}
+
 impl Builder<'_> {
     /// The strings of a branch, up to the cap. Those of a pattern or a format that all are longer are refused.
     pub(crate) fn capped_strings(&mut self, branch: &Branch, terms: &[Term]) -> Result<Strings, CompileError> {
         let Branch { patterns, excluded, length, .. } = branch;
-        let names = (CHARACTERS, "minLength", "max-string-length");
-        let capped = self.capped(*length, self.limits.string_length, names, terms)?;
+        let most = self.limits.string_length;
+        let cap = Cap { most, limit: CHARACTERS, keyword: "minLength", option: "max-string-length" };
+        let capped = self.capped(*length, &cap, terms)?;
         let strings = self.strings(patterns, excluded, capped, terms)?;
         if capped != *length && strings.is_empty() && !self.strings(patterns, excluded, *length, terms)?.is_empty() {
             let remedy =
@@ -28,20 +40,17 @@ impl Builder<'_> {
 
     /// The bounds on the number of items of a branch's arrays.
     pub(crate) fn array_length(&self, branch: &Branch, terms: &[Term]) -> Result<(u32, u32), CompileError> {
-        let names = ("items of an array (max-array-length)", "minItems", "max-array-length");
-        self.capped(branch.item_count, self.limits.array_length, names, terms)
+        let (most, limit) = (self.limits.array_length, "items of an array (max-array-length)");
+        let cap = Cap { most, limit, keyword: "minItems", option: "max-array-length" };
+        self.capped(branch.item_count, &cap, terms)
     }
 
     /// The range up to the cap. What has to be longer than the cap is refused: left out, it would be missed only where nothing
     /// else is possible.
-    fn capped(
-        &self,
-        (min, max): (u32, u32),
-        cap: Option<u32>,
-        (limit, keyword, option): (&'static str, &str, &str),
-        terms: &[Term],
-    ) -> Result<(u32, u32), CompileError> {
-        match cap {
+    fn capped(&self, range: (u32, u32), cap: &Cap<'_>, terms: &[Term]) -> Result<(u32, u32), CompileError> {
+        let (min, max) = range;
+        let &Cap { most, limit, keyword, option } = cap;
+        match most {
             Some(cap) if min > cap && min <= max => {
                 let remedy = format!("use a smaller {keyword}, or have the server's --{option} raised");
                 Err(too_big(self.pointer(terms), limit, cap as usize, &remedy))

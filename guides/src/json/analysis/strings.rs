@@ -17,9 +17,10 @@ impl Builder<'_> {
         &mut self,
         patterns: &BTreeSet<(PatternId, bool)>,
         excluded: &[Value],
-        (min, max): (u32, u32),
+        length: (u32, u32),
         terms: &[Term],
     ) -> Result<Strings, CompileError> {
+        let (min, max) = length;
         let excluded: BTreeSet<String> = excluded
             .iter()
             .filter_map(|value| if let Value::String(text) = value { Some(text.clone()) } else { None })
@@ -48,8 +49,13 @@ impl Builder<'_> {
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
         let make = || {
-            let (dfa, states) =
-                string_dfa(&self.any, &languages, excluded, min, (self.limits.states, self.limits.work))?;
+            let (dfa, states) = string_dfa(
+                &self.any,
+                &languages,
+                excluded,
+                min,
+                StringLimits { states: self.limits.states, all: self.limits.work },
+            )?;
             Ok((self.languages.spellable().part_of_strings(dfa, self.limits.states)?, states))
         };
         let made = self.languages.strings(&key, &self.any, make);
@@ -59,6 +65,15 @@ impl Builder<'_> {
     }
 }
 
+/// How many states automata of strings may have.
+#[derive(Clone, Copy)]
+pub(crate) struct StringLimits {
+    /// Each of them.
+    pub(crate) states: usize,
+    /// All together.
+    pub(crate) all: usize,
+}
+
 /// The strings of some languages and not of others, without some, and with at least `min` characters; and the states of all
 /// automata on the way.
 pub(crate) fn string_dfa(
@@ -66,8 +81,9 @@ pub(crate) fn string_dfa(
     languages: &[(&Language, bool)],
     excluded: &BTreeSet<String>,
     min: u32,
-    (limit, all): (usize, usize),
+    limits: StringLimits,
 ) -> Result<(Dfa, usize), TooManyStates> {
+    let StringLimits { states: limit, all } = limits;
     let mut states = 0;
     let mut dfa: Option<Dfa> = None;
     for &(language, holds) in languages {

@@ -3,7 +3,7 @@
 use crate::error::{CompileError, Place};
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term, narrow};
-use crate::json::analysis::strings::string_dfa;
+use crate::json::analysis::strings::{StringLimits, string_dfa};
 use crate::json::language::number::{self, NumberAtom};
 use crate::json::language::strings::{Characters, any_strings};
 use crate::json::schema::graph::{Kinds, Node};
@@ -119,7 +119,8 @@ impl Builder<'_> {
         let languages = branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern.index()], holds));
         let languages: Vec<_> = languages.collect();
         let (min, max) = branch.length;
-        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, (self.limits.states, self.limits.work));
+        let limits = StringLimits { states: self.limits.states, all: self.limits.work };
+        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, limits);
         let all = all.map(|(all, _)| any_strings(Arc::new(Characters::new(all, &any.dfa)), 0, max));
         let all = all.ok().filter(|all| !all.is_empty()).map(|all| all.characters);
         let missing = all.and_then(|all| all.dfa.find_byte_without(|byte| spellable.missing_of(byte).is_none()));

@@ -12,6 +12,15 @@ use crate::json::shape::object::{Additional, KeyClass, Object, Others, Progress}
 use crate::json::shape::{SchemaId, Way};
 use std::sync::Arc;
 
+/// The beginning of an additional key.
+pub(crate) struct KeyPrefix<'a> {
+    /// See [`Key::costs`].
+    pub(crate) costs: &'a [(Cost, u32)],
+    pub(crate) state: &'a StringState,
+    /// Its characters.
+    pub(crate) text: &'a [u8],
+}
+
 impl JsonMachine {
     /// The alternatives of the objects of a schema, compared with each other.
     pub(crate) fn alternatives(&self, id: SchemaId) -> &Alternatives {
@@ -148,7 +157,7 @@ impl JsonMachine {
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
                 let costs = self.costs_of_added(level, item, additional);
-                if Self::may_become(level, object, additional, (&costs, &state, &[])) {
+                if Self::may_become(level, object, additional, &KeyPrefix { costs: &costs, state: &state, text: &[] }) {
                     let reader = KeyReader::Additional(state);
                     keys.push(Key { item: item.clone(), reader, costs: costs.into() });
                 }
@@ -157,16 +166,12 @@ impl JsonMachine {
         Few::from_vec(keys)
     }
 
-    /// Whether an additional key that repeats none can begin so: its costs ([`Key::costs`]), its state and its characters.
-    pub(crate) fn may_become(
-        level: &Level,
-        object: &Object,
-        additional: &Additional,
-        (costs, at, text): (&[(Cost, u32)], &StringState, &[u8]),
-    ) -> bool {
+    /// Whether an additional key that repeats none can begin so.
+    pub(crate) fn may_become(level: &Level, object: &Object, additional: &Additional, prefix: &KeyPrefix<'_>) -> bool {
+        let &KeyPrefix { costs, state, text } = prefix;
         let classes = costs.iter().map(|(_, class)| *class as usize);
-        costs.len() == additional.classes.len() && additional.is_endless_after(at)
-            || any_possible(additional, object, &level.seen, at, text, classes)
+        costs.len() == additional.classes.len() && additional.is_endless_after(state)
+            || any_possible(additional, object, &level.seen, state, text, classes)
     }
 
     /// What may come after a key, those left out that allow no more than others.
@@ -225,7 +230,8 @@ impl JsonMachine {
                         return None;
                     }
                     let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let possible = Self::may_become(level, object, additional, (&key.costs, &next, text));
+                    let prefix = KeyPrefix { costs: &key.costs, state: &next, text };
+                    let possible = Self::may_become(level, object, additional, &prefix);
                     possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
                 }
             }

@@ -3,7 +3,7 @@
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
-use crate::json::language::strings::{Decoder, StringState};
+use crate::json::language::strings::Decoder;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader, Level, adding, written};
 use crate::json::machine::used_keys::{is_used, used_with_prefix};
 use crate::json::machine::{JsonMachine, subsumption};
@@ -15,12 +15,23 @@ use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
+/// The inside of a key that is not named.
+struct InsideKey<'a> {
+    object: &'a Object,
+    additional: &'a Additional,
+    /// That of the keys' automaton.
+    state: u32,
+    /// Greatest cost of the rest of the key after a token.
+    reach: Cost,
+}
+
 impl JsonMachine {
     /// Within a key.
     pub(crate) fn add_in_keys(
         &self,
         state: &JsonState,
-        (keys, text): (&Few<Key>, &Arc<[u8]>),
+        keys: &Few<Key>,
+        text: &Arc<[u8]>,
         below: Below<'_>,
         set: &mut TokenSet,
     ) -> Cost {
@@ -29,7 +40,7 @@ impl JsonMachine {
             JsonState { level: state.level.clone(), at }
         };
         let named = keys.iter().filter(|key| is_named(key)).collect();
-        let mut reach = self.add_named(state, (named, text), below, set);
+        let mut reach = self.add_named(state, named, text, below, set);
         let within_escapes = keys.filter_map(|key| (!is_named(key) && !is_in_key(key)).then(|| key.clone()));
         if let Some(keys) = within_escapes {
             reach = reach.max(self.add_each(&in_some(keys), below, set));
@@ -50,8 +61,8 @@ impl JsonMachine {
                 open.iter().partition(|key| std::ptr::eq(**key, first) || agree(key));
             open = others;
             let Some(keys) = Few::from_vec(same.into_iter().cloned().collect()) else { break };
-            let state = in_some(keys.clone());
-            let found = self.add_in_key(&state, (&keys, text), below, set);
+            let state = in_some(keys);
+            let found = self.add_in_key(&state, below, set);
             reach = reach.max(found.unwrap_or_else(|| self.add_each(&state, below, set)));
         }
         reach
@@ -59,13 +70,8 @@ impl JsonMachine {
 
     /// Within a key that is not named, read for alternatives that agree on which keys there may be. `None` if the tokens have to be looked
     /// at one by one.
-    fn add_in_key(
-        &self,
-        state: &JsonState,
-        (keys, text): (&Few<Key>, &Arc<[u8]>),
-        below: Below<'_>,
-        set: &mut TokenSet,
-    ) -> Option<Cost> {
+    fn add_in_key(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
+        let At::Key { keys, text } = &state.at else { return None };
         let key = keys.iter().next()?;
         let KeyReader::Additional(at) = key.reader else { return None };
         if !state.is_clear() {
@@ -80,7 +86,8 @@ impl JsonMachine {
         let universal = additional.keys.characters.is_universal(at.state);
         let classes = self.classes.of_string(&additional.keys, &at, below.node, below.vocabulary)?;
         let reach = if universal { Cost::ZERO } else { classes.reach() };
-        let costs = keys.iter().map(|key| self.cost_inside_key(level, (key, &at), object, additional, reach));
+        let inside = InsideKey { object, additional, state: at.state, reach };
+        let costs = keys.iter().map(|key| self.cost_inside_key(level, key, &inside));
         let cost = Cost::least(costs);
         let least = Cost::least(keys.iter().map(|key| self.least_cost_inside_key(level, key)));
         // A key that goes on with any characters and may end as it is needs none of them. They are left out where they would take all
@@ -128,21 +135,15 @@ impl JsonMachine {
     }
 
     /// A bound of the cost after any token that stays inside the key.
-    fn cost_inside_key(
-        &self,
-        level: &Level,
-        (key, at): (&Key, &StringState),
-        object: &Object,
-        additional: &Additional,
-        reach: Cost,
-    ) -> Cost {
+    fn cost_inside_key(&self, level: &Level, key: &Key, inside: &InsideKey<'_>) -> Cost {
+        let &InsideKey { object, additional, state, reach } = inside;
         // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
         let used = object.properties.len() + written(level).count() as usize;
         let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
         let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == Cost::ZERO { 1 } else { 64 };
         // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
         let is_reachable =
-            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| !rest.is_never());
+            |class: usize| additional.classes[class].costs.get(state as usize).is_some_and(|&rest| !rest.is_never());
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
         let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };

@@ -6,6 +6,7 @@ use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Reader, Scalar};
 use crate::json::masks::Below;
+use crate::json::masks::texts::SortedTexts;
 use crate::vocabulary::mask::TokenSet;
 
 /// What a walk along literals of one schema is for: `depth` of their bytes were read, and `rest` is the cost after the value.
@@ -58,6 +59,6 @@ impl JsonMachine {
         let whole = |literal: &L| {
             literal.as_ref()[depth..].iter().try_fold(state.clone(), |state, &byte| self.step(&state, byte))
         };
-        reach.max(self.add_texts((literals, depth), |_| rest, whole, below, set))
+        reach.max(self.add_texts(SortedTexts { texts: literals, at: depth }, |_| rest, whole, below, set))
     }
 }

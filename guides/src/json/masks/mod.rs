@@ -18,6 +18,7 @@ use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
+use crate::json::masks::numbers::ValuePlace;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
@@ -80,8 +81,8 @@ impl JsonMachine {
                         }
                         _ => None,
                     });
-                    let level = &state.level;
-                    return self.add_numbers((level, pending), numbers.collect(), below, set);
+                    let place = ValuePlace { level: &state.level, pending };
+                    return self.add_numbers(place, numbers.collect(), below, set);
                 }
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
                     // What one of the alternatives allows is allowed.
@@ -93,7 +94,7 @@ impl JsonMachine {
                     });
                     return Cost::greatest(each);
                 }
-                At::Key { keys, text } => return self.add_in_keys(state, (keys, text), below, set),
+                At::Key { keys, text } => return self.add_in_keys(state, keys, text, below, set),
                 _ => {}
             }
         }

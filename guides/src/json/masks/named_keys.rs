@@ -6,8 +6,17 @@ use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader};
 use crate::json::masks::Below;
+use crate::json::masks::texts::SortedTexts;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
+
+/// Keys that are being written, of which the schema names what they may be.
+#[derive(Clone, Copy)]
+struct NamedKeys<'a> {
+    keys: &'a [&'a Key],
+    /// Their characters so far, where one that is not named is written too.
+    text: &'a Arc<[u8]>,
+}
 
 /// A name that may come next.
 struct Name<'a> {
@@ -30,7 +39,8 @@ impl JsonMachine {
     pub(crate) fn add_named(
         &self,
         state: &JsonState,
-        (mut keys, text): (Vec<&Key>, &Arc<[u8]>),
+        mut keys: Vec<&Key>,
+        text: &Arc<[u8]>,
         below: Below<'_>,
         set: &mut TokenSet,
     ) -> Cost {
@@ -43,19 +53,14 @@ impl JsonMachine {
             };
             let (same, others): (Vec<&Key>, Vec<&Key>) =
                 keys.iter().partition(|key| std::ptr::eq(**key, first) || agree(key));
-            reach = reach.max(self.add_names(state, (&same, text), below, set));
+            reach = reach.max(self.add_names(state, NamedKeys { keys: &same, text }, below, set));
             keys = others;
         }
         reach
     }
 
-    fn add_names(
-        &self,
-        state: &JsonState,
-        (keys, text): (&[&Key], &Arc<[u8]>),
-        below: Below<'_>,
-        set: &mut TokenSet,
-    ) -> Cost {
+    fn add_names(&self, state: &JsonState, named: NamedKeys<'_>, below: Below<'_>, set: &mut TokenSet) -> Cost {
+        let keys = named.keys;
         let Some(&Key { ref item, reader: KeyReader::Named { low, high, depth }, .. }) = keys.first().copied() else {
             return Cost::ZERO;
         };
@@ -71,12 +76,13 @@ impl JsonMachine {
             (!cost.is_never()).then_some(Name { spelling, place, cost })
         });
         let names: Vec<Name<'_>> = names.collect();
-        let whole = |name: &Name<'_>| self.after_name(state, (keys, text), name);
-        self.add_texts((&names, depth as usize), |name| name.cost, whole, below, set)
+        let whole = |name: &Name<'_>| self.after_name(state, named, name);
+        self.add_texts(SortedTexts { texts: &names, at: depth as usize }, |name| name.cost, whole, below, set)
     }
 
     /// The state after a name that one of the keys becomes.
-    fn after_name(&self, state: &JsonState, (keys, text): (&[&Key], &Arc<[u8]>), name: &Name<'_>) -> Option<JsonState> {
+    fn after_name(&self, state: &JsonState, named: NamedKeys<'_>, name: &Name<'_>) -> Option<JsonState> {
+        let NamedKeys { keys, text } = named;
         let &Name { spelling, place, .. } = name;
         let (low, high) = (place, place + 1);
         let from = match keys.first()?.reader {

@@ -12,6 +12,20 @@ use crate::json::shape::SchemaId;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
+/// Where a value is written: the container around it, and the schemas of which it may be.
+#[derive(Clone, Copy)]
+pub(crate) struct ValuePlace<'a> {
+    pub(crate) level: &'a Level,
+    pub(crate) pending: &'a Few<Choice>,
+}
+
+/// A number that is being written, and the schemas that read it so.
+struct OpenNumber<'a> {
+    numbers: &'a Numbers,
+    state: u32,
+    schemas: &'a [SchemaId],
+}
+
 impl JsonMachine {
     /// Where a value begins: numbers as a whole, the rest byte by byte.
     pub(crate) fn add_values(
@@ -30,8 +44,8 @@ impl JsonMachine {
                 let numbers = self.schema(choice.schema).numbers.as_ref()?;
                 Some((choice.schema, numbers, numbers.dfa.start()))
             });
-            let level = &state.level;
-            reach = self.add_numbers((level, pending), schemas.collect(), below, set);
+            let place = ValuePlace { level: &state.level, pending };
+            reach = self.add_numbers(place, schemas.collect(), below, set);
             possible = possible.without(OF_NUMBERS);
         }
         reach.max(self.add_along(state, possible, below, set))
@@ -41,7 +55,7 @@ impl JsonMachine {
     /// more.
     pub(crate) fn add_numbers(
         &self,
-        (level, pending): (&Level, &Few<Choice>),
+        place: ValuePlace<'_>,
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
         below: Below<'_>,
         set: &mut TokenSet,
@@ -58,19 +72,15 @@ impl JsonMachine {
                 }
                 !same
             });
-            let number = (&**numbers, state, &*schemas);
-            reach = reach.max(self.add_number((level, pending), number, below, set));
+            let number = OpenNumber { numbers, state, schemas: &schemas };
+            reach = reach.max(self.add_number(place, &number, below, set));
         }
         reach
     }
 
-    fn add_number(
-        &self,
-        (level, pending): (&Level, &Few<Choice>),
-        (numbers, state, schemas): (&Numbers, u32, &[SchemaId]),
-        below: Below<'_>,
-        set: &mut TokenSet,
-    ) -> Cost {
+    fn add_number(&self, place: ValuePlace<'_>, number: &OpenNumber<'_>, below: Below<'_>, set: &mut TokenSet) -> Cost {
+        let ValuePlace { level, pending } = place;
+        let &OpenNumber { numbers, state, schemas } = number;
         let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
         let rest = Cost::least(rests);
         let classes = self.classes.of_number(numbers, state, below.node, below.vocabulary);

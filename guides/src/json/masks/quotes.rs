@@ -8,7 +8,7 @@ use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind};
 use crate::json::masks::begins_entry;
 use crate::json::shape::SchemaId;
-use crate::json::tokens::classes::StringClasses;
+use crate::json::tokens::classes::{Following, StringClasses};
 use crate::json::tokens::frame::{Look, QUOTE, Room};
 use crate::vocabulary::mask::TokenSet;
 
@@ -40,8 +40,8 @@ impl JsonMachine {
             _ if begins_entry(state) => Look::Stop,
             _ => Look::On,
         };
-        let mut add = |(found, cost), deferred: &mut Vec<u32>, set: &mut TokenSet| {
-            reach = reach.max(classes.add_closing((found, cost), room, &closes, deferred, set));
+        let mut add = |following, deferred: &mut Vec<u32>, set: &mut TokenSet| {
+            reach = reach.max(classes.add_closing(following, room, &closes, deferred, set));
         };
         let frame = classes.frame();
         match self.lone_value(after) {
@@ -49,19 +49,19 @@ impl JsonMachine {
                 let within = self.known.within_value((schema, node, escapes), || {
                     frame.after_quote(self, &[QUOTE], &Self::colon_alone(schema), |state| self.look_within(state))
                 });
-                add((&within, cost), deferred, set);
+                add(Following { after: &within, cost }, deferred, set);
                 if let (false, Some(done)) =
                     (within.ends().is_empty(), self.value_done(&after.level, pending, &[schema]))
                 {
                     let find = || frame.after_quote(self, within.ends(), &done, look);
                     let beyond = self.known.after_quote((self.key(&done), Some(schema), node, escapes), find);
-                    add((&beyond, self.cost(&done)), deferred, set);
+                    add(Following { after: &beyond, cost: self.cost(&done) }, deferred, set);
                 }
             }
             None => {
                 let find = || frame.after_quote(self, &[QUOTE], after, look);
                 let follows = self.known.after_quote((self.key(after), None, node, escapes), find);
-                add((&follows, cost), deferred, set);
+                add(Following { after: &follows, cost }, deferred, set);
             }
         }
         reach

@@ -7,23 +7,28 @@ use crate::json::machine::state::JsonState;
 use crate::json::masks::Below;
 use crate::vocabulary::mask::TokenSet;
 
-/// A node of the trie, the texts that begin with what leads there, and how many of their bytes that are.
-type Pending<'a, T> = (Below<'a>, &'a [T], usize);
+/// Texts that are sorted and agree in their first `at` bytes, which were read.
+#[derive(Clone, Copy)]
+pub(crate) struct SortedTexts<'a, T> {
+    pub(crate) texts: &'a [T],
+    pub(crate) at: usize,
+}
 
 impl JsonMachine {
-    /// Adds the tokens below a node along texts that are sorted and agree in their first `at` bytes, which were read. `cost` is that after
-    /// a text, `whole` the state there, from which all is found that follows it. Returns a bound of the cost after any of the tokens.
+    /// Adds the tokens below a node along texts. `cost` is that after a text, `whole` the state there, from which all is found that
+    /// follows it. Returns a bound of the cost after any of the tokens.
     pub(crate) fn add_texts<T: AsRef<[u8]>>(
         &self,
-        (texts, at): (&[T], usize),
+        texts: SortedTexts<'_, T>,
         cost: impl Fn(&T) -> Cost,
         whole: impl Fn(&T) -> Option<JsonState>,
         below: Below<'_>,
         set: &mut TokenSet,
     ) -> Cost {
         let (trie, mut reach) = (below.trie(), Cost::ZERO);
-        let mut open: Vec<Pending<'_, T>> = vec![(below, texts, at)];
-        while let Some((below, texts, at)) = open.pop() {
+        // The nodes of the trie with the texts that begin with what leads there.
+        let mut open = vec![(below, texts)];
+        while let Some((below, SortedTexts { texts, at })) = open.pop() {
             let mut possible = ByteSet::default();
             possible.add_each(texts.iter().map(AsRef::as_ref), at as u32);
             for node in trie.children_along(below.node, possible) {
@@ -42,7 +47,7 @@ impl JsonMachine {
                 }
                 let below = below.at(node, 1);
                 match along.first().filter(|text| text.as_ref().len() == at + 1) {
-                    None => open.push((below, along, at + 1)),
+                    None => open.push((below, SortedTexts { texts: along, at: at + 1 })),
                     Some(text) => {
                         if let Some(next) = whole(text) {
                             reach = reach.max(self.add_allowed(&next, below, set));

@@ -20,6 +20,15 @@ pub(crate) struct UsedKeys<'a> {
     pub(crate) used: &'a [&'a [u8]],
 }
 
+/// How far a search for them has come.
+#[derive(Clone, Copy)]
+struct KeySearch<'a> {
+    /// The characters between the key so far and the node.
+    read: &'a [u8],
+    /// Whether an escape can spell some of what is used.
+    escaped: bool,
+}
+
 /// Bytes of an escape that gives a character's code.
 const CODE: u32 = 6;
 
@@ -70,12 +79,14 @@ impl UsedKeys<'_> {
             return tokens_of_keys(vocabulary.trie(), node, self.used);
         }
         let mut found = Vec::new();
-        self.find(vocabulary, node, state, (&[], any(may_be_escaped)), &mut found);
+        let search = KeySearch { read: &[], escaped: any(may_be_escaped) };
+        self.find(vocabulary, node, state, search, &mut found);
         found
     }
 
     /// The bytes along which a key can come nearer to one of those that are used.
-    fn wanted(&self, state: &StringState, (read, escaped): (&[u8], bool)) -> ByteSet {
+    fn wanted(&self, state: &StringState, search: KeySearch<'_>) -> ByteSet {
+        let KeySearch { read, escaped } = search;
         if state.decoder != Decoder::Body {
             return ByteSet::ALL;
         }
@@ -87,28 +98,27 @@ impl UsedKeys<'_> {
         bytes
     }
 
-    /// Adds the tokens below a node to those that were found. `read` are the characters between the key so far and the node; `escaped` says
-    /// whether an escape can spell some of what is used.
+    /// Adds the tokens below a node to those that were found.
     fn find(
         &self,
         vocabulary: &Vocabulary,
         node: u32,
         state: &StringState,
-        (read, escaped): (&[u8], bool),
+        search: KeySearch<'_>,
         found: &mut Vec<u32>,
     ) {
         let trie = vocabulary.trie();
         let keys = &self.additional.keys;
-        let wanted = self.wanted(state, (read, escaped));
+        let wanted = self.wanted(state, search);
         for child in trie.children_along(node, wanted) {
             let Some(next) = keys.step(state, trie.byte(child)) else { continue };
             if next.decoder == Decoder::Closed {
-                if self.used.binary_search(&read).is_ok() {
+                if self.used.binary_search(&search.read).is_ok() {
                     found.extend_from_slice(trie.below(child));
                 }
                 continue;
             }
-            let read = characters_after(read, state, &next, trie.byte(child));
+            let read = characters_after(search.read, state, &next, trie.byte(child));
             let place = self.used.partition_point(|key| *key < &*read);
             if !self.used.get(place).is_some_and(|key| key.starts_with(&read)) {
                 continue;
@@ -122,7 +132,7 @@ impl UsedKeys<'_> {
                     continue;
                 }
             }
-            self.find(vocabulary, child, &next, (&read, escaped), found);
+            self.find(vocabulary, child, &next, KeySearch { read: &read, ..search }, found);
         }
     }
 }

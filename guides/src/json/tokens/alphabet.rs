@@ -127,10 +127,11 @@ impl Alphabets {
             complete: Box::default(),
             made: Cache::new(MOST_KNOWN * words * 4),
         };
-        let mut complete = TokenSet::new(words);
         let start = StringState { state: strings.characters.dfa.start(), count: 0, decoder: Decoder::Body };
-        alphabets.sort((strings, trie), node, &start, &mut Vec::new(), &mut complete);
-        alphabets.complete = complete.words().into();
+        let complete = TokenSet::new(words);
+        let mut sorting = AlphabetSorting { alphabets: &mut alphabets, strings, trie, path: Vec::new(), complete };
+        sorting.sort(node, &start);
+        alphabets.complete = sorting.complete.words().into();
         alphabets.by_length = (0..alphabets.tokens.len() as u32).collect();
         let lengths = &alphabets.lengths;
         alphabets.by_length.sort_unstable_by_key(|&index| std::cmp::Reverse(lengths[index as usize]));
@@ -151,40 +152,6 @@ impl Alphabets {
         });
         alphabets.often = often.collect();
         alphabets
-    }
-
-    fn sort(
-        &mut self,
-        (strings, trie): (&Strings, &Trie),
-        node: u32,
-        state: &StringState,
-        path: &mut Vec<u8>,
-        complete: &mut TokenSet,
-    ) {
-        for child in trie.children(node) {
-            let byte = trie.byte(child);
-            let closes = state.decoder == Decoder::Body && byte == b'"';
-            let Some(next) = strings.step(state, byte).filter(|_| !closes) else { continue };
-            path.push(byte);
-            let mut bytes = ByteSet::default();
-            // The backslash stands for all that it may begin.
-            bytes.add_all(path.iter().copied().filter(|byte| byte & 0xC0 != 0x80));
-            for &token in trie.own(child) {
-                let index = self.tokens.len() as u32;
-                self.tokens.push(token);
-                self.text.extend_from_slice(path);
-                self.ends.push(self.text.len() as u32);
-                self.lengths.push(next.count);
-                bytes.iter().for_each(|byte| self.containing[usize::from(byte)].push(index));
-                if strings.cost(&next) == 1 {
-                    complete.insert(token);
-                } else {
-                    self.partial.push(index);
-                }
-            }
-            self.sort((strings, trie), child, &next, path, complete);
-            path.pop();
-        }
     }
 
     fn text_of(&self, index: u32) -> &[u8] {
@@ -371,6 +338,53 @@ impl Alphabets {
             set.words().into()
         };
         self.made.get_or_make(alphabet, |_, words: &Arc<[u32]>| words.len() * 4, make)
+    }
+}
+
+/// The tokens that are being sorted by their characters.
+struct AlphabetSorting<'a> {
+    alphabets: &'a mut Alphabets,
+    strings: &'a Strings,
+    trie: &'a Trie,
+    /// What leads to the node that is looked at.
+    path: Vec<u8>,
+    /// The tokens that end between characters.
+    complete: TokenSet,
+}
+
+impl AlphabetSorting<'_> {
+    fn sort(&mut self, node: u32, state: &StringState) {
+        let (strings, trie) = (self.strings, self.trie);
+        for child in trie.children(node) {
+            let byte = trie.byte(child);
+            let closes = state.decoder == Decoder::Body && byte == b'"';
+            let Some(next) = strings.step(state, byte).filter(|_| !closes) else { continue };
+            self.path.push(byte);
+            self.add(trie.own(child), &next);
+            self.sort(child, &next);
+            self.path.pop();
+        }
+    }
+
+    /// The tokens that end at the node, in this state.
+    fn add(&mut self, tokens: &[u32], state: &StringState) {
+        let (alphabets, path) = (&mut *self.alphabets, &self.path);
+        let mut bytes = ByteSet::default();
+        // The backslash stands for all that it may begin.
+        bytes.add_all(path.iter().copied().filter(|byte| byte & 0xC0 != 0x80));
+        for &token in tokens {
+            let index = alphabets.tokens.len() as u32;
+            alphabets.tokens.push(token);
+            alphabets.text.extend_from_slice(path);
+            alphabets.ends.push(alphabets.text.len() as u32);
+            alphabets.lengths.push(state.count);
+            bytes.iter().for_each(|byte| alphabets.containing[usize::from(byte)].push(index));
+            if self.strings.cost(state) == 1 {
+                self.complete.insert(token);
+            } else {
+                alphabets.partial.push(index);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::collections::cache::Cache;
 use crate::json::language::number::Numbers;
 use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::{Escapes, StringState, Strings};
-use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses};
+use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses, Subtree};
 use crate::json::tokens::entries::WholeEntries;
 use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
@@ -115,8 +115,7 @@ impl ClassesCache {
             at.state,
             room,
             frame,
-            node,
-            (self.trie(vocabulary), vocabulary.mask_words()),
+            Subtree { trie: self.trie(vocabulary), node, words: vocabulary.mask_words() },
         ));
         self.strings.insert(key, classes.clone(), classes.size());
         Some(classes)

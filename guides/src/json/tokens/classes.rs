@@ -14,6 +14,21 @@ use crate::vocabulary::mask::{TokenSet, Tokens};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
+/// The tokens below a node of the trie, in masks of so many words.
+#[derive(Clone, Copy)]
+pub(super) struct Subtree<'a> {
+    pub(super) trie: &'a Trie,
+    pub(super) node: u32,
+    pub(super) words: usize,
+}
+
+/// What follows a quote, and the cost there.
+#[derive(Clone, Copy)]
+pub(crate) struct Following<'a> {
+    pub(crate) after: &'a AfterQuote,
+    pub(crate) cost: Cost,
+}
+
 /// The tokens below a node of the trie by what they do to a string in some state.
 #[derive(Debug)]
 pub(crate) struct StringClasses {
@@ -51,9 +66,9 @@ impl StringClasses {
         state: u32,
         room: u32,
         frame: Arc<Frame>,
-        node: u32,
-        (trie, words): (&Trie, usize),
+        tokens: Subtree<'_>,
     ) -> StringClasses {
+        let Subtree { trie, node, words } = tokens;
         // Characters are counted from here.
         let strings = Strings { min: 0, max: room, ..strings.clone() };
         let start = StringState { state, count: 0, decoder: Decoder::Body };
@@ -129,17 +144,18 @@ impl StringClasses {
     }
 
     /// Adds the tokens that close the string in one of the states for which `closes` holds, and go on with what is allowed.
-    /// `after` says what may follow the quote, `cost` is the cost there. Returns the greatest cost after any of them.
+    /// Returns the greatest cost after any of them.
     ///
     /// Tokens of which the rest was not looked into are added to `deferred`.
     pub(crate) fn add_closing(
         &self,
-        (after, cost): (&AfterQuote, Cost),
+        following: Following<'_>,
         room: Room,
         closes: impl Fn(u32) -> bool,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) -> Cost {
+        let Following { after, cost } = following;
         let longer = after.allowed(cost).map(|(suffix, cost)| (self.frame.closing(suffix), cost));
         let reach = self.add_fitting(longer, room, &closes, set);
         let beyond = after.beyond().flat_map(|suffix| self.frame.closing(suffix));

@@ -1,4 +1,4 @@
-"""Writes the schemas and regexes of the guides' tests as inputs to begin with: seeds.py TABLES CORPUS"""
+"""Writes the schemas and regexes of the guides' tests as first inputs: seeds.py TABLES CORPUS"""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import sys
 tables, corpus = map(pathlib.Path, sys.argv[1:])
 for table in sorted(tables.glob("*.json")):
     entries = json.loads(table.read_text(encoding="utf-8"))
-    # Of the files there, the tables are the lists.
+    # Only the tables are lists; the directory also holds expected.json.
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
         for target in ("schema", "regex"):
             if target in entry:

@@ -1,4 +1,4 @@
-//! Any text as a config.json: refused, or a description of a decoder.
+//! Any input as a `config.json` is refused, or is the description of a decoder.
 #![no_main]
 
 use std::path::Path;

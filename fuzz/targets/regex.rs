@@ -1,4 +1,4 @@
-//! Any text as a regular expression: refused, or compiled to a guide that has no dead end.
+//! Any text as a regular expression is refused, or compiles to a guide without dead ends.
 #![no_main]
 
 use jig_guides::Source;

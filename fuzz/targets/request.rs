@@ -1,4 +1,4 @@
-//! Any text as the body of `POST /generate`: refused with a message, or a request within its limits.
+//! Any input as the body of `POST /generate` is refused with a message, or is a request within its limits.
 #![no_main]
 
 use jig::protocol::outlines;

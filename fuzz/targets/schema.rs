@@ -1,4 +1,4 @@
-//! Any text as a JSON Schema: refused, or compiled to a guide that has no dead end.
+//! Any text as a JSON Schema is refused, or compiles to a guide without dead ends.
 #![no_main]
 
 use jig_guides::Source;

@@ -1,4 +1,4 @@
-//! Any text as a tokenizer.json: refused, or a tokenizer whose pieces agree with each other.
+//! Any input as a `tokenizer.json` is refused, or is a tokenizer that encodes and decodes a text without a panic.
 #![no_main]
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use jig::tokenizer::Tokenizer;
 use libfuzzer_sys::fuzz_target;
 
-/// A directory of this process, in memory where the system has such a place.
+/// A directory of this process, in memory if the system has `/dev/shm`, because every input writes a file.
 fn directory() -> &'static PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -19,8 +19,8 @@ fn directory() -> &'static PathBuf {
     })
 }
 
-// The library below panics on some files; the tokenizer makes that an error, which must not end the run. A panic that
-// nobody catches still does.
+// The tokenizer's library panics on some files, and the tokenizer turns that into an error. libFuzzer's hook would abort on such a
+// panic, so an empty hook replaces it. A panic that nothing catches still ends the run.
 fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |input: (&[u8], &str)| {
     let (file, text) = input;
     std::fs::write(directory().join("tokenizer.json"), file).expect("a temporary file can be written");

@@ -13,7 +13,8 @@ pub fn compiler() -> &'static Compiler {
     COMPILER.get_or_init(|| {
         let mut tokens: Vec<Option<Vec<u8>>> = (0..=255).map(|byte| Some(vec![byte])).collect();
         tokens.push(None);
-        let longer = ["\": \"", "{\"", "\"}", "\",\"", "null", "true", " a", "00", "\\u00", "é", "\u{1F600}", "}}", "]]"];
+        let longer =
+            ["\": \"", "{\"", "\"}", "\",\"", "null", "true", " a", "00", "\\u00", "é", "\u{1F600}", "}}", "]]"];
         tokens.extend(longer.iter().map(|text| Some(text.as_bytes().to_vec())));
         let vocabulary = Vocabulary::new(tokens, vec![END]).expect("the vocabulary is valid");
         Compiler::new(Arc::new(vocabulary), Limits::default())

@@ -1,4 +1,4 @@
-//! Schemas that ask for as much as a client can: what is answered, and what is refused, by which limit.
+//! Expensive schemas: each is answered, or refused by a limit that the test names.
 
 mod support;
 
@@ -17,7 +17,7 @@ fn is_answered(schema: &Value) {
     assert_eq!(result, Ok(()), "{start}");
 }
 
-/// Whether it is refused as in the tables: with these fields, and no others of another value.
+/// Checks that a schema is refused with these fields, as in the tables.
 fn is_refused(schema: &str, expected: &Value) {
     let start: String = schema.chars().take(60).collect();
     let found = cases::refusal(&compile(schema).expect_err(&start));
@@ -27,7 +27,7 @@ fn is_refused(schema: &str, expected: &Value) {
 }
 
 #[test]
-fn nesting_beyond_the_limit_is_refused_where_it_begins() {
+fn nesting_beyond_the_limit_is_refused_at_the_byte_that_exceeds_it() {
     let depth = Limits::default().depth;
     let too_deep = |byte: usize| {
         let at = format!("schema text at byte {byte}");
@@ -41,7 +41,7 @@ fn nesting_beyond_the_limit_is_refused_where_it_begins() {
 }
 
 #[test]
-fn a_source_beyond_the_limit_of_bytes_is_refused_unread() {
+fn a_source_of_too_many_bytes_is_refused_without_being_parsed() {
     let limit = Limits::default().source_bytes;
     is_refused(
         &" ".repeat(limit + 1),
@@ -84,7 +84,7 @@ fn a_product_of_many_alternatives_is_refused_by_the_limit_of_work() {
     is_refused(&json!({"allOf": any}).to_string(), &expected);
 }
 
-/// Text that is often JSON, and often nearly.
+/// Text that is often JSON, and often almost JSON.
 fn nearly_json() -> impl Strategy<Value = String> {
     let pieces = r#"{ } [ ] : , " \ null true nul 0 - 1 01 .5 e2 "a" "a":1 "type":"null" "items":{} [] {} "\ud800" "\ud83d\ude00" "\x" é"#;
     let pieces: Vec<&str> = pieces.split(' ').chain([" ", "\n", "\"\t\"", "\u{feff}"]).collect();
@@ -99,9 +99,9 @@ fn nearly_json() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
-    /// But for keys that are there twice, which are refused here, and numbers of any size, which are not.
+    /// There are two exceptions: guides refuse duplicate keys, and accept numbers of any size.
     #[test]
-    fn text_is_read_as_json_exactly_where_serde_json_reads_it(text in nearly_json()) {
+    fn a_schema_text_is_json_exactly_if_serde_json_reads_it(text in nearly_json()) {
         let other = serde_json::from_str::<Value>(&text);
         match compile(&text) {
             Err(CompileError::Syntax { at: Place::Text(at), reason }) => {

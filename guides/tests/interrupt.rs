@@ -1,4 +1,4 @@
-//! Compilations that are ended early, and sources that take much to compile.
+//! Compilations that are interrupted, and sources that are expensive to compile.
 
 mod support;
 
@@ -20,12 +20,12 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("name{i}")).collect()
 }
 
-/// A condition for each of some names.
+/// The same condition for each of `count` names.
 fn named(count: usize, condition: &Value) -> Map<String, Value> {
     names(count).into_iter().map(|name| (name, condition.clone())).collect()
 }
 
-/// Alternatives of objects, told apart by the constant of a property.
+/// Alternatives of objects that differ in the constant of a property.
 fn kinds(count: usize) -> Source {
     let one = |i: usize| {
         json!({"type": "object", "required": ["kind", "v"], "properties": {
@@ -34,7 +34,7 @@ fn kinds(count: usize) -> Source {
     schema(&json!({"oneOf": (0..count).map(one).collect::<Vec<_>>()}))
 }
 
-/// Definitions each of which asks for the next one twice.
+/// Definitions that each refer to the next one twice.
 fn doubled(around: &Value) -> Source {
     let mut root = around.clone();
     let twice = |i: usize| json!({"allOf": vec![json!({"$ref": format!("#/$defs/d{}", i + 1)}); 2]});
@@ -44,13 +44,13 @@ fn doubled(around: &Value) -> Source {
     schema(&root)
 }
 
-/// What becomes of a source.
+/// The result of compiling a source.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Outcome {
     Compiles,
-    /// It is refused for this limit.
+    /// The source is refused by this limit.
     Refused(&'static str),
-    /// Nothing is valid.
+    /// No value is valid.
     Nothing,
 }
 use Outcome::{Compiles, Nothing, Refused};
@@ -59,7 +59,7 @@ const STEPS: Outcome = Refused("steps of the schema's analysis");
 const POINTERS: Outcome = Refused("bytes of the JSON pointers to all schemas");
 const REGEX: Outcome = Refused("states of the regex's automaton");
 
-/// Sources each of which makes one structure large.
+/// Sources that each make one structure large.
 fn hostile() -> Vec<(&'static str, Source, Outcome)> {
     let long = "k".repeat(200_000);
     let overlapping = names(3_000);
@@ -111,16 +111,16 @@ fn outcome(compiled: &Compiled) -> Result<Outcome, String> {
 }
 
 #[test]
-fn hostile_sources_compile_or_are_refused_for_a_limit() {
+fn hostile_sources_compile_or_are_refused_by_a_limit() {
     for (name, source, expected) in hostile() {
         assert_eq!(outcome(&compiler().compile(&source, &Options::default())), Ok(expected), "{name}");
     }
 }
 
 #[test]
-fn an_interrupt_from_another_thread_ends_each_of_them() {
+fn an_interrupt_from_another_thread_ends_the_compilation_of_each_hostile_source() {
     for (name, source, _) in hostile() {
-        // Whether it comes before the compilation or in the midst of it is left to chance; after it, it comes too late.
+        // The interrupt may arrive before, during or after the compilation. After it, it has no effect, so the test retries.
         let interrupted = (0..100).any(|_| {
             let interrupt = Interrupt::new();
             let raising = interrupt.clone();
@@ -134,7 +134,7 @@ fn an_interrupt_from_another_thread_ends_each_of_them() {
 }
 
 #[test]
-fn a_deadline_ends_a_compilation_with_its_limit_and_nothing_is_remembered() {
+fn a_deadline_ends_a_compilation_with_an_error_that_is_not_cached() {
     let (compiler, source) = (compiler(), kinds(2_000));
     let interrupt = Interrupt::at(Instant::now() + Duration::from_millis(1));
     let compiled = compiler.compile_until(&source, &Options::default(), &interrupt);
@@ -145,7 +145,7 @@ fn a_deadline_ends_a_compilation_with_its_limit_and_nothing_is_remembered() {
 }
 
 #[test]
-fn a_refusal_is_known_without_work_and_an_unknown_source_is_not() {
+fn a_refusal_is_cached_and_an_unknown_source_has_no_result() {
     let (compiler, options) = (compiler(), Options::default());
     let source = Source::JsonSchema("{".to_owned());
     assert!(compiler.compiled(&source, &options).is_none());
@@ -157,7 +157,7 @@ fn a_refusal_is_known_without_work_and_an_unknown_source_is_not() {
 }
 
 #[test]
-fn who_leaves_does_not_end_the_compilation_for_others() {
+fn an_interrupt_of_one_waiter_does_not_end_the_compilation_for_others() {
     let compiler: Arc<Compiler> = Arc::new(compiler());
     let source = Arc::new(kinds(1_000));
     let interrupts: Vec<Interrupt> = (0..6).map(|_| Interrupt::new()).collect();
@@ -166,7 +166,7 @@ fn who_leaves_does_not_end_the_compilation_for_others() {
         thread::spawn(move || compiler.compile_until(&source, &Options::default(), &interrupt))
     };
     let threads: Vec<_> = interrupts.iter().map(compile).collect();
-    // All leave but the last one, in the order in which they came.
+    // All but the last one are interrupted.
     interrupts[..5].iter().for_each(Interrupt::raise);
     let results: Vec<Compiled> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
     assert!(results[5].is_ok());

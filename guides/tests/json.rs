@@ -1,4 +1,4 @@
-//! JSON Schemas: what is allowed is valid, what is valid is allowed, and every walk ends.
+//! JSON Schemas: guides accept exactly the valid documents, and every walk ends in one.
 
 mod support;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Random, accepts, cases, compiler, guide, whole};
 
-/// Follows allowed tokens at random within the budget, and returns the text.
+/// Follows random allowed tokens within the budget, and returns the text.
 fn random_walk(guide: &Guide, budget: u32, random: &mut Random) -> String {
     let vocabulary = guide.vocabulary().clone();
     let (mut state, mut out) = (guide.start(), Vec::new());
@@ -45,14 +45,14 @@ fn every_walk_at_every_budget_ends_in_a_valid_document() {
     for case in cases::plain() {
         let Some(validator) = case.validator() else { continue };
         let schema = case.schema();
-        // Entries that must differ take many looks ahead where tokens are few.
+        // The masks of unique entries are slow with short tokens.
         let walks = if schema.to_string().contains("uniqueItems") { 8 } else { 60 };
         check_walks(&schema, &validator, walks, &mut random);
     }
 }
 
 #[test]
-fn a_string_at_the_root_is_a_whole_answer() {
+fn a_string_at_the_root_is_a_complete_answer() {
     let guide = guide(&json!({"type": "string", "maxLength": 5}));
     assert!(
         whole(&guide, "\"Paris\"") && whole(&guide, "\"\"") && !whole(&guide, "\"London\"") && !whole(&guide, " \"a\"")
@@ -63,7 +63,7 @@ fn a_string_at_the_root_is_a_whole_answer() {
 }
 
 #[test]
-fn each_object_has_the_keys_of_its_own_property_names() {
+fn each_object_follows_its_own_property_names() {
     let names = |i: u32| format!("^k{i}");
     let properties: serde_json::Map<String, Value> = (0..50)
         .map(|i| (format!("p{i}"), json!({"type": "object", "propertyNames": {"pattern": names(i + 10)}})))
@@ -78,7 +78,7 @@ fn each_object_has_the_keys_of_its_own_property_names() {
 }
 
 #[test]
-fn a_reference_to_a_document_that_the_compiler_was_given_is_followed() {
+fn a_reference_to_a_document_of_the_compiler_is_resolved() {
     let mut documents = Documents::default();
     let list = r##"{"$id": "https://example.com/list", "type": "array", "items": {"$ref": "item#/$defs/one"}, "minItems": 1}"##;
     let item = r##"{"$id": "https://example.com/item", "$defs": {"one": {"$ref": "#two"}, "two": {"$anchor": "two", "enum": [1, 2]}}}"##;
@@ -91,13 +91,13 @@ fn a_reference_to_a_document_that_the_compiler_was_given_is_followed() {
     let guide = compile(json!({"$ref": "https://example.com/list", "maxItems": 2})).expect("a guide");
     assert!(accepts(&guide.start(), &json!([1, 2])));
     assert!(!accepts(&guide.start(), &json!([3])) && !accepts(&guide.start(), &json!([1, 1, 1])));
-    // What is wrong in a document is said with its place there.
+    // An error in a document names the pointer in that document.
     let error = compile(json!({"$ref": "https://example.com/item#/$defs/three"})).expect_err("nothing is there");
     assert!(error.to_string().contains("/$defs/three"), "{error}");
 }
 
 #[test]
-fn white_space_is_what_the_option_says() {
+fn each_white_space_option_allows_exactly_its_forms() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}, "required": ["a"]});
     let allows = |whitespace, answer: &str| {
         let mut options = Options::default();
@@ -134,7 +134,7 @@ fn white_space_is_what_the_option_says() {
 }
 
 #[test]
-fn pretty_white_space_is_that_of_serde_json_and_ends_within_the_budget() {
+fn pretty_white_space_is_that_of_serde_json_and_every_prefix_completes_within_its_budget() {
     let schema = json!({"type": "object", "additionalProperties": {"anyOf": [
         {"type": ["integer", "boolean", "string"]}, {"$ref": "#"},
         {"type": "array", "uniqueItems": true, "items": {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"$ref": "#"}}]}},
@@ -146,7 +146,7 @@ fn pretty_white_space_is_that_of_serde_json_and_ends_within_the_budget() {
     let text = serde_json::to_string_pretty(&value).expect("a value");
     assert!(whole(&guide, &text), "{text}");
 
-    // Wherever the answer breaks off, the cheapest completion is a valid one.
+    // Every prefix has a completion within the cost of its state.
     let mut state = guide.start();
     for byte in text.bytes() {
         let mut rest = state.clone();
@@ -162,7 +162,7 @@ fn pretty_white_space_is_that_of_serde_json_and_ends_within_the_budget() {
     }
     let deep = (0..40).fold(json!(1), |inner, _| json!({"k": inner}));
     let lines = serde_json::to_string_pretty(&deep).expect("a value");
-    // Beyond sixteen levels lines are not indented further.
+    // The indentation stops growing after 16 levels.
     let bounded: Vec<String> = lines
         .lines()
         .map(|line| {
@@ -174,7 +174,7 @@ fn pretty_white_space_is_that_of_serde_json_and_ends_within_the_budget() {
 }
 
 #[test]
-fn spaces_that_must_come_count_towards_the_least_bytes_of_an_answer() {
+fn required_spaces_count_towards_the_minimum() {
     // Tokens of one byte each.
     let tokens = (0..=255u8).map(|byte| Some(vec![byte])).chain([None]).collect();
     let bytes = Compiler::new(Arc::new(Vocabulary::new(tokens, vec![256]).expect("a vocabulary")), Limits::default());
@@ -195,7 +195,7 @@ fn spaces_that_must_come_count_towards_the_least_bytes_of_an_answer() {
         let mut options = Options::default();
         options.whitespace = Whitespace::Spaces;
         let guide = bytes.compile(&Source::JsonSchema(schema.to_string()), &options).expect("small");
-        // An upper bound where keys have to differ, else exact.
+        // The cost is exact, except that it is an upper bound where keys have to differ.
         let slack = if schema.get("minProperties").is_some() { 2 } else { 0 };
         let mut state = guide.start();
         for (index, byte) in shortest.bytes().enumerate() {
@@ -208,7 +208,7 @@ fn spaces_that_must_come_count_towards_the_least_bytes_of_an_answer() {
 }
 
 #[test]
-fn a_host_name_in_punycode_is_taken_as_a_literal_and_never_written() {
+fn a_host_name_in_punycode_is_accepted_as_a_literal_and_never_generated() {
     let guide = |schema: Value| guide(&schema);
     let names = guide(json!({"type": "string", "format": "hostname"}));
     let few = guide(json!({"enum": ["xn--9n2bp8q", "xn--X", "a"], "format": "hostname"}));
@@ -236,7 +236,7 @@ fn annotations_of_the_wrong_type_constrain_nothing() {
 }
 
 #[test]
-fn output_that_nests_100_000_deep_is_followed() {
+fn output_nested_100_000_levels_deep_is_followed() {
     let guide = guide(&json!({"type": "array", "items": {"$ref": "#"}}));
     let mut state: GuideState = guide.start();
     for _ in 0..100_000 {
@@ -276,7 +276,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn random_schemas_lead_to_valid_documents(schema in schema(), seed in any::<u64>()) {
+    fn walks_of_random_schemas_end_in_valid_documents(schema in schema(), seed in any::<u64>()) {
         let validator = cases::validator(&schema);
         check_walks(&schema, &validator, 4, &mut Random(seed));
     }

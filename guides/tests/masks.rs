@@ -1,4 +1,4 @@
-//! Masks and costs of JSON schemas, against every token of the vocabulary.
+//! Masks and costs of JSON Schemas, compared with every token of the vocabulary.
 
 mod support;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use support::cases::{self, Case};
 use support::{Random, guide, of_bytes_and, text, vocabulary};
 
-/// Whether the mask has exactly the tokens that are accepted.
+/// Checks that the mask has exactly the tokens that the state accepts.
 fn check_mask(state: &GuideState, context: &str) {
     let (mask, vocabulary) = (state.mask(None), state.guide().vocabulary().clone());
     for token in 0..vocabulary.len() as u32 {
@@ -17,7 +17,7 @@ fn check_mask(state: &GuideState, context: &str) {
     }
 }
 
-/// Whether each token of the mask with this budget leaves room for the rest, and there is one where the budget suffices.
+/// Checks that the rest fits after each token of the mask with this budget, and that a sufficient budget has a token.
 fn check_budget(state: &GuideState, budget: u32, context: &str) {
     let vocabulary = state.guide().vocabulary().clone();
     let mask = state.mask(Some(budget));
@@ -31,7 +31,7 @@ fn check_budget(state: &GuideState, budget: u32, context: &str) {
     }
 }
 
-/// Takes an allowed token at random; `None` where only the end is left.
+/// Appends a random allowed token; `None` if only the end is allowed.
 fn step(state: &mut GuideState, random: &mut Random) -> Option<u32> {
     let vocabulary = state.guide().vocabulary().clone();
     let ends = vocabulary.end_tokens();
@@ -64,7 +64,7 @@ fn a_mask_is_the_set_of_tokens_that_advance_accepts() {
 }
 
 #[test]
-fn after_the_beginnings_of_the_table_masks_and_budgets_are_exact_in_both_orders() {
+fn after_each_beginning_in_the_tables_masks_and_budgets_are_exact_in_both_orders() {
     for mut case in cases::all().into_iter().filter(|case| !case.beginnings.is_empty()) {
         for order in [Order::Schema, Order::Any] {
             case.options.order = order;
@@ -86,7 +86,7 @@ fn after_the_beginnings_of_the_table_masks_and_budgets_are_exact_in_both_orders(
 }
 
 #[test]
-fn a_mask_with_a_budget_has_only_tokens_that_leave_room_for_the_rest() {
+fn the_rest_fits_after_every_token_of_a_mask_with_a_budget() {
     let mut random = Random(13);
     for case in cases::plain() {
         let mut state = start(&case);
@@ -105,7 +105,7 @@ fn a_mask_with_a_budget_has_only_tokens_that_leave_room_for_the_rest() {
 }
 
 #[test]
-fn a_clone_stays_where_it_is_and_a_refused_token_changes_nothing() {
+fn advancing_a_clone_or_refusing_a_token_does_not_change_the_state() {
     let guide = guide(&json!({"type": "object", "properties": {"a": {"type": "string"}}}));
     let state = text(&guide.start(), "{\"a\":\"x").expect("allowed");
     let before = state.clone();
@@ -118,13 +118,13 @@ fn a_clone_stays_where_it_is_and_a_refused_token_changes_nothing() {
     assert_eq!(refused.mask(None), before.mask(None));
 }
 
-/// Tokens that are bytes: what is left to write is counted in bytes.
+/// Tokens of one byte each, so that costs are counted in bytes.
 fn of_bytes() -> std::sync::Arc<jig_guides::Vocabulary> {
     of_bytes_and(&[] as &[&[u8]])
 }
 
 #[test]
-fn along_the_shortest_answer_the_cost_is_what_is_left_of_it() {
+fn along_the_shortest_answer_the_cost_is_the_length_of_the_rest() {
     let bytes = of_bytes();
     for case in cases::read("shortest") {
         let mut state = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name)).start();
@@ -138,7 +138,7 @@ fn along_the_shortest_answer_the_cost_is_what_is_left_of_it() {
 }
 
 #[test]
-fn from_every_state_some_byte_lowers_the_cost_by_one_and_none_by_more() {
+fn in_every_state_the_cheapest_byte_lowers_the_cost_by_exactly_one() {
     let (bytes, mut random) = (of_bytes(), Random(5));
     for case in cases::plain() {
         let mut state = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name)).start();
@@ -152,7 +152,7 @@ fn from_every_state_some_byte_lowers_the_cost_by_one_and_none_by_more() {
                 .collect();
             let falls = nexts.iter().any(|(_, next)| next.completes_within(cost.saturating_sub(1)));
             assert!(cost == 0 || falls, "{}: no byte leads nearer than {cost}", case.name);
-            // The cost after each byte takes long to know; these bytes are those of which structure is made.
+            // Computing the cost after every byte takes too long. These bytes form JSON's structure.
             for (byte, next) in nexts.iter().filter(|(byte, _)| b"\"{}[],: 01a".contains(&(*byte as u8))) {
                 assert!(next.min_tokens_left() + 1 >= cost, "{}: from {cost} with {byte}", case.name);
             }
@@ -164,7 +164,7 @@ fn from_every_state_some_byte_lowers_the_cost_by_one_and_none_by_more() {
 }
 
 #[test]
-fn no_valid_value_takes_fewer_bytes_than_the_least_cost() {
+fn no_valid_answer_is_shorter_than_the_minimum() {
     let bytes = of_bytes();
     for case in cases::plain() {
         let guide = case.compile(&bytes).unwrap_or_else(|error| panic!("{}: {error}", case.name));
@@ -175,7 +175,7 @@ fn no_valid_value_takes_fewer_bytes_than_the_least_cost() {
     }
 }
 
-/// More tokens than lists are kept for: pieces of strings that stay inside, that close them, and that end in the midst of a character.
+/// More tokens than guides keep lists for: pieces that stay in a string, that close it, and that end inside a character.
 fn many_tokens() -> std::sync::Arc<jig_guides::Vocabulary> {
     let pieces: [&[u8]; 20] = [
         b"a",
@@ -212,7 +212,7 @@ fn many_tokens() -> std::sync::Arc<jig_guides::Vocabulary> {
 }
 
 #[test]
-fn masks_within_strings_are_exact_where_tokens_are_many() {
+fn masks_in_strings_are_exact_with_a_large_vocabulary() {
     let (vocabulary, mut random) = (many_tokens(), Random(17));
     assert!(vocabulary.len() > 2 * 4096);
     let compiler = Compiler::new(vocabulary, Limits::default());
@@ -241,13 +241,13 @@ fn masks_within_strings_are_exact_where_tokens_are_many() {
 }
 
 #[test]
-fn a_mask_after_an_entry_depends_on_the_entry_that_a_token_would_write_again() {
+fn a_mask_has_no_token_that_repeats_the_entry_before_it() {
     let entries = ["\",\"a\"", "\",\"b\"", "\",\"c\"", ",1", ",[]", ",true"];
     let vocabulary = of_bytes_and(&entries.map(|entry| entry.as_bytes().to_vec()));
     let compiler = Compiler::new(vocabulary, Limits::default());
     let source = jig_guides::Source::JsonSchema(r#"{"type": "array", "uniqueItems": true}"#.into());
     let guide = compiler.compile(&source, &Options::default()).expect("a guide");
-    // The masks of one guide, one after the other.
+    // One guide for all beginnings, so that a cached mask of one would show in another.
     for beginning in ["[\"a", "[\"b", "[1", "[2", "[1.0", "[[", "[[]", "[[ ]", "[true", "[{}", "[\"a\",\"b"] {
         let mut state = guide.start();
         for byte in beginning.bytes() {

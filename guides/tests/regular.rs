@@ -1,4 +1,4 @@
-//! Regexes and choices on small vocabularies, against brute force.
+//! Regexes and choices on small vocabularies, compared with brute force.
 
 use jig_guides::{Compiler, Guide, GuideState, Limits, Options, Source, Vocabulary};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn compiler(tokens: &[&[u8]]) -> Compiler {
 
 const AB: &[&[u8]] = &[b"a", b"b", b"ab", b"ba", b"aab", b"bb", b"a", b"bbbb"];
 
-/// Whether some completion takes at most `budget` tokens, counted one by one. `seen` remembers by text.
+/// Whether some completion takes at most `budget` tokens, by exhaustive search. `seen` holds the results by text.
 fn completes(state: &GuideState, text: &[u8], budget: u32, seen: &mut HashMap<(Vec<u8>, u32), bool>) -> bool {
     if state.may_end() {
         return true;
@@ -47,7 +47,7 @@ fn regex() -> impl Strategy<Value = String> {
     })
 }
 
-/// Follows allowed tokens as `choices` picks them, within the budget, and returns the text.
+/// Follows allowed tokens, chosen by `choices`, within the budget, and returns the text.
 fn random_walk(guide: &Guide, budget: u32, choices: &[usize]) -> Vec<u8> {
     let vocabulary = guide.vocabulary().clone();
     let (mut state, mut text) = (guide.start(), Vec::new());
@@ -80,7 +80,7 @@ proptest! {
                 let mut next = state.clone();
                 prop_assert_eq!(next.advance(token).is_ok(), mask.contains(token));
                 if mask.contains(token) {
-                    // Whatever is allowed can be completed.
+                    // Every allowed token must have a completion.
                     prop_assert!(completes(&next, &[], next.min_tokens_left(), &mut HashMap::new()));
                 }
             }
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_is_whole_at_every_budget_from_the_least(pattern in regex(), more in 0..6u32, choices in prop::collection::vec(0..99usize, 1..20)) {
+    fn an_answer_is_complete_at_every_budget_from_the_minimum(pattern in regex(), more in 0..6u32, choices in prop::collection::vec(0..99usize, 1..20)) {
         let guide = compiler(AB).compile(&Source::Regex(pattern.clone()), &Options::default()).expect("a guide");
         let text = random_walk(&guide, guide.min_tokens() + more, &choices);
         let reference = regex_automata::meta::Regex::new(&format!("^(?:{pattern})$")).expect("a regex");
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn where_tokens_are_bytes_the_budget_is_exact(pattern in regex(), budget in 1..8u32) {
+    fn with_tokens_of_one_byte_the_budget_is_exact(pattern in regex(), budget in 1..8u32) {
         let guide = compiler(&[b"a", b"b"]).compile(&Source::Regex(pattern), &Options::default()).expect("a guide");
         let state = guide.start();
         let mask = state.mask(Some(budget));
@@ -113,7 +113,7 @@ proptest! {
 }
 
 #[test]
-fn choices_are_exactly_the_strings_given() {
+fn a_choice_allows_exactly_its_strings() {
     let compiler = compiler(&[b"a", b"b", b"ab", b"bb"]);
     let guide = compiler
         .compile(&Source::Choice(vec!["ab".into(), "abb".into(), "b".into()]), &Options::default())
@@ -130,7 +130,7 @@ fn choices_are_exactly_the_strings_given() {
 }
 
 #[test]
-fn the_least_number_of_tokens_counts_tokens_and_not_bytes() {
+fn the_minimum_counts_tokens_and_not_bytes() {
     let guide = compiler(AB).compile(&Source::Regex("aabbb".into()), &Options::default()).expect("a guide");
     assert_eq!(guide.min_tokens(), 2);
     let state = guide.start();

@@ -1,5 +1,5 @@
-//! The official JSON-Schema-Test-Suite, and the development half of MaskBench where `JIG_TEST_DATA` says that it is. Both are held
-//! against exact counts, `data/expected.json`.
+//! The official JSON-Schema-Test-Suite and, if `JIG_TEST_DATA` names its directory, the development half of MaskBench. Both must give the
+//! exact counts in `data/expected.json`.
 
 mod support;
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::{accepts, compiler, expected, text};
 
-/// How the cases of a suite ended.
+/// The verdicts on the cases of a suite.
 #[derive(Default)]
 struct Score {
     taken: usize,
@@ -20,10 +20,10 @@ struct Score {
     valid_rejected: usize,
     invalid_accepted: usize,
     refused_cases: usize,
-    /// The names of the schemas that were refused.
+    /// The names of the refused schemas.
     refused: Vec<String>,
     reasons: BTreeMap<String, usize>,
-    /// The names of the cases with a wrong answer.
+    /// The names of the cases with a wrong verdict.
     wrong: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Score {
     }
 }
 
-/// A guide, none where nothing can match, or why the schema is refused.
+/// Compiles a schema; `None` if no value is valid.
 fn compile(compiler: &Compiler, schema: &Value, options: &Options) -> Result<Option<Guide>, CompileError> {
     match compiler.compile(&Source::JsonSchema(schema.to_string()), options) {
         Ok(guide) => Ok(Some(guide)),
@@ -84,12 +84,12 @@ fn compile(compiler: &Compiler, schema: &Value, options: &Options) -> Result<Opt
     }
 }
 
-/// The official suite, which is part of the repository.
+/// The directory of the official suite, which is part of the repository.
 fn suite_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/json-schema-test-suite")
 }
 
-/// The entries of a directory in order.
+/// The sorted entries of a directory.
 fn entries(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -97,10 +97,10 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Where the suite's schemas look for its `remotes`.
+/// The base URI of the suite's `remotes`.
 const ADDRESS: &str = "http://localhost:1234";
 
-/// The documents that the suite's schemas refer to, under the addresses at which it says they are.
+/// The documents that the suite's schemas refer to, under the URIs that the schemas use.
 fn remotes() -> Documents {
     let mut documents = Documents::default();
     let mut open = vec![(suite_dir().join("remotes"), ADDRESS.to_owned())];
@@ -128,7 +128,7 @@ fn run(compiler: &Compiler, file: &Path, uri: Option<&str>, options: &Options, s
         let cases = group["tests"].as_array().cloned().unwrap_or_default();
         let mut schema = group["schema"].clone();
         if let (Some(uri), Some(members)) = (uri, schema.as_object_mut()) {
-            // The files of older drafts leave it to their directory which one they are of.
+            // The schemas of older drafts do not name their draft, only their directory does.
             members.entry("$schema").or_insert_with(|| uri.into());
         }
         let guide = match compile(compiler, &schema, options) {
@@ -152,15 +152,15 @@ fn suite(draft: &str, uri: Option<&str>) {
     for part in ["required", "optional", "optional/format"] {
         let dir = suite_dir().join(draft).join(if part == "required" { "" } else { part });
         let mut options = Options::default();
-        // Of the required part a format is an annotation; the tests that it is enforced lie apart.
+        // The required part expects that `format` is an annotation; other files test that it is enforced.
         options.formats = if part == "required" { Formats::Annotate } else { Formats::Assert };
         let mut score = Score::default();
         for file in entries(&dir).iter().filter(|path| path.is_file()) {
             run(&compiler, file, uri, &options, &mut score);
         }
         score.print(&format!("{draft} {part}"));
-        // Of the optional parts some keywords are annotations.
-        assert!(part == "optional" || score.invalid_accepted == 0, "accepted what is invalid: {:#?}", score.wrong);
+        // The optional part enforces content keywords, which guides treat as annotations.
+        assert!(part == "optional" || score.invalid_accepted == 0, "invalid values are accepted: {:#?}", score.wrong);
         let found = json!({
             "groups taken": score.taken,
             "groups refused": score.refused.len(),
@@ -175,20 +175,20 @@ fn suite(draft: &str, uri: Option<&str>) {
 }
 
 #[test]
-fn the_suite_of_draft_2020_12_ends_with_the_counts_that_are_expected() {
+fn the_suite_of_draft_2020_12_gives_the_expected_counts() {
     suite("draft2020-12", None);
 }
 
 #[test]
-fn the_suite_of_draft_7_ends_with_the_counts_that_are_expected() {
+fn the_suite_of_draft_7_gives_the_expected_counts() {
     suite("draft7", Some("http://json-schema.org/draft-07/schema#"));
 }
 
 #[test]
-fn counts_that_differ_are_named_with_both_numbers_and_the_command_that_writes_them() {
+fn different_counts_are_an_error_with_both_numbers_and_the_command_that_updates_them() {
     let known = json!({"cases right": 3, "cases refused": 0, "wrong": ["a", "b"]});
     assert!(expected::differences(Some(&known), &known).is_empty());
-    // As if everything were refused.
+    // The counts of a compiler that refuses every schema.
     let lines =
         expected::differences(Some(&known), &json!({"cases right": 0, "cases refused": 5, "wrong": ["b", "c"]}));
     assert_eq!(
@@ -206,13 +206,13 @@ fn counts_that_differ_are_named_with_both_numbers_and_the_command_that_writes_th
     assert!(message.contains("JIG_UPDATE_EXPECTED=1 JIG_MASKBENCH_EVERY=40 cargo test"), "{message}");
 }
 
-/// The half of MaskBench that may be looked at, too big for the repository.
+/// The development half of MaskBench, which is too large for the repository.
 fn maskbench() -> Option<PathBuf> {
     let file = Path::new(&std::env::var_os("JIG_TEST_DATA")?).join("maskbench-dev.jsonl.gz");
     file.exists().then_some(file)
 }
 
-/// Every n-th schema is enough for a quick look.
+/// Every n-th schema is tested; a larger step makes a quick run.
 fn step() -> usize {
     let step = std::env::var("JIG_MASKBENCH_EVERY").unwrap_or_else(|_| "1".to_owned());
     step.parse().ok().filter(|step| *step > 0).unwrap_or_else(|| panic!("JIG_MASKBENCH_EVERY is {step:?}, no number"))
@@ -222,7 +222,7 @@ fn is_draft_4(schema: &Value) -> bool {
     schema["$schema"].as_str().is_some_and(|draft| draft.contains("draft-04"))
 }
 
-/// The guides of a schema for members in its order and for members in any, none where nothing can match.
+/// The guides of a schema for both orders of members; `None` if no value is valid.
 struct Guides {
     of_schema: Option<Guide>,
     of_any: Option<Guide>,
@@ -236,22 +236,22 @@ impl Guides {
         Ok(Guides { of_schema, of_any: compile(compiler, schema, &options)? })
     }
 
-    /// Whether one of them accepts a spelling of the value. Of big values not all orders of members are tried, so in any order the value
-    /// is also taken as it stands.
+    /// Whether one of the guides accepts a spelling of the value. `accepts` does not try all orders of the members of a large value, so the
+    /// value's own order is tried too.
     fn accept(&self, schema: &Value, value: &Value, valid: bool) -> bool {
         let any = |guide: &Option<Guide>| guide.as_ref().is_some_and(|guide| accepts(&guide.start(), value));
         let state = self.of_any.as_ref().and_then(|guide| text(&guide.start(), &value.to_string()));
         let as_it_stands = state.is_some_and(|state| state.may_end());
-        // To draft 4, 1.0 is no integer and 1 is one: another spelling is another value.
+        // In draft 4, `1` is an integer and `1.0` is not, so another spelling may be another value.
         let one_spelling = !valid && is_draft_4(schema);
         as_it_stands || !one_spelling && (any(&self.of_schema) || any(&self.of_any))
     }
 }
 
 #[test]
-fn maskbench_ends_with_the_counts_that_are_expected() {
+fn maskbench_gives_the_expected_counts() {
     let Some(file) = maskbench() else {
-        println!("skipped: JIG_TEST_DATA does not lead to maskbench-dev.jsonl.gz");
+        println!("skipped: JIG_TEST_DATA names no directory with maskbench-dev.jsonl.gz");
         return;
     };
     let step = step();
@@ -285,7 +285,7 @@ fn maskbench_ends_with_the_counts_that_are_expected() {
     }
     score.print("MaskBench");
     println!("    passing {passing}; slowest compilations {slowest:?}");
-    assert_eq!(score.invalid_accepted, 0, "accepted what is invalid: {:#?}", score.wrong);
+    assert_eq!(score.invalid_accepted, 0, "invalid values are accepted: {:#?}", score.wrong);
     let found = json!({
         "schemas": score.taken + score.refused.len(),
         "passing": passing,

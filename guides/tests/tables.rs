@@ -1,11 +1,11 @@
-//! The tables of `data`: what each source accepts, and why it is refused.
+//! Checks every entry of the tables in `data`.
 
 mod support;
 
 use support::cases::{self, Case};
 use support::{accepts, vocabulary, whole};
 
-/// What of an entry does not hold, a line each.
+/// The expectations of an entry that do not hold, one per line.
 fn failures(case: &Case) -> Vec<String> {
     let guide = match (case.compile(&vocabulary()), &case.refused) {
         (Ok(guide), None) => guide,
@@ -82,12 +82,12 @@ fn schemas_with_a_known_shortest_answer_accept_and_reject_as_the_table_says() {
 }
 
 #[test]
-fn caps_bound_what_a_schema_leaves_free_and_refuse_what_asks_for_more() {
+fn length_limits_bound_strings_and_arrays_and_refuse_schemas_that_require_more() {
     check("limits");
 }
 
 #[test]
-fn schemas_are_refused_with_the_place_and_the_cause_of_the_table() {
+fn schemas_are_refused_with_the_pointer_and_the_reason_in_the_table() {
     check("refused");
 }
 
@@ -97,7 +97,7 @@ fn regexes_match_whole_texts_or_are_refused_as_the_table_says() {
 }
 
 #[test]
-fn an_independent_validator_says_the_same_of_the_values_of_the_tables() {
+fn an_independent_validator_agrees_with_the_values_in_the_tables() {
     for case in cases::plain() {
         let Some(validator) = case.validator() else { continue };
         for (expected, values) in [(true, &case.valid), (false, &case.invalid)] {

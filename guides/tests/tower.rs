@@ -1,6 +1,6 @@
-//! Each folder of the crate imports only what stands below it, and no file is in a circle with others.
+//! The crate's folders form layers: each imports only lower layers. No files import each other in a cycle.
 //!
-//! The sources are read as text; the checker is the one that the workspace's layering tests share.
+//! The test reads the sources as text. It shares its parser with the layering tests of the workspace.
 
 #[path = "../../tests/tests/layers/circles.rs"]
 mod circles;
@@ -18,8 +18,8 @@ use std::path::Path;
 use circles::circles;
 use imports::{Sources, imports};
 
-/// The floors from the ground up. A room is a file, or a folder with all that lies in it and in no room of its own; it imports itself and
-/// what stands on lower floors.
+/// The layers (floors), lowest first. A room is a file, or a folder without the rooms inside it. A room may import itself and rooms of
+/// lower floors.
 const TOWER: [&[&str]; 12] = [
     &["collections", "error.rs", "options.rs"],
     &["interrupt.rs"],
@@ -35,14 +35,14 @@ const TOWER: [&[&str]; 12] = [
     &["lib.rs"],
 ];
 
-/// The floor of a file and its room: the longest that it lies in.
+/// The floor and the room of a file. If rooms are nested, it is in the innermost one.
 fn room(file: &str) -> Option<(usize, &'static str)> {
     let lies_in = |room: &str| file.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let rooms = TOWER.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (floor, *room)));
     rooms.filter(|(_, room)| lies_in(room)).max_by_key(|(_, room)| room.len())
 }
 
-/// What is wrong: files that lie in no room, and imports that do not lead downward, by file and line.
+/// The files that are in no room, and the imports that do not lead to a lower floor, by file and line.
 fn faults(sources: &Sources) -> Vec<String> {
     let homeless = sources.keys().filter(|file| room(file).is_none()).map(|file| format!("{file} lies in no room"));
     let upward = imports(sources).into_iter().filter_map(|import| {

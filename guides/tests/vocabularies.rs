@@ -1,4 +1,4 @@
-//! Vocabularies that lack some bytes: what they cannot spell is not written, what needs it is refused by name, and all else holds.
+//! Vocabularies that lack some bytes. Text that needs a missing byte is not generated, and a source that requires such text is refused.
 
 mod support;
 
@@ -6,7 +6,7 @@ use jig_guides::{Compiler, Guide, Limits, Options, Source, Vocabulary, Whitespac
 use std::sync::Arc;
 use support::Random;
 
-/// The vocabulary of the other tests without the tokens in which one of these bytes occurs, and some whole ones instead.
+/// The vocabulary of the other tests, without the tokens that contain a byte of `missing`, and with the tokens `whole`.
 fn without(missing: &[u8], whole: &[&str]) -> Compiler {
     let all = support::vocabulary();
     let kept = (0..all.len() as u32).filter_map(|id| all.bytes(id));
@@ -35,13 +35,13 @@ fn spaced(whitespace: Whitespace) -> Options {
     options
 }
 
-/// Whether some tokens spell the text as a whole answer.
+/// Whether some sequence of tokens spells the text as a complete answer.
 fn writes(guide: &Guide, answer: &str) -> bool {
     let vocabulary = guide.vocabulary();
     let mut at: Vec<Vec<jig_guides::GuideState>> = vec![Vec::new(); answer.len() + 1];
     at[0].push(guide.start());
     for place in 0..answer.len() {
-        // Where an answer stands does not depend on the tokens that spelled it.
+        // All states after the same text are equal, so one is enough.
         let Some(state) = at[place].first().cloned() else { continue };
         let mask = state.mask(None);
         for token in mask.tokens(vocabulary.len()) {
@@ -56,11 +56,11 @@ fn writes(guide: &Guide, answer: &str) -> bool {
     at[answer.len()].iter().any(jig_guides::GuideState::may_end)
 }
 
-/// Bytes that are missing, tokens that are there besides, a source, what it writes and what it does not.
+/// Missing bytes, additional tokens, a source, answers that it allows, and answers that it does not.
 type Written<'a> = (&'a [u8], &'a [&'a str], Source, &'a [&'a str], &'a [&'a str]);
 
 #[test]
-fn what_can_be_spelled_is_written_and_nothing_else() {
+fn exactly_the_answers_that_tokens_can_spell_are_allowed() {
     let rows: &[Written<'_>] = &[
         // Bytes that no text needs.
         (b"\x00\x0B\xC0\xC1\xF5\xFF\n", &[], schema(r#"{"type":"string"}"#), &[r#""a\n\u0000é😀""#], &[]),
@@ -85,7 +85,7 @@ fn what_can_be_spelled_is_written_and_nothing_else() {
         // White space.
         (b"\n", &[",\n"], schema(r#"{"type":"array","items":{"const":1}}"#), &["[1, 1]"], &["[1,\n1]", "[1\n]"]),
         (b" ", &[], schema(r#"{"type":"array","items":{"const":1}}"#), &["[1,1]"], &["[1, 1]"]),
-        // Numbers of whole tokens.
+        // Digits that only occur in longer tokens.
         (
             b"0123456789",
             &["42", "17", "99", "042", ",17", ":9"],
@@ -113,7 +113,7 @@ fn what_can_be_spelled_is_written_and_nothing_else() {
         (b":", &[], schema("{}"), &["[{},1]"], &[r#"{"a":1}"#]),
         (b"[", &[], schema("{}"), &[r#"{"a":1}"#], &["[]"]),
         (b"}", &[], schema("{}"), &["[1]"], &["{}"]),
-        // Whole tokens alone spell it.
+        // Text that only longer tokens spell.
         (b"0123456789", &["42", "17", "4"], regex("[0-9]{2,4}"), &["42", "17", "4217", "4442", "442"], &["41", "71"]),
         (b"0123456789", &["00", "42", "17"], regex("a?[0-9]{2,5}b"), &["a42b", "0042b"], &["a421b", "4b"]),
         (b"xyz", &["xy", "xyz", "zx"], regex("[xyz]+"), &["xyxyz", "xyzx", "zxzxxy"], &["x", "xyx", "yz"]),
@@ -130,7 +130,7 @@ fn what_can_be_spelled_is_written_and_nothing_else() {
 }
 
 #[test]
-fn what_needs_a_missing_byte_is_refused_where_it_stands() {
+fn a_source_that_requires_a_missing_byte_is_refused_by_its_pointer() {
     let rows: &[(&[u8], Source, Whitespace, &str)] = &[
         (
             b"g",
@@ -204,7 +204,7 @@ fn what_needs_a_missing_byte_is_refused_where_it_stands() {
     }
 }
 
-/// Walks at random within a budget, and holds each mask against what each token by itself does.
+/// Walks at random within a budget, and compares each mask with the result of every single token.
 fn check_walk(guide: &Guide, more: u32, random: &mut Random) -> String {
     let vocabulary = guide.vocabulary().clone();
     let (mut state, mut out) = (guide.start(), Vec::new());
@@ -248,7 +248,7 @@ const SCHEMAS: &[&str] = &[
 const REGEXES: &[&str] =
     &["(ab|[0-9a-f]{2})+", "[^x]{1,5}x?", "\"(\\\\.|[^\"\\\\])*\"", "(é|è|\\n)*end", "(12|100|0\\.5)(, )?"];
 
-/// Vocabularies without some bytes, and with some of the tokens in which they occur.
+/// A vocabulary without some single bytes, and with some of the longer tokens that contain them.
 fn random_vocabulary(random: &mut Random) -> (Vec<u8>, Compiler) {
     let all = support::vocabulary();
     let count = [1, 3, 10, 40, 120][random.below(5)];
@@ -264,7 +264,7 @@ fn random_vocabulary(random: &mut Random) -> (Vec<u8>, Compiler) {
 }
 
 #[test]
-fn walks_end_and_masks_are_those_of_each_token_whatever_bytes_are_missing() {
+fn with_any_bytes_missing_walks_end_and_masks_are_exact() {
     let (mut random, mut walks, mut refused) = (Random(14), 0, 0);
     for round in 0..60 {
         let (missing, compiler) = random_vocabulary(&mut random);

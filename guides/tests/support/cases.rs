@@ -1,12 +1,11 @@
-//! The tables of `tests/data`: of each source what is an answer and what is none, or why it is refused. `README.md` there says what an
-//! entry consists of.
+//! Reads the tables in `tests/data`. Their `README.md` describes the fields of an entry.
 
 use jig_guides::{CompileError, Compiler, Formats, Guide, Limits, Options, Order, Source, Vocabulary, Whitespace};
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The tables.
+/// The names of the tables.
 pub const TABLES: [&str; 11] = [
     "strings",
     "numbers",
@@ -28,19 +27,19 @@ pub struct Case {
     pub source: Source,
     pub options: Options,
     pub limits: Limits,
-    /// The vocabulary where it is another than that of all tests.
+    /// A vocabulary of its own, instead of the tests' one.
     pub tokens: Option<Vec<String>>,
-    /// Values that are answers in some spelling, and that are none in any.
+    /// Values with a spelling that is an answer, and values without one.
     pub valid: Vec<Value>,
     pub invalid: Vec<Value>,
-    /// Answers byte for byte, and texts that are none.
+    /// Texts that are answers, and texts that are not, byte for byte.
     pub valid_text: Vec<String>,
     pub invalid_text: Vec<String>,
-    /// Beginnings of answers after which masks are worth a look.
+    /// Beginnings of answers after which masks are checked.
     pub beginnings: Vec<String>,
-    /// An answer of the fewest bytes.
+    /// A shortest answer.
     pub shortest: Option<String>,
-    /// Why it is refused.
+    /// The expected error of a source that is refused.
     pub refused: Option<Value>,
 }
 
@@ -49,14 +48,14 @@ pub fn all() -> Vec<Case> {
     TABLES.iter().flat_map(|table| read(table)).collect()
 }
 
-/// The entries with a schema under the usual options and limits, which is not refused.
+/// The entries with a schema that is not refused, and with the default options and limits.
 pub fn plain() -> Vec<Case> {
     let usual = |case: &Case| case.options == Options::default() && case.limits == Limits::default();
     let is_plain = |case: &Case| usual(case) && case.refused.is_none() && matches!(case.source, Source::JsonSchema(_));
     all().into_iter().filter(is_plain).collect()
 }
 
-/// An implementation of JSON Schema that is not ours.
+/// An independent implementation of JSON Schema.
 pub fn validator(schema: &Value) -> jsonschema::Validator {
     jsonschema::options()
         .should_validate_formats(true)
@@ -71,7 +70,7 @@ pub fn read(table: &str) -> Vec<Case> {
     let entries: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let cases: Vec<Case> = entries.as_array().expect("an array").iter().map(|entry| Case::new(table, entry)).collect();
     for (index, case) in cases.iter().enumerate() {
-        assert!(cases[..index].iter().all(|other| other.name != case.name), "{}: twice", case.name);
+        assert!(cases[..index].iter().all(|other| other.name != case.name), "{}: the name is not unique", case.name);
     }
     cases
 }
@@ -138,14 +137,14 @@ impl Case {
         }
     }
 
-    /// The other implementation, where it enforces all of the schema.
+    /// The independent validator, if it enforces all keywords of the schema.
     pub fn validator(&self) -> Option<jsonschema::Validator> {
         let schema = self.schema();
-        // It takes nearly any text for an internationalized name.
+        // It accepts nearly any text as an `idn-hostname`.
         (!schema.to_string().contains("idn-hostname")).then(|| validator(&schema))
     }
 
-    /// Compiles it for its vocabulary, or for this one.
+    /// Compiles the source for the entry's vocabulary or, if it has none, for this one.
     pub fn compile(&self, vocabulary: &Arc<Vocabulary>) -> Result<Guide, CompileError> {
         let own = self.tokens.as_ref().map(|tokens| {
             let tokens = tokens.iter().map(|token| Some(token.clone().into_bytes())).chain([None]).collect::<Vec<_>>();
@@ -186,7 +185,7 @@ fn limits(name: &str, given: &Map<String, Value>) -> Limits {
     limits
 }
 
-/// What is said of a refusal in a table: the kind, and what belongs to it.
+/// An error in the form of the tables: its kind and its fields.
 pub fn refusal(error: &CompileError) -> Value {
     let place = |at: &jig_guides::Place| at.to_string();
     match error {

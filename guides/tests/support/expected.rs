@@ -1,19 +1,19 @@
-//! What the suites are known to find: exact counts in a committed file, so that every change of one is a line of a reviewed diff.
+//! The expected counts of the suites. They are exact and in a committed file, so that every change is a line of a reviewed diff.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Tests of one program run at the same time and write to the same file.
+/// Tests run concurrently and write to the same file.
 static WRITING: Mutex<()> = Mutex::new(());
 
-/// The file.
+/// The path of the committed file.
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/expected.json")
 }
 
-/// Fails unless the file has under `part`, a path of keys, exactly what was found. Where `JIG_UPDATE_EXPECTED` is set, writes it there
-/// instead. `variables` are those of the environment that lead to the same run.
+/// Fails unless the file has exactly `found` at `part`, a path of keys. With `JIG_UPDATE_EXPECTED`, writes `found` there instead.
+/// `variables` are the environment variables that repeat this run.
 pub fn check(part: &[&str], found: &Value, variables: &str) {
     let lock = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let text = std::fs::read_to_string(path()).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
@@ -30,17 +30,17 @@ pub fn check(part: &[&str], found: &Value, variables: &str) {
     assert!(differences.is_empty(), "{}", message(part, &differences, variables));
 }
 
-/// What a test says where counts differ.
+/// The error message of a test whose counts differ.
 pub fn message(part: &[&str], differences: &[String], variables: &str) -> String {
     format!(
-        "{}: other counts than in guides/tests/data/expected.json:\n  {}\nIf that is as it should be, write the new ones with\n  \
-         JIG_UPDATE_EXPECTED=1 {variables}cargo test -p jig-guides --test suites\nand commit them.",
+        "{}: other counts than in guides/tests/data/expected.json:\n  {}\nIf the change is intended, update the file with\n  \
+         JIG_UPDATE_EXPECTED=1 {variables}cargo test -p jig-guides --test suites\nand commit it.",
         part.join(" "),
         differences.join("\n  ")
     )
 }
 
-/// A line for each member that is not the same.
+/// One line for each member that differs.
 pub fn differences(expected: Option<&Value>, found: &Value) -> Vec<String> {
     let none = Map::new();
     let (expected, found) = (expected.and_then(Value::as_object).unwrap_or(&none), found.as_object().unwrap_or(&none));

@@ -1,4 +1,4 @@
-//! What the tests of guides share: a small vocabulary, feeding a value to a guide, tables of cases, and the counts of suites.
+//! Shared by the tests of guides: a small vocabulary, feeding a value to a guide, tables of cases, and the expected counts of suites.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod cases;
@@ -8,7 +8,7 @@ use jig_guides::{Compiler, Guide, GuideState, Limits, Options, Source, Vocabular
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
-/// All bytes, so that token `b` is byte `b`, then pieces that cross the borders of JSON's grammar, then the end token.
+/// All bytes (token `b` is byte `b`), then pieces that cross the boundaries of JSON's grammar, then the end token.
 pub fn vocabulary() -> Arc<Vocabulary> {
     static VOCABULARY: OnceLock<Arc<Vocabulary>> = OnceLock::new();
     VOCABULARY.get_or_init(|| of_bytes_and(PIECES)).clone()
@@ -85,20 +85,20 @@ pub fn compiler() -> Compiler {
     Compiler::new(vocabulary(), Limits::default())
 }
 
-/// The guide of a schema under the usual options.
+/// The guide of a schema with the default options.
 pub fn guide(schema: &Value) -> Guide {
     compiler()
         .compile(&Source::JsonSchema(schema.to_string()), &Options::default())
         .unwrap_or_else(|error| panic!("{schema}: {error}"))
 }
 
-/// Whether the text is a whole answer.
+/// Whether the text is a complete answer.
 pub fn whole(guide: &Guide, answer: &str) -> bool {
     text(&guide.start(), answer).is_some_and(|state| state.may_end())
 }
 
-/// The states after some spelling of the value: numbers as they are or without exponent and fraction, keys in any
-/// order. A handful is enough; `work` bounds the orders that are tried.
+/// The states after some spelling of the value: numbers unchanged or without exponent and fraction, keys in any order. At most four
+/// states are kept, and `work` bounds the orders that are tried, because their number is exponential.
 pub fn feed(state: &GuideState, value: &Value, work: &mut usize) -> Vec<GuideState> {
     let mut states = match value {
         Value::Object(members) => {
@@ -162,7 +162,7 @@ fn entries(
     }
 }
 
-/// The state after a text, byte by byte.
+/// The state after a text, as tokens of one byte.
 pub fn text(state: &GuideState, text: &str) -> Option<GuideState> {
     let mut state = state.clone();
     for byte in text.bytes() {
@@ -171,12 +171,12 @@ pub fn text(state: &GuideState, text: &str) -> Option<GuideState> {
     Some(state)
 }
 
-/// Whether some spelling of the value is a whole answer.
+/// Whether some spelling of the value is a complete answer.
 pub fn accepts(state: &GuideState, value: &Value) -> bool {
     feed(state, value, &mut 300).iter().any(GuideState::may_end)
 }
 
-/// A small generator of random numbers, the same for the same seed.
+/// A small generator of random numbers. A seed always gives the same numbers.
 pub struct Random(pub u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! The cases of MaskBench: one JSON object a line, `{"id", "schema", "tests": [{"valid", "data"}]}`.
+//! The cases of MaskBench: one JSON object per line, `{"id", "schema", "tests": [{"valid", "data"}]}`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -12,19 +12,19 @@ use serde_json::value::RawValue;
 use crate::Outcome;
 use crate::engines::Whitespace;
 
-/// Which cases of a file are taken.
+/// The selected cases of a file.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Selection {
-    /// A file of cases, one JSON object a line, plain or compressed (`.gz`)
+    /// File of cases, one JSON object per line, plain or compressed (`.gz`)
     #[arg(long, value_name = "FILE")]
     pub(crate) cases: std::path::PathBuf,
-    /// Take every n-th case
+    /// Use every n-th case only
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) every: usize,
-    /// Take at most so many cases
+    /// Maximum number of cases
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Take cases whose id contains this
+    /// Use only cases whose id contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Option<String>,
 }
@@ -34,9 +34,9 @@ pub(crate) struct Selection {
 pub(crate) struct Case {
     /// The name of the case.
     pub(crate) id: String,
-    /// The schema's text as it stands in the file.
+    /// The schema's text, unchanged from the file.
     pub(crate) schema: Box<RawValue>,
-    /// Instances, with what the schema says of them.
+    /// Instances with their expected verdicts.
     pub(crate) tests: Vec<Test>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Case {
 pub(crate) struct Test {
     /// Whether the instance is valid under the schema.
     pub(crate) valid: bool,
-    /// The instance's text as it stands in the file.
+    /// The instance's text, unchanged from the file.
     pub(crate) data: Box<RawValue>,
 }
 
@@ -70,8 +70,8 @@ fn lines(path: &Path) -> Outcome<impl Iterator<Item = std::io::Result<String>> +
     Ok(BufReader::new(reader).lines())
 }
 
-/// A JSON text with its own white space replaced: none, one space after each `,` and `:`, or lines as Python's `indent=2` writes them
-/// (indented as far as sixteen levels).
+/// A JSON text with other white space: none, one space after each `,` and `:`, or lines as Python's `indent=2` writes them (indented
+/// up to level 16).
 pub(crate) fn respace(text: &str, whitespace: Whitespace) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let (mut inside, mut escaped) = (false, false);
@@ -96,7 +96,7 @@ pub(crate) fn respace(text: &str, whitespace: Whitespace) -> String {
         let closes = matches!(c, '}' | ']');
         depth -= usize::from(closes && depth > 0);
         if opened != closes {
-            // An entry after an opening bracket, or a closing bracket after an entry.
+            // A line break comes after an opening bracket and before a closing one, except in an empty object or array.
             line(&mut out, depth);
         }
         out.push(c);
@@ -117,7 +117,7 @@ mod tests {
     use super::{Whitespace, respace};
 
     #[test]
-    fn white_space_changes_outside_strings_only() {
+    fn white_space_is_replaced_outside_strings_only() {
         let text = r#"{ "a, b" :1,"c\" :":[ 2,3 ], "d" : { }}"#;
         assert_eq!(respace(text, Whitespace::Compact), r#"{"a, b":1,"c\" :":[2,3],"d":{}}"#);
         assert_eq!(respace(text, Whitespace::Spaces), r#"{"a, b": 1, "c\" :": [2, 3], "d": {}}"#);

@@ -1,4 +1,4 @@
-//! Whether a text is a document that is valid under a schema, by means that know nothing of guides.
+//! Judges whether a text is a valid document, with a validator that is independent of guides.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,20 +7,20 @@ use jsonschema::{Draft, Validator};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// What an independent validator says of a document.
+/// The independent verdict on a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Valid,
-    /// Why it is no JSON, or where it breaks the schema.
+    /// The text is not JSON, has a duplicate key, or violates the schema; the string says where.
     Invalid(String),
-    /// It is JSON with unique keys; more is not known, since the validator cannot read the schema, or finds fault with a document of
-    /// which it reads some numbers as others.
+    /// The text is JSON with unique keys, but the validator can't decide: it cannot read the schema, or it rejects a document whose
+    /// numbers it reads inexactly.
     Unjudged,
 }
 
-/// A validator of the schema's draft. A schema that names none is read as 2020-12, and where that cannot be (`items` as
-/// a list, `exclusiveMinimum` as a boolean), as the newest draft that has it. `None`: the schema is none of them, or
-/// refers to what is elsewhere.
+/// A validator of the schema's draft. A schema that names no draft is read as 2020-12 or, if that fails (`items` as a list,
+/// `exclusiveMinimum` as a boolean), as the newest draft that accepts it. `None` if no draft does, or if the schema refers to other
+/// documents.
 pub(crate) fn validator(schema: &Value) -> Option<Validator> {
     let options = || jsonschema::options().should_validate_formats(true);
     let named = schema.get("$schema").and_then(Value::as_str).is_some();
@@ -38,7 +38,7 @@ pub(crate) fn validator(schema: &Value) -> Option<Validator> {
 pub(crate) fn judge(validator: Option<&Validator>, text: &[u8]) -> Verdict {
     let mut reader = serde_json::Deserializer::from_slice(text);
     if let Err(error) = UniqueKeys.deserialize(&mut reader).and_then(|()| reader.end()) {
-        // JSON's numbers have no greatest one.
+        // A number too large for a double is still JSON.
         let is_too_great = error.to_string().starts_with("number out of range") && !numbers_are_exact(text);
         return if is_too_great { Verdict::Unjudged } else { Verdict::Invalid(error.to_string()) };
     }
@@ -57,10 +57,10 @@ pub(crate) fn judge(validator: Option<&Validator>, text: &[u8]) -> Verdict {
     }
 }
 
-/// Digits of a number that the validator, which reads numbers as IEEE doubles, takes for no other one.
+/// The validator reads numbers as IEEE doubles. Numbers with at most this many digits stay distinct.
 const EXACT_DIGITS: usize = 15;
 
-/// Whether no number of a JSON text has more digits than doubles keep.
+/// Whether no number of a JSON text has more digits than a double keeps.
 fn numbers_are_exact(text: &[u8]) -> bool {
     let (mut inside, mut escaped, mut digits) = (false, false, 0);
     for &byte in text {
@@ -82,7 +82,7 @@ fn numbers_are_exact(text: &[u8]) -> bool {
     true
 }
 
-/// Reads JSON and fails on an object with a key that comes twice.
+/// Reads JSON and fails on a duplicate key.
 struct UniqueKeys;
 
 impl<'de> DeserializeSeed<'de> for UniqueKeys {
@@ -147,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn documents_are_json_with_unique_keys_that_the_schema_allows() {
+    fn a_text_is_valid_if_it_is_json_with_unique_keys_that_the_schema_allows() {
         let validator = validator(&json!({"properties": {"a": {"type": "integer"}}}));
         let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
         assert_eq!(judged(r#"{"a":1,"b":[{"a":null}]}"#), Verdict::Valid);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_the_validator_reads_as_another_is_no_fault_of_the_document() {
+    fn a_document_with_inexact_numbers_is_unjudged_where_the_validator_rejects_it() {
         let validator = validator(&json!({"properties": {"a": {"multipleOf": 7}, "b": {"type": "string"}}}));
         let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
         assert_eq!(judged(r#"{"a":20749389045927212545}"#), Verdict::Unjudged);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn schemas_of_older_drafts_are_read() {
+    fn schemas_of_older_drafts_have_a_validator_and_unknown_references_have_none() {
         for schema in [json!({"items": [{"type": "string"}]}), json!({"minimum": 1, "exclusiveMinimum": true})] {
             assert!(validator(&schema).is_some(), "{schema}");
         }

@@ -1,16 +1,15 @@
-//! `jig-bench`: measures guides beside those of other projects, and proves them on suites, random walks and hostile
-//! schemas.
+//! `jig-bench`: compares the guides with other engines, and checks them on suites, random walks and hostile schemas.
 //!
 //! | command | what it shows |
 //! |---|---|
-//! | `maskbench` | time and memory per schema, mask and token, and what is accepted, engines side by side |
+//! | `maskbench` | time and memory of each engine per schema, mask and token, and its verdicts on instances |
 //! | `suite` | right, wrong and refused answers on the official JSON-Schema-Test-Suite |
-//! | `walks` | that random walks through the guides of schemas end in valid documents |
-//! | `masks` | that masks are the tokens that a guide accepts one by one |
-//! | `streams` | tokens per second of a server under guided and unguided streams, and how much of it waits for masks |
-//! | `hostile` | that sources made to cost much are answered or refused quickly |
+//! | `walks` | that random walks through guides end in valid documents |
+//! | `masks` | that a mask has exactly the tokens that the guide accepts |
+//! | `streams` | tokens per second of a server under guided and unguided streams, and its share of time in masks |
+//! | `hostile` | that expensive sources are answered or refused quickly |
 //!
-//! Times mean something in a release build only: `cargo run --release -p jig-bench --features peers -- maskbench ...`.
+//! Times are meaningful only in a release build: `cargo run --release -p jig-bench --features peers -- maskbench ...`.
 
 mod cases;
 mod document;
@@ -30,16 +29,16 @@ mod walks;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// That of the `jig` program, for all engines.
+/// The allocator of the `jig` program, for all engines, so that it does not affect their comparison.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use clap::{Parser, Subcommand};
 
-/// What a command ends with: nothing, or an error for a person.
+/// The result of a command. An error is printed.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures and proves Jig's guides
+/// Measures Jig's guides and checks their correctness
 #[derive(Debug, Parser)]
 #[command(name = "jig-bench", version, max_term_width = 100)]
 struct CommandLine {
@@ -51,20 +50,20 @@ struct CommandLine {
 enum Command {
     /// Measure engines on the cases of MaskBench
     Maskbench(maskbench::Args),
-    /// What `maskbench` starts for each engine
+    /// The process that `maskbench` starts for each engine
     #[command(hide = true)]
     Measure(maskbench::MeasureArgs),
     /// Run the official JSON-Schema-Test-Suite
     Suite(suite::Args),
-    /// Walk randomly through the guides of schemas: every walk must end in a valid document
+    /// Sample random answers from the guides of schemas and check that every one is a valid document
     Walks(walks::Args),
-    /// Follow the instances of cases and hold masks against every token of the vocabulary, tried one by one
+    /// Compare masks at random positions of instances with every token of the vocabulary
     Masks(masks::Args),
-    /// Start a server on the embedded model and measure it under guided and unguided streams
+    /// Measure a server with the embedded model under guided and unguided streams
     Streams(streams::Args),
-    /// Compile hostile schemas and regexes: each is answered or refused within 1 s and 256 MB
+    /// Check that hostile schemas and regexes are answered or refused within 1 s and 256 MB
     Hostile(hostile::Args),
-    /// What `hostile` starts for each source
+    /// The process that `hostile` starts for each source
     #[command(hide = true)]
     Endure(hostile::EndureArgs),
 }

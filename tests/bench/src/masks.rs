@@ -1,4 +1,4 @@
-//! `jig-bench masks`: masks must be the tokens that the guide accepts, one by one.
+//! `jig-bench masks`: a mask must have exactly the tokens that the guide accepts.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,21 +11,21 @@ use crate::engines::Whitespace;
 use crate::random::Random;
 use crate::tokens::Splitter;
 
-/// So many tokens of a mask within a budget are followed.
+/// Number of tokens of a mask with a budget that are checked.
 const FOLLOWED: usize = 20;
 
-/// Follow the instances of cases and hold masks against every token of the vocabulary, tried one by one
+/// Compare masks at random positions of instances with every token of the vocabulary
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// A tokenizer.json, or the directory it lies in
+    /// A tokenizer.json, or its directory
     #[arg(long, value_name = "FILE")]
     tokenizer: PathBuf,
     #[command(flatten)]
     selection: Selection,
-    /// Masks that are looked at, for each instance
+    /// Number of masks to check per instance
     #[arg(long, value_name = "N", default_value_t = 2)]
     masks: usize,
-    /// The same seed chooses the same masks
+    /// Seed of the choice of masks
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
@@ -33,9 +33,9 @@ pub(crate) struct Args {
 #[derive(Default)]
 struct Count {
     masks: u64,
-    /// Masks that allow what the guide refuses, or not what it accepts.
+    /// Masks that differ from the tokens that the guide accepts.
     wrong: u64,
-    /// Budgets within which a mask allows nothing, or what leaves too little.
+    /// Masks with a budget that are empty, or that have a token after which the rest does not fit.
     short: u64,
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let Count { masks, wrong, short } = count;
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{masks} masks in {seconds:.0} s: {wrong} not what the guide accepts, {short} beyond a budget");
-    if wrong + short > 0 { Err("not every mask is what it should be".into()) } else { Ok(()) }
+    println!("{masks} masks in {seconds:.0} s: {wrong} differ from the guide, {short} exceed their budget");
+    if wrong + short > 0 { Err("some masks are wrong".into()) } else { Ok(()) }
 }
 
 fn check_case(args: &Args, compiler: &Compiler, splitter: &Splitter, case: &Case, count: &mut Count) -> Outcome {
@@ -83,7 +83,7 @@ fn check_case(args: &Args, compiler: &Compiler, splitter: &Splitter, case: &Case
     Ok(())
 }
 
-/// What is wrong with the masks of a state, if something is.
+/// Describes the first wrong mask of a state.
 fn check_mask(state: &GuideState, random: &mut Random, count: &mut Count) -> Option<String> {
     let vocabulary = state.guide().vocabulary().clone();
     let accepts = |token: u32| state.clone().advance(token).is_ok();
@@ -93,25 +93,25 @@ fn check_mask(state: &GuideState, random: &mut Random, count: &mut Count) -> Opt
     if let Some(token) = (0..vocabulary.len() as u32).find(|&token| mask.contains(token) != accepts(token)) {
         count.wrong += 1;
         let allows = if mask.contains(token) { "allows" } else { "does not allow" };
-        return Some(format!("the mask {allows} {:?} (token {token}), the guide thinks otherwise", shown(token)));
+        return Some(format!("the mask {allows} {:?} (token {token}), but the guide does not agree", shown(token)));
     }
     let least = state.min_tokens_left();
     for budget in [least, least + 1 + random.below(6) as u32, least + 10 + random.below(100) as u32] {
         let mask = state.mask(Some(budget));
         if let Some(problem) = beyond(state, &mask, budget, random) {
             count.short += 1;
-            return Some(format!("{problem} with {budget} tokens left, of which {least} are needed"));
+            return Some(format!("{problem} with {budget} tokens left; at least {least} are needed"));
         }
     }
     None
 }
 
-/// Why a mask does not keep to a budget, if it does not.
+/// Describes how a mask exceeds its budget, if it does.
 fn beyond(state: &GuideState, mask: &Mask, budget: u32, random: &mut Random) -> Option<String> {
     let vocabulary = state.guide().vocabulary();
     let allowed = mask.tokens(vocabulary.len());
     if allowed.is_empty() {
-        return Some("nothing is allowed".to_owned());
+        return Some("no token is allowed".to_owned());
     }
     (0..FOLLOWED).map(|_| allowed[random.below(allowed.len())]).find_map(|token| {
         let mut next = state.clone();

@@ -1,6 +1,6 @@
-//! A small generator of random numbers, the same for the same seed on every machine.
+//! A small generator of random numbers. A seed gives the same numbers on every machine.
 
-/// A 64-bit generator after Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
+/// The 64-bit generator of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 

@@ -1,15 +1,15 @@
-//! Whether a guide accepts a value, whichever way its numbers are written.
+//! Whether a guide accepts a value in some spelling of its numbers.
 
 use jig_guides::GuideState;
 
 use crate::cases::respace;
 use crate::engines::Whitespace;
 
-/// Exponents beyond this are left as they are.
+/// Larger exponents stay, because the number would be too long without.
 const LARGEST_EXPONENT: i64 = 1000;
 
-/// Whether the JSON text is a whole output, as it is or with its numbers written plainly: an integer may be demanded where
-/// the value is written as `1.0` or `1e3`. The guide's vocabulary must be
+/// Whether the JSON text is a complete output, unchanged or with numbers that have no exponent and no redundant zeros: a guide may
+/// spell an integer only as `1`, and the file as `1.0` or `1e3`. The guide's vocabulary must be
 /// [`Tokens::of_bytes`](crate::tokens::Tokens::of_bytes), and it must allow any order of members.
 pub(crate) fn accepts(start: &GuideState, text: &str) -> bool {
     let follows = |text: &str| {
@@ -20,7 +20,7 @@ pub(crate) fn accepts(start: &GuideState, text: &str) -> bool {
     follows(&given) || follows(&with_plain_numbers(&given))
 }
 
-/// The text with each number outside strings written without exponent, and without zeros that say nothing.
+/// The text with its numbers outside strings written without exponent and redundant zeros.
 fn with_plain_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -42,7 +42,7 @@ fn with_plain_numbers(text: &str) -> String {
     out
 }
 
-/// Bytes of the JSON string that the text begins with, quotes included.
+/// The length of the JSON string at the start of the text, with its quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.bytes().skip(1).position(|byte| {
@@ -53,8 +53,7 @@ fn string_length(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// A number without exponent, and without zeros that say nothing; `None` for what is no number, or one too large to
-/// write out.
+/// A number without exponent and redundant zeros; `None` if the text is not a number or the number is too large.
 fn plain(number: &str) -> Option<String> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let exponent: i64 = exponent.parse().ok().filter(|exponent: &i64| exponent.abs() <= LARGEST_EXPONENT)?;
@@ -64,7 +63,7 @@ fn plain(number: &str) -> Option<String> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // Where the point comes, counted from the first digit.
+    // The position of the decimal point, counted from the first digit.
     let point = whole.len() as i64 + exponent;
     let before = usize::try_from(-point).unwrap_or(0);
     let after = usize::try_from(point - digits.len() as i64).unwrap_or(0);
@@ -83,7 +82,7 @@ mod tests {
     use jig_guides::{Compiler, Limits, Options, Source};
 
     #[test]
-    fn a_number_is_written_plainly() {
+    fn a_number_is_written_without_exponent_and_redundant_zeros() {
         for (number, written) in [
             ("1.0", "1"),
             ("-0.0", "0"),
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_accepted_as_it_is_or_plainly_written() {
+    fn a_number_is_accepted_unchanged_or_without_its_exponent() {
         let compiler = Compiler::new(Tokens::of_bytes().vocabulary().unwrap(), Limits::default());
         let source = Source::JsonSchema(r#"{"items":{"type":"integer"}}"#.into());
         let guide = compiler.compile(&source, &Options::default()).unwrap();

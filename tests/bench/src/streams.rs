@@ -1,4 +1,4 @@
-//! `jig-bench streams`: a server under many streams, guided and not: how fast it is, and how much of it waits for masks.
+//! `jig-bench streams`: the speed of a server under guided and unguided streams, and its share of time in masks.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -10,24 +10,24 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 
-/// Start a server on the embedded model and measure it under guided and unguided streams
+/// Measure a server with the embedded model under guided and unguided streams
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// The server's program [default: `jig` beside this program]
+    /// The server's program [default: `jig` in the directory of this program]
     #[arg(long, value_name = "FILE")]
     jig: Option<PathBuf>,
-    /// Streams that are read at the same time
+    /// Number of concurrent streams
     #[arg(long, value_name = "N", default_value_t = 32)]
     clients: u64,
-    /// Seconds that each kind of streams is measured in each round
+    /// Duration of the measurement of each kind of stream in each round, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     seconds: u64,
-    /// Rounds; each measures all kinds, so that what disturbs the machine disturbs all of them
+    /// Number of rounds; each measures all kinds of streams, so that a disturbance of the machine affects all of them
     #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: u32,
 }
 
-/// What is asked for.
+/// The kind of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Unguided,
@@ -38,7 +38,7 @@ enum Kind {
 const KINDS: [(Kind, &str); 3] =
     [(Kind::Unguided, "unguided"), (Kind::Forced, "guided"), (Kind::Unforced, "guided, forced_text off")];
 
-/// What the server has counted.
+/// Counters from the server's metrics.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {
     tokens: f64,
@@ -63,7 +63,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
             sum.seconds += counted.seconds;
         }
     }
-    println!("| {} streams on `demo` | tokens/s | of unguided | of the steps' time is masks |", args.clients);
+    println!(
+        "| {} streams on `demo` | tokens/s | relative to unguided | masks, share of the steps' time |",
+        args.clients
+    );
     println!("|---|---:|---:|---:|");
     let rate = |counted: &Counters| counted.tokens / counted.seconds;
     for ((_, name), sum) in KINDS.iter().zip(&sums) {
@@ -73,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     Ok(())
 }
 
-/// Keeps the server under streams of one kind, and says what it counted meanwhile.
+/// Runs streams of one kind and returns the increase of the server's counters.
 fn measure(address: &str, kind: Kind, args: &Args) -> Outcome<Counters> {
     let (done, number) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -106,7 +109,7 @@ fn measure(address: &str, kind: Kind, args: &Args) -> Outcome<Counters> {
     })
 }
 
-/// The request with this number: schemas as people send them, one after the other.
+/// The request with this number. Typical schemas take turns.
 fn body(kind: Kind, number: u64) -> Value {
     let mut body = json!({
         "prompt": "Write about the capital of France as JSON: ",
@@ -152,7 +155,7 @@ impl Counters {
     }
 }
 
-/// A server that ends with the measurement.
+/// A server process. Dropping it kills the process.
 struct Server {
     child: Child,
     address: String,
@@ -173,7 +176,7 @@ impl Server {
         while log.read_line(&mut line)? > 0 {
             if let Some((_, address)) = line.split_once("listening on ") {
                 server.address = address.split([' ', '\n', '\u{1b}']).next().unwrap_or_default().to_owned();
-                // The server is not to wait for someone who reads its log.
+                // The server would block if nobody read its log.
                 std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
                 return Ok(server);
             }

@@ -14,10 +14,10 @@ use crate::tokens::Tokens;
 /// Run the official JSON-Schema-Test-Suite
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// The suite's `tests` directory, with a directory for each draft, and `remotes` if it is there
+    /// Directory with one directory for each draft, and optionally the suite's `remotes`
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// A draft, by the name of its directory; may be given more than once [default: all that are there]
+    /// Directory of a draft; may be repeated [default: all drafts in DIR]
     #[arg(long = "draft", value_name = "NAME")]
     drafts: Vec<String>,
     /// Print each wrong answer and each refused schema
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     verbose: bool,
 }
 
-/// Where the suite's schemas look for its `remotes`.
+/// The base URI of the suite's `remotes`.
 const REMOTES: &str = "http://localhost:1234";
 
-/// A schema with instances, as the suite's files have it.
+/// A schema with instances, in the format of the suite's files.
 #[derive(Deserialize)]
 struct Group {
     description: String,
@@ -43,7 +43,7 @@ struct Test {
     valid: bool,
 }
 
-/// How the cases of one file ended.
+/// The verdicts on the cases of one file.
 #[derive(Clone, Debug, Default)]
 struct Score {
     right: usize,
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             ("optional/format", dir.join("optional/format")),
         ] {
             if dir.is_dir() {
-                // Of the required part a format is an annotation; the tests that it is enforced lie apart.
+                // The required part expects that `format` is an annotation; other files test that it is enforced.
                 options.formats = if part == "required" { Formats::Annotate } else { Formats::Assert };
                 run_part(&compiler, &options, &draft, &format!("{draft} {part}"), &dir, args.verbose)?;
             }
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     Ok(())
 }
 
-/// The documents that the suite's schemas refer to, under the address at which it says they are.
+/// The documents that the suite's schemas refer to, under the URIs that the schemas use.
 fn remotes(dir: &Path) -> Outcome<Documents> {
     let mut documents = Documents::default();
     let mut open = if dir.is_dir() { vec![(dir.to_owned(), REMOTES.to_owned())] } else { Vec::new() };
@@ -108,7 +108,7 @@ fn remotes(dir: &Path) -> Outcome<Documents> {
     Ok(documents)
 }
 
-/// Runs the files of one directory, one for each keyword.
+/// Runs the files of one directory. The suite has one file for each keyword.
 fn run_part(compiler: &Compiler, options: &Options, draft: &str, name: &str, dir: &Path, verbose: bool) -> Outcome {
     let mut scores = BTreeMap::new();
     let mut total = Score::default();
@@ -121,7 +121,7 @@ fn run_part(compiler: &Compiler, options: &Options, draft: &str, name: &str, dir
     }
     println!("{name:40}  {:>6}  {:>14}  {:>14}  {:>8}", "right", "false accepts", "false rejects", "refused");
     scores.insert("all".to_owned(), total);
-    // The sum last, and only those keywords where something is amiss before it.
+    // First the keywords with a wrong or refused case, then the sum of all.
     let (all, keywords): (Vec<_>, Vec<_>) = scores.iter().partition(|(keyword, _)| *keyword == "all");
     for (keyword, score) in keywords.into_iter().chain(all.iter().copied()) {
         if keyword == "all" || score.accepted + score.rejected + score.refused > 0 {
@@ -173,7 +173,7 @@ fn run_file(compiler: &Compiler, options: &Options, draft: &str, path: &Path) ->
     Ok(score)
 }
 
-/// A schema that says which draft it is of. In the files of the older drafts most leave it to the directory.
+/// The schema with a `$schema`. Most schemas of older drafts have none, because their directory names the draft.
 fn of_draft(schema: &str, draft: &str) -> String {
     let uri = match draft {
         "draft4" => "http://json-schema.org/draft-04/schema#",
@@ -190,7 +190,7 @@ fn of_draft(schema: &str, draft: &str) -> String {
     }
 }
 
-/// The names in a directory that satisfy a condition, in order.
+/// The names in a directory that satisfy a condition, sorted.
 fn names(dir: &Path, wanted: impl Fn(&Path) -> bool) -> Outcome<Vec<String>> {
     let entries = std::fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     let mut names: Vec<String> = entries

@@ -1,4 +1,4 @@
-//! Tokens: what each of a tokenizer's spells, and the split of a text into them.
+//! The bytes of a tokenizer's tokens, and the split of a text into tokens.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
-/// What each token spells (`None`: special), and the tokens that end an output. What every engine is given.
+/// The bytes of each token (`None` for a special one), and the tokens that end an output. Every engine gets the same.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Tokens {
     /// By token id.
     pub(crate) bytes: Vec<Option<Vec<u8>>>,
-    /// In rising order, at least one.
+    /// Sorted; at least one.
     pub(crate) end: Vec<u32>,
 }
 
 impl Tokens {
-    /// The 256 bytes as tokens of their own, and one that ends the output.
+    /// One token for each of the 256 bytes, and one token that ends the output.
     pub(crate) fn of_bytes() -> Tokens {
         Tokens { bytes: (0..=255).map(|byte| Some(vec![byte])).chain([None]).collect(), end: vec![256] }
     }
@@ -29,13 +29,13 @@ impl Tokens {
         Ok(Arc::new(Vocabulary::new(self.bytes, self.end)?))
     }
 
-    /// The bytes of a row of tokens.
+    /// The bytes of a sequence of tokens.
     pub(crate) fn text(&self, tokens: &[u32]) -> Vec<u8> {
         tokens.iter().filter_map(|&token| self.bytes.get(token as usize)?.as_deref()).flatten().copied().collect()
     }
 }
 
-/// Splits texts as a model would see them in its own output.
+/// Splits texts into tokens as in a model's output.
 pub(crate) struct Splitter {
     tokenizer: Tokenizer,
     tokens: Tokens,
@@ -44,11 +44,11 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    /// From a `tokenizer.json`, or the directory it lies in.
+    /// Reads a `tokenizer.json`, given its path or its directory.
     pub(crate) fn load(path: &Path) -> Outcome<Splitter> {
         let directory = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         if !path.is_dir() && path.file_name().is_none_or(|name| name != "tokenizer.json") {
-            return Err(format!("{}: give a tokenizer.json, or the directory it lies in", path.display()).into());
+            return Err(format!("{}: give a tokenizer.json, or its directory", path.display()).into());
         }
         let tokenizer = Tokenizer::load(directory)?;
         let bytes = tokenizer.spellings(tokenizer.len())?;
@@ -63,8 +63,8 @@ impl Splitter {
         &self.tokens
     }
 
-    /// The tokens of a text that follows a prompt: the tokenizer's own split where it spells just this text (one that
-    /// normalizes Unicode does not always), else the longest token at each place.
+    /// The tokens of a text after a prompt: the tokenizer's split if it spells exactly this text, else the longest token at each
+    /// position. A tokenizer that normalizes Unicode may spell another text.
     pub(crate) fn split(&self, text: &str) -> Outcome<Vec<u32>> {
         let tokens = self.tokenizer.encode_inside(text)?;
         if self.tokens.text(&tokens) == text.as_bytes() { Ok(tokens) } else { self.longest(text.as_bytes()) }

@@ -1,4 +1,4 @@
-//! A random walk: tokens drawn from the masks of a guide, within a budget, until the output ends.
+//! A random walk: samples tokens from the masks of a guide, within a budget, until the output ends.
 
 use std::time::{Duration, Instant};
 
@@ -6,29 +6,29 @@ use jig_guides::{GuideState, Mask, Vocabulary};
 
 use crate::random::Random;
 
-/// How tokens are drawn from a mask.
+/// The distribution of tokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Manner {
-    /// Each token of the mask is as likely as any other: mostly long text.
+    /// Uniform over the mask. The walk is mostly long text.
     Even,
-    /// The shortest of a few tokens, and the end of the output where it may end: more of JSON's structure.
+    /// The shortest of a few tokens, which favours the end of the output. The walk has more of JSON's structure.
     Short,
 }
 
-/// What a walk came to.
+/// The result of a walk.
 #[derive(Debug)]
 pub(crate) struct Walk {
     pub(crate) end: End,
-    /// The longest that a mask took.
+    /// The time of the slowest mask.
     pub(crate) slowest: Duration,
 }
 
-/// How a walk ended.
+/// The end of a walk.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The output is whole.
+    /// The output is complete.
     Whole(Vec<u8>),
-    /// There was no token, or one of the mask was not accepted, or the budget was spent in the middle.
+    /// The mask was empty, or the guide refused a token of the mask, or the budget was spent before the output was complete.
     Dead { text: Vec<u8>, reason: String },
 }
 
@@ -69,7 +69,7 @@ fn run(mut state: GuideState, budget: u32, manner: Manner, random: &mut Random, 
     }
 }
 
-/// A token of the mask; `None` where it has none.
+/// A random token of the mask; `None` if the mask is empty.
 fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Random) -> Option<u32> {
     let words = match mask {
         Mask::One(token) => return Some(*token),
@@ -86,7 +86,7 @@ fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Rando
     }
 }
 
-/// The n-th token of a mask.
+/// The n-th token of a mask, counted from zero.
 fn nth(words: &[u32], n: usize) -> Option<u32> {
     let mut n = n as u32;
     for (i, &word) in words.iter().enumerate() {
@@ -104,7 +104,7 @@ mod tests {
     use super::nth;
 
     #[test]
-    fn the_nth_token_counts_set_bits_across_words() {
+    fn the_nth_token_is_found_across_words() {
         let words = [0b1010, 0, 0x8000_0001];
         let all: Vec<Option<u32>> = (0..5).map(|n| nth(&words, n)).collect();
         assert_eq!(all, [Some(1), Some(3), Some(64), Some(95), None]);

@@ -1,4 +1,4 @@
-//! `jig-bench walks`: random walks through the guides of all schemas must end in valid documents.
+//! `jig-bench walks`: random walks through the guides of schemas must end in valid documents.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,27 +14,27 @@ use crate::random::Random;
 use crate::tokens::{Splitter, Tokens};
 use crate::walk::{End, Manner, walk};
 
-/// Walk randomly through the guides of schemas: every walk must end in a valid document
+/// Sample random answers from the guides of schemas and check that every one is a valid document
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// A tokenizer.json, or the directory it lies in [default: each byte is a token]
+    /// A tokenizer.json, or its directory [default: each byte is a token]
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
-    /// The number of walks, over all schemas together
+    /// Number of walks, over all schemas together
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     walks: u64,
-    /// The same seed gives the same walks
+    /// Seed of the walks
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Tokens that the budget of a walk has at most beyond the fewest that an answer needs
+    /// Maximum number of tokens that a walk's budget exceeds the shortest answer by
     #[arg(long, value_name = "TOKENS", default_value_t = 200)]
     slack: usize,
-    /// Where white space may stand
+    /// White space that the guides allow
     #[arg(long, value_enum, default_value = "optional")]
     whitespace: Whitespace,
-    /// Failures that are printed
+    /// Maximum number of failures to print
     #[arg(long, value_name = "N", default_value_t = 100)]
     print: usize,
 }
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     println!(
         "{} walks over {} schemas in {:.0} s: {} dead ends, {} invalid documents, {} not judged (the validator cannot \
-         read the schema, or not the numbers of the document)",
+         read the schema, or reads numbers of the document inexactly)",
         count.walks,
         count.schemas,
         begun.elapsed().as_secs_f64(),
@@ -97,7 +97,7 @@ fn walk_case(args: &Args, case: &Case, guide: &Guide, walks: u64, count: &mut Co
     let mut random = Random::new(name);
     let least = guide.min_tokens();
     for i in 0..walks {
-        // From no room at all to plenty, in equal shares.
+        // Bugs are likely near the minimum, so most budgets are small.
         let slack = match i % 4 {
             0 => 0,
             1 => random.below(8),

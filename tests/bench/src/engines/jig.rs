@@ -20,7 +20,7 @@ impl Jig {
             Order::Any => jig_guides::Order::Any,
             Order::Schema => jig_guides::Order::Schema,
         };
-        // What all guides share is made when a server starts, not by the first request.
+        // A server computes the data that all guides share when it starts, and not during the first request.
         compiler.warm_up();
         compiler.compile(&Source::JsonObject, &options)?.start().mask(None);
         Ok(Jig { compiler, options })
@@ -52,7 +52,7 @@ impl Engine for Jig {
 
 struct Output {
     state: GuideState,
-    /// The one that was made last.
+    /// The last computed mask.
     mask: Option<Mask>,
 }
 

@@ -1,4 +1,4 @@
-//! The crate `llguidance`, with its slicer, as its own servers run it.
+//! The crate `llguidance` with its slicer, as servers use it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) struct Llguidance {
 
 impl Llguidance {
     pub(super) fn new(tokens: &Tokens, choices: Choices) -> Outcome<Llguidance> {
-        // Special tokens are marked by a byte that no text has.
+        // The crate marks special tokens with a byte that no text has.
         let special = |id: usize| [vec![TokTrie::SPECIAL_TOKEN_MARKER], format!("[{id}]").into_bytes()].concat();
         let words: Vec<Vec<u8>> =
             tokens.bytes.iter().enumerate().map(|(id, bytes)| bytes.clone().unwrap_or_else(|| special(id))).collect();

@@ -1,4 +1,4 @@
-//! Engines that turn a JSON Schema into masks: Jig's and those of other projects, behind one interface.
+//! Engines that compute masks from a JSON Schema, Jig's and others, behind one interface.
 
 mod jig;
 #[cfg(feature = "peers")]
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::Outcome;
 use crate::tokens::Tokens;
 
-/// Which engine.
+/// An engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineName {
     /// Jig's guides
@@ -22,70 +22,70 @@ pub(crate) enum EngineName {
     OutlinesCore,
 }
 
-/// Where white space may stand.
+/// White space in masks and in instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Whitespace {
-    /// Each engine's own default; instances have one space after `,` and `:`
+    /// The engine's default in masks; one space after `,` and `:` in instances
     Optional,
-    /// None, in masks and in instances
+    /// No white space in masks and in instances
     Compact,
-    /// One space after `,` and `:`, in masks (but those of outlines-core) and in instances
+    /// One space after `,` and `:` in masks (except those of outlines-core) and in instances
     Spaces,
-    /// Lines indented by two spaces, in masks of Jig alone and in instances
+    /// Lines indented by two spaces in masks (of Jig only) and in instances
     Pretty,
 }
 
-/// In what order Jig lets the members of an object come. Other engines have one order each.
+/// The order of an object's members in Jig. Each other engine has one fixed order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {
-    /// Any
+    /// Any order
     Any,
-    /// The schema's: an instance in another order is rejected
+    /// The schema's order; an instance in another order is rejected
     Schema,
 }
 
-/// What a user may choose of what an engine allows.
+/// The user's options for an engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choices {
     pub(crate) whitespace: Whitespace,
     pub(crate) order: Order,
 }
 
-/// An engine that is ready for a vocabulary.
+/// An engine, prepared for a vocabulary.
 pub(crate) trait Engine {
-    /// A matcher for a schema, before its first mask.
+    /// Compiles a schema. The matcher has computed no mask yet.
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal>;
 }
 
-/// Why there is no matcher for a schema.
+/// The reason that a schema has no matcher.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    /// Nothing satisfies the schema: a verdict on instances, not a lack of the engine.
+    /// No instance is valid. This is a correct verdict, not a limitation of the engine.
     pub(crate) unsatisfiable: bool,
-    /// In the engine's words.
+    /// The engine's message.
     pub(crate) reason: String,
 }
 
 /// An output that follows a schema.
 pub(crate) trait Matcher {
-    /// Computes the mask of the next token, and keeps it.
+    /// Computes and stores the mask of the next token.
     fn mask(&mut self) -> Result<(), String>;
 
-    /// Whether the last mask has this token.
+    /// Whether the stored mask has this token.
     fn allows(&self, token: u32) -> bool;
 
-    /// Appends a token that the last mask has.
+    /// Appends a token of the stored mask.
     fn advance(&mut self, token: u32) -> Result<(), String>;
 
     /// Whether the output may end here.
     fn may_end(&mut self) -> bool;
 
-    /// Begins a new output of the same schema.
+    /// Starts a new output of the same schema.
     fn restart(&mut self) -> Result<(), String>;
 }
 
 impl EngineName {
-    /// Makes the engine ready for a vocabulary.
+    /// Prepares the engine for a vocabulary.
     pub(crate) fn start(self, tokens: &Tokens, choices: Choices) -> Outcome<Box<dyn Engine>> {
         match self {
             EngineName::Jig => Ok(Box::new(jig::Jig::new(tokens, choices)?)),

@@ -1,4 +1,4 @@
-//! The crate `outlines-core`: a schema becomes a regex, the regex an index of all its states and their tokens.
+//! The crate `outlines-core`: it translates a schema to a regex, and the regex to an index of all states and their tokens.
 
 use outlines_core::index::Index;
 use outlines_core::json_schema;

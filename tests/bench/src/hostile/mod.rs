@@ -1,7 +1,7 @@
-//! `jig-bench hostile`: sources made to cost much time or memory must be answered or refused quickly.
+//! `jig-bench hostile`: sources that are made to take much time or memory must be answered or refused quickly.
 //!
-//! Each runs in a process of its own, which compiles the source, asks for the first mask, and walks to the end of an
-//! answer with little room in the budget.
+//! Each source runs in a process of its own, so that its memory can be measured. The process compiles the source, computes the first
+//! mask, and walks to the end of an answer with a budget close to the minimum.
 
 mod sources;
 
@@ -19,25 +19,25 @@ use crate::random::Random;
 use crate::tokens::{Splitter, Tokens};
 use crate::walk::{End, Manner, walk};
 
-/// The longest that compilation and first mask may take, and any later mask.
+/// Time limit for compilation and first mask together, and for each further mask.
 const MOST_TIME: Duration = Duration::from_secs(1);
 
-/// The most memory that a source may take beyond what the vocabulary takes.
+/// Memory limit of a source, without the vocabulary.
 const MOST_MEMORY: u64 = 256 << 20;
 
-/// A process that has not answered by then is ended.
+/// A process that has not answered after this time is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Answers longer than this are not walked to their end.
+/// Longer answers are not walked to their end.
 const LONGEST_WALK: u32 = 2000;
 
-/// Compile hostile schemas and regexes: each is answered or refused within 1 s and 256 MB
+/// Check that hostile schemas and regexes are answered or refused within 1 s and 256 MB
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// A tokenizer.json, or the directory it lies in
+    /// A tokenizer.json, or its directory
     #[arg(long, value_name = "FILE")]
     tokenizer: PathBuf,
-    /// Take sources whose name contains this
+    /// Use only sources whose name contains this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -50,10 +50,10 @@ pub(crate) struct EndureArgs {
     name: String,
 }
 
-/// What the process of a source tells.
+/// The report of a source's process.
 #[derive(Debug, Deserialize, Serialize)]
 struct Report {
-    /// What came of it.
+    /// An answer, or the reason for a refusal or a failure.
     outcome: String,
     /// Compilation and first mask, in seconds.
     compile: f64,
@@ -62,7 +62,7 @@ struct Report {
     /// Peak memory before and after, in bytes.
     before: u64,
     after: u64,
-    /// Whether the walk came to its end.
+    /// Whether the walk ended in a complete answer.
     whole: bool,
 }
 
@@ -92,10 +92,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
             }
         }
     }
-    if failed > 0 { Err(format!("{failed} sources were not endured").into()) } else { Ok(()) }
+    if failed > 0 { Err(format!("{failed} sources exceeded a limit or failed").into()) } else { Ok(()) }
 }
 
-/// Starts the process of a source; `None` where it does not answer.
+/// Starts the process of a source; `None` if it does not answer.
 fn endured(file: &std::path::Path, name: &str) -> Outcome<Option<Report>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["endure", "--name", name, "--file"])
@@ -104,7 +104,7 @@ fn endured(file: &std::path::Path, name: &str) -> Outcome<Option<Report>> {
         .stdout(Stdio::piped())
         .spawn()?;
     let begun = Instant::now();
-    // The report is shorter than a pipe's buffer: the process does not wait for its being read.
+    // The report is shorter than a pipe's buffer, so the process can end before it is read.
     while child.try_wait()?.is_none() {
         if begun.elapsed() > PATIENCE {
             child.kill()?;
@@ -117,11 +117,11 @@ fn endured(file: &std::path::Path, name: &str) -> Outcome<Option<Report>> {
     Ok(serde_json::from_reader(BufReader::new(out)).ok())
 }
 
-/// What the process of a source does.
+/// Runs in the process of a source.
 pub(crate) fn endure(args: &EndureArgs) -> Outcome {
     let tokens: Tokens = serde_json::from_reader(BufReader::new(std::fs::File::open(&args.file)?))?;
     let compiler = Compiler::new(tokens.vocabulary()?, Limits::default());
-    // What all guides share is there before the first request.
+    // A server computes the data that all guides share before the first request.
     compiler.compile(&jig_guides::Source::JsonObject, &Options::default())?.start().mask(None);
     let (_, source) = sources::all().into_iter().find(|(name, _)| *name == args.name).ok_or("no such source")?;
     let source = source();
@@ -142,11 +142,11 @@ pub(crate) fn endure(args: &EndureArgs) -> Outcome {
     Ok(())
 }
 
-/// Walks to the end of an answer. What came of it, the slowest mask, and whether the answer is whole.
+/// Walks to the end of an answer. Returns the outcome, the time of the slowest mask, and whether the answer is complete.
 fn follow(guide: &Guide) -> (String, Duration, bool) {
     let least = guide.min_tokens();
     if least > LONGEST_WALK {
-        return (format!("taken: its answers have {least} tokens or more"), Duration::ZERO, true);
+        return (format!("accepted: its answers have {least} tokens or more"), Duration::ZERO, true);
     }
     let walk = walk(guide.start(), least + 20, Manner::Short, &mut Random::new(1));
     match walk.end {

@@ -1,9 +1,9 @@
-//! The hostile sources: each names the structure that it makes large.
+//! The hostile sources. Each is named after the structure that it makes large.
 
 use jig_guides::Source;
 use serde_json::{Map, Value, json};
 
-/// Makes a source; most are larger than what one would like to hold all at once.
+/// Builds a source. Sources are built when they are needed, because most are too large to hold all of them in memory.
 type Make = fn() -> Source;
 
 /// All sources by name.
@@ -17,7 +17,7 @@ pub(super) fn all() -> Vec<(&'static str, Make)> {
     all
 }
 
-/// Sheer size: of the text, of lists, of bounds.
+/// Large texts, lists and bounds.
 const SIZES: [(&str, Make); 19] = [
     ("schema text nested 100,000 deep", || text("{\"not\":".repeat(100_000) + "{}" + &"}".repeat(100_000))),
     ("schema text of brackets, unclosed", || text("[".repeat(1_000_000))),
@@ -61,7 +61,7 @@ const SIZES: [(&str, Make); 19] = [
     }),
 ];
 
-/// Lists of which each entry might be compared with each other one.
+/// Lists whose entries might be compared in pairs.
 const PAIRS: [(&str, Make); 12] = [
     ("oneOf of 500 kinds of objects", || kinds(500)),
     ("oneOf of 1,000 kinds of objects", || kinds(1_000)),
@@ -88,7 +88,7 @@ const PAIRS: [(&str, Make); 12] = [
     }),
 ];
 
-/// Combinations whose number of cases is exponential.
+/// Combinations with an exponential number of cases.
 const COMBINATIONS: [(&str, Make); 15] = [
     ("allOf of 20 anyOf of 8 objects", || {
         let one = |i: usize| {
@@ -158,7 +158,7 @@ const COMBINATIONS: [(&str, Make); 15] = [
     }),
 ];
 
-/// References that lead in circles, or to many copies.
+/// References that form cycles, or that multiply a schema.
 const REFERENCES: [(&str, Make); 11] = [
     ("a reference to itself", || schema(&json!({"$ref": "#"}))),
     ("allOf of each other", || {
@@ -230,12 +230,12 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("name{i}")).collect()
 }
 
-/// A condition for each of some names.
+/// The same condition for each of `count` names.
 fn named(count: usize, condition: &Value) -> Map<String, Value> {
     names(count).into_iter().map(|name| (name, condition.clone())).collect()
 }
 
-/// Alternatives of objects, told apart by the constant of a property.
+/// Alternatives of objects that differ in the constant of a property.
 fn kinds(count: usize) -> Source {
     let one = |i: usize| {
         json!({"type": "object", "required": ["kind", "v"], "properties": {
@@ -248,12 +248,12 @@ fn regex(regex: &str) -> Source {
     Source::Regex(regex.to_owned())
 }
 
-/// A schema in a schema, so many times.
+/// A schema, nested so many times.
 fn nested(depth: usize, outer: fn(Value) -> Value) -> Source {
     schema(&(0..depth).fold(json!({"type": "string"}), |inner, _| outer(inner)))
 }
 
-/// Definitions each of which refers to the next more than once.
+/// Definitions that each refer to the next one more than once.
 fn doubled(depth: usize, outer: fn(Value) -> Value) -> Source {
     let definition = |i: usize| (format!("d{i}"), outer(json!({"$ref": format!("#/$defs/d{}", i + 1)})));
     let mut definitions: Map<String, Value> = (0..depth).map(definition).collect();
@@ -264,7 +264,7 @@ fn doubled(depth: usize, outer: fn(Value) -> Value) -> Source {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_sources_have_different_names() {
+    fn the_names_of_the_sources_are_unique() {
         let all = super::all();
         let names: std::collections::HashSet<&str> = all.iter().map(|(name, _)| *name).collect();
         assert_eq!(names.len(), all.len());

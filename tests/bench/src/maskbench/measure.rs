@@ -1,4 +1,4 @@
-//! `jig-bench measure`: one engine over a prepared file; a line of JSON for each case on standard output.
+//! `jig-bench measure`: runs one engine over a prepared file and prints one line of JSON per case.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use crate::engines::{Choices, Engine, EngineName, Matcher, Order, Whitespace};
 use crate::memory;
 use crate::tokens::Tokens;
 
-/// The line before the first case: the engine is ready.
+/// The line before the first case. It says that the engine is prepared.
 pub(super) const READY: &str = "ready";
 
-/// Slowest masks that are told of each case.
+/// Number of slowest masks that are reported per case.
 const SLOWEST: usize = 3;
 
 #[derive(clap::Args, Clone, Debug)]
@@ -26,21 +26,21 @@ pub(crate) struct MeasureArgs {
     pub(super) whitespace: Whitespace,
     #[arg(long, value_enum)]
     pub(super) order: Order,
-    /// What `maskbench` prepared
+    /// The file that `maskbench` has prepared
     #[arg(long)]
     pub(super) file: PathBuf,
-    /// The first case to take
+    /// Number of the first case
     #[arg(long)]
     pub(super) from: usize,
 }
 
-/// What was measured on one case. Times in microseconds.
+/// The measurements of one case. Times are in microseconds.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct CaseResult {
     pub(super) id: String,
-    /// Why there was no matcher.
+    /// The reason that the engine refused the schema.
     pub(super) refused: Option<String>,
-    /// Whether the engine says that nothing satisfies the schema.
+    /// Whether the engine says that no instance is valid.
     pub(super) unsatisfiable: bool,
     /// Compilation and first mask.
     pub(super) first: f64,
@@ -50,30 +50,30 @@ pub(super) struct CaseResult {
     pub(super) masks: Vec<f32>,
     /// Each token appended.
     pub(super) advances: Vec<f32>,
-    /// The masks that took longest.
+    /// The slowest masks.
     pub(super) slowest: Vec<SlowMask>,
-    /// Instances that were not judged as they should be.
+    /// Instances with a wrong verdict.
     pub(super) wrong: Vec<Wrong>,
     /// Peak memory of the process so far, in bytes.
     pub(super) peak: u64,
 }
 
-/// A mask that took long.
+/// A slow mask.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct SlowMask {
     pub(super) microseconds: f32,
-    /// The end of the text before it.
+    /// The end of the text before the mask.
     pub(super) before: String,
 }
 
 /// An instance that was accepted or rejected wrongly.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Wrong {
-    /// The instance's number among the case's.
+    /// The instance's index in the case.
     pub(super) test: usize,
-    /// Whether it is valid, and so was rejected.
+    /// Whether the instance is valid, so that rejecting it was wrong.
     pub(super) valid: bool,
-    /// The end of the text that was accepted, and the token that was not.
+    /// The end of the accepted text, and the rejected token.
     pub(super) at: String,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     out.flush()?;
     let mut orders = std::io::stdin().lines();
     for case in reader.skip(args.from) {
-        // Each line asks for the next case.
+        // Each line of the input asks for the next case.
         if orders.next().transpose()?.is_none() {
             break;
         }
@@ -119,7 +119,7 @@ fn run(engine: &dyn Engine, tokens: &Tokens, case: &Prepared) -> CaseResult {
                     result.wrong.push(Wrong { test: i, valid: test.valid, at });
                 }
                 if let Err(reason) = matcher.restart() {
-                    result.refused = Some(format!("cannot begin again: {reason}"));
+                    result.refused = Some(format!("cannot start a new output: {reason}"));
                     break;
                 }
             }
@@ -137,7 +137,7 @@ fn run(engine: &dyn Engine, tokens: &Tokens, case: &Prepared) -> CaseResult {
     result
 }
 
-/// Follows an instance to its end; an error says where it was rejected. `first`: the mask of the start is there.
+/// Follows an instance to its end; an error says where it was rejected. With `first`, the mask of the start is already computed.
 fn walk(
     matcher: &mut dyn Matcher,
     tokens: &Tokens,

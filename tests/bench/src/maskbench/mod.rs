@@ -1,9 +1,9 @@
-//! `jig-bench maskbench`: engines side by side on the same schemas, instances and tokens, one thread each.
+//! `jig-bench maskbench`: runs engines on the same schemas, instances and tokens, with one thread each.
 //!
-//! The instances are tokenized first, into a file. Then each engine runs in a process of its own, which reads that file
-//! line by line, so that its peak memory is the engine's (and the vocabulary's). The processes take turns, a hundred schemas each: a
-//! shared machine is now fast and now slow, and a ratio of engines must not show it. A process that takes too long over a schema is
-//! ended and begun again after that schema.
+//! The instances are first tokenized into a file. Each engine runs in a process of its own, which reads the file line by line, so that
+//! its peak memory is that of the engine and the vocabulary. The processes take turns of a hundred schemas, because the speed of a
+//! shared machine varies and must not change the ratio of two engines. A process that exceeds the time limit on a schema is killed, and
+//! a new one starts after that schema.
 
 mod measure;
 mod prepare;
@@ -22,24 +22,24 @@ pub(crate) use measure::{MeasureArgs, measure};
 /// Measure engines on the cases of MaskBench
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// A tokenizer.json, or the directory it lies in
+    /// A tokenizer.json, or its directory
     #[arg(long, value_name = "FILE")]
     tokenizer: PathBuf,
     #[command(flatten)]
     selection: Selection,
-    /// An engine; may be given more than once
+    /// Engine to measure; may be repeated
     #[arg(long = "engine", value_enum, value_name = "ENGINE", default_value = "jig")]
     engines: Vec<EngineName>,
-    /// Where white space may stand
+    /// White space in masks and instances
     #[arg(long, value_enum, default_value = "optional")]
     whitespace: Whitespace,
-    /// In what order Jig lets the members of an object come
+    /// Order of an object's members in Jig
     #[arg(long, value_enum, default_value = "any")]
     order: Order,
-    /// Give up on a schema after so many seconds
+    /// Time limit per schema, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     timeout: u64,
-    /// Write all that was measured to this file
+    /// Write all measurements to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

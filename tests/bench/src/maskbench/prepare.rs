@@ -1,4 +1,4 @@
-//! The file between the process that tokenizes and those that measure: a line with the vocabulary, then a line a case.
+//! The file that one process tokenizes and the measuring processes read: one line with the vocabulary, then one line per case.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Lines, Write};
@@ -11,7 +11,7 @@ use crate::cases::{Case, respace};
 use crate::engines::Whitespace;
 use crate::tokens::{Splitter, Tokens};
 
-/// A case whose instances are tokens.
+/// A case with tokenized instances.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Prepared {
     pub(super) id: String,
@@ -19,7 +19,7 @@ pub(super) struct Prepared {
     pub(super) tests: Vec<PreparedTest>,
 }
 
-/// An instance as tokens.
+/// A tokenized instance.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct PreparedTest {
     pub(super) valid: bool,
@@ -54,13 +54,13 @@ pub(super) fn write(
     Ok(count)
 }
 
-/// Reads the file from its beginning.
+/// A reader of the file.
 pub(super) struct Reader {
     lines: Lines<BufReader<File>>,
 }
 
 impl Reader {
-    /// The vocabulary, and a reader of the cases.
+    /// Reads the vocabulary and returns it with a reader of the cases.
     pub(super) fn open(path: &Path) -> Outcome<(Tokens, Reader)> {
         let mut lines = BufReader::new(File::open(path)?).lines();
         let head = lines.next().ok_or("the file is empty")??;

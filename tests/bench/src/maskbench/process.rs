@@ -1,4 +1,4 @@
-//! The engines' processes, watched.
+//! The engines' processes and their time limits.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -13,25 +13,25 @@ use super::report::Run;
 use crate::Outcome;
 use crate::engines::{Choices, EngineName};
 
-/// What a process may take to make its engine ready.
+/// Time limit for preparing an engine.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// What an engine is run on.
+/// The input of all engines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task<'a> {
     pub(super) choices: Choices,
-    /// The prepared cases, and how many they are.
+    /// The prepared cases and their number.
     pub(super) file: &'a Path,
     pub(super) count: usize,
-    /// For one case.
+    /// Time limit for one case.
     pub(super) timeout: Duration,
 }
 
-/// So many cases in a row are an engine's turn: few enough that what slows the machine down for a while slows all engines down, and
-/// enough that they find their caches warm, as in a server.
+/// Number of cases in an engine's turn. Turns are short, so that a temporarily slow machine affects all engines, and long enough for
+/// warm caches, as in a server.
 const TURN: usize = 100;
 
-/// Runs engines over all cases of a prepared file, in turns.
+/// Runs the engines in turns over all cases of a prepared file.
 pub(super) fn run(engines: &[EngineName], task: Task<'_>) -> Outcome<Vec<Run>> {
     let mut watched: Vec<Watched<'_>> = engines.iter().map(|&engine| Watched::new(engine, task)).collect();
     for begin in (0..task.count).step_by(TURN) {
@@ -42,7 +42,7 @@ pub(super) fn run(engines: &[EngineName], task: Task<'_>) -> Outcome<Vec<Run>> {
     watched.into_iter().map(Watched::finish).collect()
 }
 
-/// An engine, its process as long as that lives, and what it has done.
+/// An engine, its process while it runs, and its results.
 struct Watched<'a> {
     engine: EngineName,
     task: Task<'a>,
@@ -51,7 +51,7 @@ struct Watched<'a> {
     spent: Duration,
 }
 
-/// A process that does a case for each line that it is sent, and answers with a line.
+/// A process that runs one case for each line that it receives, and answers with one line.
 struct Process {
     child: Child,
     orders: ChildStdin,
@@ -70,7 +70,7 @@ impl<'a> Watched<'a> {
             Some(process) => process,
             None => start(self.engine, self.task, self.cases.len())?,
         };
-        // A process that has ended does not answer either.
+        // If the process has ended, sending fails. The missing answer below reports it.
         let _ = writeln!(process.orders);
         let reason = match process.answers.recv_timeout(self.task.timeout) {
             Ok(line) => {
@@ -103,7 +103,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Cases that a process did not survive have no name yet.
+/// Adds the ids of cases that ended their process before it could report them.
 fn name(cases: &mut [CaseResult], file: &Path) -> Outcome {
     if cases.iter().any(|case| case.id.is_empty()) {
         let (_, reader) = super::prepare::Reader::open(file)?;
@@ -125,7 +125,7 @@ fn start(engine: EngineName, task: Task<'_>, from: usize) -> Outcome<Process> {
         .args(["--from", &from.to_string()])
         .arg("--file")
         .arg(task.file)
-        // An engine that works on several threads would not be comparable.
+        // Engines with several threads would not be comparable.
         .env("RAYON_NUM_THREADS", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

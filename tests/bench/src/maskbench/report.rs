@@ -1,4 +1,4 @@
-//! What the engines showed, as a table and as JSON.
+//! The results of the engines, as tables and as JSON.
 
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -8,23 +8,23 @@ use super::measure::CaseResult;
 /// An engine's results on all cases.
 pub(super) struct Run {
     pub(super) engine: String,
-    /// Of the whole run, starting included.
+    /// Duration of the whole run, with the start of the processes.
     pub(super) seconds: f64,
     pub(super) cases: Vec<CaseResult>,
 }
 
-/// How many cases ended how.
+/// Numbers of cases by result.
 #[derive(Default)]
 struct Count {
     passing: usize,
     refused: usize,
-    /// Schemas with a valid instance that was rejected, and such instances.
+    /// Schemas with a wrongly rejected instance, and these instances.
     rejected: (usize, usize),
-    /// Schemas with an invalid instance that was accepted, and such instances.
+    /// Schemas with a wrongly accepted instance, and these instances.
     accepted: (usize, usize),
 }
 
-/// Some times, in rising order.
+/// Times, sorted.
 struct Times(Vec<f64>);
 
 impl Times {
@@ -34,7 +34,7 @@ impl Times {
         Times(times)
     }
 
-    /// The smallest time that `share` of all are not above.
+    /// The smallest time that at least `share` of all times do not exceed.
     fn percentile(&self, share: f64) -> f64 {
         let rank = (self.0.len() as f64 * share).ceil() as usize;
         self.0.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
@@ -82,12 +82,12 @@ impl Run {
         self.cases.iter().map(|case| case.peak).max().unwrap_or(0)
     }
 
-    /// The cases of which the engine took the schema, as far as they are wanted.
+    /// The wanted cases whose schema the engine accepted.
     fn taken(&self, wanted: Wanted) -> impl Iterator<Item = &CaseResult> {
         self.cases.iter().filter(move |case| case.refused.is_none() && wanted.is_none_or(|ids| ids.contains(&*case.id)))
     }
 
-    /// Compilation and first mask, of the schemas that were not refused.
+    /// Compilation and first mask of the schemas that were not refused.
     fn first(&self, wanted: Wanted) -> Times {
         Times::new(self.taken(wanted).map(|case| case.first))
     }
@@ -101,13 +101,13 @@ impl Run {
     }
 }
 
-/// The ids of the cases that count, all of them if `None`.
+/// The ids of the wanted cases; `None` for all cases.
 type Wanted<'a> = Option<&'a HashSet<&'a str>>;
 
-/// Chooses times of a run.
+/// Selects the times of one kind from a run.
 type TimesOf = for<'a> fn(&'a Run, Wanted<'a>) -> Times;
 
-/// The cases of which all engines took the schema.
+/// The cases whose schema all engines accepted.
 fn taken_by_all(runs: &[Run]) -> HashSet<&str> {
     let taken = |run| Run::taken(run, None).map(|case| &*case.id).collect::<HashSet<&str>>();
     let all = runs.iter().map(taken).reduce(|all, taken| &all & &taken);
@@ -149,14 +149,14 @@ pub(super) fn print(runs: &[Run]) {
     };
     heads.iter().for_each(|(head, times)| table(head, *times, None));
     if runs.len() > 1 {
-        // An engine that refuses the dear schemas is not the faster one for it.
+        // An engine that refuses the expensive schemas would otherwise seem faster.
         let common = taken_by_all(runs);
-        println!("\nOf the {} schemas that all engines took:", common.len());
+        println!("\nOf the {} schemas that all engines accept:", common.len());
         heads.iter().for_each(|(head, times)| table(head, *times, Some(&common)));
     }
 }
 
-/// All that was measured, single masks left out.
+/// All measurements, without those of single masks.
 pub(super) fn json(runs: &[Run]) -> Value {
     let runs = runs.iter().map(|run| {
         let count = run.count();
@@ -184,7 +184,7 @@ mod tests {
     use super::Times;
 
     #[test]
-    fn a_percentile_is_the_smallest_value_that_covers_the_share() {
+    fn a_percentile_is_the_smallest_value_that_covers_its_share() {
         let times = Times::new((1..=100).rev().map(f64::from));
         assert_eq!([times.percentile(0.5), times.percentile(0.99), times.percentile(0.999)], [50.0, 99.0, 100.0]);
         assert_eq!(times.mean(), 50.5);

@@ -1,4 +1,4 @@
-"""A user of the server: `requests` as the client, `jsonschema` as an independent judge of what comes back.
+"""A Python client of the server, built on `requests`. The package `jsonschema` validates the answers independently of Jig.
 
 Usage: python3 user.py http://127.0.0.1:8000
 """
@@ -35,7 +35,7 @@ def whole_answers():
     assert len(texts) == 4, texts
     for text in texts:
         jsonschema.validate(json.loads(text.removeprefix(prompt)), RECORD)
-    # A schema may be sent as a JSON text too, and wins over a regex.
+    # A schema may also be a JSON text, and takes precedence over a regex.
     again = generate(prompt=prompt, schema=json.dumps(RECORD), regex="x", n=4, seed=1, temperature=1.5)
     assert again.json() == answer.json(), again.text
 
@@ -74,4 +74,4 @@ if __name__ == "__main__":
     whole_answers()
     streams()
     refusals()
-    print("a Python client is served as it expects")
+    print("all answers, streams and errors are as expected")

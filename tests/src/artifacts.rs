@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Where the built programs are.
+/// The paths of the built programs.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
     /// The `jig` binary.
@@ -17,20 +17,19 @@ pub struct Artifacts {
     pub ort_plugin: PathBuf,
     /// The CUDA backend as a plugin.
     pub cuda_plugin: PathBuf,
-    /// What stands for CUDA's libraries on a machine without a GPU.
+    /// The library that emulates CUDA's libraries on a machine without a GPU.
     pub cuda_emulator: PathBuf,
-    /// A directory for the tests' files, inside cargo's target directory.
+    /// A directory for the tests' files, in cargo's target directory.
     pub scratch: PathBuf,
 }
 
-/// Builds what is not built yet and says where it is.
+/// Builds the programs that are not up to date, and returns their paths.
 ///
-/// `cargo test` builds libraries and tests, but places neither the binary nor the plugin of another package.
-/// The same selection of packages and targets is built here, so that nothing is compiled a second time with
-/// other features.
+/// `cargo test` does not build the binary or the plugin of another package. This function selects the same packages and
+/// targets as `cargo test`, so that nothing is compiled a second time with other features.
 ///
 /// # Panics
-/// If the build fails: no test can run then.
+/// If the build fails, because then no test can run.
 pub fn artifacts() -> &'static Artifacts {
     static ARTIFACTS: OnceLock<Artifacts> = OnceLock::new();
     ARTIFACTS.get_or_init(build)

@@ -1,4 +1,4 @@
-//! A small HTTP client: whole answers with `ureq`, streams over a plain socket that can be dropped midway.
+//! A small HTTP client: complete answers with `ureq`, and streams over a plain socket that the test can close before their end.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,17 +26,17 @@ impl Answer {
     /// The texts of a successful answer.
     ///
     /// # Panics
-    /// If it is an error, with the error.
+    /// If the answer is an error; the message holds it.
     pub fn texts(&self) -> Vec<String> {
         assert_eq!(self.status, 200, "{}", self.body);
         let texts = self.body["text"].as_array().expect("an answer has an array `text`");
         texts.iter().map(|text| text.as_str().expect("a text is a string").to_owned()).collect()
     }
 
-    /// The one text of a successful answer, less the prompt.
+    /// The text of a successful answer, without the prompt.
     ///
     /// # Panics
-    /// If it is an error, has other than one text, or the text does not begin with the prompt.
+    /// If the answer is an error or does not have exactly one text, or if the text does not begin with the prompt.
     pub fn output(&self, prompt: &str) -> String {
         let [text] = <[String; 1]>::try_from(self.texts()).expect("one text");
         text.strip_prefix(prompt).expect("a text begins with the prompt").to_owned()
@@ -60,7 +60,7 @@ impl Client {
     /// `GET path`.
     ///
     /// # Panics
-    /// If no HTTP answer comes.
+    /// If the server does not answer.
     pub fn get(&self, path: &str) -> Answer {
         answer(self.agent.get(format!("{}{path}", self.address)).call())
     }
@@ -68,24 +68,24 @@ impl Client {
     /// `POST /generate` with a JSON value.
     ///
     /// # Panics
-    /// If no HTTP answer comes.
+    /// If the server does not answer.
     pub fn generate(&self, body: &Value) -> Answer {
         self.post("/generate", &body.to_string())
     }
 
-    /// `POST path` with any text, and the content type that `curl -d` sends.
+    /// `POST path` with a text that need not be JSON, and with the content type of `curl -d`.
     ///
     /// # Panics
-    /// If no HTTP answer comes.
+    /// If the server does not answer.
     pub fn post(&self, path: &str, body: &str) -> Answer {
         let request = self.agent.post(format!("{}{path}", self.address));
         answer(request.content_type("application/x-www-form-urlencoded").send(body))
     }
 
-    /// `POST /generate` with `stream`, to the end: the NUL-ended chunks.
+    /// `POST /generate` with `stream`: reads to the end and returns the chunks, each of which ends with NUL.
     ///
     /// # Panics
-    /// If no HTTP answer comes, or a chunk is not JSON or has no NUL behind it.
+    /// If the server does not answer, or if a chunk is not JSON or has no NUL after it.
     pub fn stream(&self, body: &Value) -> Vec<Value> {
         let request = self.agent.post(format!("{}/generate", self.address));
         let mut response = request.send(body.to_string()).expect("the server answers");
@@ -95,10 +95,10 @@ impl Client {
         chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("a chunk is JSON")).collect()
     }
 
-    /// The value of a metric, by its name with labels or without.
+    /// The value of a metric by its name. Its labels, if it has any, are ignored.
     ///
     /// # Panics
-    /// If there is no such metric.
+    /// If the server has no such metric.
     pub fn metric(&self, name: &str) -> f64 {
         let metrics = self.get("/metrics");
         let text = metrics.body.as_str().expect("metrics are text");
@@ -115,11 +115,11 @@ fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answ
     Answer { status: response.status().as_u16(), body }
 }
 
-/// Begins a streamed `POST /generate` and drops the connection after `chunks` NUL bytes have come.
-/// Returns how many came (fewer if the answer ended before).
+/// Starts a streamed `POST /generate` and closes the connection after `chunks` NUL bytes. Returns the number that arrived, which is
+/// smaller if the answer ended before.
 ///
 /// # Panics
-/// If the connection fails before that.
+/// If the connection fails before.
 pub fn stream_until(address: &str, body: &Value, chunks: usize) -> usize {
     let host = address.strip_prefix("http://").expect("a plain HTTP address");
     let mut socket = TcpStream::connect(host).expect("the server accepts");
@@ -138,6 +138,6 @@ pub fn stream_until(address: &str, body: &Value, chunks: usize) -> usize {
             return seen;
         }
     }
-    // One read may bring more chunks than were waited for.
+    // One read may return more chunks than the caller asked for.
     seen.min(chunks)
 }

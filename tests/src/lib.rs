@@ -1,6 +1,6 @@
-//! What the whole-system tests stand on: the built programs, a running server, and a client.
+//! The harness of the system tests: the built programs, a running server, and a client.
 //!
-//! The tests drive the real `jig` binary with the real plugin `.so` over HTTP, through public doors only.
+//! The tests run the real `jig` binary with the real plugin `.so` over HTTP. They use public interfaces only.
 
 mod artifacts;
 mod client;

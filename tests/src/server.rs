@@ -1,4 +1,4 @@
-//! A server process that ends with the test.
+//! A server process that ends when the test ends.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Client, artifacts};
 
-/// A `jig` command with the environment of the tests: nothing of the user's settings reaches it.
+/// A `jig` command without the user's settings (`JIG_*`, `HF_*`), so that they can't change a test's result.
 pub fn jig() -> Command {
     let artifacts = artifacts();
     let mut command = Command::new(&artifacts.jig);
@@ -32,7 +32,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the embedded model on the CPU backend's `.so`, so that the plugin boundary is what is tested.
+    /// Starts the embedded model on the CPU backend's `.so`, and not on the embedded backend, so that tests cross the plugin's ABI.
     pub fn demo() -> Self {
         Self::demo_with(&[])
     }
@@ -45,18 +45,18 @@ impl Server {
         Self::start(&all)
     }
 
-    /// Starts `jig` with just these arguments and waits until it says where it listens.
+    /// Starts `jig` with only these arguments and waits until it logs its address.
     ///
     /// # Panics
-    /// If it ends or stays silent for two minutes; the message holds its log.
+    /// If no address is logged within two minutes; the message holds the log.
     pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
         Self::spawn(jig().args(arguments))
     }
 
-    /// As [`Server::start`], with a command that is prepared.
+    /// As [`Server::start`], with a command that the test has prepared.
     ///
     /// # Panics
-    /// As there.
+    /// As [`Server::start`].
     pub fn spawn(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("jig starts");
@@ -67,7 +67,7 @@ impl Server {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on ") {
-                    // Colours may follow the address on a terminal; a space or an escape ends it.
+                    // A space or the escape sequence of a colour may follow the address.
                     let end = address.find([' ', '\u{1b}']).unwrap_or(address.len());
                     let _ = ready.send(address[..end].to_owned());
                 }
@@ -96,15 +96,15 @@ impl Server {
         Client::new(&self.address)
     }
 
-    /// What the server has written to its log.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("no reader of the log panicked").clone()
     }
 
-    /// A line of the log that begins like this. The last ones may come after the process has ended.
+    /// A line of the log with this beginning. Waits for it, because the last lines may arrive after the process has ended.
     ///
     /// # Panics
-    /// If there is none after `limit`.
+    /// If the log has no such line after `limit`.
     pub fn line(&self, begins: &str, limit: Duration) -> String {
         let end = Instant::now() + limit;
         loop {
@@ -119,20 +119,20 @@ impl Server {
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill starts");
-        assert!(status.success(), "the process is there");
+        assert!(status.success(), "the process is still running");
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits until the process has exited.
     ///
     /// # Panics
-    /// If it is still there after `limit`.
+    /// If it is still running after `limit`.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
                 return status;
             }
-            assert!(Instant::now() < end, "the server is still there:\n{}", self.log());
+            assert!(Instant::now() < end, "the server is still running:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -1,4 +1,4 @@
-//! The first minute: what the README promises is what the programs answer.
+//! The commands of the README's first section answer as the README says.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,9 +6,9 @@ use std::process::Command;
 use jig_tests::{Server, artifacts, jig};
 use serde_json::json;
 
-/// The two requests as a person sends them: `curl` without a header.
+/// `curl` sends a form's content type, which the server must accept.
 #[test]
-fn curl_without_headers_gets_the_answers_that_the_readme_states() {
+fn a_request_of_curl_without_headers_gets_the_answer_in_the_readme() {
     let server = Server::demo();
     for (body, expected) in [
         (
@@ -30,7 +30,7 @@ fn curl_without_headers_gets_the_answers_that_the_readme_states() {
 }
 
 #[test]
-fn the_embedded_backend_and_the_plugin_give_the_same_text() {
+fn the_embedded_backend_and_the_plugin_generate_the_same_text() {
     let body = json!({"prompt": "Give me a JSON record of Japan: ", "schema": {"type": "object",
         "properties": {"capital": {"type": "string", "maxLength": 20}, "currency": {"type": "string", "maxLength": 20}},
         "required": ["capital", "currency"]}, "seed": 7, "n": 3, "temperature": 0.8});
@@ -41,7 +41,7 @@ fn the_embedded_backend_and_the_plugin_give_the_same_text() {
 }
 
 #[test]
-fn generate_answers_on_the_terminal_without_a_server() {
+fn jig_generate_prints_the_answer_without_a_server() {
     let output = jig()
         .args(["generate", "--model", "demo", "--schema", r#"{"type":"string","maxLength":5}"#, "--temperature", "0"])
         .arg("What is the capital of France?")
@@ -52,7 +52,7 @@ fn generate_answers_on_the_terminal_without_a_server() {
 }
 
 #[test]
-fn backends_lists_the_embedded_and_the_found_ones_and_says_what_is_wrong_with_a_broken_one() {
+fn jig_backends_lists_embedded_and_found_backends_and_names_a_broken_file() {
     let directory = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     std::fs::copy(&artifacts().cpu_plugin, directory.path().join("libjig_backend_copy.so")).unwrap();
     std::fs::write(directory.path().join("libjig_backend_broken.so"), "no library").unwrap();
@@ -64,9 +64,9 @@ fn backends_lists_the_embedded_and_the_found_ones_and_says_what_is_wrong_with_a_
 }
 
 #[test]
-fn check_plugin_passes_the_cpu_backend_and_names_what_is_no_plugin() {
+fn jig_check_plugin_passes_the_cpu_backend_and_names_a_file_that_is_no_plugin() {
     let scratch = tempfile::tempdir_in(&artifacts().scratch).unwrap();
-    // Any model directory does: the embedded one lies in the repository.
+    // The conformance kit needs the files of some model; these are in the repository.
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/demo");
     let check = |file: &Path| jig().arg("check-plugin").arg(file).args(["--model", model]).output().unwrap();
 
@@ -84,6 +84,6 @@ fn check_plugin_passes_the_cpu_backend_and_names_what_is_no_plugin() {
         assert_eq!(bad.status.code(), Some(1), "{message}");
         assert!(message.contains(&*file.to_string_lossy()), "the file is named: {message}");
         assert!(message.starts_with("error: ") && !message.contains("panicked"), "{message}");
-        assert!(message.len() < 2000, "an error that a person reads: {message}");
+        assert!(message.len() < 2000, "the error is short: {message}");
     }
 }

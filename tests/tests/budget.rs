@@ -1,4 +1,4 @@
-//! A guided answer is whole whatever the limit, or refused with the least limit that works.
+//! With any `max_tokens`, a guided answer is complete, or the request is refused with the minimum that works.
 
 use jig_tests::{Answer, Server};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn schemas() -> [Value; 5] {
     ]
 }
 
-/// The least `max_tokens` that a refusal names: the largest number in its message.
+/// The minimum for `max_tokens` in a refusal: the largest number in its message.
 fn named_minimum(refusal: &Answer) -> u64 {
     assert_eq!(refusal.status, 400, "{}", refusal.body);
     assert_eq!(refusal.body["error"]["param"], "max_tokens", "{}", refusal.body);
@@ -25,7 +25,7 @@ fn named_minimum(refusal: &Answer) -> u64 {
 }
 
 #[test]
-fn every_limit_gives_a_whole_valid_answer_or_a_refusal_that_names_the_minimum() {
+fn every_max_tokens_gives_a_complete_valid_answer_or_a_refusal_with_the_minimum() {
     let server = Server::demo();
     let prompt = "Give me a JSON record of France: ";
     for schema in schemas() {

@@ -1,4 +1,4 @@
-//! Many requests at once: each is as right, and each text the same, as when it is alone.
+//! Concurrent requests: each answer is valid, and equal to the answer of the same request alone.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const REQUESTS: usize = 64;
 
-/// The request number `index`: prompts, schemas and lengths differ, the seed fixes the text.
+/// Requests differ in prompt, schema and length. Each has a seed, so that its text is reproducible.
 fn request(index: usize) -> Value {
     let prompts = ["What is the capital of France?", "Give me a JSON record of Peru: ", "Iron", "Once upon a time "];
     let schema = match index % 6 {
@@ -30,7 +30,7 @@ fn is_cancelled(index: usize) -> bool {
 }
 
 #[test]
-fn sixty_four_at_once_a_third_of_them_cancelled_are_valid_reproducible_and_leak_nothing() {
+fn answers_to_64_concurrent_requests_are_valid_and_reproducible_and_cancelled_ones_free_their_memory() {
     let server = Server::demo();
     let client = server.client();
     let ask = |index: usize| client.generate(&request(index));
@@ -41,7 +41,10 @@ fn sixty_four_at_once_a_third_of_them_cancelled_are_valid_reproducible_and_leak_
         }
         let mut body = request(index);
         body["stream"] = true.into();
-        assert!(stream_until(server.address(), &body, 1 + index % 4) > 0, "it was cancelled midway: {body}");
+        assert!(
+            stream_until(server.address(), &body, 1 + index % 4) > 0,
+            "the request was cancelled during its answer: {body}"
+        );
         None
     };
     let crowd: Vec<Option<Answer>> = std::thread::scope(|scope| {
@@ -57,7 +60,7 @@ fn sixty_four_at_once_a_third_of_them_cancelled_are_valid_reproducible_and_leak_
         let value: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error} in {output:?}"));
         assert!(jsonschema::is_valid(&body["schema"], &value), "{output} for {}", body["schema"]);
     }
-    // Cancelled sequences are freed within a step; the last of them may still be in it.
+    // A cancelled sequence is freed after the current step, which may still run.
     let end = Instant::now() + Duration::from_secs(20);
     let gauges =
         ["jig:kv_cache_used_bytes", "jig:sequences_open", "vllm:num_requests_running", "vllm:num_requests_waiting"];

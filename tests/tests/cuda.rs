@@ -1,4 +1,4 @@
-//! The CUDA backend's plugin on machines where something is missing: drivers are made with the C compiler, each with its own lack.
+//! The CUDA plugin on machines where something is missing. The test compiles a fake driver for each case.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use jig_tests::{artifacts, jig};
 use tempfile::TempDir;
 
-/// A driver that tells a version and has one GPU.
+/// A fake driver that reports a version and one GPU.
 const DRIVER: &str = r#"
 #include <string.h>
 int cuInit(unsigned f) { (void)f; return INIT; }
@@ -20,14 +20,14 @@ int cuDeviceTotalMem_v2(size_t *b, int d) { (void)d; *b = (size_t)80 << 30; retu
 int cuDeviceGetAttribute(int *v, int a, int d) { (void)d; *v = a == 75 ? MAJOR : 0; return 0; }
 "#;
 
-/// What a driver says of itself where that is not the usual; `None` is no driver.
+/// The values of the fake driver that differ from the defaults; `None` is a machine without a driver.
 type Driver<'a> = Option<&'a [(&'a str, u32)]>;
 
-/// A machine with one of these drivers and without Python, in a directory of its own.
+/// A machine with one of these drivers and without Python. All its search paths lead into one directory.
 struct Machine(TempDir);
 
 impl Machine {
-    /// `None`, with a line that says why, where there is no C compiler.
+    /// `None` without a C compiler; prints the reason.
     fn new(driver: Driver<'_>) -> Option<Self> {
         let machine = Self(tempfile::tempdir_in(&artifacts().scratch).unwrap());
         let Some(driver) = driver else { return Some(machine) };
@@ -51,7 +51,7 @@ impl Machine {
         self.0.path().join(name)
     }
 
-    /// A run of `jig` on this machine: exit code and all that it said.
+    /// Runs `jig` on this machine and returns its exit code and its output.
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = jig();
         for variable in ["PATH", "HOME", "VIRTUAL_ENV", "CONDA_PREFIX", "CUDA_HOME", "CUDA_PATH", "LD_LIBRARY_PATH"] {
@@ -62,7 +62,7 @@ impl Machine {
         (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// What is said where a model can't be served on this machine.
+    /// The error message of a `jig generate` that fails on this machine.
     fn refusal(&self, arguments: &[&str]) -> String {
         let plugin = artifacts().cuda_plugin.to_str().unwrap();
         let all = [&["generate", "--model", "demo", "--backend", plugin], arguments, &["Hello"]].concat();
@@ -73,14 +73,14 @@ impl Machine {
     }
 }
 
-/// A machine with a GPU of its own would be asked instead of the pretended one.
+/// A real driver would be found before the fake one.
 fn has_driver() -> bool {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/nvidia/lib64"];
     folders.iter().any(|folder| Path::new(folder).join("libcuda.so.1").exists())
 }
 
 #[test]
-fn what_is_missing_on_a_machine_is_said_with_what_was_found_and_what_is_needed() {
+fn a_missing_or_old_driver_or_gpu_is_an_error_that_names_it_and_the_requirement() {
     if has_driver() {
         println!("skipped: this machine has NVIDIA's driver");
         return;
@@ -102,7 +102,7 @@ fn what_is_missing_on_a_machine_is_said_with_what_was_found_and_what_is_needed()
 }
 
 #[test]
-fn a_gpu_without_the_libraries_is_listed_with_what_to_install() {
+fn without_nvrtc_a_gpu_is_listed_and_the_error_names_the_package_to_install() {
     if has_driver() {
         println!("skipped: this machine has NVIDIA's driver");
         return;
@@ -124,7 +124,7 @@ fn a_gpu_without_the_libraries_is_listed_with_what_to_install() {
 }
 
 #[test]
-fn a_wrong_device_or_option_is_named() {
+fn an_invalid_device_or_option_is_refused_by_its_name() {
     let Some(machine) = Machine::new(None) else { return };
     let cases: [(&[&str], &str); 4] = [
         (&["--device", "gpu", "--backend-option", "graphs=on"], "device `gpu`"),

@@ -1,6 +1,6 @@
-//! The CUDA backend's plugin as it is, on a machine whose driver, compiler and matrix products are emulated.
+//! The unchanged CUDA plugin on an emulated driver, compiler and cuBLASLt.
 //!
-//! Where there is no C++ compiler, tests say so and pass.
+//! Without a C++ compiler, the tests print that they are skipped, and pass.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,11 +11,11 @@ use jig_tests::{Server, artifacts, jig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A machine with an emulated GPU, and a directory for the plugin's cache of kernels.
+/// An emulated GPU, and a directory for the plugin's kernel cache.
 struct Machine(TempDir);
 
 impl Machine {
-    /// `None`, with a line that says why, where it can't be emulated.
+    /// `None` if this machine can't emulate it; prints the reason.
     fn new() -> Option<Self> {
         if let Err(why) = compiler::find() {
             println!("skipped: {why}");
@@ -33,13 +33,13 @@ impl Machine {
         let mut jig = jig();
         jig.env("LD_LIBRARY_PATH", self.0.path());
         jig.env("XDG_CACHE_HOME", self.0.path());
-        // The tests of single kernels have compiled the same.
+        // The tests of single kernels compile the same sources, so this cache is shared with them.
         jig.env("JIG_EMULATED_KERNELS", Path::new(env!("CARGO_TARGET_TMPDIR")));
         jig.args([command, "--model", "demo", "--backend"]).arg(&artifacts().cuda_plugin).args(arguments);
         jig
     }
 
-    /// What `jig generate` says where it fails.
+    /// The error message of a `jig generate` that fails.
     fn refusal(&self, variable: (&str, &str), arguments: &[&str]) -> String {
         let all = [arguments, &["Hello"]].concat();
         let output = self.jig("generate", &all).env(variable.0, variable.1).output().unwrap();
@@ -49,7 +49,7 @@ impl Machine {
     }
 }
 
-/// Requests whose answers don't depend on the last bits of logits: a short prompt; one that is long enough for cuBLASLt; guides.
+/// Requests whose answers don't depend on the last bits of logits: a short prompt, a prompt long enough for cuBLASLt, and guides.
 fn requests() -> Vec<Value> {
     let story = "Tell me a long story about how the quick brown fox jumped over the lazy dog, and what they did then. ";
     vec![
@@ -61,11 +61,11 @@ fn requests() -> Vec<Value> {
 }
 
 #[test]
-fn an_unchanged_plugin_answers_on_an_emulated_gpu_as_the_cpu_does_and_leaves_nothing_behind() {
+fn the_plugin_on_an_emulated_gpu_answers_as_the_cpu_and_frees_all_memory() {
     let Some(machine) = Machine::new() else { return };
     let mut server = Server::spawn(&mut machine.jig("serve", &["--port", "0"]));
     let texts = |client: jig_tests::Client| -> Vec<_> {
-        // All at once, so that sequences of different lengths share steps.
+        // Concurrently, so that sequences of different lengths share steps.
         let requests = requests();
         std::thread::scope(|scope| {
             let asked = requests.iter().map(|body| scope.spawn(|| client.generate(body).texts()));
@@ -74,7 +74,7 @@ fn an_unchanged_plugin_answers_on_an_emulated_gpu_as_the_cpu_does_and_leaves_not
         })
     };
     assert_eq!(texts(server.client()), texts(Server::demo().client()));
-    // Sequences that share the pages of a prompt.
+    // With `n`, sequences share the pages of the prompt.
     let forked = json!({"prompt": "Is the sky blue? ", "regex": "(yes|no), (yes|no)", "n": 3, "seed": 1});
     let forked = server.client().generate(&forked).texts();
     let fits = |text: &String| text.ends_with("yes, yes") || text.ends_with("no") || text.ends_with("no, yes");
@@ -94,13 +94,13 @@ fn an_unchanged_plugin_answers_on_an_emulated_gpu_as_the_cpu_does_and_leaves_not
 }
 
 #[test]
-fn kernels_are_compiled_once_and_a_compiler_that_fails_is_quoted() {
+fn kernels_are_compiled_once_and_an_error_of_the_compiler_is_quoted() {
     let Some(machine) = Machine::new() else { return };
     let hello = ["--max-tokens", "1", "Hello"];
     let first = machine.jig("generate", &hello).output().unwrap();
     let said = String::from_utf8_lossy(&first.stderr);
     assert!(first.status.success() && said.contains("NVRTC 13.0 compiles the kernels"), "{said}");
-    // From the cache: there is no compiler any more. One kernel after the other gives the same.
+    // The compiler is gone, so kernels come from the cache. Kernels that do not overlap give the same text.
     let apart = ["--backend-option", "overlap=off", "--max-tokens", "1", "Hello"];
     let second = machine.jig("generate", &apart).env("CXX", "/no/compiler").output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr);
@@ -111,7 +111,7 @@ fn kernels_are_compiled_once_and_a_compiler_that_fails_is_quoted() {
 }
 
 #[test]
-fn a_gpu_with_too_little_memory_is_told_with_what_there_is_and_what_takes_it() {
+fn a_gpu_with_too_little_memory_is_an_error_with_the_memory_and_its_users() {
     let Some(machine) = Machine::new() else { return };
     let cases: [(&str, &[&str]); 4] = [
         ("8", &["cuBLASLt's workspace", "8388608 of 8388608 bytes are free"]),

@@ -1,4 +1,4 @@
-//! ONNX models through the ONNX Runtime backend: the plugin's `.so`, models made from safetensors, a real server.
+//! The ONNX Runtime backend: the plugin's `.so`, models converted from safetensors, and a real server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Models of this test, made from `demo` and from a golden model.
+/// ONNX models, converted from `demo` and from a golden model.
 struct Models {
     directory: TempDir,
 }
@@ -21,7 +21,7 @@ impl Models {
     }
 }
 
-/// `None`, with a line that says why, where this machine can't make or run them.
+/// `None` if this machine can't convert or run them; prints the reason.
 fn models() -> Option<&'static Models> {
     static MADE: OnceLock<Result<Models, String>> = OnceLock::new();
     match MADE.get_or_init(make) {
@@ -62,7 +62,7 @@ fn make() -> Result<Models, String> {
     Ok(models)
 }
 
-/// The plugin, under the name by which `--backend ort` finds it.
+/// The plugin, under the name that `--backend ort` looks for.
 fn plugin() -> &'static Path {
     static PLUGIN: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, file) = PLUGIN.get_or_init(|| {
@@ -95,7 +95,7 @@ fn the_same_weights_give_the_same_text_on_both_backends() {
     let expected: Vec<_> = bodies.iter().map(|body| cpu.client().generate(body).texts()).collect();
     for layout in ["plain", "merged", "genai"] {
         let server = serve(&models.path(layout));
-        // At a time, so that sequences of different lengths decode together.
+        // Concurrently, so that sequences of different lengths share a batch.
         let found: Vec<_> = std::thread::scope(|scope| {
             let asked: Vec<_> =
                 bodies.iter().map(|body| scope.spawn(|| server.client().generate(body).texts())).collect();
@@ -116,7 +116,7 @@ fn check_plugin_passes_on_each_layout() {
     }
 }
 
-/// Starts with arguments that are wrong somewhere, and gives what is said.
+/// Runs `jig` with an invalid argument and returns the error message.
 fn refusal(model: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = jig();
     command.args(["generate", "--backend"]).arg(plugin()).arg("--model").arg(model).args(arguments).arg("Hello");
@@ -128,7 +128,7 @@ fn refusal(model: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Stri
 }
 
 #[test]
-fn without_onnx_runtime_the_error_says_where_it_was_searched_and_how_to_install_it() {
+fn a_missing_onnx_runtime_is_an_error_with_the_searched_places_and_the_install_command() {
     let scratch = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     let model = Path::new(ROOT).join("host/demo");
     let nowhere = scratch.path().to_str().unwrap();
@@ -168,7 +168,7 @@ fn an_onnx_runtime_that_is_too_old_is_refused_with_its_version() {
 }
 
 #[test]
-fn what_is_wrong_with_a_model_is_said_by_the_name_of_file_or_tensor() {
+fn an_invalid_model_is_refused_with_the_name_of_the_file_or_tensor() {
     let Some(models) = models() else { return };
     let scratch = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     let copy = |layout: &str, name: &str| {
@@ -180,15 +180,15 @@ fn what_is_wrong_with_a_model_is_said_by_the_name_of_file_or_tensor() {
         }
         to
     };
-    // Safetensors alone.
+    // A directory with safetensors only.
     let message = refusal(&Path::new(ROOT).join("host/demo"), &[], &[]);
     assert!(message.contains("no ONNX model") && message.contains("optimum-cli"), "{message}");
-    // Cut short.
+    // A truncated graph.
     let cut = copy("plain", "cut");
     let bytes = std::fs::read(cut.join("model.onnx")).unwrap();
     std::fs::write(cut.join("model.onnx"), &bytes[..bytes.len() / 2]).unwrap();
     assert!(refusal(&cut, &[], &[]).contains("model.onnx: is not an ONNX model, or is damaged"));
-    // A file of weights that is missing, and one that is too short.
+    // A missing and a truncated file of weights.
     let external = copy("merged", "external");
     let data = external.join("decoder_model_merged.onnx_data");
     let bytes = std::fs::read(&data).unwrap();
@@ -197,10 +197,10 @@ fn what_is_wrong_with_a_model_is_said_by_the_name_of_file_or_tensor() {
     assert!(message.contains("decoder_model_merged.onnx_data") && message.contains("cut short"), "{message}");
     std::fs::remove_file(&data).unwrap();
     assert!(refusal(&external, &[], &[]).contains("decoder_model_merged.onnx_data"));
-    // A type that there is not.
+    // A type that the model has no file for.
     let message = refusal(&models.path("plain"), &["--dtype", "q4"], &[]);
     assert!(message.contains("`q4`") && message.contains("model.onnx"), "{message}");
-    // A graph that is no decoder.
+    // A graph that is not a decoder.
     let other = copy("plain", "other");
     let program = "import sys, onnx\nfrom onnx import helper as h, TensorProto as t\n\
                    v = h.make_tensor_value_info\n\
@@ -210,14 +210,14 @@ fn what_is_wrong_with_a_model_is_said_by_the_name_of_file_or_tensor() {
     let made = Command::new("python3").args(["-c", program]).arg(other.join("model.onnx")).status().unwrap();
     assert!(made.success());
     assert!(refusal(&other, &[], &[]).contains("`pixels`"));
-    // An option, a device and a length that there are not.
+    // An unknown option, an unknown device, and a length that the model does not have.
     let plain = models.path("plain");
     assert!(refusal(&plain, &["--backend-option", "speed=1"], &[]).contains("`speed`"));
     assert!(refusal(&plain, &["--device", "cuda:0"], &[]).contains("cuda:0"));
     assert!(refusal(&plain, &["--max-model-len", "1000000"], &[]).contains("max_model_len"));
 }
 
-/// Adds a table of a gigabyte of zeros, in a file with a hole, to the logits of a model.
+/// Adds a gigabyte of zeros to the logits of a model. The zeros are a sparse file, so that they take no disk space.
 const ENLARGE: &str = r#"
 import os, sys, onnx
 from onnx import helper as h, TensorProto as t
@@ -239,7 +239,7 @@ onnx.save(model, path)
 
 #[cfg(target_os = "linux")]
 #[test]
-fn running_out_of_memory_is_an_error_and_no_crash() {
+fn a_model_too_large_for_memory_is_an_error_and_not_a_crash() {
     let Some(models) = models() else { return };
     let scratch = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     let large = scratch.path().join("large");
@@ -256,7 +256,7 @@ fn running_out_of_memory_is_an_error_and_no_crash() {
         command.args(["generate", "--backend"]).arg(plugin()).arg("--model").arg(&large);
         command.args(["--backend-option", "threads=1", "Hello"]).output().unwrap()
     };
-    // So much address space that the program and its threads start, and ONNX Runtime can't hold the weights.
+    // This address space suffices for the program and its threads, but not for the weights in ONNX Runtime.
     let output = start("800000");
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
@@ -266,7 +266,7 @@ fn running_out_of_memory_is_an_error_and_no_crash() {
 }
 
 #[test]
-fn an_optimized_graph_is_kept_and_used_again() {
+fn an_optimized_graph_is_saved_and_reused() {
     let Some(models) = models() else { return };
     let kept = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     let option = format!("optimized-models={}", kept.path().display());

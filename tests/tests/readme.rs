@@ -1,9 +1,9 @@
-//! The README's requests are answered as the README says.
+//! The README's requests get the README's answers.
 
 use jig_tests::{Server, jig};
 use serde_json::Value;
 
-/// The fenced blocks of the README, as language and text.
+/// The fenced blocks of the README: language and text.
 fn blocks() -> Vec<(String, String)> {
     let readme = include_str!("../../README.md");
     let fences = readme.split("\n```").skip(1).step_by(2);
@@ -11,7 +11,7 @@ fn blocks() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_curl_of_the_readme_gets_the_answer_that_stands_below_it() {
+fn every_curl_command_of_the_readme_gets_the_answer_below_it() {
     let server = Server::demo();
     let mut seen = 0;
     for pair in blocks().windows(2) {
@@ -27,7 +27,7 @@ fn every_curl_of_the_readme_gets_the_answer_that_stands_below_it() {
 }
 
 #[test]
-fn the_python_example_prints_what_stands_below_it() {
+fn the_python_example_of_the_readme_prints_the_text_below_it() {
     let has = std::process::Command::new("python3").args(["-c", "import requests"]).output();
     if !has.is_ok_and(|output| output.status.success()) {
         println!("skipped: needs python3 with the package requests");
@@ -42,7 +42,7 @@ fn the_python_example_prints_what_stands_below_it() {
 }
 
 #[test]
-fn every_flag_of_the_help_stands_in_the_readme() {
+fn every_flag_of_the_help_is_in_the_readme() {
     let help = jig().arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let flags = help.lines().filter_map(|line| line.trim_start().split([' ', '<']).find(|word| word.starts_with("--")));

@@ -1,4 +1,4 @@
-//! What an operator sees: refusals that explain themselves, streams, start and stop.
+//! Refusals, streams, start and shutdown of a server.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use jig_tests::{Server, artifacts, jig, stream_until};
 use serde_json::{Value, json};
 
 #[test]
-fn a_refusal_names_the_field_and_does_not_disturb_the_next_request() {
+fn an_invalid_request_is_refused_by_its_field_and_the_next_one_is_answered() {
     let server = Server::demo();
     let client = server.client();
     for (body, status, param, says) in [
@@ -38,7 +38,7 @@ fn a_refusal_names_the_field_and_does_not_disturb_the_next_request() {
 }
 
 #[test]
-fn a_stream_is_cumulative_and_ends_with_the_whole_answer() {
+fn each_chunk_of_a_stream_extends_the_one_before_and_the_last_is_the_whole_answer() {
     let server = Server::demo();
     let mut body = json!({"prompt": "What is the capital of Japan?", "n": 2, "seed": 5, "max_tokens": 30,
         "schema": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 2, "maxItems": 4}});
@@ -53,28 +53,28 @@ fn a_stream_is_cumulative_and_ends_with_the_whole_answer() {
 }
 
 #[test]
-fn stop_strings_end_the_text_where_the_guide_lets_it_end_and_never_show_in_a_stream() {
+fn a_stop_string_ends_a_guided_text_only_where_it_is_complete_and_is_never_streamed() {
     let server = Server::demo();
     let last = |body: &Value| {
         let chunks = server.client().stream(body);
         chunks.last().unwrap()["text"][0].as_str().unwrap().to_owned()
     };
-    // After six digits the text is whole; without an end token it goes on until the stop string.
+    // After six digits the text is complete; `ignore_eos` makes it continue up to the stop string.
     let mut body = json!({"prompt": "x", "regex": "[0-9]{6}c?", "stop": ["c"], "ignore_eos": true, "stream": true});
     let chunks = server.client().stream(&body);
     assert!(chunks.iter().all(|chunk| !chunk["text"][0].as_str().unwrap().contains('c')), "{chunks:?}");
     assert_eq!(last(&body).len(), 7);
     body["include_stop_str_in_output"] = true.into();
     assert!(last(&body).len() == 8 && last(&body).ends_with('c'));
-    // Cut short it would no longer match, and the guide has the last word.
+    // A text that ended at the stop string would not match the regex, so the guide ignores it.
     assert_eq!(last(&json!({"prompt": "x", "regex": "(abc){3}", "stop": ["bca"], "stream": true})), "xabcabcabc");
-    // Without a guide a stop string always ends the text.
+    // Without a guide, a stop string always ends the text.
     let free = json!({"prompt": "What is the capital of France?", "temperature": 0, "stop": ["ari"], "stream": true});
     assert!(last(&free).ends_with("? P"), "{}", last(&free));
 }
 
 #[test]
-fn termination_lets_running_requests_finish_and_exits_with_zero() {
+fn after_sigterm_running_requests_finish_and_the_exit_code_is_zero() {
     let mut server = Server::demo();
     let client = server.client();
     let body = json!({"prompt": "x", "regex": "[a-z]{400}", "stream": true});
@@ -91,7 +91,7 @@ fn termination_lets_running_requests_finish_and_exits_with_zero() {
 }
 
 #[test]
-fn a_client_that_leaves_frees_its_place() {
+fn a_request_whose_client_disconnects_frees_its_slot() {
     let server = Server::demo_with(&["--max-num-seqs", "1"]);
     let endless = json!({"prompt": "x", "regex": "[a-z]{450}", "stream": true});
     assert_eq!(stream_until(server.address(), &endless, 2), 2);
@@ -100,7 +100,7 @@ fn a_client_that_leaves_frees_its_place() {
 }
 
 #[test]
-fn starting_with_a_mistake_says_what_to_do_and_exits_with_one() {
+fn an_invalid_argument_at_startup_is_an_error_that_names_it() {
     let empty = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     let other = tempfile::tempdir_in(&artifacts().scratch).unwrap();
     std::fs::write(other.path().join("config.json"), r#"{"architectures":["MambaForCausalLM"],"model_type":"mamba"}"#)
@@ -128,7 +128,7 @@ fn starting_with_a_mistake_says_what_to_do_and_exits_with_one() {
 }
 
 #[test]
-fn a_port_in_use_is_named() {
+fn a_port_in_use_is_an_error_that_names_it() {
     let server = Server::demo();
     let port = server.address().rsplit(':').next().unwrap();
     let output = Command::new(&artifacts().jig).args(["--model", "demo", "--port", port]).output().unwrap();
@@ -137,7 +137,7 @@ fn a_port_in_use_is_named() {
     assert!(message.contains(port), "{message}");
 }
 
-/// The body of a request whose schema is one of 4,000 similar objects: 571 KB.
+/// The body of a request whose schema has 4,000 similar alternatives (571 KB). It compiles for a long time.
 fn heavy(title: &str) -> String {
     let object = |i: usize| {
         let properties = json!({"kind": {"const": format!("k{i}")}, "v": {"type": "string"}, format!("n{}", i % 7): {"type": "integer"}});
@@ -147,7 +147,7 @@ fn heavy(title: &str) -> String {
     json!({"prompt": "x", "schema": {"title": title, "oneOf": objects}}).to_string()
 }
 
-/// Sends a request and does not wait for the answer.
+/// Sends a request and does not wait for the answer. Dropping the socket disconnects the client.
 fn post_and_hold(server: &Server, body: &str) -> TcpStream {
     let host = server.address().strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
@@ -157,12 +157,12 @@ fn post_and_hold(server: &Server, body: &str) -> TcpStream {
 }
 
 #[test]
-fn others_are_answered_while_big_schemas_compile_and_their_clients_leave() {
+fn while_large_schemas_compile_other_requests_are_answered_and_disconnected_ones_stop_compiling() {
     let mut server = Server::demo();
     let client = server.client();
     let known = json!({"prompt": "x", "regex": "[a-z]{3}"});
     assert_eq!(client.generate(&known).status, 200);
-    // More than there are cores, each to be compiled anew.
+    // One more than there are cores. Titles differ, so that no compilation is shared.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let begin = |round: usize| -> Vec<TcpStream> {
         (0..=cores).map(|number| post_and_hold(&server, &heavy(&format!("{round}, {number}")))).collect()
@@ -175,14 +175,14 @@ fn others_are_answered_while_big_schemas_compile_and_their_clients_leave() {
             assert_eq!(answer.status, 200, "{}", answer.body);
         }
         if number == 2 {
-            // These leave, and others come.
+            // The first clients disconnect, and new ones connect.
             leaving = begin(1);
         }
     }
     drop(leaving);
     let end = Instant::now() + Duration::from_secs(120);
     while client.metric("jig:compilations_running") > 0.0 {
-        assert!(Instant::now() < end, "nobody wants these guides any more:\n{}", server.log());
+        assert!(Instant::now() < end, "compilations run on without a client:\n{}", server.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     let staying = begin(2);

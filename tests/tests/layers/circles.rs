@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::imports::Import;
 
-/// A strongly connected component of the imports: each of its files leads to every other one.
+/// A strongly connected component of the imports: every file imports every other one, directly or through others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Circle {
     files: BTreeSet<String>,
@@ -21,7 +21,7 @@ impl fmt::Display for Circle {
     }
 }
 
-/// The circles of more than one file, with the imports within each.
+/// The components of more than one file, with the imports inside each.
 pub(crate) fn circles(imports: &BTreeSet<Import>) -> Vec<Circle> {
     let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     imports.iter().for_each(|import| of.entry(&import.file).or_default().push(&import.of));
@@ -42,7 +42,7 @@ pub(crate) fn circles(imports: &BTreeSet<Import>) -> Vec<Circle> {
     circles
 }
 
-/// The files that a file leads to, by one import or more.
+/// The files that a file imports, directly or through others.
 fn reach<'a>(imports: &BTreeMap<&'a str, Vec<&'a str>>, file: &'a str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut left = vec![file];

@@ -1,6 +1,6 @@
 //! Source text without comments, literals and tests.
 
-/// Replaces comments, literals and items under `#[cfg(test)]` by blanks. Everything else keeps its place, and so its line
+/// Replaces comments, literals and items under `#[cfg(test)]` by blanks. All other text keeps its position, and so its line
 /// number.
 pub(crate) fn code(text: &str) -> String {
     without_tests(without_literals(text.as_bytes()))
@@ -21,14 +21,14 @@ fn without_literals(text: &[u8]) -> Vec<u8> {
     code
 }
 
-/// The length of the comment or literal that `text` begins with; 0 where it begins with neither.
+/// The length of the comment or literal at the start of `text`; 0 if there is neither.
 fn literal(text: &[u8], before: Option<u8>) -> usize {
     let to = |end: &[u8], from: usize| find(text, end, from).map_or(text.len(), |at| at + end.len());
     match text {
         [b'/', b'/', ..] => find(text, b"\n", 0).unwrap_or(text.len()),
         [b'/', b'*', ..] => to(b"*/", 2),
         [b'"', ..] => quoted(text, b'"'),
-        // A character, or the name of a lifetime or a label, which has no closing quote.
+        // A character literal, or a lifetime or label, which has no closing quote.
         [b'\'', b'\\', ..] => quoted(text, b'\''),
         [b'\'', _, b'\'', ..] => 3,
         [b'r', rest @ ..] if !before.is_some_and(is_name) || before == Some(b'b') => {
@@ -42,7 +42,7 @@ fn literal(text: &[u8], before: Option<u8>) -> usize {
     }
 }
 
-/// The length of a literal with escapes, quotes and all.
+/// The length of a literal that may have escapes, with its quotes.
 fn quoted(text: &[u8], quote: u8) -> usize {
     let mut at = 1;
     while at < text.len() && text[at] != quote {
@@ -61,7 +61,7 @@ fn without_tests(mut code: Vec<u8>) -> String {
     String::from_utf8_lossy(&code).into_owned()
 }
 
-/// The length of the item that `text` begins with: up to a semicolon, or to the brace that closes the first one.
+/// The length of the item at the start of `text`: up to a semicolon, or to the brace that closes its first one.
 fn item(text: &[u8]) -> usize {
     let mut open = 0;
     for (at, byte) in text.iter().enumerate() {
@@ -86,13 +86,13 @@ fn find(text: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted).map(|at| at + from)
 }
 
-/// Whether a byte may stand in a name.
+/// Whether a byte may be part of a name.
 pub(crate) fn is_name(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric()
 }
 
 #[test]
-fn comments_literals_and_tests_become_blanks_of_the_same_lines() {
+fn comments_literals_and_tests_become_blanks_and_line_numbers_stay() {
     let text = "use a; // use b\n/* use\nc */ let d = (\"use \\\" e\", r#\"use\" f\"#, '\"', 'x'); fn g<'h>() {}\n";
     let kept = "use a;         \n      \n     let d = (          ,            ,    ,    ); fn g<'h>() {}\n";
     assert_eq!(code(text), kept);

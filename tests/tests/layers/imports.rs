@@ -1,11 +1,11 @@
-//! Which file of a crate imports which.
+//! The imports between the files of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::code;
 use crate::paths::{Written, paths};
 
-/// The texts of a crate's files, by their path within `src`.
+/// The texts of a crate's files, by their path in `src`.
 pub(crate) type Sources = BTreeMap<String, String>;
 
 /// A file that names an item of another file.
@@ -14,14 +14,14 @@ pub(crate) struct Import {
     pub(crate) file: String,
     /// Counted from 1.
     pub(crate) line: usize,
-    /// The file that defines what is named.
+    /// The file that defines the item.
     pub(crate) of: String,
 }
 
 /// All imports between the files of a crate, outside of tests.
 ///
-/// A name counts as an import of the file that defines it, not of a `mod.rs` that re-exports it. Otherwise every child that
-/// names a sibling through its parent would form a circle with the parent.
+/// A name counts as an import of the file that defines it, not of a `mod.rs` that re-exports it. Otherwise every module that
+/// names a sibling through its parent would form a cycle with the parent.
 pub(crate) fn imports(sources: &Sources) -> BTreeSet<Import> {
     let files = Crate::new(sources);
     let mut imports = BTreeSet::new();
@@ -36,7 +36,7 @@ pub(crate) fn imports(sources: &Sources) -> BTreeSet<Import> {
     imports
 }
 
-/// A module, by the names that lead to it from the root.
+/// A module, as its path from the crate's root.
 type Module = Vec<String>;
 
 struct File {
@@ -53,7 +53,7 @@ impl Crate {
     fn new(sources: &Sources) -> Self {
         let all: BTreeMap<Module, (&String, String)> =
             sources.iter().map(|(name, text)| (module_of(name), (name, code(text)))).collect();
-        // A module that only a test declares is no part of the crate, nor is what is below it.
+        // A module that only a test declares is not part of the crate, and neither are its children.
         let declared = |module: &Module| {
             (1..=module.len()).all(|length| {
                 let parent = all.get(&module[..length - 1]);
@@ -70,7 +70,8 @@ impl Crate {
         Self { modules }
     }
 
-    /// The module that defines what `path` names within `module`. `seen` are the names that led here.
+    /// The module that defines the item that `path` names in `module`. `seen` holds the names on the way, so that a cycle of
+    /// re-exports ends.
     fn definer(&self, module: &Module, path: &Written, seen: &mut Vec<(Module, String)>) -> Module {
         let mut at = module.clone();
         let mut rest = path.segments.as_slice();
@@ -95,7 +96,7 @@ impl Crate {
         }
     }
 
-    /// The module that defines `name`, which `module` defines or re-exports.
+    /// The module that defines `name`, an item that `module` defines or re-exports.
     fn definer_of(&self, module: &Module, name: &str, seen: &mut Vec<(Module, String)>) -> Option<Module> {
         let key = (module.clone(), name.to_owned());
         let file = &self.modules[module];
@@ -126,7 +127,7 @@ impl File {
     }
 }
 
-/// `a/b.rs` and `a/b/mod.rs` are the module `a::b`.
+/// The module of a file: `a::b` for `a/b.rs` and for `a/b/mod.rs`.
 fn module_of(file: &str) -> Module {
     let path = file.strip_suffix(".rs").unwrap_or(file);
     let mut module: Module = path.split('/').map(str::to_owned).collect();
@@ -142,7 +143,7 @@ pub(crate) fn sources(files: &[(&str, &str)]) -> Sources {
 }
 
 #[test]
-fn a_name_is_an_import_of_the_file_that_defines_it() {
+fn a_re_exported_name_is_an_import_of_the_file_that_defines_it() {
     let sources = sources(&[
         ("lib.rs", "mod a;\nmod b;\n#[cfg(test)]\nmod tests;\npub use a::{A, b as c};\n"),
         ("a/mod.rs", "mod leaf;\npub use self::leaf::*;\npub struct A;\npub fn b() {}\n"),

@@ -1,14 +1,14 @@
-//! The files of a crate import each other without circles.
+//! The imports between the files of a crate form no cycle.
 //!
-//! Without circles, a reader can start at the files that import nothing, and needs to know only what a file imports. This
-//! test reads the sources of the guides, of the plugin API and of the backends as text, finds which file imports which, and fails for
-//! every set of files that import each other, with the lines that do.
+//! So a reader can start at the files that import nothing, and needs to know only the files that a file imports. The test reads the
+//! sources of the guides, the plugin API and the backends as text. It fails for every set of files that import each other, and names
+//! the lines of the imports.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`code`] | removes comments, literals and tests from a source text |
-//! | [`paths`] | finds the paths in it, those of `use` and others |
-//! | [`imports`] | resolves the paths, through re-exports, to the files that define the names |
+//! | [`code`] | blanks comments, literals and tests in a source text |
+//! | [`paths`] | finds the paths in the text, in `use` and elsewhere |
+//! | [`imports`] | resolves the paths through re-exports to the files that define the names |
 //! | [`circles`] | finds the strongly connected components |
 
 mod circles;
@@ -22,7 +22,7 @@ use std::path::Path;
 use circles::circles;
 use imports::{Sources, imports};
 
-/// The folders whose files are checked, from the root of the workspace.
+/// The checked folders, relative to the root of the workspace.
 const CRATES: [&str; 7] = [
     "guides/src",
     "plugin-api/src",
@@ -33,7 +33,7 @@ const CRATES: [&str; 7] = [
     "backends/ort/src",
 ];
 
-/// The texts of all Rust files below a folder, by their path within it.
+/// Reads the texts of all Rust files below a folder, by their path in it.
 fn read(root: &Path, folder: &Path, sources: &mut Sources) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
@@ -47,7 +47,7 @@ fn read(root: &Path, folder: &Path, sources: &mut Sources) {
 }
 
 #[test]
-fn files_of_a_crate_form_no_circle() {
+fn the_files_of_each_crate_form_no_cycle() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let mut found = String::new();
     for name in CRATES {
@@ -55,10 +55,10 @@ fn files_of_a_crate_form_no_circle() {
         let folder = workspace.join(name);
         read(&folder, &folder, &mut sources);
         let imports = imports(&sources);
-        assert!(imports.len() >= sources.len(), "{name}: too few imports to be all of them: {}", imports.len());
+        assert!(imports.len() >= sources.len(), "{name}: the test finds too few imports: {}", imports.len());
         for circle in circles(&imports) {
             found += &format!("{name}: {circle}");
         }
     }
-    assert!(found.is_empty(), "files that need each other; move what they share into a file of its own:\n{found}");
+    assert!(found.is_empty(), "files import each other; move the shared items into a file of their own:\n{found}");
 }

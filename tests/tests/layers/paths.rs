@@ -1,20 +1,20 @@
-//! The paths in a source text that may lead to another file of the crate.
+//! The paths in a source text that may name an item of another file of the crate.
 
 use crate::code::is_name;
 
 /// A path without braces: `use super::{a, b::c as d}` has two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// `super`, `b`, `c`; the last of a glob is `*`.
+    /// For example `super`, `b`, `c`. The last segment of a glob is `*`.
     pub(crate) segments: Vec<String>,
-    /// The name that it has in this file, where a `use` brings it in.
+    /// The name that a `use` gives it in this file.
     pub(crate) alias: Option<String>,
     /// Counted from 1.
     pub(crate) line: usize,
 }
 
 /// Finds the paths in `code` that begin with `crate`, `self`, `super` or one of `children`, the modules that the file
-/// declares. `$crate`, in a macro, is no import of the file that defines the macro.
+/// declares. `$crate` in a macro is not an import of the file that defines the macro.
 pub(crate) fn paths(code: &str, children: &[String]) -> Vec<Written> {
     let mut reader = Reader { code, at: 0, found: Vec::new() };
     let mut in_use = false;
@@ -44,7 +44,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next name, `::`, or other character.
+    /// The next name, `::`, or any other single character.
     fn next(&mut self) -> Option<&'a str> {
         let rest = self.code[self.at..].trim_start();
         let start = self.code.len() - rest.len();
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         token
     }
 
-    /// Reads what follows `prefix`: the rest of a path, or of a tree of them.
+    /// Reads the text after `prefix`: the rest of a path or of a tree of paths.
     fn tree(&mut self, mut prefix: Vec<String>, in_use: bool) {
         let line = 1 + self.code[..self.at].matches('\n').count();
         while self.peek() == Some("::") {
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
                     self.next();
                     prefix.push(token.to_owned());
                 }
-                // Generic arguments, or what is no path at all.
+                // Generic arguments, or text that is not a path.
                 _ => break,
             }
         }
@@ -113,7 +113,7 @@ fn written(code: &str) -> Vec<(String, Option<String>, usize)> {
 }
 
 #[test]
-fn trees_of_use_and_paths_within_code_are_found_with_their_lines() {
+fn use_trees_and_paths_in_code_are_found_with_their_lines() {
     let code = "use std::fmt;\nuse super::{a, self as up, b::{self, C as D,\n    E}};\npub use guard::*;\nmod guard;\n\
                 fn f(&self) { crate::g::h(self.x); guard::i::<crate::J>(); $crate::k(); let guard = super::L; }\n";
     let named = |path: &str, alias: &str, line| (path.to_owned(), Some(alias.to_owned()), line);

@@ -1,6 +1,7 @@
 //! White space that is still to come in a state.
 
-use crate::json::machine::state::{At, Level, LevelKind};
+use crate::json::machine::JsonMachine;
+use crate::json::machine::state::{At, Level, LevelKind, written};
 use crate::json::shape::spacing::{MOST_INDENTED, Spacing, line};
 
 impl Spacing {
@@ -32,5 +33,31 @@ impl Spacing {
             _ => false,
         };
         (self.left(level, at) > 0).then_some(if breaks { b'\n' } else { b' ' })
+    }
+}
+
+impl JsonMachine {
+    /// After one more byte of the white space that must stand here.
+    pub(super) fn spaced(&self, level: &Level, at: &At) -> Option<At> {
+        let mut at = at.clone();
+        match &mut at {
+            // A line after an opening bracket is for an entry, one after an entry for the closing bracket.
+            At::Open { items, blanks: 0 } if level.kind == LevelKind::Object => {
+                *items = items.filter_map(|item| {
+                    let (object, others) = (self.object(item.shape), written(level));
+                    let cost = object.cost_after_comma(&item.progress(), level.count, others, &|id| self.cost_of(id));
+                    (!cost.is_never()).then(|| item.clone())
+                })?;
+            }
+            At::Open { items, blanks: 0 } => {
+                self.array_choices(level, items)?;
+            }
+            At::After { items, blanks: 0 } => {
+                *items = items.filter_map(|item| self.may_close(level, item).then(|| item.clone()))?;
+            }
+            _ => {}
+        }
+        *at.blanks()? += 1;
+        Some(at)
     }
 }

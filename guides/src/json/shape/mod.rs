@@ -3,8 +3,10 @@
 
 pub(crate) mod array;
 pub(crate) mod demands;
+pub(crate) mod keys;
 pub(crate) mod meeting;
 pub(crate) mod object;
+mod object_costs;
 pub(crate) mod shapes;
 pub(crate) mod spacing;
 

@@ -256,3 +256,52 @@ pub(crate) fn escaped(text: &[u8]) -> Option<(char, usize)> {
     };
     Some((character, 2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::text::value;
+
+    fn agrees(text: &str, whole: &str) -> bool {
+        let whole = value::parse(whole, 9).expect("JSON");
+        meet(text.as_bytes(), &mut 0, &whole, &mut |_, _| {}) != Agreement::Differs
+    }
+
+    #[test]
+    fn a_beginning_of_some_spelling_of_a_value_agrees_with_it_and_any_other_text_differs() {
+        for (text, whole) in [
+            (r#"{"b": [1, "#, r#"{"a":null,"b":[1,2]}"#),
+            (r#"{"b":[1.0,2],"a"#, r#"{"a":null,"b":[1,2]}"#),
+            (r#""\u00e"#, r#""é""#),
+            (r#""\u00E"#, r#""é""#),
+            (r#""a\u002"#, r#""a.""#),
+            (r#""a\"#, r#""a\n""#),
+            (r#""\ud83d\ude0"#, r#""😀""#),
+            (r#""\ud83d\ude00\t"#, r#""😀\ta""#),
+            (r#""\u0026\/""#, r#""&/""#),
+            ("10", "1"),
+            ("0.", "0.05"),
+            ("fal", "false"),
+            ("", "[]"),
+        ] {
+            assert!(agrees(text, whole), "{text} {whole}");
+        }
+        for (text, whole) in [
+            (r#"{"c"#, r#"{"a":null,"b":[1,2]}"#),
+            (r#"{"b":[2"#, r#"{"a":null,"b":[1,3]}"#),
+            (r#""b"#, r#""a""#),
+            (r#""\ud83d\ude01"#, r#""😀""#),
+            (r#""\ud83d\ude1"#, r#""😀""#),
+            (r#""a\u002f"#, r#""a.""#),
+            (r#""a\u1"#, r#""a.""#),
+            (r#""a\"#, r#""a""#),
+            (r#""\n"#, r#""n""#),
+            ("12", "1"),
+            ("[1]", "[1,2]"),
+            ("t", "false"),
+            ("{", "[]"),
+        ] {
+            assert!(!agrees(text, whole), "{text} {whole}");
+        }
+    }
+}

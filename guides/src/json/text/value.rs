@@ -351,4 +351,14 @@ mod tests {
         let text = "a\"\\\u{0}\n\u{7f}é😀/";
         assert_eq!(parse(&write_string(text), 0), Ok(Value::String(text.into())));
     }
+
+    fn value(text: &str) -> Value {
+        parse(text, 9).expect("JSON")
+    }
+
+    #[test]
+    fn equal_values_are_the_same_however_they_are_spelled() {
+        assert!(same(&value(r#"{"a":1,"b":[2.0]}"#), &value(r#"{"b":[2],"a":10e-1}"#)));
+        assert!(!same(&value("[1]"), &value("[1,1]")) && !same(&value("1"), &value("true")));
+    }
 }

@@ -1,0 +1,73 @@
+//! Where a value begins and where it ends.
+//!
+//! All schemas that are pending read the value at once. When it is complete, the choices whose schemas accepted it say how the container
+//! goes on.
+
+use crate::collections::few::Few;
+use crate::collections::once::Once;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader, Scalar};
+use crate::json::machine::unique::Distinct;
+use crate::json::machine::{JsonMachine, subsumption};
+use crate::json::shape::SchemaId;
+use std::sync::Arc;
+
+impl JsonMachine {
+    pub(super) fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
+        match byte {
+            b'{' => self.push(level, pending, LevelKind::Object),
+            b'[' => self.push(level, pending, LevelKind::Array),
+            byte => {
+                let (mut machines, mut seen) = (Vec::new(), Once::new());
+                for choice in pending.iter() {
+                    if seen.before(choice.schema).is_some() {
+                        continue;
+                    }
+                    let schema = self.schema(choice.schema);
+                    let mut add = |reader| {
+                        if let Some(reader) = self.step_reader(schema, &reader, byte) {
+                            machines.push(Scalar { schema: choice.schema, reader });
+                        }
+                    };
+                    if !schema.literals.is_empty() {
+                        add(Reader::Literal { low: 0, high: schema.literals.len() as u32, depth: 0 });
+                    }
+                    if let Some(numbers) = &schema.numbers {
+                        add(Reader::Number { state: numbers.dfa.start() });
+                    }
+                    for (index, strings) in (0..).zip(&schema.strings) {
+                        add(Reader::String { index, state: strings.start() });
+                    }
+                }
+                let machines = Few::from_vec(machines)?;
+                self.settled(JsonState { level: level.clone(), at: At::Scalar { pending: pending.clone(), machines } })
+            }
+        }
+    }
+
+    /// The state after a value that satisfies these schemas of those that were pending.
+    pub(crate) fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
+        if accepted.is_empty() {
+            return None;
+        }
+        if level.kind == LevelKind::Root {
+            return Some(JsonState { level: level.clone(), at: At::End });
+        }
+        let mut level = Level { count: level.count + 1, ..level.clone() };
+        let mut repeated = false;
+        if let Some((distinct, equal)) = level.own_distinct().map(Distinct::closed) {
+            level.distinct = Some(Arc::new(distinct));
+            repeated = equal;
+        }
+        let mut items: Vec<Item> = Vec::new();
+        for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
+            let refused = repeated && self.array(choice.next.shape).distinct.is_some();
+            if !refused && !items.contains(&choice.next) {
+                items.push(choice.next.clone());
+            }
+        }
+        if level.kind == LevelKind::Object {
+            subsumption::leave_out(&mut items, |item| item, |_, _| true, |id| self.alternatives(id));
+        }
+        Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, blanks: 0 } })
+    }
+}

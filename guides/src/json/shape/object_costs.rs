@@ -1,0 +1,203 @@
+//! What it costs to complete an object: the entries that must still follow, and the cheapest ones that may.
+//!
+//! Three conditions ask for entries: required properties, demands (entries that must meet a condition between them), and the least number
+//! of entries. In `{"required": ["a"], "minProperties": 2}` the object `{` costs the entry `a` and the cheapest of all others.
+
+use crate::automaton::cost::Cost;
+use crate::json::shape::meeting::Meeting;
+use crate::json::shape::object::{Additional, Object, Others, Progress, Property};
+use crate::json::shape::spacing::Spacing;
+use crate::json::shape::{SchemaId, Way};
+
+impl Property {
+    /// Bytes of the entry: key, colon, the spaces that follow it, value.
+    pub(crate) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
+        costs(self.schema) + (self.spelling.len() as u32 + 2 + spacing.colon)
+    }
+
+    /// All the ways in which its value can be.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
+        std::iter::once(Way { schema: self.schema, counts: 0 }).chain(self.meets.iter().copied())
+    }
+}
+
+impl Object {
+    /// Fills in what follows from the properties' costs.
+    pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> Cost) {
+        let count = self.properties.len();
+        self.next_required = vec![count as u32; count + 1];
+        self.required_from = vec![(0, 0); count + 1];
+        self.required = vec![0; count.div_ceil(64)];
+        for (i, property) in self.properties.iter().enumerate().rev() {
+            self.next_required[i] = if property.required { i as u32 } else { self.next_required[i + 1] };
+            let (number, bytes) = self.required_from[i + 1];
+            self.required_from[i] = if property.required {
+                self.required[i / 64] |= 1 << (i % 64);
+                let cost = u64::from(property.cost(self.spacing, costs));
+                (number + 1, bytes.saturating_add(cost + self.comma()))
+            } else {
+                (number, bytes)
+            };
+        }
+    }
+
+    /// Bytes of the closing brace after an entry.
+    pub(crate) fn closing(&self) -> u64 {
+        1 + u64::from(self.spacing.inside)
+    }
+
+    /// Bytes of a comma and of the white space that must follow it.
+    pub(crate) fn comma(&self) -> u64 {
+        1 + u64::from(self.spacing.comma)
+    }
+
+    /// As [`Object::cost_to_close`] of an object that always closes: `required` are the bytes of the required properties that are
+    /// left, an entry with the property of this index comes before them.
+    pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> Cost {
+        let index = index as usize;
+        let own = self.required_from[index].1 - self.required_from[index + 1].1;
+        Cost::capped(required.saturating_sub(own) + self.closing())
+    }
+
+    /// The bytes of the required properties that are still to come, with a comma each.
+    pub(crate) fn bytes_required(&self, progress: &Progress<'_>) -> u64 {
+        self.required_left(progress).1
+    }
+
+    /// Least bytes to the closing brace, which is counted, when `count` entries are complete, and `others` additional ones
+    /// were written. After an entry each further one takes a comma; `first` says that there is none yet.
+    pub(crate) fn cost_to_close(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: Others<'_>,
+        first: bool,
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Cost {
+        match self.cost_of_entries(progress, count, others, 0, costs) {
+            None => Cost::NEVER,
+            Some((0, _)) if first => Cost::bytes(1),
+            Some((_, bytes)) if first => {
+                Cost::capped(bytes + u64::from(self.spacing.inside) + self.closing() - self.comma())
+            }
+            Some((_, bytes)) => Cost::capped(bytes + self.closing()),
+        }
+    }
+
+    /// As [`Object::cost_to_close`] after a comma and its spaces, when at least one more entry must follow.
+    pub(crate) fn cost_after_comma(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: Others<'_>,
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Cost {
+        let entries = self.cost_of_entries(progress, count, others, 1, costs);
+        entries.map_or(Cost::NEVER, |(_, bytes)| Cost::capped(bytes + self.closing() - self.comma()))
+    }
+
+    /// The required properties that are still to come: how many, and their bytes with a comma each.
+    fn required_left(&self, progress: &Progress<'_>) -> (u32, u64) {
+        if progress.written.is_none() {
+            return self.required_from[progress.at as usize];
+        }
+        let (mut number, mut bytes) = (0, 0);
+        for (word, &required) in (0..).zip(&self.required) {
+            let mut left = required & !progress.written_word(word);
+            number += left.count_ones();
+            while left != 0 {
+                let index = word * 64 + left.trailing_zeros() as usize;
+                bytes += self.required_from[index].1 - self.required_from[index + 1].1;
+                left &= left - 1;
+            }
+        }
+        (number, bytes)
+    }
+
+    /// The entries that must follow, at least `least`: how many, and their bytes with a comma each.
+    fn cost_of_entries(
+        &self,
+        progress: &Progress<'_>,
+        count: u32,
+        others: Others<'_>,
+        least: u32,
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Option<(u32, u64)> {
+        let (required, mut bytes) = self.required_left(progress);
+        if bytes >= u64::from(Cost::NEVER)
+            && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs).is_never())
+        {
+            return None;
+        }
+        let Meeting { entries: extra, bytes: extra_bytes, .. } = self.met_best(progress, others, costs)?;
+        bytes += extra_bytes;
+        let wanted = self.min.saturating_sub(count).max(least);
+        let more = wanted.saturating_sub(required + extra);
+        if u64::from(count) + u64::from(required) + u64::from(extra) + u64::from(more) > u64::from(self.max) {
+            return None;
+        }
+        if more > 0 {
+            // The entries that meet demands may be among the cheapest ones: so many more must be there.
+            bytes += self.cost_of_more(progress, more + extra, others.count(), costs)?;
+        }
+        Some((required + extra + more, bytes))
+    }
+
+    /// The cheapest `more` entries that are not required.
+    fn cost_of_more(
+        &self,
+        progress: &Progress<'_>,
+        more: u32,
+        others: u32,
+        costs: &impl Fn(SchemaId) -> Cost,
+    ) -> Option<u64> {
+        let mut optional: Vec<Cost> = self
+            .left(progress)
+            .filter(|property| !property.required)
+            .map(|property| property.cost(self.spacing, costs))
+            .filter(|&cost| !cost.is_never())
+            .collect();
+        optional.sort_unstable();
+        let additional = match &self.additional {
+            None => None,
+            Some(additional) => {
+                let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
+                let cost = additional.cost(used, self.spacing, costs);
+                // Named keys may be among the countable ones.
+                let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
+                let named = if additional.is_endless() { 0 } else { self.named_among(additional) };
+                let left = keys.saturating_sub(named).saturating_sub(others);
+                (!cost.is_never()).then_some((cost, if additional.is_endless() { u32::MAX } else { left }))
+            }
+        };
+        let (each, mut available) = additional.unwrap_or((Cost::NEVER, 0));
+        let (mut sum, mut missing) = (0u64, more);
+        for cost in optional {
+            if missing == 0 {
+                break;
+            }
+            if cost > each && available > 0 {
+                let taken = available.min(missing);
+                sum += u64::from(taken) * (u64::from(each) + self.comma());
+                (missing, available) = (missing - taken, available - taken);
+                if missing == 0 {
+                    break;
+                }
+            }
+            sum += u64::from(cost) + self.comma();
+            missing -= 1;
+        }
+        if missing > available {
+            return None;
+        }
+        if missing > 0 {
+            sum += u64::from(missing) * (u64::from(each) + self.comma());
+        }
+        Some(sum)
+    }
+
+    /// How many of the named properties have keys that could be additional ones.
+    fn named_among(&self, additional: &Additional) -> u32 {
+        self.properties.iter().filter(|property| additional.keys.contains(&property.name)).count() as u32
+    }
+}

@@ -1,5 +1,7 @@
 //! Sets of bytes.
 
+use std::ops::Range;
+
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ByteSet([u64; 4]);
@@ -59,9 +61,19 @@ impl ByteSet {
     }
 }
 
+/// The range of the sorted texts that go on with this byte. The texts agree up to where `next` gives the byte of one of them, which is `None`
+/// where it ends.
+pub(crate) fn range_along<T>(texts: &[T], next: impl Fn(&T) -> Option<u8>, byte: u8) -> Range<usize> {
+    // A single text, where most walks soon are, takes one comparison.
+    if let [one] = texts {
+        return 0..usize::from(next(one) == Some(byte));
+    }
+    let from = texts.partition_point(|text| next(text) < Some(byte));
+    let length = texts[from..].partition_point(|text| next(text) == Some(byte));
+    from..from + length
+}
+
 /// Of sorted texts that agree in their first `at` bytes those that go on with this one.
 pub(crate) fn texts_along<T: AsRef<[u8]>>(texts: &[T], at: usize, byte: u8) -> &[T] {
-    let next = |text: &T| text.as_ref().get(at).copied();
-    let texts = &texts[texts.partition_point(|text| next(text) < Some(byte))..];
-    &texts[..texts.partition_point(|text| next(text) == Some(byte))]
+    &texts[range_along(texts, |text| text.as_ref().get(at).copied(), byte)]
 }

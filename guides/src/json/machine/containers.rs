@@ -7,6 +7,7 @@ use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
 use crate::collections::once::Once;
+use crate::json::machine::derived::Derived;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Parent, written};
 use crate::json::machine::unique::Distinct;
 use crate::json::machine::{FAR, JsonMachine};
@@ -32,7 +33,7 @@ impl JsonMachine {
         let items = Few::from_vec(items)?;
         let (mut exits, mut seen): (Vec<(SchemaId, Cost)>, _) = (Vec::new(), Once::new());
         for choice in pending.iter() {
-            let cost = choice.next.rest;
+            let cost = *choice.next.rest;
             match seen.before(choice.schema) {
                 Some(place) => exits[place].1 = cost.min(exits[place].1),
                 None => exits.push((choice.schema, cost)),
@@ -68,7 +69,7 @@ impl JsonMachine {
             for way in array.entry(item.at).iter().filter(|way| !self.cost_of(way.schema).is_never()) {
                 let Some(met) = array.counted(&item.met, way) else { continue };
                 let close = array.cost_to_close(at, level.count + 1, &met, false, &|id| self.cost_of(id));
-                let rest = close + Self::exit_cost(level, item.schema);
+                let rest = Derived(close + Self::exit_cost(level, item.schema));
                 let choice = Choice { schema: way.schema, next: Item { at, met, rest, ..item.clone() } };
                 // Without counters what follows can always be completed.
                 if (array.counters.is_empty() || !close.is_never()) && !choices.contains(&choice) {
@@ -89,7 +90,7 @@ impl JsonMachine {
                     let object = self.object(item.shape);
                     let rest = object.cost_after_comma(&item.progress(), level.count, others, &cost);
                     let rest = (!rest.is_never()).then(|| rest + Self::exit_cost(level, item.schema))?;
-                    Some(Item { rest, ..item.clone() })
+                    Some(Item { rest: Derived(rest), ..item.clone() })
                 })?;
                 Some(JsonState { level: level.clone(), at: At::Comma { items, blanks: 0 } })
             }

@@ -33,7 +33,7 @@ impl JsonMachine {
 
     /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
     fn pending_cost(&self, pending: &Few<Choice>) -> Cost {
-        let costs = pending.iter().map(|choice| self.cost_of(choice.schema) + choice.next.rest);
+        let costs = pending.iter().map(|choice| self.cost_of(choice.schema) + *choice.next.rest);
         Cost::least(costs)
     }
 
@@ -56,16 +56,17 @@ impl JsonMachine {
         let object = self.object(key.item.shape);
         let rest = match key.reader {
             KeyReader::Named { low, high, depth } => {
-                let costs = key.costs[low as usize..high as usize].iter().map(|&(cost, index)| {
+                let names = low as usize..high as usize;
+                let costs = object.sorted[names.clone()].iter().zip(&key.costs.of_names()[names]);
+                Cost::least(costs.map(|(&index, &cost)| {
                     let spelling = &object.properties[index as usize].spelling;
                     cost + (spelling.len() as u32 - depth + 1 + self.spacing.colon)
-                });
-                Cost::least(costs)
+                }))
             }
             KeyReader::Additional(ref state) => match &object.additional {
                 None => Cost::NEVER,
                 Some(additional) => {
-                    let rest = additional_cost(additional, object, &level.seen, state, text, &key.costs);
+                    let rest = additional_cost(additional, object, &level.seen, state, text, key.costs.of_classes());
                     rest.map_or(Cost::NEVER, |rest| rest + self.spacing.colon)
                 }
             },
@@ -75,7 +76,7 @@ impl JsonMachine {
 
     pub(crate) fn cost_plain(&self, state: &JsonState) -> Cost {
         let level = &state.level;
-        let least_rest = |items: &Few<Item>| Cost::least(items.iter().map(|item| item.rest));
+        let least_rest = |items: &Few<Item>| Cost::least(items.iter().map(|item| *item.rest));
         let (lines, left) = (self.spacing.has_lines(), self.spacing.left(level, &state.at));
         match &state.at {
             At::Value { pending, .. } => self.pending_cost(pending) + left,
@@ -105,7 +106,7 @@ impl JsonMachine {
             At::Key { keys, text } => Cost::least(keys.iter().map(|key| self.key_cost(level, key, text))),
             At::Scalar { pending, machines } => Cost::least(machines.iter().map(|scalar| {
                 let rests = pending.iter().filter(|choice| choice.schema == scalar.schema);
-                let rest = Cost::least(rests.map(|choice| choice.next.rest));
+                let rest = Cost::least(rests.map(|choice| *choice.next.rest));
                 self.scalar_cost(scalar) + rest
             })),
             At::End => Cost::ZERO,

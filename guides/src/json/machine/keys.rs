@@ -4,9 +4,10 @@ use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
-use crate::json::machine::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, adding, written};
-use crate::json::machine::subsumption::{self, Alternatives};
-use crate::json::machine::used_keys::{any_possible, characters_after, is_used};
+use crate::json::machine::derived::Derived;
+use crate::json::machine::state::{At, Choice, Item, Key, Level, adding, written};
+use crate::json::machine::subsumption::Alternatives;
+use crate::json::machine::used_keys::any_possible;
 use crate::json::shape::meeting::KnownDemands;
 use crate::json::shape::object::{Additional, KeyClass, Object, Others, Progress};
 use crate::json::shape::{SchemaId, Way};
@@ -29,26 +30,6 @@ impl JsonMachine {
         })
     }
 
-    /// How the object goes on once the named property with this index is written.
-    pub(crate) fn after_named(&self, item: &Item, index: u32) -> Item {
-        if !self.any_order {
-            return Item { at: index + 1, ..item.clone() };
-        }
-        let words = self.object(item.shape).properties.len().div_ceil(64);
-        let mut written = item.written.as_deref().map_or_else(Vec::new, <[u64]>::to_vec);
-        written.resize(words, 0);
-        written[index as usize / 64] |= 1 << (index % 64);
-        Item { written: Some(written.into()), ..item.clone() }
-    }
-
-    /// How the object goes on once an additional key is written.
-    pub(crate) fn after_added(&self, item: &Item) -> Item {
-        if self.any_order {
-            return item.clone();
-        }
-        Item { at: self.object(item.shape).properties.len() as u32, ..item.clone() }
-    }
-
     /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
     /// value, how the object goes on, and the least bytes from after the value to its closing brace.
     pub(crate) fn entries<'a>(
@@ -65,7 +46,7 @@ impl JsonMachine {
             let mut next = Item { met: next.met.with(way.counts), ..next.clone() };
             let object = self.object(next.shape);
             let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
-            next.rest = close + Self::exit_cost(level, next.schema);
+            next.rest = Derived(close + Self::exit_cost(level, next.schema));
             (!close.is_never()).then_some((Choice { schema: way.schema, next }, close))
         })
     }
@@ -97,12 +78,12 @@ impl JsonMachine {
         Cost::least(costs)
     }
 
-    /// The costs of all named keys ([`Key::costs`]).
-    pub(crate) fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<(Cost, u32)> {
+    /// The costs of all named keys ([`KeyCosts::Named`](super::state::KeyCosts::Named)).
+    fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<Cost> {
         let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
         let known = KnownDemands::default();
         let progress = Progress { known: Some(&known), ..item.progress() };
-        let cost = |&index: &u32| (self.cost_of_named(level, object, progress, index, required), index);
+        let cost = |&index: &u32| self.cost_of_named(level, object, progress, index, required);
         object.sorted.iter().map(cost).collect()
     }
 
@@ -111,11 +92,11 @@ impl JsonMachine {
     pub(crate) fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(Cost, u32)> {
         let next = self.after_added(item);
         let object = self.object(item.shape);
-        let closes = object.always_closes(level.count + 1);
-        let close =
-            if closes { Cost::capped(object.bytes_required(&next.progress()) + object.closing()) } else { Cost::NEVER };
+        let close = object
+            .always_closes(level.count + 1)
+            .then(|| Cost::capped(object.spacing.to_close(false, object.bytes_required(&next.progress()))));
         let cost = |(class, key): (u32, &KeyClass)| {
-            if closes {
+            if let Some(close) = close {
                 let cost = self.cost_of(key.schema) + close;
                 return (!cost.is_never()).then_some((cost, class));
             }
@@ -149,17 +130,15 @@ impl JsonMachine {
         let mut keys = Vec::new();
         for item in items.iter() {
             let object = self.object(item.shape);
-            let named = KeyReader::Named { low: 0, high: object.sorted.len() as u32, depth: 0 };
             let costs = self.costs_of_named(level, object, item);
-            if costs.iter().any(|(cost, _)| !cost.is_never()) {
-                keys.push(Key { item: item.clone(), reader: named, costs: costs.into() });
+            if costs.iter().any(|cost| !cost.is_never()) {
+                keys.push(Key::named(item.clone(), object.sorted.len() as u32, costs));
             }
             if let (true, Some(additional)) = (self.may_add(object, item), &object.additional) {
                 let state = StringState { decoder: Decoder::Body, ..additional.keys.start() };
                 let costs = self.costs_of_added(level, item, additional);
                 if Self::may_become(level, object, additional, &KeyPrefix { costs: &costs, state: &state, text: &[] }) {
-                    let reader = KeyReader::Additional(state);
-                    keys.push(Key { item: item.clone(), reader, costs: costs.into() });
+                    keys.push(Key::additional(item.clone(), state, costs));
                 }
             }
         }
@@ -173,86 +152,9 @@ impl JsonMachine {
         costs.len() == additional.classes.len() && additional.is_endless_after(state)
             || any_possible(additional, object, &level.seen, state, text, classes)
     }
-
-    /// What may come after a key, those left out that allow no more than others.
-    pub(crate) fn pending(&self, mut choices: Vec<Choice>) -> Option<Few<Choice>> {
-        choices.dedup();
-        let alike = |one: &Choice, other: &Choice| one.schema == other.schema;
-        subsumption::leave_out(&mut choices, |choice| &choice.next, alike, |id| self.alternatives(id));
-        Few::from_vec(choices)
-    }
-
-    pub(crate) fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {
-        let level = &state.level;
-        let mut text_after: Option<Arc<[u8]>> = None;
-        let mut choices: Vec<Choice> = Vec::new();
-        let mut added = false;
-        let next = keys.filter_map(|key| {
-            let object = self.object(key.item.shape);
-            match key.reader {
-                KeyReader::Named { low, high, depth } => {
-                    let range = &object.sorted[low as usize..high as usize];
-                    let at = |index: &u32| object.properties[*index as usize].spelling.get(depth as usize).copied();
-                    let (from, to) = match range {
-                        [one] => (0, usize::from(at(one) == Some(byte))),
-                        _ => {
-                            let from = range.partition_point(|index| at(index).is_none_or(|b| b < byte));
-                            let more = range[from..].partition_point(|index| at(index) == Some(byte));
-                            (from, from + more)
-                        }
-                    };
-                    let (low, high, depth) = (low + from as u32, low + to as u32, depth + 1);
-                    let mut costs = key.costs[low as usize..high as usize].iter();
-                    let (_, index) = *costs.find(|(cost, _)| !cost.is_never())?;
-                    let property = &object.properties[index as usize];
-                    if property.spelling.len() as u32 == depth {
-                        let next = self.after_named(&key.item, index);
-                        let others = written(level);
-                        choices.extend(self.entries(level, &next, others, property.ways()).map(|(choice, _)| choice));
-                        return None;
-                    }
-                    Some(Key { reader: KeyReader::Named { low, high, depth }, ..key.clone() })
-                }
-                KeyReader::Additional(ref at) => {
-                    let additional = object.additional.as_ref()?;
-                    let next = additional.keys.step(at, byte)?;
-                    if next.decoder == Decoder::Closed {
-                        if is_used(object, &level.seen, text) {
-                            return None;
-                        }
-                        let index = additional.class_of[at.state as usize];
-                        let class = additional.classes.get(index as usize)?;
-                        let next = self.after_added(&key.item);
-                        let others = adding(level, index);
-                        let before = choices.len();
-                        choices.extend(self.entries(level, &next, others, class.ways()).map(|(choice, _)| choice));
-                        added |= choices.len() > before;
-                        return None;
-                    }
-                    let text = text_after.get_or_insert_with(|| characters_after(text, at, &next, byte));
-                    let prefix = KeyPrefix { costs: &key.costs, state: &next, text };
-                    let possible = Self::may_become(level, object, additional, &prefix);
-                    possible.then(|| Key { reader: KeyReader::Additional(next), ..key.clone() })
-                }
-            }
-        });
-        if let Some(keys) = next {
-            let text = text_after.unwrap_or_else(|| text.clone());
-            return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
-        }
-        let pending = self.pending(choices)?;
-        let mut level = level.clone();
-        if added {
-            let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
-            let place = seen.partition_point(|other| **other < **text);
-            seen.insert(place, Box::from(&**text));
-            level.seen = Some(Arc::new(seen));
-        }
-        Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
-    }
 }
 
 /// Whether a way is of use where these demands are met: there is no need to meet one again.
-pub(crate) fn may_count(way: &Way, met: u8) -> bool {
+fn may_count(way: &Way, met: u8) -> bool {
     way.counts == 0 || way.counts & !met != 0
 }

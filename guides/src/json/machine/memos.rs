@@ -47,8 +47,8 @@ impl Memos {
     /// token can end.
     pub(crate) fn keys(&self, written: Written, find: impl FnOnce() -> Option<Few<Key>>) -> Option<Few<Key>> {
         let size = |written: &Written, keys: &Option<Few<Key>>| {
-            let costs: usize = keys.iter().flat_map(Few::iter).map(|key| 100 + key.costs.len() * 8).sum();
-            let seen: usize = written.2.iter().flat_map(|seen| seen.iter()).map(|key| key.len() + 16).sum();
+            let costs: usize = keys.iter().flat_map(Few::iter).map(|key| 100 + key.costs.size()).sum();
+            let seen: usize = written.2.iter().flat_map(|seen| seen.as_slice()).map(|key| key.len() + 16).sum();
             200 + costs + seen + written.0.as_slice().len() * 80
         };
         self.keys.get_or_make(written, size, find)

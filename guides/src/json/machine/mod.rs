@@ -7,10 +7,14 @@
 
 mod containers;
 pub(crate) mod costs;
+mod derived;
+mod entry_text;
+mod key_step;
 pub(crate) mod keys;
 pub(crate) mod memos;
 pub(crate) mod next_bytes;
 mod scalars;
+mod seen_keys;
 pub(crate) mod spacing;
 pub(crate) mod state;
 mod step;

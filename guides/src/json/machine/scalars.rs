@@ -3,6 +3,7 @@
 //! Nothing closes a number: in `[1` a digit may follow, or the `]` that ends both. So a byte that no reader takes is tried once more as the
 //! first one after the value.
 
+use crate::collections::byte_set::range_along;
 use crate::collections::few::Few;
 use crate::json::language::strings::Decoder;
 use crate::json::machine::JsonMachine;
@@ -41,10 +42,8 @@ impl JsonMachine {
         match *reader {
             Reader::Literal { low, high, depth } => {
                 let range = &schema.literals[low as usize..high as usize];
-                let at = |literal: &[u8]| literal.get(depth as usize).copied();
-                let from = range.partition_point(|literal| at(literal).is_none_or(|b| b < byte));
-                let to = range.partition_point(|literal| at(literal).is_none_or(|b| b <= byte));
-                let (from, to) = (low + from as u32, low + to as u32);
+                let along = range_along(range, |literal| literal.get(depth as usize).copied(), byte);
+                let (from, to) = (low + along.start as u32, low + along.end as u32);
                 (from < to).then_some(Reader::Literal { low: from, high: to, depth: depth + 1 })
             }
             Reader::Number { state } => {

@@ -7,18 +7,18 @@ use crate::json::shape::spacing::{MOST_INDENTED, Spacing, line};
 impl Spacing {
     /// Levels that are told apart by the white space in them.
     pub(crate) fn indentation(self, level: &Level) -> u32 {
-        if self.lines { level.depth.min(MOST_INDENTED + 1) } else { 0 }
+        if self.has_lines() { level.depth.min(MOST_INDENTED + 1) } else { 0 }
     }
 
     /// The white space that must still be written in this place. After an opening bracket and after an entry it is known only once
     /// some is written.
     pub(crate) fn left(self, level: &Level, at: &At) -> u32 {
-        let comma = if self.lines { line(level.depth) } else { self.comma };
+        let comma = if self.has_lines() { line(level.depth) } else { self.comma };
         let (whole, blanks) = match (at, level.kind) {
             (At::Value { blanks, .. }, LevelKind::Object) => (self.colon, *blanks),
             (At::Value { blanks, .. }, LevelKind::Array) | (At::Comma { blanks, .. }, _) => (comma, *blanks),
-            (At::Open { blanks: blanks @ 1.., .. }, _) if self.lines => (comma, *blanks),
-            (At::After { blanks: blanks @ 1.., .. }, _) if self.lines => (line(level.depth - 1), *blanks),
+            (At::Open { blanks: blanks @ 1.., .. }, _) if self.has_lines() => (comma, *blanks),
+            (At::After { blanks: blanks @ 1.., .. }, _) if self.has_lines() => (line(level.depth - 1), *blanks),
             _ => (0, 0),
         };
         whole.saturating_sub(u32::from(blanks))
@@ -27,9 +27,9 @@ impl Spacing {
     /// The byte that the white space in this place goes on with, if there is to be more of it.
     pub(crate) fn next(self, level: &Level, at: &At) -> Option<u8> {
         let breaks = match at {
-            At::Open { blanks: 0, .. } | At::After { blanks: 0, .. } => return self.lines.then_some(b'\n'),
-            At::Comma { blanks: 0, .. } => self.lines,
-            At::Value { blanks: 0, .. } => self.lines && level.kind == LevelKind::Array,
+            At::Open { blanks: 0, .. } | At::After { blanks: 0, .. } => return self.has_lines().then_some(b'\n'),
+            At::Comma { blanks: 0, .. } => self.has_lines(),
+            At::Value { blanks: 0, .. } => self.has_lines() && level.kind == LevelKind::Array,
             _ => false,
         };
         (self.left(level, at) > 0).then_some(if breaks { b'\n' } else { b' ' })

@@ -4,10 +4,11 @@
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::language::strings::StringState;
+use crate::json::machine::derived::Derived;
+use crate::json::machine::seen_keys::SeenKeys;
 use crate::json::machine::unique::Distinct;
 use crate::json::shape::object::{Others, Progress};
 use crate::json::shape::{Met, SchemaId, ShapeId};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The state of an output. Cheap to clone.
@@ -37,6 +38,22 @@ impl Level {
     pub(crate) fn own_distinct(&self) -> Option<&Distinct> {
         self.distinct.as_deref().filter(|distinct| distinct.depth() == self.depth)
     }
+
+    /// Once an additional key is written.
+    pub(super) fn with_key(&self, key: &[u8]) -> Level {
+        self.with_seen(|seen| seen.insert(key))
+    }
+
+    /// Once an additional key of this class is written, whichever it is.
+    pub(crate) fn with_key_of_class(&self, class: u32) -> Level {
+        self.with_seen(|seen| seen.insert_class(class))
+    }
+
+    fn with_seen(&self, add: impl FnOnce(&mut SeenKeys)) -> Level {
+        let mut level = self.clone();
+        add(Arc::make_mut(level.seen.get_or_insert_default()));
+        level
+    }
 }
 
 impl JsonState {
@@ -63,8 +80,8 @@ pub(crate) enum LevelKind {
     Array,
 }
 
-/// Keys, sorted.
-pub(crate) type Seen = Option<Arc<Vec<Box<[u8]>>>>;
+/// The additional keys that were written in an object; `None` if there are none, as in most objects.
+pub(crate) type Seen = Option<Arc<SeenKeys>>;
 
 /// A container that waits for the value of one of its entries.
 #[derive(Debug)]
@@ -85,7 +102,7 @@ pub(crate) struct Choice {
 }
 
 /// One alternative of an open container.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     pub(crate) shape: ShapeId,
     /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
@@ -97,29 +114,14 @@ pub(crate) struct Item {
     /// The named properties that were written, a bit for each, where they come in any order.
     pub(crate) written: Option<Arc<[u64]>>,
     /// After an entry, or after the comma that follows it, the least bytes that complete the output; of no meaning elsewhere. It follows
-    /// from all of the above and the containers around.
-    pub(crate) rest: Cost,
-}
-
-impl PartialEq for Item {
-    fn eq(&self, other: &Item) -> bool {
-        (self.shape, self.at, self.schema, self.met, &self.written)
-            == (other.shape, other.at, other.schema, other.met, &other.written)
-    }
-}
-
-impl Eq for Item {}
-
-impl Hash for Item {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.shape, self.at, self.schema, self.met, &self.written).hash(state);
-    }
+    /// from all of the above, the level and the containers around.
+    pub(crate) rest: Derived<Cost>,
 }
 
 impl Item {
     /// A container of which nothing is written.
     pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
-        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Cost::ZERO }
+        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Derived(Cost::ZERO) }
     }
 
     /// For the value with which the output ends.
@@ -193,21 +195,67 @@ pub(crate) enum Reader {
 }
 
 /// A key that is being read for one alternative of the object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Key {
     pub(crate) item: Item,
     pub(crate) reader: KeyReader,
-    /// The least bytes of the value and of what follows it up to the closing brace. Of a named key for each of the names, in the order
-    /// of their spelling, [`Cost::NEVER`] where it may not come, with the index of the property. Of another
-    /// one for the classes that it may be of, the cheapest first. It follows from the item and its level, and nothing of it changes
-    /// before the key is whole.
-    pub(crate) costs: Arc<[(Cost, u32)]>,
+    /// Of the same kind as `reader`. They follow from the item and its level, and stay as they are while the key is read.
+    pub(crate) costs: Derived<KeyCosts>,
 }
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.item.hash(state);
-        self.reader.hash(state);
+impl Key {
+    /// The beginning of a key that is any of so many names.
+    pub(super) fn named(item: Item, names: u32, costs: Vec<Cost>) -> Key {
+        let reader = KeyReader::Named { low: 0, high: names, depth: 0 };
+        Key { item, reader, costs: Derived(KeyCosts::Named(costs.into())) }
+    }
+
+    /// A key that is not named.
+    pub(super) fn additional(item: Item, state: StringState, costs: Vec<(Cost, u32)>) -> Key {
+        Key { item, reader: KeyReader::Additional(state), costs: Derived(KeyCosts::Additional(costs.into())) }
+    }
+}
+
+/// The least bytes of the value of a key and of what follows it up to the closing brace. What the containers around still cost is left out,
+/// so that the same costs serve wherever the object stands.
+#[derive(Debug, Clone)]
+pub(crate) enum KeyCosts {
+    /// By the place of a name in [`Object::sorted`](crate::json::shape::object::Object::sorted); [`Cost::NEVER`] where the property may not
+    /// come next.
+    Named(Arc<[Cost]>),
+    /// Of the classes of which a key may come next, with the class; the cheapest first.
+    Additional(Arc<[(Cost, u32)]>),
+}
+
+impl KeyCosts {
+    /// Of a key that is read as a name.
+    pub(crate) fn of_names(&self) -> &[Cost] {
+        match self {
+            KeyCosts::Named(costs) => costs,
+            KeyCosts::Additional(_) => {
+                debug_assert!(false, "a key that is read as a name has the costs of names");
+                &[]
+            }
+        }
+    }
+
+    /// Of a key that is not named.
+    pub(crate) fn of_classes(&self) -> &[(Cost, u32)] {
+        match self {
+            KeyCosts::Additional(costs) => costs,
+            KeyCosts::Named(_) => {
+                debug_assert!(false, "a key that is not named has the costs of classes");
+                &[]
+            }
+        }
+    }
+
+    /// Memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            KeyCosts::Named(costs) => size_of_val(&**costs),
+            KeyCosts::Additional(costs) => size_of_val(&**costs),
+        }
     }
 }
 
@@ -234,7 +282,7 @@ impl Drop for Parent {
 
 /// The additional keys that were written in an object.
 pub(crate) fn written(level: &Level) -> Others<'_> {
-    Others { keys: level.seen.as_deref().map_or(&[], Vec::as_slice), next: None }
+    Others { keys: level.seen.as_deref().map_or(&[], SeenKeys::as_slice), next: None }
 }
 
 /// The additional keys that were written in an object, and one more of this class.

@@ -6,6 +6,7 @@
 
 use crate::collections::byte_set::ByteSet;
 use crate::collections::fingerprint::Fingerprint;
+use crate::json::machine::entry_text::EntryText;
 use crate::json::text::escape::write_string;
 use crate::json::text::prefix::{Agreement, Reached, meet, meet_members};
 use crate::json::text::value::{self, Value, same};
@@ -20,9 +21,8 @@ pub(crate) struct Distinct {
     /// Of the array's level.
     depth: u32,
     entries: Arc<Vec<Value>>,
-    /// The text of the entry that is being written: what was read as a whole, and the bytes after it.
-    read: Arc<[u8]>,
-    text: Option<Arc<Byte>>,
+    /// Of the entry that is being written.
+    text: EntryText,
     /// Where the last of its members begins, if it is an object, and how many there are before: those are in all the entries near.
     reached: Reached,
     /// The indices of the entries that it may still become equal to.
@@ -31,16 +31,6 @@ pub(crate) struct Distinct {
     awaited: Option<Awaited>,
     /// Whether these are still those before the last byte of the text.
     unsettled: bool,
-}
-
-/// The last byte of a text, and those before it.
-#[derive(Debug)]
-struct Byte {
-    byte: u8,
-    /// The first of all of them, and how many there are with this one.
-    first: u8,
-    length: usize,
-    before: Option<Arc<Byte>>,
 }
 
 /// The strings that stand at one place of the entries: values, or keys.
@@ -71,8 +61,7 @@ impl Distinct {
             outer,
             depth,
             entries: Arc::default(),
-            read: Arc::default(),
-            text: None,
+            text: EntryText::default(),
             reached: Reached::default(),
             near: None,
             awaited: None,
@@ -95,10 +84,7 @@ impl Distinct {
         if !own {
             return Distinct { outer, ..self.clone() };
         }
-        let before = self.text.clone();
-        let (first, length) = before.as_ref().map_or((byte, 1), |before| (before.first, before.length + 1));
-        let text = Some(Arc::new(Byte { byte, first, length, before }));
-        Distinct { outer, text, unsettled: self.near.is_some(), ..self.clone() }
+        Distinct { outer, text: self.text.with(byte), unsettled: self.near.is_some(), ..self.clone() }
     }
 
     /// Whether the byte that was last added has not been looked at.
@@ -116,24 +102,24 @@ impl Distinct {
             None => None,
         };
         let mut next = Distinct { outer, ..self.clone() };
-        if let (true, Some(near), Some(last)) = (self.unsettled, &self.near, &self.text) {
+        if let (true, Some(near), Some(last)) = (self.unsettled, &self.near, self.text.byte_before(0)) {
             match &self.awaited {
-                // In the midst of a string the last byte decides.
-                Some(awaited) if last.byte != b'\\' => {
-                    let strings = awaited.after(last.byte);
+                // Within a string the last byte decides.
+                Some(awaited) if last != b'\\' => {
+                    let strings = awaited.after(last);
                     if strings.len() < awaited.strings.len() {
                         let mut near: Vec<u32> = strings.iter().map(|(entry, _)| *entry).collect();
                         near.dedup();
                         next.near = (!near.is_empty()).then(|| near.into());
                     }
-                    let goes_on = last.byte != b'"' && !strings.is_empty();
+                    let goes_on = last != b'"' && !strings.is_empty();
                     next.awaited = goes_on.then(|| Awaited { read: awaited.read + 1, strings });
                 }
-                None if self.says_nothing(last) => {}
+                None if self.ends_with_separator() => {}
                 _ => {
-                    let text = self.text();
+                    let text = self.text.to_vec();
                     (next.near, next.awaited, next.reached) = self.near_among(&text, near);
-                    (next.read, next.text) = (text.into(), None);
+                    next.text = text.into();
                 }
             }
         }
@@ -141,21 +127,12 @@ impl Distinct {
         Some(next)
     }
 
-    /// Whether the last byte leaves open what was open before it: what separates values that are complete.
-    fn says_nothing(&self, last: &Byte) -> bool {
-        let byte = |byte: Option<&Byte>, back: usize| match byte {
-            Some(byte) => Some(byte.byte),
-            None => self.read.len().checked_sub(back).map(|at| self.read[at]),
-        };
-        let before = last.before.as_deref();
-        let earlier = match before {
-            Some(before) => byte(before.before.as_deref(), 1),
-            None => byte(None, 2),
-        };
+    /// Whether the last byte separates values that are complete: it leaves the entries near as they are.
+    fn ends_with_separator(&self) -> bool {
         // A quote after a backslash closes nothing.
-        matches!(last.byte, b' ' | b':' | b',')
-            && matches!(byte(before, 1), Some(b'"' | b'}' | b']' | b',' | b':'))
-            && earlier != Some(b'\\')
+        matches!(self.text.byte_before(0), Some(b' ' | b':' | b','))
+            && matches!(self.text.byte_before(1), Some(b'"' | b'}' | b']' | b',' | b':'))
+            && self.text.byte_before(2) != Some(b'\\')
     }
 
     /// As if nothing that is being written could become equal to an entry.
@@ -167,8 +144,7 @@ impl Distinct {
     /// Without the last byte, which was none of the entry's, before that is [settled](Self::settled).
     pub(crate) fn without_last(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.without_last()));
-        let text = self.text.as_ref().and_then(|last| last.before.clone());
-        Distinct { outer, text, unsettled: false, ..self.clone() }
+        Distinct { outer, text: self.text.without_last(), unsettled: false, ..self.clone() }
     }
 
     /// Those of the entries that what is being written may still become equal to, and what the string in which the text ends, if it ends
@@ -260,7 +236,7 @@ impl Distinct {
 
     /// After the entry that was being written, and whether it is equal to another.
     pub(crate) fn closed(&self) -> (Distinct, bool) {
-        let text = self.text();
+        let text = self.text.to_vec();
         // What is not known to its end differs from all.
         let value = std::str::from_utf8(&text).ok().and_then(|text| value::parse(text, usize::MAX).ok());
         let mut entries = self.entries.clone();
@@ -270,9 +246,7 @@ impl Distinct {
             Arc::make_mut(&mut entries).push(value);
         }
         let near = (!entries.is_empty()).then(|| (0..entries.len() as u32).collect());
-        let (read, reached) = (Arc::default(), Reached::default());
-        let next =
-            Distinct { entries, read, text: None, reached, near, awaited: None, unsettled: false, ..self.clone() };
+        let next = Distinct { outer: self.outer.clone(), entries, near, ..Distinct::new(self.depth, None) };
         (next, repeated)
     }
 
@@ -283,18 +257,10 @@ impl Distinct {
             outer.print(whole, print);
         }
         print.add((self.depth, &self.entries, self.near.is_some()));
-        let (first, length) = self.text.as_deref().map_or((None, 0), |last| (Some(last.first), last.length));
-        let first = self.read.first().copied().or(first);
-        if self.near.is_some() || first.is_some_and(|first| whole.may_repeat(first, self.read.len() + length)) {
-            print.add(self.text());
+        let may_repeat = |first: u8| whole.may_repeat(first, self.text.length());
+        if self.near.is_some() || self.text.first().is_some_and(may_repeat) {
+            print.add(self.text.to_vec());
         }
-    }
-
-    fn text(&self) -> Vec<u8> {
-        let mut text = self.read.to_vec();
-        text.extend(std::iter::successors(self.text.as_deref(), |last| last.before.as_deref()).map(|last| last.byte));
-        text[self.read.len()..].reverse();
-        text
     }
 }
 
@@ -306,19 +272,6 @@ fn compare_with_spelled(literal: &[u8], text: &[u8]) -> Ordering {
             same.cmp(text).then_with(|| more.cmp(b"\""))
         }
         _ => literal.cmp(b"\""),
-    }
-}
-
-impl Drop for Byte {
-    /// One after the other: recursion would go as deep as the text is long.
-    fn drop(&mut self) {
-        let mut next = self.before.take();
-        while let Some(byte) = next {
-            match Arc::try_unwrap(byte) {
-                Ok(mut byte) => next = byte.before.take(),
-                Err(_) => break,
-            }
-        }
     }
 }
 

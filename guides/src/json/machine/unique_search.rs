@@ -76,7 +76,7 @@ impl JsonMachine {
                 && matches!(&*additional.classes, [class] if !self.cost_of(class.schema).is_never());
             let used = object.properties.len() as u64 + u64::from(written(level).count());
             let entry = is_free.then(|| additional.cost(used, object.spacing, &|id| self.cost_of(id)))?;
-            let rest = Cost::capped(object.bytes_required(&item.progress()) + object.closing());
+            let rest = Cost::capped(object.spacing.to_close(false, object.bytes_required(&item.progress())));
             Some(entry + rest + Self::exit_cost(level, item.schema))
         };
         // Lines that must be broken are not counted here.
@@ -89,13 +89,15 @@ impl JsonMachine {
                 items.iter().filter_map(of_item).min()? + left
             }
             At::After { items, .. } if is_within => {
-                let comma = items.iter().map(|item| self.object(item.shape).comma() as u32).max().unwrap_or(1);
+                let comma = items.iter().map(|item| self.object(item.shape).spacing.separator()).max().unwrap_or(1);
                 items.iter().filter_map(of_item).min()? + comma
             }
             At::Key { keys, text } => {
                 let goes_on = |key: &&Key| match (&key.reader, &self.object(key.item.shape).additional) {
                     (KeyReader::Additional(at), Some(additional)) => {
-                        additional.keys.goes_on(at) && additional.classes.len() == 1 && !key.costs.is_empty()
+                        additional.keys.goes_on(at)
+                            && additional.classes.len() == 1
+                            && !key.costs.of_classes().is_empty()
                     }
                     _ => false,
                 };
@@ -132,7 +134,7 @@ impl JsonMachine {
             })
         };
         let costs = |pending: &Few<Choice>, scalar: &dyn Fn(SchemaId) -> Option<Cost>| {
-            let cost = |choice: &Choice| Some(scalar(choice.schema)? + choice.next.rest);
+            let cost = |choice: &Choice| Some(scalar(choice.schema)? + *choice.next.rest);
             let costs = pending.iter().filter_map(cost);
             Cost::least(costs)
         };

@@ -3,14 +3,17 @@
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::json::language::strings::{Decoder, StringState};
+use crate::json::machine::seen_keys::SeenKeys;
 use crate::json::machine::state::Seen;
 use crate::json::shape::object::{Additional, Object};
 use crate::json::text::escape::{may_be_escaped, short_escape, spelled_length};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// Whether an additional key would repeat a key or be a named one.
 pub(crate) fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
-    seen.as_ref().is_some_and(|seen| seen.binary_search_by(|other| (**other).cmp(key)).is_ok())
+    seen.as_ref().is_some_and(|seen| seen.contains(key))
         || object.named_with_prefix(key).next().is_some_and(|name| name.len() == key.len())
 }
 
@@ -20,10 +23,8 @@ pub(crate) fn used_with_prefix<'a>(
     seen: &'a Seen,
     prefix: &'a [u8],
 ) -> impl Iterator<Item = &'a [u8]> {
-    let seen = seen.as_deref().map_or(&[][..], Vec::as_slice);
-    let from = seen.partition_point(|key| **key < *prefix);
-    let seen = seen[from..].iter().map(|key| &**key).take_while(move |key| key.starts_with(prefix));
-    seen.chain(object.named_with_prefix(prefix))
+    let seen = seen.as_deref().unwrap_or(SeenKeys::NONE);
+    seen.with_prefix(prefix).chain(object.named_with_prefix(prefix))
 }
 
 /// The characters of a key after one more byte of its spelling.
@@ -83,7 +84,22 @@ pub(crate) fn any_possible(
 /// With fewer keys that must not be, one of the characters that take one byte makes another one.
 const FEW_KEYS: usize = 64;
 
-/// What a key of a class must not be.
+/// The beginning of a completion of a key. The one with the least `total` comes first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Completion {
+    /// Bytes of the suffix and the least bytes of what follows it.
+    total: Cost,
+    /// Bytes of the suffix as it is spelled.
+    spent: Cost,
+    /// The state of the keys' automaton after the suffix.
+    state: u32,
+    /// The characters that were added to the key.
+    suffix: Vec<u8>,
+    /// Whether the key ends here.
+    is_whole: bool,
+}
+
+/// A class of keys, and the keys that one of them must not repeat.
 struct Used<'a> {
     additional: &'a Additional,
     object: &'a Object,
@@ -144,35 +160,36 @@ impl Used<'_> {
         if (0x20..=255u8).any(|byte| !begun.contains(byte) && is_least(byte)) {
             return Some(least);
         }
+        self.search(state, text)
+    }
+
+    /// As [`Self::key_rest`], by a search for a completion that is not used: A*, with the bytes to the end of any key as the estimate of the
+    /// rest. The estimate is exact until a used key is in the way, so the first completion that is found is a shortest one.
+    ///
+    /// Only beginnings of used keys are taken further, so that it looks at no more than 256 bytes behind each character of these keys.
+    fn search(&self, state: u32, text: &[u8]) -> Option<Cost> {
+        let Used { additional, object, seen, class } = *self;
+        let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
         let mut used: Vec<&[u8]> = used_with_prefix(object, seen, text).map(|key| &key[text.len()..]).collect();
         used.sort_unstable();
         used.dedup();
-        // In order of their cost, the completions until one is not used.
-        let mut open = std::collections::BinaryHeap::from([std::cmp::Reverse((
-            cost(state),
-            Cost::ZERO,
-            state,
-            Vec::<u8>::new(),
-            false,
-        ))]);
-        while let Some(std::cmp::Reverse((total, spent, state, suffix, complete))) = open.pop() {
-            if complete {
-                return Some(total);
-            }
-            let begins = used.iter().any(|key| key.starts_with(&suffix));
-            if !begins {
+        let start = costs[state as usize];
+        let start = Completion { total: start, spent: Cost::ZERO, state, suffix: Vec::new(), is_whole: false };
+        let mut open = BinaryHeap::from([Reverse(start)]);
+        while let Some(Reverse(Completion { total, spent, state, suffix, is_whole })) = open.pop() {
+            if is_whole || !used.iter().any(|key| key.starts_with(&suffix)) {
                 return Some(total);
             }
             if additional.class_of[state as usize] == class as u32 && used.binary_search(&suffix.as_slice()).is_err() {
-                open.push(std::cmp::Reverse((spent, spent, state, suffix.clone(), true)));
+                open.push(Reverse(Completion { total: spent, spent, state, suffix: suffix.clone(), is_whole: true }));
             }
             for byte in 0..=255u8 {
                 let next = dfa.next(state, byte);
-                if next != 0 && !cost(next).is_never() {
+                let rest = costs[next as usize];
+                if next != 0 && !rest.is_never() {
                     let spent = spent + spelled_length(byte);
-                    let mut suffix = suffix.clone();
-                    suffix.push(byte);
-                    open.push(std::cmp::Reverse((spent + cost(next), spent, next, suffix, false)));
+                    let suffix = [&suffix[..], &[byte]].concat();
+                    open.push(Reverse(Completion { total: spent + rest, spent, state: next, suffix, is_whole: false }));
                 }
             }
         }

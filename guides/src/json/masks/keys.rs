@@ -10,7 +10,6 @@ use crate::json::machine::{JsonMachine, subsumption};
 use crate::json::masks::quotes::OpenString;
 use crate::json::masks::used_keys::UsedKeys;
 use crate::json::masks::{Below, is_in_key, is_named};
-use crate::json::shape::keys::key_of_class;
 use crate::json::shape::object::{Additional, MANY_KEYS, Object};
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
@@ -146,7 +145,7 @@ impl JsonMachine {
         let is_reachable =
             |class: usize| additional.classes[class].costs.get(state as usize).is_some_and(|&rest| !rest.is_never());
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
-        let known = key.costs.iter().filter(|(_, class)| is_reachable(*class as usize));
+        let known = key.costs.of_classes().iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
         let value = value.unwrap_or(Cost::NEVER);
         value + reach + (detour + 2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
@@ -154,7 +153,7 @@ impl JsonMachine {
 
     /// Least bytes to the end of the output from anywhere inside the key.
     fn least_cost_inside_key(&self, level: &Level, key: &Key) -> Cost {
-        let value = Cost::least(key.costs.iter().map(|(cost, _)| *cost));
+        let value = Cost::least(key.costs.of_classes().iter().map(|(cost, _)| *cost));
         value + (2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
     }
 
@@ -167,9 +166,7 @@ impl JsonMachine {
             choices.extend(self.entries(level, &next, adding(level, class as u32), ways).map(|(choice, _)| choice));
         }
         let pending = self.pending(choices)?;
-        let mut seen: Vec<Box<[u8]>> = level.seen.as_deref().cloned().unwrap_or_default();
-        seen.push(key_of_class(class as u32));
-        let level = Level { seen: Some(Arc::new(seen)), ..level.clone() };
+        let level = level.with_key_of_class(class as u32);
         Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
     }
 }

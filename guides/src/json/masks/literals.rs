@@ -35,7 +35,7 @@ impl JsonMachine {
             _ => return None,
         };
         let literals = &self.schema(schema).literals[low as usize..high as usize];
-        let rests = pending.iter().filter(|choice| choice.schema == schema).map(|choice| choice.next.rest);
+        let rests = pending.iter().filter(|choice| choice.schema == schema).map(|choice| *choice.next.rest);
         let walk = Walk { state, below, depth: depth as usize, rest: Cost::least(rests) };
         if state.is_clear() {
             return Some(self.walk_literals(&walk, literals, set));

@@ -66,10 +66,9 @@ impl JsonMachine {
         };
         let object = self.object(item.shape);
         let names = (low..high).filter_map(|place| {
-            let rests = keys.iter().map(|key| {
-                let (cost, _) = key.costs[place as usize];
-                cost + Self::exit_cost(&state.level, key.item.schema)
-            });
+            let rests = keys
+                .iter()
+                .map(|key| key.costs.of_names()[place as usize] + Self::exit_cost(&state.level, key.item.schema));
             let cost = Cost::least(rests) + (1 + self.spacing.colon);
             let index = object.sorted[place as usize];
             let spelling = &*object.properties[index as usize].spelling;

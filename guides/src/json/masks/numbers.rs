@@ -81,7 +81,7 @@ impl JsonMachine {
     fn add_number(&self, place: ValuePlace<'_>, number: &OpenNumber<'_>, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let ValuePlace { level, pending } = place;
         let &OpenNumber { numbers, state, schemas } = number;
-        let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| choice.next.rest);
+        let rests = pending.iter().filter(|choice| schemas.contains(&choice.schema)).map(|choice| *choice.next.rest);
         let rest = Cost::least(rests);
         let classes = self.classes.of_number(numbers, state, below.node, below.vocabulary);
         let mut reach = Cost::ZERO;

@@ -1,29 +1,40 @@
-//! One alternative of an array, and what its entries cost.
+//! One alternative of an array, and what it costs to complete it.
+//!
+//! `contains` becomes a counter: `{"contains": A, "minContains": 2}` counts the entries that are values of A, and the array can be closed
+//! once there are two. A prefix of few entries and few counts is a table, worked out from the end; beyond the prefix all entries are alike,
+//! so a formula does.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{Met, SchemaId, Way};
 
+/// Bytes by which a value may have to be longer than the shortest one to differ from other entries, where there are values without end: eight
+/// more bytes give more values than an output has entries.
+pub(crate) const FURTHER_AWAY: u32 = 8;
+
+/// So many entries that counters ask for are taken to need another value each.
+const ENTRIES_THAT_COUNT: u64 = 16;
+
 /// One alternative of an array.
 #[derive(Debug)]
 pub(crate) struct Array {
-    /// For each of the first entries the ways in which it counts.
+    /// For each of the first entries its ways.
     pub(crate) prefix: Vec<Few<Way>>,
     /// The ways for all further ones.
     pub(crate) rest: Few<Way>,
     pub(crate) min: u32,
     pub(crate) max: u32,
-    /// Whether no two entries are equal, and if so how many bytes more than the least an entry may take to be another one.
+    /// Where entries are distinct, the bytes beyond the least that an entry may take to differ from all others.
     pub(crate) distinct: Option<u32>,
     pub(crate) counters: Vec<Counter>,
-    /// Where there are counters: for each number of entries up to the length of the prefix, and each count that there can
-    /// be, the least bytes of the entries that must follow, with a comma each; [`Cost::NEVER`] if there are none.
+    /// Where there are counters: by the number of entries, up to the length of the prefix, and by the [`Array::code`] of the counts, the
+    /// least bytes of the entries that must follow, with a comma each; [`Cost::NEVER`] if no entries lead to the end.
     pub(crate) table: Vec<Cost>,
     pub(crate) spacing: Spacing,
 }
 
-/// How many entries have to count.
+/// The least and the greatest number of entries that may count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counter {
     pub(crate) min: u32,
@@ -31,7 +42,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// The count beyond which it makes no difference, or is not allowed.
+    /// The count beyond which further entries make no difference, or are not allowed. It keeps the number of states finite.
     pub(crate) fn top(self) -> u32 {
         if self.max == u32::MAX { self.min } else { self.max.max(self.min) }
     }
@@ -43,7 +54,7 @@ impl Array {
         self.prefix.get(at as usize).unwrap_or(&self.rest)
     }
 
-    /// The counts after an entry; `None` if it would count too often, or in vain.
+    /// The counts after an entry; `None` if a counter is at its top, so that the entry would count too often, or in vain.
     pub(crate) fn counted(&self, met: &Met, way: &Way) -> Option<Met> {
         let mut next = *met;
         for (bit, counter) in self.counters.iter().enumerate().filter(|(bit, _)| way.counts >> bit & 1 == 1) {
@@ -55,24 +66,27 @@ impl Array {
         Some(next)
     }
 
-    /// Whether the array may be closed with so many entries.
+    /// Whether the array may be closed after so many entries.
     pub(crate) fn may_close(&self, count: u32, met: &Met) -> bool {
         count >= self.min && self.lacking(met).all(|lacking| lacking == 0)
     }
 
+    /// How often each counter must still count.
     fn lacking<'a>(&'a self, met: &'a Met) -> impl Iterator<Item = u32> + 'a {
         self.counters.iter().zip(met.0).map(|(counter, met)| counter.min.saturating_sub(u32::from(met)))
     }
 
-    /// Entries of `table`.
+    /// The length of `table`.
     pub(crate) fn table_size(&self) -> usize {
         if self.counters.is_empty() { 0 } else { self.codes().saturating_mul(self.prefix.len() + 1) }
     }
 
+    /// The number of combinations of counts.
     fn codes(&self) -> usize {
         self.counters.iter().fold(1, |codes, counter| codes.saturating_mul(counter.top() as usize + 1))
     }
 
+    /// The counts as digits of one number, each with the base of its counter.
     fn code(&self, met: &Met) -> usize {
         self.counters
             .iter()
@@ -80,6 +94,7 @@ impl Array {
             .fold(0, |code, (counter, met)| code * (counter.top() as usize + 1) + usize::from(met))
     }
 
+    /// The counts that have this [`Array::code`].
     fn decode(&self, mut code: usize) -> Met {
         let mut met = Met::default();
         for (bit, counter) in self.counters.iter().enumerate().rev() {
@@ -90,7 +105,7 @@ impl Array {
         met
     }
 
-    /// Fills in what follows from the entries' costs.
+    /// Fills in the table. It follows from the costs of the entries' schemas, so it is filled in again when these fall.
     pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> Cost) {
         if self.counters.is_empty() {
             return;
@@ -108,7 +123,7 @@ impl Array {
                     let ways = self.prefix[index].iter().filter(|_| room && now.is_never());
                     let later = ways.filter_map(|way| {
                         let after = self.code(&self.counted(&met, way)?);
-                        Some(costs(way.schema) + (self.comma() as u32) + table[(index + 1) * codes + after])
+                        Some(costs(way.schema) + self.spacing.separator() + table[(index + 1) * codes + after])
                     });
                     Cost::least(later).min(now)
                 };
@@ -117,82 +132,75 @@ impl Array {
         self.table = table;
     }
 
-    /// Least bytes to the closing bracket, which is counted, when `count` entries are complete and the next one has
-    /// index `at`. After an entry each further one takes a comma; `first` says that there is none yet.
+    /// Least bytes to the closing bracket, which is counted, when `count` entries are complete and the next one has index `at`. `is_empty`
+    /// says that no entry was written.
     pub(crate) fn cost_to_close(
         &self,
         at: u32,
         count: u32,
         met: &Met,
-        first: bool,
+        is_empty: bool,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Cost {
         if count > self.max || self.min > self.max {
             return Cost::NEVER;
         }
-        if !self.counters.is_empty() {
-            let bytes = match self.table.get(count as usize * self.codes() + self.code(met)) {
-                Some(&bytes) if (count as usize) < self.prefix.len() => bytes,
-                _ => self.cost_beyond(count, met, costs),
-            };
-            return match bytes {
-                Cost::ZERO => Cost::capped(self.closing(first, false)),
-                Cost::NEVER => Cost::NEVER,
-                bytes => {
-                    let missing = u64::from(self.min.saturating_sub(count));
-                    let apart = u64::from(self.distinct.unwrap_or(0)) * (missing + 16);
-                    Cost::capped(
-                        u64::from(bytes) + self.closing(first, true) + apart - if first { self.comma() } else { 0 },
-                    )
-                }
-            };
-        }
-        let missing = self.min.saturating_sub(count);
-        if missing == 0 {
-            return Cost::capped(self.closing(first, false));
-        }
+        let bytes = if self.counters.is_empty() {
+            self.bytes_missing(at, self.min.saturating_sub(count), costs)
+        } else {
+            self.bytes_to_count(count, met, costs)
+        };
+        bytes.map_or(Cost::NEVER, |bytes| Cost::capped(self.spacing.to_close(is_empty, bytes)))
+    }
+
+    /// Least bytes of so many further entries of an array without counters, with a comma each; `None` if one of them has no value.
+    fn bytes_missing(&self, at: u32, missing: u32, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
+        let entry = |ways: &Few<Way>| match least(ways, costs) + self.distinct.unwrap_or(0) {
+            Cost::NEVER => None,
+            cost => Some(u64::from(cost) + self.comma()),
+        };
         let mut bytes = 0u64;
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
         for index in at..at + fixed {
-            match least(self.entry(index), costs) + self.distinct.unwrap_or(0) {
-                Cost::NEVER => return Cost::NEVER,
-                cost => bytes += u64::from(cost) + self.comma(),
-            }
+            bytes += entry(self.entry(index))?;
         }
         if missing > fixed {
-            match least(&self.rest, costs) + self.distinct.unwrap_or(0) {
-                Cost::NEVER => return Cost::NEVER,
-                cost => {
-                    bytes = bytes
-                        .saturating_add((u64::from(cost) + self.comma()).saturating_mul(u64::from(missing - fixed)))
-                }
-            }
+            bytes = bytes.saturating_add(entry(&self.rest)?.saturating_mul(u64::from(missing - fixed)));
         }
-        Cost::capped(bytes + self.closing(first, true) - if first { self.comma() } else { 0 })
+        Some(bytes)
     }
 
-    /// Bytes of the closing bracket, and with `entries` of what comes with them where none is there yet.
-    fn closing(&self, first: bool, entries: bool) -> u64 {
-        let inside = u64::from(self.spacing.inside);
-        match (first, entries) {
-            (true, false) => 1,
-            (true, true) => 1 + 2 * inside,
-            (false, _) => 1 + inside,
+    /// Least bytes of the entries that must follow in an array with counters, with a comma each; `None` if none do.
+    fn bytes_to_count(&self, count: u32, met: &Met, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
+        let bytes = match self.table.get(count as usize * self.codes() + self.code(met)) {
+            Some(&bytes) if (count as usize) < self.prefix.len() => bytes,
+            _ => self.cost_beyond(count, met, costs),
+        };
+        match bytes {
+            Cost::ZERO => Some(0),
+            Cost::NEVER => None,
+            bytes => {
+                // The table does not say how many entries it counts.
+                let entries = u64::from(self.min.saturating_sub(count)) + ENTRIES_THAT_COUNT;
+                Some(u64::from(bytes) + u64::from(self.distinct.unwrap_or(0)) * entries)
+            }
         }
     }
 
     /// Bytes of a comma and of the white space that must follow it.
     fn comma(&self) -> u64 {
-        1 + u64::from(self.spacing.comma)
+        u64::from(self.spacing.separator())
     }
 
     /// Least bytes of the entries beyond the prefix that must follow when there are `count`, with a comma each.
+    ///
+    /// It is a bound: either each counter gets entries of its own, or the same entries serve all counters. Which mixture is the least is a
+    /// knapsack problem, and a mask needs no more than a way to the end that is not far from the least.
     fn cost_beyond(&self, count: u32, met: &Met, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
         if count > self.max {
             return Cost::NEVER;
         }
         let (missing, room) = (self.min.saturating_sub(count), self.max - count);
-        // One entry for each time that a counter lacks, or entries that all the lacking counters count at once.
         let mut apart = Some((0u64, 0u64, *met));
         for bit in 0..self.counters.len() {
             let lacking = self.counters[bit].min.saturating_sub(u32::from(met.0[bit]));
@@ -214,8 +222,8 @@ impl Array {
         }))
     }
 
-    /// The cheapest way to have all of `counts` counted `times` more: entries, bytes with a comma each, and the counts
-    /// after them.
+    /// The cheapest entries that each of `counts` counts, `times` of them: their number, their bytes with a comma each, and the counts after
+    /// them.
     fn repeated(
         &self,
         counts: u8,
@@ -237,12 +245,11 @@ impl Array {
         (!cost.is_never()).then(|| (u64::from(times), (u64::from(cost) + self.comma()) * u64::from(times), after))
     }
 
-    /// Bytes of `more` entries, once all counters have enough.
+    /// Bytes of `more` entries, once all counters have enough. Greedy: the cheapest way as often as its counters allow, then the next.
     fn cost_of_more(&self, more: u64, met: &Met, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
         let (mut missing, mut bytes, mut met) = (more, 0u64, *met);
         let mut ways: Vec<&Way> = self.rest.iter().filter(|way| !costs(way.schema).is_never()).collect();
         ways.sort_by_key(|way| costs(way.schema));
-        // The cheapest way as often as its counters allow, then the next.
         for way in ways {
             let limited = self
                 .counters
@@ -268,6 +275,3 @@ impl Array {
 fn least(ways: &Few<Way>, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
     Cost::least(ways.iter().map(|way| costs(way.schema)))
 }
-
-/// Bytes within which a value without end has others near it.
-pub(crate) const FURTHER_AWAY: u32 = 8;

@@ -1,4 +1,8 @@
-//! The demands of an object that its entries must meet between them, and the cheapest entries that do.
+//! Demands of an object: conditions that some of its entries must meet, and the cheapest entries that do.
+//!
+//! A demand comes from a condition that no key is named for, such as `{"not": {"additionalProperties": A}}`: some entry has a value that
+//! is not of A. One entry may meet several demands, so the cheapest set of entries is a cover of the demands, found by dynamic programming
+//! over their subsets.
 
 use crate::automaton::cost::Cost;
 use crate::collections::cache::Cache;
@@ -6,17 +10,17 @@ use crate::json::shape::meeting::{Left, Meeting, MeetingMemo, Remembered};
 use crate::json::shape::object::{KeyClass, Object, Others, Progress};
 use crate::json::shape::{MOST_COUNTERS, SchemaId};
 
-/// Where there are more classes of keys nothing is remembered.
+/// With more classes of keys nothing is remembered: three bits for each hardly fit a number of 64.
 const MOST_SUPPLIES: usize = 24;
 
-/// So many sets of entries are remembered for an object.
+/// So many answers are remembered for an object.
 const MOST_REMEMBERED: usize = 1024;
 
-/// Bytes that one of them takes, with what it depends on.
+/// Bytes of an answer and its key.
 const MEETING_BYTES: usize = 100;
 
 impl Object {
-    /// From now on costs do not change.
+    /// Called once the costs of schemas are settled: answers hold from now on.
     pub(crate) fn remember_demands(&mut self) {
         let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
         let supplies = self.supplies(Others::default());
@@ -27,7 +31,10 @@ impl Object {
         }));
     }
 
-    /// The cheapest entries that meet the demands that are not met.
+    /// The cheapest entries that meet the demands that are left; `None` if no entries do.
+    ///
+    /// While the next keys are looked for, each property in turn is `latest`. The cheapest entries stay the same unless the property is one
+    /// of them, so that one search serves most properties.
     pub(crate) fn met_best(
         &self,
         progress: &Progress<'_>,
@@ -52,7 +59,7 @@ impl Object {
         best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.recall_best(progress, others, costs)))
     }
 
-    /// As [`Object::find_best`], remembered where that is possible.
+    /// As [`Object::find_best`], remembered by everything that the answer depends on.
     fn recall_best(
         &self,
         progress: &Progress<'_>,
@@ -68,12 +75,13 @@ impl Object {
         known.best.get_or_make(key, |_, _| MEETING_BYTES, || self.find_best(progress, others, costs))
     }
 
-    /// How many keys there are of each class that can meet demands, three bits for each; no more than [`MOST_COUNTERS`] are counted.
+    /// How many keys are left of each class that can meet demands, three bits for each. A set of demands never takes more than
+    /// [`MOST_COUNTERS`] keys, so no more are counted. `None` if there are too many classes.
     fn supplies(&self, others: Others<'_>) -> Option<u64> {
         let Some(additional) = &self.additional else { return Some(1) };
         let mut written = [0u32; MOST_SUPPLIES];
         let meeting = (0..).zip(&additional.classes).filter(|(_, class)| !class.meets.is_empty());
-        // Of most classes there are more keys than were written.
+        // Most classes have more keys left than are counted, so that the keys that were written need no look.
         if meeting.clone().any(|(_, class)| class.keys_left(others.count()) < MOST_COUNTERS as u32) {
             for class in others.classes(additional) {
                 *written.get_mut(class as usize)? += 1;
@@ -83,6 +91,8 @@ impl Object {
         left.try_fold(1u64, |supplies, left| Some(supplies.checked_mul(8)? + u64::from(left?)))
     }
 
+    /// By dynamic programming over the subsets of the demands that are left. Each property, and each key of a class, is used at most once:
+    /// it extends the answers from before it was considered.
     fn find_best(
         &self,
         progress: &Progress<'_>,
@@ -90,7 +100,7 @@ impl Object {
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         let unmet = self.demanded & !progress.met;
-        // For each set of demands what meets them.
+        // By subset of the demands.
         let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
         best[0] = Some(Meeting::default());
         let mut before = best.clone();
@@ -103,7 +113,7 @@ impl Object {
                 } else {
                     (
                         costs(way.schema)
-                            + (property.spelling.len() as u32 + 2 + self.spacing.colon + self.comma() as u32),
+                            + (property.spelling.len() as u32 + 2 + self.spacing.colon + self.spacing.separator()),
                         1,
                     )
                 };
@@ -116,14 +126,13 @@ impl Object {
             if class.key_cost.is_never() || class.meets.is_empty() {
                 continue;
             }
-            // Each entry takes a key of the class.
             let written = others.classes(additional).filter(|&other| other == index).count() as u32;
             for _ in 0..unmet.count_ones().min(class.keys_left(written)) {
                 before.copy_from_slice(&best);
                 for way in class.meets.iter().filter(|way| !costs(way.schema).is_never()) {
                     let bytes = costs(way.schema)
                         + additional.key_length(used, class)
-                        + (3 + self.spacing.colon + self.comma() as u32);
+                        + (3 + self.spacing.colon + self.spacing.separator());
                     offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
                 }
             }
@@ -140,7 +149,7 @@ impl KeyClass {
     }
 }
 
-/// Takes an entry that meets the demands `counts` into account.
+/// Extends the answers from before an entry by the entry, which meets the demands `counts`.
 fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
     for (set, found) in before.iter().enumerate() {
         if let &Some(found) = found {

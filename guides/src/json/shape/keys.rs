@@ -8,10 +8,10 @@ use crate::automaton::marks::KEY_OF_CLASS;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::shape::object::{Additional, KeyClass, MANY_KEYS, Others, Property};
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{SchemaId, Way};
+use crate::json::shape::{SchemaId, Way, ways};
 
 impl Additional {
-    /// The class of a key, or of what stands for one ([`key_of_class`]).
+    /// The class of a key, or of its mark ([`key_of_class`]).
     pub(crate) fn class(&self, key: &[u8]) -> Option<u32> {
         if let &[KEY_OF_CLASS, a, b, c, d] = key {
             return Some(u32::from_be_bytes([a, b, c, d]));
@@ -21,24 +21,25 @@ impl Additional {
         self.class_of.get(state as usize).copied().filter(|&class| class != u32::MAX)
     }
 
-    /// Whether there are so many keys that no set of used ones exhausts them.
+    /// Whether there are so many keys that used ones never exhaust them.
     pub(crate) fn is_endless(&self) -> bool {
         self.counts[self.keys.characters.dfa.start() as usize] >= MANY_KEYS
     }
 
-    /// Whether after such a beginning there are so many keys, of whatever class, that no set of used ones exhausts them.
+    /// Whether so many keys, of any class, begin so that used ones never exhaust them.
     pub(crate) fn is_endless_after(&self, at: &StringState) -> bool {
         match at.decoder {
             Decoder::Body => self.counts[at.state as usize] >= MANY_KEYS,
-            // Whatever character an escape becomes.
+            // The escape may become any character, so each must lead on.
             _ => self.keys.characters.is_universal(at.state),
         }
     }
 
-    /// Length of key within which there are more keys than `used`.
+    /// Bytes within which some key of the class is none of `used` others: the least ones, and as many characters more as it takes to have
+    /// more keys than these.
     pub(crate) fn key_length(&self, used: u64, class: &KeyClass) -> Cost {
         if !self.is_endless() {
-            // Few keys: count on the longest of them.
+            // Shorter keys may all be used, so the longest is the bound.
             return self.keys.characters.longest().map_or(class.key_cost, Cost::bytes).max(class.key_cost);
         }
         let (mut length, mut keys, mut all) = (0, 1u64, 1u64);
@@ -50,7 +51,7 @@ impl Additional {
         class.key_cost + length
     }
 
-    /// Bytes of the cheapest entry with a key that is not among `used` others: key, colon, the spaces that follow it, value.
+    /// Bytes of the cheapest entry with a key that is none of `used` others: key, colon, the white space after it, value.
     pub(crate) fn cost(&self, used: u64, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
         Cost::least(self.classes.iter().map(|class| match class.key_cost {
             Cost::NEVER => Cost::NEVER,
@@ -58,7 +59,7 @@ impl Additional {
         }))
     }
 
-    /// Counts the named properties of an object by the classes that they would be of.
+    /// Counts the names of an object by the classes that they would be of: as keys they are gone.
     pub(crate) fn count_named(&mut self, properties: &[Property]) {
         for index in 0..self.classes.len() {
             if !self.classes[index].meets.is_empty() {
@@ -71,14 +72,14 @@ impl Additional {
 }
 
 impl KeyClass {
-    /// All the ways in which the value of such a key can be.
+    /// The ways of the value of such a key.
     pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
-        std::iter::once(Way { schema: self.schema, counts: 0 }).chain(self.meets.iter().copied())
+        ways(self.schema, &self.meets)
     }
 }
 
 impl Others<'_> {
-    /// The classes of the keys that are of any.
+    /// The classes of those keys that have one. A key that another alternative took may have none here.
     pub(crate) fn classes(&self, additional: &Additional) -> impl Iterator<Item = u32> {
         self.keys.iter().filter_map(|key| additional.class(key)).chain(self.next)
     }
@@ -88,7 +89,7 @@ impl Others<'_> {
     }
 }
 
-/// A key of which only the class is known: it counts, and equals no key, since no text has its first byte.
+/// A mark for a key of which only the class is known. It counts as a key and equals none, since no text has its first byte.
 pub(crate) fn key_of_class(class: u32) -> Box<[u8]> {
     let [a, b, c, d] = class.to_be_bytes();
     Box::new([KEY_OF_CLASS, a, b, c, d])

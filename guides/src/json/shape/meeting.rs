@@ -1,23 +1,22 @@
-//! Entries that meet the demands of an object, remembered.
+//! Sets of entries that meet the demands of an object, and what of them is remembered.
 
 use crate::automaton::cost::Cost;
 use crate::collections::cache::Cache;
 use crate::json::shape::MOST_COUNTERS;
 use std::cell::RefCell;
 
-/// The cheapest entries that meet the demands of an object that are not met, by those that are. As long as a property is not among them,
-/// nothing changes once it is written: so the costs of many keys take one search.
+/// While the next keys of one state are looked for: by the demands that are met, the cheapest entries that meet the others.
 #[derive(Debug, Default)]
 pub(crate) struct KnownDemands(pub(super) RefCell<Vec<(u8, Option<Meeting>)>>);
 
-/// Entries that meet demands.
+/// A set of entries that meets demands.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Meeting {
-    /// The bytes that they add, with a comma each.
+    /// The bytes that they add, with a comma each. A required property adds what the value that counts costs more than the cheapest one.
     pub(crate) bytes: u64,
     /// How many there are beside the required ones.
     pub(crate) entries: u32,
-    /// The indices of those that are named, the first of them.
+    /// The indices of the properties among them. Each of them meets another demand, so that there are no more than demands.
     named: [u32; MOST_COUNTERS],
     count: usize,
 }
@@ -39,9 +38,9 @@ impl Meeting {
     }
 }
 
-/// What meets the demands of an object best, by what is left to meet them: one mask asks for it after each of the values that a token
-/// can end, and again in each alternative. Only once all costs are known, and where the first 128 properties are those that can meet
-/// demands.
+/// Answers of [`Object::met_best`](crate::json::shape::object::Object) over the life of a guide. One mask asks for them after each of the
+/// values that a token can end, and again in each alternative. `None` until the costs of schemas are settled, and where a property beyond
+/// the first 128 can meet demands.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered(pub(super) Option<MeetingMemo>);
 
@@ -54,14 +53,14 @@ pub(crate) struct MeetingMemo {
     pub(super) best: Cache<Left, Option<Meeting>>,
 }
 
-/// What the best entries depend on.
+/// Everything that the cheapest entries depend on.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Left {
     pub(super) unmet: u8,
     /// The properties that can meet demands and may still come, a bit for each.
     pub(super) properties: u128,
-    /// How many keys there are of each class that can meet demands, three bits for each.
+    /// How many keys are left of each class that can meet demands, three bits for each.
     pub(super) supplies: u64,
-    /// The additional keys that were written.
+    /// How many additional keys were written: the more, the longer another one may have to be.
     pub(super) others: u32,
 }

@@ -1,5 +1,7 @@
-//! What is left of a schema after analysis: for each set of conditions the alternatives that satisfy it. What is special
-//! to containers is in [`object`](crate::json::shape::object) and [`array`](crate::json::shape::array).
+//! What analysis leaves of a schema: for each conjunction of conditions the alternatives that satisfy it.
+//!
+//! `{"anyOf": [{"type": "number"}, {"type": "object"}]}` becomes one [`Schema`] with the numbers and one [`Object`](object::Object).
+//! Containers know what it costs to complete them from any place within; the machine adds what the containers around them cost.
 
 pub(crate) mod array;
 pub(crate) mod demands;
@@ -31,7 +33,7 @@ id! {
 /// The alternatives that a value has.
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
-    /// Texts that are values as they stand, sorted.
+    /// Values that are compared as texts, sorted by their bytes.
     pub(crate) literals: Arc<[Box<[u8]>]>,
     pub(crate) numbers: Option<Arc<Numbers>>,
     pub(crate) strings: Vec<Arc<Strings>>,
@@ -39,12 +41,12 @@ pub(crate) struct Schema {
     pub(crate) arrays: Vec<ShapeId>,
     /// Least bytes of a value; [`Cost::NEVER`] if there is none.
     pub(crate) cost: Cost,
-    /// Whether it surely has values without end.
+    /// Whether it is known to have infinitely many values. False may mean that it is not known.
     pub(crate) endless: bool,
 }
 
 impl Schema {
-    /// Whether its values are the literals and no others.
+    /// Whether it has no values beside the literals.
     pub(crate) fn is_finite(&self) -> bool {
         self.numbers.is_none() && self.strings.is_empty() && self.objects.is_empty() && self.arrays.is_empty()
     }
@@ -65,23 +67,29 @@ impl Schema {
     }
 }
 
-/// A schema for an entry with which the entry counts for some of the container's demands or counters (a bit for each).
+/// A schema for an entry, and the demands or counters of the container for which a value of the schema counts, a bit for each. Under
+/// `{"contains": A, "items": B}` an entry is any value of B, which counts for nothing, or a value of A and B, which counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) schema: SchemaId,
     pub(crate) counts: u8,
 }
 
-/// The greatest number of demands or counters of one container.
+/// The ways of an entry: any value of its schema, which counts for nothing, and the values that count.
+fn ways(schema: SchemaId, counting: &[Way]) -> impl Iterator<Item = Way> {
+    std::iter::once(Way { schema, counts: 0 }).chain(counting.iter().copied())
+}
+
+/// The greatest number of demands or counters of one container. Costs are found for each subset of
+/// them, of which there are no more than `2^6`.
 pub(crate) const MOST_COUNTERS: usize = 6;
 
-/// How often each counter of an array has counted, up to where it makes no difference any more. For an object 1 where a
-/// demand is met.
+/// How often each counter of an array has counted, up to [its top](array::Counter::top); for an object 1 where a demand is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Met(pub(crate) [u16; MOST_COUNTERS]);
 
 impl Met {
-    /// The demands that are met, as a set.
+    /// The demands that are met, a bit for each.
     pub(crate) fn set(&self) -> u8 {
         (0..MOST_COUNTERS).filter(|&bit| self.0[bit] > 0).fold(0, |set, bit| set | 1 << bit)
     }

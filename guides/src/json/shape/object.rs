@@ -1,4 +1,8 @@
-//! One alternative of an object, and what its entries cost.
+//! One alternative of an object: the properties that it names, the keys that it allows beside them, and which of them may still come.
+//!
+//! Properties are written in the order of the schema, unless any order is asked for. So in `{"properties": {"a": {}, "b": {}, "c": {}},
+//! "required": ["b"]}` the entry after `a` is `b` and nothing else: a later one would leave the required `b` out. One index tells how far
+//! an output has come, where any order takes a bit for each property.
 
 use crate::automaton::cost::Cost;
 use crate::json::language::strings::Strings;
@@ -7,7 +11,7 @@ use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{SchemaId, Way};
 use std::sync::Arc;
 
-/// One alternative of an object: its entries, in the order in which they are written.
+/// One alternative of an object.
 #[derive(Debug)]
 pub(crate) struct Object {
     /// The named properties in their order; after them come additional ones.
@@ -20,25 +24,25 @@ pub(crate) struct Object {
     pub(crate) additional: Option<Additional>,
     pub(crate) min: u32,
     pub(crate) max: u32,
-    /// The set of demands that entries must meet between them, see [`Way`].
+    /// The demands that entries must meet between them, a bit for each, see [`Way`].
     pub(crate) demanded: u8,
     /// Indices of the properties whose values can meet demands.
     pub(crate) meeting: Vec<u32>,
-    /// For each index the first required property from there on, or the number of properties.
+    /// By index the first required property from there on, or the number of properties.
     pub(crate) next_required: Vec<u32>,
     /// The required properties, a bit for each.
     pub(crate) required: Vec<u64>,
     pub(crate) spacing: Spacing,
-    /// For each index the required properties from there on: how many, and their bytes with a comma each.
+    /// By index the required properties from there on: how many, and their bytes with a comma each.
     pub(crate) required_from: Vec<(u32, u64)>,
-    /// What meets the demands best, where it was found before.
+    /// The cheapest entries that meet demands, where they were found before.
     pub(crate) remembered: Remembered,
 }
 
 #[derive(Debug)]
 pub(crate) struct Property {
     pub(crate) name: Arc<str>,
-    /// The name as JSON without the opening quote.
+    /// The name as JSON, without the opening quote and with the closing one.
     pub(crate) spelling: Arc<[u8]>,
     pub(crate) schema: SchemaId,
     pub(crate) required: bool,
@@ -50,47 +54,48 @@ pub(crate) struct Property {
 #[derive(Debug)]
 pub(crate) struct Additional {
     pub(crate) keys: Strings,
-    /// For each accepting state of `keys` the class of the key; `u32::MAX` for other states.
+    /// By state of `keys` the class of a key that ends there; `u32::MAX` where none ends.
     pub(crate) class_of: Arc<[u32]>,
     pub(crate) classes: Vec<KeyClass>,
-    /// For each state how many keys are accepted from it, as far as counted.
+    /// By state how many keys are accepted from it, counted up to [`MANY_KEYS`].
     pub(crate) counts: Arc<[u32]>,
 }
 
+/// Keys whose values have one schema.
 #[derive(Debug)]
 pub(crate) struct KeyClass {
     pub(crate) schema: SchemaId,
     /// Least bytes of a key of this class, without quotes.
     pub(crate) key_cost: Cost,
-    /// For each state of the keys' automaton the least bytes to the end of a key of this class.
+    /// By state of the keys' automaton the least bytes to the end of a key of this class.
     pub(crate) costs: Arc<[Cost]>,
     /// The ways in which its value meets demands of the object.
     pub(crate) meets: Vec<Way>,
-    /// How many keys are of this class, as far as counted; known where it meets demands.
+    /// How many keys are of this class, counted up to [`MANY_KEYS`]. Known only where values meet demands.
     pub(crate) supply: u32,
-    /// How many of the object's named properties are of this class; known where it meets demands.
+    /// How many names of the object would be keys of this class. Known only where values meet demands.
     pub(crate) named: u32,
 }
 
-/// Counts of keys beyond this are as good as infinite.
+/// Counts of keys go no further: no output has so many entries, so that used keys never exhaust them.
 pub(crate) const MANY_KEYS: u32 = 1 << 24;
 
-/// How far the entries of an object have come.
+/// How far the named entries of an object have come.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress<'a> {
     /// The first property that may still come, where properties come in their order.
     pub(crate) at: u32,
     /// The properties that were written, a bit for each, where they come in any order; `None` where they do not.
     pub(crate) written: Option<&'a [u64]>,
-    /// One more property that was written.
+    /// One more property that was written. It saves a copy of `written` for each property that is tried as the next one.
     pub(crate) latest: Option<u32>,
     /// The demands that are met.
     pub(crate) met: u8,
-    /// What meets the others where `latest` is not written.
+    /// What meets the other demands as long as `latest` is not written.
     pub(crate) known: Option<&'a KnownDemands>,
 }
 
-/// The additional keys that were written.
+/// The additional keys that were written: how many entries are not named, and which keys are gone.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Others<'a> {
     pub(crate) keys: &'a [Box<[u8]>],
@@ -99,7 +104,7 @@ pub(crate) struct Others<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Whether the property was not written, nor passed over.
+    /// Whether the property may still come: it was neither written nor, where properties come in order, passed over.
     pub(crate) fn is_left(&self, index: u32) -> bool {
         match self.written {
             None => index >= self.at,
@@ -110,7 +115,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// The properties from `word * 64` on that were written, a bit for each, where they come in any order.
+    /// The properties from `word * 64` on that were written, a bit for each; none where properties come in order.
     pub(super) fn written_word(&self, word: usize) -> u64 {
         let written = self.written.and_then(|written| written.get(word)).copied().unwrap_or(0);
         let latest = self.latest.filter(|latest| *latest as usize / 64 == word);
@@ -125,7 +130,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Once the named property with this index is written too.
+    /// Once the property with this index is written too.
     pub(crate) fn after(self, index: u32) -> Progress<'a> {
         match self.written {
             None => Progress { at: index + 1, ..self },
@@ -144,7 +149,7 @@ impl Object {
         self.by_name.len() == other.by_name.len() && self.by_name.iter().zip(&other.by_name).all(same)
     }
 
-    /// The named properties whose names begin so, in order.
+    /// The names that begin so, in order.
     pub(crate) fn named_with_prefix<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let name = |index: &u32| self.properties[*index as usize].name.as_bytes();
         let from = self.by_name.partition_point(|index| name(index) < prefix);
@@ -162,7 +167,7 @@ impl Object {
         }
     }
 
-    /// Whether the property may be the next entry, as far as the order goes.
+    /// Whether the order lets the property be the next entry: no required one is passed over.
     pub(crate) fn is_next(&self, progress: &Progress<'_>, index: u32) -> bool {
         progress.is_left(index) && (progress.written.is_some() || index <= self.next_required[progress.at as usize])
     }
@@ -174,8 +179,8 @@ impl Object {
         properties.filter(|(index, _)| progress.is_left(*index)).map(|(_, property)| property)
     }
 
-    /// Whether it can be closed whatever entries come next, once `count` are complete: nothing but required properties has to
-    /// come.
+    /// Whether nothing but required properties has to come once `count` entries are complete. The cost is then a sum over these, whatever
+    /// entries come next.
     pub(crate) fn always_closes(&self, count: u32) -> bool {
         self.demanded == 0 && self.max == u32::MAX && self.min <= count
     }

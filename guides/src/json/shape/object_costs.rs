@@ -7,22 +7,23 @@ use crate::automaton::cost::Cost;
 use crate::json::shape::meeting::Meeting;
 use crate::json::shape::object::{Additional, Object, Others, Progress, Property};
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{SchemaId, Way};
+use crate::json::shape::{SchemaId, Way, ways};
 
 impl Property {
-    /// Bytes of the entry: key, colon, the spaces that follow it, value.
-    pub(crate) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
+    /// Bytes of the entry: key, colon, the white space after it, value.
+    pub(super) fn cost(&self, spacing: Spacing, costs: &impl Fn(SchemaId) -> Cost) -> Cost {
         costs(self.schema) + (self.spelling.len() as u32 + 2 + spacing.colon)
     }
 
-    /// All the ways in which its value can be.
+    /// The ways of its value.
     pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
-        std::iter::once(Way { schema: self.schema, counts: 0 }).chain(self.meets.iter().copied())
+        ways(self.schema, &self.meets)
     }
 }
 
 impl Object {
-    /// Fills in what follows from the properties' costs.
+    /// Fills in the sums over required properties. They follow from the costs of the schemas, so they are filled in again when these fall.
+    /// Where properties come in order, one of the sums is all that an object's cost needs.
     pub(crate) fn sum_up(&mut self, costs: &impl Fn(SchemaId) -> Cost) {
         let count = self.properties.len();
         self.next_required = vec![count as u32; count + 1];
@@ -41,50 +42,40 @@ impl Object {
         }
     }
 
-    /// Bytes of the closing brace after an entry.
-    pub(crate) fn closing(&self) -> u64 {
-        1 + u64::from(self.spacing.inside)
-    }
-
     /// Bytes of a comma and of the white space that must follow it.
-    pub(crate) fn comma(&self) -> u64 {
-        1 + u64::from(self.spacing.comma)
+    fn comma(&self) -> u64 {
+        u64::from(self.spacing.separator())
     }
 
-    /// As [`Object::cost_to_close`] of an object that always closes: `required` are the bytes of the required properties that are
-    /// left, an entry with the property of this index comes before them.
+    /// As [`Object::cost_to_close`] after an entry with the property of this index, for an object that [always
+    /// closes](Object::always_closes). `required` are the bytes of the required properties that were left before the entry. It takes the same
+    /// time however many properties there are, which counts where all of them may come next.
     pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> Cost {
         let index = index as usize;
         let own = self.required_from[index].1 - self.required_from[index + 1].1;
-        Cost::capped(required.saturating_sub(own) + self.closing())
+        Cost::capped(self.spacing.to_close(false, required.saturating_sub(own)))
     }
 
-    /// The bytes of the required properties that are still to come, with a comma each.
+    /// Bytes of the required properties that are still to come, with a comma each.
     pub(crate) fn bytes_required(&self, progress: &Progress<'_>) -> u64 {
         self.required_left(progress).1
     }
 
-    /// Least bytes to the closing brace, which is counted, when `count` entries are complete, and `others` additional ones
-    /// were written. After an entry each further one takes a comma; `first` says that there is none yet.
+    /// Least bytes to the closing brace, which is counted, when `count` entries are complete, and `others` are the additional ones among
+    /// them. `is_empty` says that no entry was written.
     pub(crate) fn cost_to_close(
         &self,
         progress: &Progress<'_>,
         count: u32,
         others: Others<'_>,
-        first: bool,
+        is_empty: bool,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Cost {
-        match self.cost_of_entries(progress, count, others, 0, costs) {
-            None => Cost::NEVER,
-            Some((0, _)) if first => Cost::bytes(1),
-            Some((_, bytes)) if first => {
-                Cost::capped(bytes + u64::from(self.spacing.inside) + self.closing() - self.comma())
-            }
-            Some((_, bytes)) => Cost::capped(bytes + self.closing()),
-        }
+        let bytes = self.bytes_of_entries(progress, count, others, 0, costs);
+        bytes.map_or(Cost::NEVER, |bytes| Cost::capped(self.spacing.to_close(is_empty, bytes)))
     }
 
-    /// As [`Object::cost_to_close`] after a comma and its spaces, when at least one more entry must follow.
+    /// As [`Object::cost_to_close`] after a comma and its white space, when at least one more entry must follow.
     pub(crate) fn cost_after_comma(
         &self,
         progress: &Progress<'_>,
@@ -92,8 +83,8 @@ impl Object {
         others: Others<'_>,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Cost {
-        let entries = self.cost_of_entries(progress, count, others, 1, costs);
-        entries.map_or(Cost::NEVER, |(_, bytes)| Cost::capped(bytes + self.closing() - self.comma()))
+        let bytes = self.bytes_of_entries(progress, count, others, 1, costs);
+        bytes.map_or(Cost::NEVER, |bytes| Cost::capped(self.spacing.to_close(false, bytes) - self.comma()))
     }
 
     /// The required properties that are still to come: how many, and their bytes with a comma each.
@@ -114,16 +105,17 @@ impl Object {
         (number, bytes)
     }
 
-    /// The entries that must follow, at least `least`: how many, and their bytes with a comma each.
-    fn cost_of_entries(
+    /// The bytes of the entries that must follow, with a comma each, and of at least `least` entries; `None` if they cannot follow.
+    fn bytes_of_entries(
         &self,
         progress: &Progress<'_>,
         count: u32,
         others: Others<'_>,
         least: u32,
         costs: &impl Fn(SchemaId) -> Cost,
-    ) -> Option<(u32, u64)> {
+    ) -> Option<u64> {
         let (required, mut bytes) = self.required_left(progress);
+        // The sum is that great if one of the costs is NEVER, or if many costs are great.
         if bytes >= u64::from(Cost::NEVER)
             && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs).is_never())
         {
@@ -137,14 +129,14 @@ impl Object {
             return None;
         }
         if more > 0 {
-            // The entries that meet demands may be among the cheapest ones: so many more must be there.
-            bytes += self.cost_of_more(progress, more + extra, others.count(), costs)?;
+            // The entries that meet demands may be among the cheapest ones, so that many more are counted.
+            bytes += self.bytes_of_more(progress, more + extra, others.count(), costs)?;
         }
-        Some((required + extra + more, bytes))
+        Some(bytes)
     }
 
-    /// The cheapest `more` entries that are not required.
-    fn cost_of_more(
+    /// Bytes of the cheapest `more` entries that are not required, with a comma each; `None` if there are not as many.
+    fn bytes_of_more(
         &self,
         progress: &Progress<'_>,
         more: u32,
@@ -158,19 +150,7 @@ impl Object {
             .filter(|&cost| !cost.is_never())
             .collect();
         optional.sort_unstable();
-        let additional = match &self.additional {
-            None => None,
-            Some(additional) => {
-                let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
-                let cost = additional.cost(used, self.spacing, costs);
-                // Named keys may be among the countable ones.
-                let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
-                let named = if additional.is_endless() { 0 } else { self.named_among(additional) };
-                let left = keys.saturating_sub(named).saturating_sub(others);
-                (!cost.is_never()).then_some((cost, if additional.is_endless() { u32::MAX } else { left }))
-            }
-        };
-        let (each, mut available) = additional.unwrap_or((Cost::NEVER, 0));
+        let (each, mut available) = self.cost_of_additional(more, others, costs);
         let (mut sum, mut missing) = (0u64, more);
         for cost in optional {
             if missing == 0 {
@@ -194,6 +174,22 @@ impl Object {
             sum += u64::from(missing) * (u64::from(each) + self.comma());
         }
         Some(sum)
+    }
+
+    /// The cost of the cheapest entry with an additional key, without its comma, and how many of them there are, at least up to `more`.
+    fn cost_of_additional(&self, more: u32, others: u32, costs: &impl Fn(SchemaId) -> Cost) -> (Cost, u32) {
+        let Some(additional) = &self.additional else { return (Cost::NEVER, 0) };
+        let used = u64::from(others) + self.properties.len() as u64 + u64::from(more);
+        let cost = additional.cost(used, self.spacing, costs);
+        if cost.is_never() {
+            return (Cost::NEVER, 0);
+        }
+        if additional.is_endless() {
+            return (cost, u32::MAX);
+        }
+        // Names may be among the keys that the automaton counts.
+        let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
+        (cost, keys.saturating_sub(self.named_among(additional)).saturating_sub(others))
     }
 
     /// How many of the named properties have keys that could be additional ones.

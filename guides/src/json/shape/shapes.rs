@@ -1,10 +1,10 @@
-//! What the analysis leaves for the machine.
+//! All that the analysis leaves for the machine.
 
 use crate::json::shape::array::Array;
 use crate::json::shape::object::Object;
 use crate::json::shape::{Schema, SchemaId};
 
-/// The result: all schemas that can be met, and the objects and arrays that they name.
+/// The schemas that an output can come to, and the objects and arrays that they name by index.
 #[derive(Debug)]
 pub(crate) struct Analysis {
     pub(crate) schemas: Vec<Schema>,

@@ -77,3 +77,19 @@ pub(crate) fn range_along<T>(texts: &[T], next: impl Fn(&T) -> Option<u8>, byte:
 pub(crate) fn texts_along<T: AsRef<[u8]>>(texts: &[T], at: usize, byte: u8) -> &[T] {
     &texts[range_along(texts, |text| text.as_ref().get(at).copied(), byte)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_go_on_with_a_byte_are_found_among_none_one_and_many() {
+        let texts = ["a", "ab", "abc", "ac", "ae"];
+        let along = |range: Range<usize>, byte: u8| texts_along(&texts[range], 1, byte).to_vec();
+        assert_eq!((along(0..5, b'b'), along(0..5, b'e')), (vec!["ab", "abc"], vec!["ae"]));
+        assert_eq!((along(3..4, b'c'), along(0..0, b'c')), (vec!["ac"], vec![]));
+        for missing in [b'a', b'd', b'f'] {
+            assert!(along(0..5, missing).is_empty() && along(3..4, missing).is_empty());
+        }
+    }
+}

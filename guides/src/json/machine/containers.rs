@@ -15,7 +15,7 @@ use crate::json::shape::SchemaId;
 use std::sync::Arc;
 
 impl JsonMachine {
-    /// Opens a container for those that are pending and can be one.
+    /// Opens a container: a level with the alternatives that the pending schemas have for it.
     pub(super) fn push(&self, level: &Level, pending: &Few<Choice>, kind: LevelKind) -> Option<JsonState> {
         let (mut items, mut seen) = (Vec::new(), Once::new());
         for choice in pending.iter() {
@@ -57,7 +57,7 @@ impl JsonMachine {
         Some(JsonState { level, at: At::Open { items, blanks: 0 } })
     }
 
-    /// The schemas of the next entry of an array, and how it goes on.
+    /// The schemas that the next entry of an array may have, and how the array goes on after it.
     pub(super) fn array_choices(&self, level: &Level, items: &Few<Item>) -> Option<Few<Choice>> {
         let mut choices = Vec::with_capacity(1);
         for item in items.iter() {
@@ -71,7 +71,7 @@ impl JsonMachine {
                 let close = array.cost_to_close(at, level.count + 1, &met, false, &|id| self.cost_of(id));
                 let rest = Derived(close + Self::exit_cost(level, item.schema));
                 let choice = Choice { schema: way.schema, next: Item { at, met, rest, ..item.clone() } };
-                // Without counters what follows can always be completed.
+                // Without counters no entry changes what may follow, so the array can be completed after any.
                 if (array.counters.is_empty() || !close.is_never()) && !choices.contains(&choice) {
                     choices.push(choice);
                 }
@@ -80,6 +80,7 @@ impl JsonMachine {
         Few::from_vec(choices)
     }
 
+    /// The byte after a complete entry.
     pub(super) fn step_after(&self, level: &Level, items: &Few<Item>, byte: u8) -> Option<JsonState> {
         match (level.kind, byte) {
             (LevelKind::Object, b'}') | (LevelKind::Array, b']') => self.pop(level, items),
@@ -114,7 +115,7 @@ impl JsonMachine {
         }
     }
 
-    /// Closes the innermost container in those alternatives that allow it.
+    /// Closes the innermost container in the alternatives that allow it.
     pub(super) fn pop(&self, level: &Level, items: &Few<Item>) -> Option<JsonState> {
         let parent = level.parent.as_ref()?;
         let closes = items.iter().filter(|item| self.may_close(level, item));
@@ -126,7 +127,8 @@ impl JsonMachine {
         self.value_done(&Level { distinct, ..parent.level.clone() }, &parent.pending, &accepted)
     }
 
-    /// Adds to a key of masks what the counts of a container mean for the alternatives.
+    /// Adds everything about a level and the levels around it that a mask depends on to a mask key. Counts go in as distances from the
+    /// bounds, so that arrays of many lengths share a mask.
     pub(crate) fn print_level<'a>(
         &self,
         level: &Level,
@@ -135,7 +137,7 @@ impl JsonMachine {
     ) {
         let parent = level.parent.as_ref().map(|parent| parent.fingerprint);
         print.add((level.kind, self.spacing.indentation(level), parent, items.len()));
-        // With several alternatives the cheapest one can change with the count, however far the bounds are.
+        // Of several alternatives another one can become the cheapest as a count grows, however far the bounds are.
         let far = if items.len() == 1 { FAR } else { u32::MAX };
         for item in items {
             let (min, max) = match level.kind {

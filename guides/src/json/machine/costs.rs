@@ -1,4 +1,7 @@
-//! What it costs to complete an output: the least bytes from a state to the end.
+//! The cost of a state: the least bytes that complete the output.
+//!
+//! It is the cost within the innermost container plus [`JsonMachine::exit_cost`], which each parent has for each of its pending schemas. So
+//! no cost walks along the stack: `{"a":[[[1` takes the same time at any depth.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -10,7 +13,7 @@ use crate::json::machine::used_keys::additional_cost;
 use crate::json::shape::SchemaId;
 
 impl JsonMachine {
-    /// Least bytes that complete the output from the start of the innermost container in this alternative.
+    /// Least bytes that complete the output after the opening bracket, in this alternative.
     fn open_cost(&self, level: &Level, item: &Item) -> Cost {
         let cost = |id| self.cost_of(id);
         let close = match level.kind {
@@ -23,7 +26,7 @@ impl JsonMachine {
         close + Self::exit_cost(level, item.schema)
     }
 
-    /// Least bytes that complete the output once the container with this schema is closed.
+    /// Least bytes that complete the output once the container is closed as a value of this schema.
     pub(crate) fn exit_cost(level: &Level, schema: SchemaId) -> Cost {
         match &level.parent {
             None => Cost::ZERO,
@@ -31,12 +34,13 @@ impl JsonMachine {
         }
     }
 
-    /// Least bytes of a value for one of the schemas that are pending, and of all that follows.
+    /// Least bytes of a value of a pending schema and of everything that follows it.
     fn pending_cost(&self, pending: &Few<Choice>) -> Cost {
         let costs = pending.iter().map(|choice| self.cost_of(choice.schema) + *choice.next.rest);
         Cost::least(costs)
     }
 
+    /// Least bytes that complete a scalar.
     pub(crate) fn scalar_cost(&self, scalar: &Scalar) -> Cost {
         let schema = self.schema(scalar.schema);
         match scalar.reader {
@@ -52,7 +56,8 @@ impl JsonMachine {
         }
     }
 
-    pub(crate) fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> Cost {
+    /// Least bytes that complete the output in the alternative that reads this key.
+    pub(super) fn key_cost(&self, level: &Level, key: &Key, text: &[u8]) -> Cost {
         let object = self.object(key.item.shape);
         let rest = match key.reader {
             KeyReader::Named { low, high, depth } => {
@@ -74,6 +79,7 @@ impl JsonMachine {
         rest + Self::exit_cost(level, key.item.schema)
     }
 
+    /// The cost of a state if all entries may be equal.
     pub(crate) fn cost_plain(&self, state: &JsonState) -> Cost {
         let level = &state.level;
         let least_rest = |items: &Few<Item>| Cost::least(items.iter().map(|item| *item.rest));

@@ -1,7 +1,7 @@
-//! A key, byte by byte: the alternatives that read it, and how the object goes on once it is whole.
+//! A key, byte by byte: the readers that go on, and how the object goes on once the key is whole.
 //!
-//! Under `{"properties": {"ab": A}, "additionalProperties": B}` two readers follow `"ab`: one along the names, and one for all other keys,
-//! which the closing quote stops, because `ab` is named.
+//! Under `{"properties": {"ab": A}, "additionalProperties": B}` two readers follow `"ab`: one along the names, and one for additional keys.
+//! At the closing quote only the first accepts the key, because `ab` is named.
 
 use crate::collections::byte_set::range_along;
 use crate::collections::few::Few;
@@ -28,6 +28,7 @@ struct KeyStep<'a> {
 }
 
 impl JsonMachine {
+    /// One more byte of a key.
     pub(super) fn step_key(&self, state: &JsonState, keys: &Few<Key>, text: &Arc<[u8]>, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let mut step = KeyStep { level, text, byte, text_after: None, choices: Vec::new(), added: false };
@@ -35,7 +36,7 @@ impl JsonMachine {
             KeyReader::Named { low, high, depth } => self.step_named(&mut step, key, low..high, depth),
             KeyReader::Additional(ref at) => self.step_additional(&mut step, key, at),
         });
-        // The byte is a closing quote in all alternatives or in none.
+        // All readers have read the same bytes, so the byte closes the key in each of them or in none.
         if let Some(keys) = next {
             let text = step.text_after.unwrap_or_else(|| text.clone());
             return Some(JsonState { level: level.clone(), at: At::Key { keys, text } });
@@ -54,7 +55,7 @@ impl JsonMachine {
         let (low, high) = (names.start + along.start as u32, names.start + along.end as u32);
         let costs = &key.costs.of_names()[low as usize..high as usize];
         let (index, _) = sorted[along].iter().zip(costs).find(|(_, cost)| !cost.is_never())?;
-        // A spelling has its closing quote, so none is the beginning of another one: where one ends, it is the only one left.
+        // With its closing quote no spelling is the beginning of another one: a name that ends is the only one left.
         if spelling(index).len() as u32 == depth + 1 {
             let next = self.after_named(&key.item, *index);
             let ways = object.properties[*index as usize].ways();
@@ -90,7 +91,7 @@ impl JsonMachine {
     }
 
     /// How the object goes on once the named property with this index is written.
-    pub(crate) fn after_named(&self, item: &Item, index: u32) -> Item {
+    fn after_named(&self, item: &Item, index: u32) -> Item {
         if !self.any_order {
             return Item { at: index + 1, ..item.clone() };
         }
@@ -109,7 +110,7 @@ impl JsonMachine {
         Item { at: self.object(item.shape).properties.len() as u32, ..item.clone() }
     }
 
-    /// What may come after a key, those left out that allow no more than others.
+    /// The choices after a key. Choices that another one with the same schema subsumes are dropped.
     pub(crate) fn pending(&self, mut choices: Vec<Choice>) -> Option<Few<Choice>> {
         choices.dedup();
         let alike = |one: &Choice, other: &Choice| one.schema == other.schema;

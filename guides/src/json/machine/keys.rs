@@ -1,4 +1,7 @@
-//! Keys of objects: which may come, what they cost, and what follows them.
+//! The keys that may come next in an object, and what an entry with each of them costs.
+//!
+//! An alternative gives up to two readers: one for the names, and one for all additional keys. Both know the cost of each name or class
+//! up to the closing brace before the first byte, because costs decide which tokens fit the budget.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -14,24 +17,24 @@ use crate::json::shape::{SchemaId, Way};
 use std::sync::Arc;
 
 /// The beginning of an additional key.
-pub(crate) struct KeyPrefix<'a> {
+pub(super) struct KeyPrefix<'a> {
     /// See [`Key::costs`].
-    pub(crate) costs: &'a [(Cost, u32)],
-    pub(crate) state: &'a StringState,
+    pub(super) costs: &'a [(Cost, u32)],
+    pub(super) state: &'a StringState,
     /// Its characters.
-    pub(crate) text: &'a [u8],
+    pub(super) text: &'a [u8],
 }
 
 impl JsonMachine {
     /// The alternatives of the objects of a schema, compared with each other.
-    pub(crate) fn alternatives(&self, id: SchemaId) -> &Alternatives {
+    pub(super) fn alternatives(&self, id: SchemaId) -> &Alternatives {
         self.alternatives[id.index()].get_or_init(|| {
             Alternatives::new(&self.schema(id).objects, |shape| self.object(shape), |id| self.cost_of(id))
         })
     }
 
-    /// The ways in which an entry can be, those after which the object cannot be completed left out: the schema of its
-    /// value, how the object goes on, and the least bytes from after the value to its closing brace.
+    /// The choices for an entry after which the object can be completed, each with the least bytes from after its value to the closing
+    /// brace. `next` is the object after the entry, `others` are its additional keys with this one.
     pub(crate) fn entries<'a>(
         &'a self,
         level: &'a Level,
@@ -51,9 +54,10 @@ impl JsonMachine {
         })
     }
 
-    /// Least bytes of the value of the named property with this index and of what follows it up to the closing brace; [`Cost::NEVER`] where
-    /// it cannot be the next entry.
-    pub(crate) fn cost_of_named(
+    /// Least bytes of the value of the property with this index and of what follows it up to the closing brace; [`Cost::NEVER`] where it
+    /// cannot be the next entry. `required` are the bytes of the required properties of an object that always closes: then each property
+    /// takes constant time.
+    fn cost_of_named(
         &self,
         level: &Level,
         object: &Object,
@@ -78,7 +82,7 @@ impl JsonMachine {
         Cost::least(costs)
     }
 
-    /// The costs of all named keys ([`KeyCosts::Named`](super::state::KeyCosts::Named)).
+    /// The costs of all named keys ([`KeyCosts::Named`](crate::json::machine::state::KeyCosts::Named)).
     fn costs_of_named(&self, level: &Level, object: &Object, item: &Item) -> Vec<Cost> {
         let required = object.always_closes(level.count + 1).then(|| object.bytes_required(&item.progress()));
         let known = KnownDemands::default();
@@ -87,9 +91,8 @@ impl JsonMachine {
         object.sorted.iter().map(cost).collect()
     }
 
-    /// Least bytes of the value of an additional key and of what follows it, and the class of the key, for all classes of which one may
-    /// come; the cheapest first.
-    pub(crate) fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(Cost, u32)> {
+    /// The costs of additional keys ([`KeyCosts::Additional`](crate::json::machine::state::KeyCosts::Additional)).
+    fn costs_of_added(&self, level: &Level, item: &Item, additional: &Additional) -> Vec<(Cost, u32)> {
         let next = self.after_added(item);
         let object = self.object(item.shape);
         let close = object
@@ -109,13 +112,13 @@ impl JsonMachine {
         costs
     }
 
-    /// Whether keys that are not named can come next.
-    pub(crate) fn may_add(&self, object: &Object, item: &Item) -> bool {
+    /// Whether an additional key may come next. In order it stands behind all named ones.
+    pub(super) fn may_add(&self, object: &Object, item: &Item) -> bool {
         object.additional.is_some() && (self.any_order || !object.requires_more(&item.progress()))
     }
 
     /// The keys that can come next, after the opening quote.
-    pub(crate) fn keys(&self, level: &Level, items: &Few<Item>) -> Option<At> {
+    pub(super) fn keys(&self, level: &Level, items: &Few<Item>) -> Option<At> {
         let depends = |item: &Item| !self.object(item.shape).always_closes(level.count + 1);
         let keys = if items.iter().any(depends) {
             let written = (items.clone(), level.count, level.seen.clone());
@@ -126,7 +129,7 @@ impl JsonMachine {
         Some(At::Key { keys, text: Arc::from([]) })
     }
 
-    pub(crate) fn find_keys(&self, level: &Level, items: &Few<Item>) -> Option<Few<Key>> {
+    fn find_keys(&self, level: &Level, items: &Few<Item>) -> Option<Few<Key>> {
         let mut keys = Vec::new();
         for item in items.iter() {
             let object = self.object(item.shape);
@@ -145,8 +148,9 @@ impl JsonMachine {
         Few::from_vec(keys)
     }
 
-    /// Whether an additional key that repeats none can begin so.
-    pub(crate) fn may_become(level: &Level, object: &Object, additional: &Additional, prefix: &KeyPrefix<'_>) -> bool {
+    /// Whether a key that begins so can become an additional one that repeats none. If all classes may come and infinitely many keys begin
+    /// so, some key does: no search is needed.
+    pub(super) fn may_become(level: &Level, object: &Object, additional: &Additional, prefix: &KeyPrefix<'_>) -> bool {
         let &KeyPrefix { costs, state, text } = prefix;
         let classes = costs.iter().map(|(_, class)| *class as usize);
         costs.len() == additional.classes.len() && additional.is_endless_after(state)
@@ -154,7 +158,8 @@ impl JsonMachine {
     }
 }
 
-/// Whether a way is of use where these demands are met: there is no need to meet one again.
+/// Whether a way is of use where these demands are met. A way that meets none but these allows nothing that the way without demands does
+/// not.
 fn may_count(way: &Way, met: u8) -> bool {
     way.counts == 0 || way.counts & !met != 0
 }

@@ -1,4 +1,4 @@
-//! What was found before for the outputs of a guide.
+//! Answers that a guide remembers for all its outputs. Each depends on its key alone, so forgetting one costs time and changes nothing.
 
 use crate::collections::cache::Cache;
 use crate::collections::few::Few;
@@ -8,10 +8,10 @@ use crate::json::shape::SchemaId;
 use crate::json::tokens::frame::AfterQuote;
 use std::sync::Arc;
 
-/// So many bytes of each kind are remembered for a guide.
+/// The memory of each kind of answers of a guide, in bytes.
 const MEMO_BYTES: usize = 1 << 20;
 
-/// What was found before.
+/// Answers by kind.
 #[derive(Debug)]
 pub(crate) struct Memos {
     keys: Cache<Written, Option<Few<Key>>>,
@@ -20,11 +20,12 @@ pub(crate) struct Memos {
     removed: Cache<u128, Arc<[u32]>>,
 }
 
-/// The alternatives of an object, how many entries it has, and which additional ones.
+/// The alternatives of an object, the number of its entries, and its additional keys. The costs of keys go up to the closing brace, so the
+/// containers around are no part of it.
 type Written = (Few<Item>, u32, Seen);
 
-/// The key of the state after a quote, and the frame whose suffixes follow: the node of the trie and the escapes. If the state is that
-/// after a value, the schema of it.
+/// The mask key of the state after a quote, the schema of the value that the quote ends, if it does, and the frame whose suffixes follow:
+/// the node of the trie and the escapes.
 type Quote = (u128, Option<SchemaId>, u32, Escapes);
 
 impl Memos {
@@ -42,9 +43,8 @@ impl Memos {
         self.keys.bytes() + self.after_quotes.bytes() + self.within_values.bytes() + self.removed.bytes()
     }
 
-    /// The keys that can come next in an object whose entries depend on each other; `None` where there are none. What each costs there
-    /// takes as many steps as the object has keys and demands, and one mask asks for the same keys after each of the values that a
-    /// token can end.
+    /// The keys that can come next in an object whose entries depend on each other; `None` if there are none. Their costs take time for
+    /// each property and demand, and one mask asks for the same keys after each of the values that a token can end.
     pub(crate) fn keys(&self, written: Written, find: impl FnOnce() -> Option<Few<Key>>) -> Option<Few<Key>> {
         let size = |written: &Written, keys: &Option<Few<Key>>| {
             let costs: usize = keys.iter().flat_map(Few::iter).map(|key| 100 + key.costs.size()).sum();
@@ -54,12 +54,12 @@ impl Memos {
         self.keys.get_or_make(written, size, find)
     }
 
-    /// What may follow a quote: the same wherever in a string or a key it stands.
+    /// What may follow a quote. It is the same wherever in a string or key the quote stands.
     pub(crate) fn after_quote(&self, quote: Quote, find: impl FnOnce() -> AfterQuote) -> Arc<AfterQuote> {
         self.after_quotes.get_or_make(quote, |_, after| 100 + after.size(), || Arc::new(find()))
     }
 
-    /// What may follow the quote of a key up to the end of a value of this schema: the same wherever such a key stands.
+    /// What may follow the quote of a key up to the end of a value of this schema. It is the same wherever such a key stands.
     pub(crate) fn within_value(
         &self,
         quote: (SchemaId, u32, Escapes),
@@ -68,7 +68,7 @@ impl Memos {
         self.within_values.get_or_make(quote, |_, after| 100 + after.size(), || Arc::new(find()))
     }
 
-    /// The tokens that would repeat a key, by all that they depend on.
+    /// The tokens that would repeat a key, by the fingerprint of everything that they depend on.
     pub(crate) fn removed(&self, print: u128, find: impl FnOnce() -> Vec<u32>) -> Arc<[u32]> {
         self.removed.get_or_make(print, |_, tokens| 100 + tokens.len() * 4, || find().into())
     }

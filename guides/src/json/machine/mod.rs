@@ -1,9 +1,17 @@
 //! The pushdown automaton that reads JSON text against the alternatives of a schema.
 //!
 //! A [`state`] is a stack of levels, one for each open container, and a place within the innermost one. A level holds the alternatives that
-//! are still possible there. [`keys`] says which keys may come, [`costs`] what completes the output, [`next_bytes`] which bytes can be left
-//! out at once. Alternatives that allow no more than others are dropped ([`subsumption`], an antichain). Entries that must differ
-//! are recorded ([`unique`]), and where few values are left it is searched whether one remains ([`unique_search`]).
+//! are still possible there: the automaton is made deterministic while an output is read.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `step` | the transition by one byte |
+//! | `containers`, `values`, `scalars`, `spacing` | its parts: push and pop, where values begin and end, strings and numbers, white space |
+//! | [`keys`], `key_step`, [`used_keys`] | the keys that may come next, a key byte by byte, keys that must not be repeated |
+//! | [`subsumption`] | alternatives that another one includes are dropped, so that the rest is an antichain |
+//! | [`costs`], [`next_bytes`] | the least bytes that complete an output, and the bytes that may come next |
+//! | [`unique`], [`unique_search`] | entries that must be distinct: a record of them, and a search for a way to differ |
+//! | [`memos`] | answers that a guide remembers |
 
 mod containers;
 pub(crate) mod costs;
@@ -11,7 +19,7 @@ mod derived;
 mod entry_text;
 mod key_step;
 pub(crate) mod keys;
-pub(crate) mod memos;
+mod memos;
 pub(crate) mod next_bytes;
 mod scalars;
 mod seen_keys;
@@ -20,7 +28,7 @@ pub(crate) mod state;
 mod step;
 pub(crate) mod subsumption;
 pub(crate) mod unique;
-pub(crate) mod unique_search;
+mod unique_search;
 pub(crate) mod used_keys;
 mod values;
 
@@ -37,7 +45,8 @@ use crate::json::tokens::cache::ClassesCache;
 use crate::options::{Options, Order, Whitespace};
 use std::sync::{Arc, OnceLock};
 
-/// Differences between counts beyond this look alike to a mask: no token is so long.
+/// Distances between a count and its bound are told apart only up to this. A count grows by no more than one with each byte, and no token
+/// has so many bytes, so a bound that is further away decides nothing about a token.
 pub(crate) const FAR: u32 = 4096;
 
 /// The most white space in one place under [`Whitespace::Any`], in bytes: a line break and eight levels of indentation by four.
@@ -49,13 +58,14 @@ pub(crate) struct JsonMachine {
     objects: Vec<Object>,
     arrays: Vec<Array>,
     pub(crate) root: SchemaId,
-    /// By schema the bytes with which its values begin.
+    /// By schema the bytes with which its values begin. Most masks ask for them, and they take a walk over the schema.
     firsts: Vec<ByteSet>,
-    /// By schema; compared the first time that it matters.
+    /// By schema. A comparison takes quadratic time, so a schema waits for it until an output comes to one of its objects.
     alternatives: Vec<OnceLock<Alternatives>>,
     pub(crate) known: Box<Memos>,
+    /// Memory in bytes without `known`, roughly.
     pub(crate) bytes: usize,
-    /// The most white space in one place, in bytes; more than one is of any kind, a single one is a space.
+    /// The most white space in one place, in bytes. If it is 1, a space; if more, any of JSON's.
     pub(crate) most_blanks: u8,
     pub(crate) spacing: Spacing,
     /// Whether named properties come in any order.
@@ -101,7 +111,7 @@ impl JsonMachine {
     }
 
     /// The bytes with which the values of a schema begin.
-    pub(crate) fn first_bytes(&self, id: SchemaId) -> ByteSet {
+    fn first_bytes(&self, id: SchemaId) -> ByteSet {
         self.firsts[id.index()]
     }
 
@@ -110,6 +120,7 @@ impl JsonMachine {
     }
 }
 
+/// Memory in bytes, roughly. Shared automata count for each schema that has them, so it is a bound.
 fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {
         let numbers = schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2);

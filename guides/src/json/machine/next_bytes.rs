@@ -1,4 +1,7 @@
-//! The bytes that may come next: those of which it can be seen without a step that no output goes on with them are left out.
+//! A superset of the bytes that may come next, found without a step.
+//!
+//! A mask tries only these bytes at a node of the trie. In `{"a` with the names `ab` and `ac` there are two of them, where 256 steps would
+//! find the same. A byte too many costs a step; a byte too few would forbid tokens, so where it is not known all bytes are in the set.
 
 use crate::collections::byte_set::ByteSet;
 use crate::collections::few::Few;
@@ -10,7 +13,7 @@ use crate::json::machine::state::{At, Choice, JsonState, KeyReader, Level, Level
 const BLANKS: ByteSet = ByteSet::of(b" \n\r\t");
 
 impl JsonMachine {
-    /// All bytes that may follow, and perhaps others.
+    /// All bytes that may come next, and perhaps others.
     pub(crate) fn bytes_after(&self, state: &JsonState) -> ByteSet {
         let level = &state.level;
         match &state.at {
@@ -49,7 +52,7 @@ impl JsonMachine {
                         Reader::String { .. } => return ByteSet::ALL,
                     };
                     let literals = &self.schema(scalar.schema).literals[low as usize..high as usize];
-                    // One that is complete may be followed by what comes after it.
+                    // A literal that is complete is the first of the range, since it sorts before those that it begins.
                     if literals.first().is_some_and(|literal| literal.len() as u32 == depth) {
                         bytes = bytes.or(self.bytes_after_values(level));
                     }
@@ -80,7 +83,7 @@ impl JsonMachine {
         pending.iter().fold(ByteSet::default(), |bytes, choice| bytes.or(self.first_bytes(choice.schema)))
     }
 
-    /// The white space that may follow so many bytes of it, where there may be some.
+    /// The white space that may follow so many bytes of white space.
     pub(crate) fn blanks_after(&self, blanks: u8) -> ByteSet {
         match self.most_blanks {
             _ if self.spacing.is_fixed() => ByteSet::of(b" \n"),
@@ -126,7 +129,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_byte_that_can_follow_is_among_them() {
+    fn every_byte_that_a_step_takes_is_among_the_bytes_that_may_come_next() {
         for (whitespace, text) in TEXTS {
             let (languages, options) =
                 (Languages::new(1 << 20, Spellable::ALL), Options { whitespace, ..Options::default() });

@@ -12,6 +12,7 @@ use crate::json::shape::{Schema, SchemaId};
 use std::sync::Arc;
 
 impl JsonMachine {
+    /// One more byte of a scalar, or the first one after it.
     pub(super) fn step_scalar(
         &self,
         state: &JsonState,
@@ -28,7 +29,7 @@ impl JsonMachine {
                 let at = At::Scalar { pending: pending.clone(), machines };
                 self.settled(JsonState { level: state.level.clone(), at })
             }
-            // A number ends where something else begins.
+            // Only a number can be complete here: nothing but the next byte tells that it has ended.
             None if !machines.iter().any(|scalar| self.finished(scalar).0) => None,
             None => {
                 let distinct = state.level.distinct.as_ref().map(|distinct| Arc::new(distinct.without_last()));
@@ -38,6 +39,7 @@ impl JsonMachine {
         }
     }
 
+    /// The reader after one more byte of its scalar.
     pub(super) fn step_reader(&self, schema: &Schema, reader: &Reader, byte: u8) -> Option<Reader> {
         match *reader {
             Reader::Literal { low, high, depth } => {
@@ -57,7 +59,7 @@ impl JsonMachine {
         }
     }
 
-    /// Whether the value is complete, and whether it can go on.
+    /// Whether the scalar is complete, and whether it can go on.
     pub(crate) fn finished(&self, scalar: &Scalar) -> (bool, bool) {
         let schema = self.schema(scalar.schema);
         match scalar.reader {
@@ -75,7 +77,7 @@ impl JsonMachine {
         }
     }
 
-    /// Ends a scalar that is complete and cannot go on; `None` where it may not end so.
+    /// Ends a scalar that can go on in no alternative, such as `true` or a string at its quote; `None` if the container refuses it.
     pub(super) fn settled(&self, state: JsonState) -> Option<JsonState> {
         let At::Scalar { pending, machines } = &state.at else { return Some(state) };
         if machines.iter().any(|scalar| self.finished(scalar).1) {

@@ -4,7 +4,7 @@ use crate::json::shape::keys::key_of_class;
 
 /// Keys, sorted: each byte of a key asks which of them begin with what was read.
 ///
-/// A key of which only the class is known has a [mark](key_of_class) in place of its text. Marks stand behind all texts, since no text has
+/// A key whose class alone is known has a [mark](key_of_class) in place of its text. Marks stand behind all texts, since no text has
 /// a byte as great as theirs, so a search for a text never has to pass one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct SeenKeys(Vec<Box<[u8]>>);

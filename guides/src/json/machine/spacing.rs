@@ -1,17 +1,20 @@
-//! White space that is still to come in a state.
+//! White space that must stand in a state.
+//!
+//! Where each entry has its own line, the white space comes before the byte that explains it: after `[1` a line break of depth 0 is for the
+//! closing bracket. So the first byte of white space decides, and drops the alternatives that it does not fit.
 
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, Level, LevelKind, written};
 use crate::json::shape::spacing::{MOST_INDENTED, Spacing, line};
 
 impl Spacing {
-    /// Levels that are told apart by the white space in them.
-    pub(crate) fn indentation(self, level: &Level) -> u32 {
+    /// The depth that mask keys tell apart: beyond [`MOST_INDENTED`] all levels are indented alike.
+    pub(super) fn indentation(self, level: &Level) -> u32 {
         if self.has_lines() { level.depth.min(MOST_INDENTED + 1) } else { 0 }
     }
 
-    /// The white space that must still be written in this place. After an opening bracket and after an entry it is known only once
-    /// some is written.
+    /// Bytes of white space that must still be written in this place. After an opening bracket and after an entry they are known only once
+    /// the first one is written.
     pub(crate) fn left(self, level: &Level, at: &At) -> u32 {
         let comma = if self.has_lines() { line(level.depth) } else { self.comma };
         let (whole, blanks) = match (at, level.kind) {
@@ -24,7 +27,7 @@ impl Spacing {
         whole.saturating_sub(u32::from(blanks))
     }
 
-    /// The byte that the white space in this place goes on with, if there is to be more of it.
+    /// The next byte of the white space in this place, if there must be more, or may be some.
     pub(crate) fn next(self, level: &Level, at: &At) -> Option<u8> {
         let breaks = match at {
             At::Open { blanks: 0, .. } | At::After { blanks: 0, .. } => return self.has_lines().then_some(b'\n'),
@@ -41,7 +44,7 @@ impl JsonMachine {
     pub(super) fn spaced(&self, level: &Level, at: &At) -> Option<At> {
         let mut at = at.clone();
         match &mut at {
-            // A line after an opening bracket is for an entry, one after an entry for the closing bracket.
+            // A line break after an opening bracket is for an entry, one after an entry is for the closing bracket.
             At::Open { items, blanks: 0 } if level.kind == LevelKind::Object => {
                 *items = items.filter_map(|item| {
                     let (object, others) = (self.object(item.shape), written(level));

@@ -1,5 +1,8 @@
-//! Where in a JSON text an output stands: the containers that are open, and the alternatives that are still possible
-//! in each. JSON shows its nesting, so all alternatives agree on what is open.
+//! A state of the pushdown automaton: the stack of open containers, the alternatives that are possible in each, and the place within the
+//! innermost one.
+//!
+//! JSON shows its nesting, so all alternatives agree on which containers are open. After `{"a":[` there are three levels: the root, the
+//! object with its pending choices, and the array. Parents are shared by all states within them, so a step copies one level only.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -11,30 +14,30 @@ use crate::json::shape::object::{Others, Progress};
 use crate::json::shape::{Met, SchemaId, ShapeId};
 use std::sync::Arc;
 
-/// The state of an output. Cheap to clone.
+/// The state of an output. Cheap to clone: its lists are shared.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonState {
     pub(crate) level: Level,
     pub(crate) at: At,
 }
 
-/// The innermost container that is open, or the outside of the outermost value.
+/// An open container, or the outside of the outermost value.
 #[derive(Debug, Clone)]
 pub(crate) struct Level {
     pub(crate) kind: LevelKind,
     /// Entries that are complete.
     pub(crate) count: u32,
-    /// Keys of an object that its alternatives do not name.
+    /// Keys of an object that some alternative took for additional ones.
     pub(crate) seen: Seen,
     pub(crate) parent: Option<Arc<Parent>>,
-    /// Number of containers around.
+    /// The number of containers around it.
     pub(crate) depth: u32,
-    /// The innermost array with distinct entries, this one or one around.
+    /// The innermost array with distinct entries: this one, or one around it.
     pub(crate) distinct: Option<Arc<Distinct>>,
 }
 
 impl Level {
-    /// The array with distinct entries that this is, if it is one.
+    /// The record of the array's own entries, if they must be distinct.
     pub(crate) fn own_distinct(&self) -> Option<&Distinct> {
         self.distinct.as_deref().filter(|distinct| distinct.depth() == self.depth)
     }
@@ -57,7 +60,7 @@ impl Level {
 }
 
 impl JsonState {
-    /// Whether nothing that is being written can repeat an entry that must not be repeated.
+    /// Whether no entry that is being written can become equal to another one that it must differ from.
     pub(crate) fn is_clear(&self) -> bool {
         let between = matches!(self.at, At::After { .. });
         self.level
@@ -66,7 +69,7 @@ impl JsonState {
             .is_none_or(|distinct| distinct.is_clear(between && distinct.depth() == self.level.depth))
     }
 
-    /// As if nothing that is being written could become equal to another entry.
+    /// As if no entry that is being written could become equal to another one.
     pub(crate) fn apart(&self) -> JsonState {
         let distinct = self.level.distinct.as_deref().map(|distinct| Arc::new(distinct.apart()));
         JsonState { level: Level { distinct, ..self.level.clone() }, at: self.at.clone() }
@@ -88,9 +91,9 @@ pub(crate) type Seen = Option<Arc<SeenKeys>>;
 pub(crate) struct Parent {
     pub(crate) level: Level,
     pub(crate) pending: Few<Choice>,
-    /// For each schema that is pending the least bytes that complete the output once such a value is complete.
+    /// By pending schema the least bytes that complete the output once a value of the schema is complete.
     pub(crate) exits: Few<(SchemaId, Cost)>,
-    /// Stands for all of the above in the keys of masks.
+    /// Stands for all of the above in mask keys. It is found once, when the container opens, and not for each mask within it.
     pub(crate) fingerprint: u128,
 }
 
@@ -105,9 +108,10 @@ pub(crate) struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     pub(crate) shape: ShapeId,
-    /// Index of the next entry: the first property that may still come, or the index in an array as far as the prefix goes.
+    /// The index of the next entry: in an object of the first property that may still come, in an array up to the length of the prefix,
+    /// beyond which entries are alike.
     pub(crate) at: u32,
-    /// The schema of the container, among those that its own container waits for.
+    /// The schema of the container, one of those that are pending in its parent.
     pub(crate) schema: SchemaId,
     /// What the entries have counted for so far.
     pub(crate) met: Met,
@@ -119,22 +123,22 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// A container of which nothing is written.
+    /// A container without entries.
     pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
         Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Derived(Cost::ZERO) }
     }
 
-    /// For the value with which the output ends.
+    /// For the outermost value, which is in no container.
     pub(crate) fn nowhere() -> Item {
         Item::new(ShapeId::new(0), SchemaId::new(0))
     }
 
-    pub(crate) fn progress(&self) -> Progress<'_> {
+    pub(super) fn progress(&self) -> Progress<'_> {
         Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set(), known: None }
     }
 }
 
-/// The place within the innermost container. `blanks` counts the white space that was written here.
+/// The place within the innermost container. `blanks` counts the white space that was written in it.
 #[derive(Debug, Clone)]
 pub(crate) enum At {
     /// A value begins.
@@ -156,8 +160,8 @@ pub(crate) enum At {
 }
 
 impl At {
-    /// The white space that was written here, where there may be some.
-    pub(crate) fn blanks(&mut self) -> Option<&mut u8> {
+    /// The white space that was written, in places that may have some.
+    pub(super) fn blanks(&mut self) -> Option<&mut u8> {
         match self {
             At::Value { blanks, .. }
             | At::Open { blanks, .. }
@@ -178,7 +182,8 @@ pub(crate) struct Scalar {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
-    /// The schema's literals from `low` to `high` begin with the `depth` bytes that were read.
+    /// The schema's literals from `low` to `high` begin with the `depth` bytes that were read. Sorted texts with one beginning are a range,
+    /// so they take no automaton.
     Literal {
         low: u32,
         high: u32,
@@ -187,7 +192,7 @@ pub(crate) enum Reader {
     Number {
         state: u32,
     },
-    /// The schema's strings with this index.
+    /// The schema's strings of this index.
     String {
         index: u32,
         state: StringState,
@@ -223,7 +228,7 @@ pub(crate) enum KeyCosts {
     /// By the place of a name in [`Object::sorted`](crate::json::shape::object::Object::sorted); [`Cost::NEVER`] where the property may not
     /// come next.
     Named(Arc<[Cost]>),
-    /// Of the classes of which a key may come next, with the class; the cheapest first.
+    /// By class, the cheapest first, for the classes whose keys may come next.
     Additional(Arc<[(Cost, u32)]>),
 }
 
@@ -261,7 +266,7 @@ impl KeyCosts {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum KeyReader {
-    /// Names from `low` to `high`, in the order of their spelling, begin with the `depth` bytes that were read.
+    /// The names from `low` to `high`, in the order of their spelling, begin with the `depth` bytes that were read.
     Named { low: u32, high: u32, depth: u32 },
     /// A key that is not named.
     Additional(StringState),

@@ -1,14 +1,16 @@
-//! One byte: the transition function of the pushdown automaton, by the place in the text.
+//! The transition of the pushdown automaton by one byte.
+//!
+//! In `{"a": [1` the state is within a scalar at level 2: `,` ends the `1` and leads to the next entry, `]` ends it and pops the level.
 
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Level, LevelKind};
 use std::sync::Arc;
 
 impl JsonMachine {
-    /// A step that keeps the text of entries that must be distinct, but does not see whether the output can go on so that
-    /// they are.
+    /// A step that records the text of entries that must be distinct. It does not ask whether they can still become distinct.
     pub(crate) fn step_recorded(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let Some(distinct) = &state.level.distinct else { return self.step_plain(state, byte) };
+        // White space and brackets between entries are no part of an entry.
         let begins = byte != b' ' && byte != b'\n';
         let own = distinct.depth() != state.level.depth
             || match &state.at {
@@ -25,7 +27,7 @@ impl JsonMachine {
         Some(next)
     }
 
-    /// A step as far as the containers and the value go.
+    /// A step that knows nothing of distinct entries.
     fn step_plain(&self, state: &JsonState, byte: u8) -> Option<JsonState> {
         let level = &state.level;
         let here = |at: At| Some(JsonState { level: level.clone(), at });

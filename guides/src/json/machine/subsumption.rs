@@ -1,8 +1,11 @@
-//! Alternatives of an object that say no more than another one.
+//! Subsumption: alternatives of an object that another alternative includes are dropped, so that the rest is an antichain (as in De Wulf,
+//! Doyen, Henzinger, Raskin 2006).
 //!
-//! Conditions such as `anyOf` and `dependencies` make an alternative for each way to meet them, sometimes hundreds. Once some properties
-//! are written, most of them are alike in what may still come: those that ask for a property that is there, or refuse one that is. Each
-//! byte of a token is tried in each alternative, so one of which another allows all is left out.
+//! `anyOf` and `dependencies` make an alternative for each way to meet them, sometimes hundreds. Once some properties are written, most
+//! alternatives allow the same rest: under `{"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}` both do after `{"a":1,"b":2`. Each byte
+//! of a token is tried in each alternative, so the time of a mask falls with their number.
+//!
+//! The test is a comparison of bit sets, which is sound and not complete: it never drops an alternative that allows more.
 
 use crate::automaton::cost::Cost;
 use crate::json::machine::state::Item;
@@ -11,15 +14,15 @@ use crate::json::shape::{SchemaId, ShapeId};
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
-/// More alternatives than that are not compared: each would be with each other one.
+/// More alternatives than these are not compared, since the time is quadratic.
 const MOST_ALTERNATIVES: usize = 1000;
 
 /// The alternatives of the objects of one schema, compared with each other.
 #[derive(Debug, Default)]
-pub(crate) struct Alternatives {
+pub(super) struct Alternatives {
     members: HashMap<ShapeId, Member>,
     groups: Vec<Group>,
-    /// Those with which an object begins.
+    /// The antichain with which an object begins.
     pub(crate) first: Vec<ShapeId>,
 }
 
@@ -27,7 +30,7 @@ pub(crate) struct Alternatives {
 #[derive(Debug)]
 struct Group {
     names: Vec<Arc<str>>,
-    /// What alternatives of the group may allow, a bit for each: a schema for a property, or further keys where there is no property.
+    /// By bit what alternatives of the group may allow: a schema for the property of this index, or additional keys where there is none.
     allowed: Vec<Option<usize>>,
 }
 
@@ -35,7 +38,7 @@ struct Group {
 #[derive(Debug)]
 struct Member {
     group: usize,
-    /// A bit for each that [`Group::allowed`] has.
+    /// The bits of [`Group::allowed`] that it has.
     allowed: Vec<u64>,
     /// A bit for each property.
     required: Vec<u64>,
@@ -45,14 +48,14 @@ struct Member {
     demanded: u8,
 }
 
-/// What is written in an object, as its alternatives see it.
+/// What is written in an object: bits of `allowed` and `required` that no longer matter.
 struct Gone {
     allowed: Vec<u64>,
     required: Vec<u64>,
 }
 
 impl Alternatives {
-    /// Compares alternatives of which the costs are known.
+    /// Called once costs are settled: properties that have no value allow nothing.
     pub(crate) fn new<'a>(
         shapes: &[ShapeId],
         object: impl Fn(ShapeId) -> &'a Object,
@@ -131,7 +134,7 @@ impl Alternatives {
 }
 
 impl Member {
-    /// Whether all that may follow in `other` may follow here, in the same object, where all demands are met here.
+    /// Whether everything that may still follow in `other` may follow here. All demands must be met here.
     fn includes(&self, other: &Member, gone: &Gone) -> bool {
         self.group == other.group
             && self.count.0 <= other.count.0
@@ -141,9 +144,9 @@ impl Member {
     }
 }
 
-/// Leaves out those of a list after whose items nothing can follow that cannot follow after another one. `item` is that of an entry of the
-/// list, `alike` says whether two entries are the same but for their items, `alternatives` has those of each schema.
-pub(crate) fn leave_out<'a, T>(
+/// Drops the entries of a list whose items another one includes. `item` is the item of an entry, `alike` says whether two entries are the
+/// same but for their items, `alternatives` has those of each schema.
+pub(super) fn leave_out<'a, T>(
     list: &mut Vec<T>,
     item: impl Fn(&T) -> &Item,
     alike: impl Fn(&T, &T) -> bool,
@@ -159,11 +162,11 @@ pub(crate) fn leave_out<'a, T>(
             Some((schema, alternatives(schema).members.get(&shape)?))
         })
         .collect();
-    // What still has demands includes no other.
+    // An item with demands left asks for more than others may, so it includes none.
     let is_able =
         |&index: &usize| members[index].is_some_and(|(_, member)| member.demanded & !item(&list[index]).met.set() == 0);
     let able: Vec<usize> = (0..list.len()).filter(is_able).collect();
-    // What is written is the same for all of a group.
+    // Alternatives of one group agree on what is written, so it is found once for each group.
     let mut gone: Vec<((SchemaId, usize), Gone)> = Vec::new();
     let mut stays = vec![true; list.len()];
     for one in 0..list.len() {
@@ -184,7 +187,7 @@ pub(crate) fn leave_out<'a, T>(
             gone.len() - 1
         });
         let gone = &gone[known].1;
-        // Of two that include each other the first one stays.
+        // Of two that include each other the first one stays, and not none.
         let is_included = same.any(|&two| {
             members[two].is_some_and(|(_, other)| {
                 let mutual = is_able(&one) && member.includes(other, gone);
@@ -206,13 +209,13 @@ fn set(bits: &mut Vec<u64>, bit: usize) {
     bits[bit / 64] |= 1 << (bit % 64);
 }
 
-/// Whether each bit of `one` is among those of `two`, or does not matter.
+/// Whether each bit of `one` is set in `two` or in `gone`.
 fn is_within(one: &[u64], two: &[u64], gone: &[u64]) -> bool {
     let word = |bits: &[u64], place: usize| bits.get(place).copied().unwrap_or(0);
     one.iter().enumerate().all(|(place, &bits)| bits & !word(two, place) & !word(gone, place) == 0)
 }
 
-/// Whether the same keys may come beside the named ones, with the same values.
+/// Whether two alternatives allow the same additional keys with the same values.
 pub(crate) fn are_same(one: &Additional, two: &Additional) -> bool {
     one.keys.characters.id() == two.keys.characters.id()
         && (Arc::ptr_eq(&one.class_of, &two.class_of) || one.class_of == two.class_of)
@@ -255,15 +258,15 @@ mod tests {
         "dependencies": {"a": {"not": {"required": ["b", "c"]}}, "b": {"not": {"required": ["a", "c"]}}, "e": ["a"]}}"#;
 
     #[test]
-    fn alternatives_that_another_one_includes_are_left_out() {
+    fn an_alternative_that_another_one_includes_is_dropped() {
         let counts =
             alternatives(SCHEMA, &["{", r#"{"d":"""#, r#"{"a":"""#, r#"{"a":"","b":"""#, r#"{"a":"","b":"","e":"""#]);
-        // With and without e, and after a without b or without c: what asks for a asks for nothing any more.
+        // After a, alternatives with and without e stay, each without b or without c; nothing asks for a any more.
         assert_eq!(counts, [6, 6, 4, 2, 1]);
     }
 
     #[test]
-    fn of_very_many_alternatives_none_is_left_out() {
+    fn alternatives_beyond_the_limit_are_not_compared() {
         let list = |count: usize| {
             let objects: Vec<String> = (0..count).map(|value| format!(r#"{{"a": {value}, "b": []}}"#)).collect();
             format!(r#"{{"enum": [{}]}}"#, objects.join(","))
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn alternatives_with_other_values_stay() {
+    fn alternatives_that_allow_other_values_stay() {
         let schema = r#"{"type": "object", "additionalProperties": {"type": "null"}, "properties": {"a": {}, "b": {}},
             "anyOf": [{"properties": {"a": {"enum": [[], {}]}, "b": {}}},
                 {"properties": {"a": {"enum": ["", {}]}, "b": {"type": "string"}}}]}"#;

@@ -1,8 +1,8 @@
-//! `uniqueItems`: the entries that an array has, and whether the one that is being written can still become equal to one of
-//! them.
+//! `uniqueItems`: the entries of an array, and the entries that the one that is being written can still become equal to.
 //!
-//! Entries are compared as values: members of objects in any order, numbers however they are spelled. As long as the entry
-//! that is being written differs from all that are there, there is nothing to look after.
+//! Entries are compared as values: members of objects in any order, numbers in any spelling. After `["xa","xb","x` both entries are near,
+//! after `["xa","xb","y` none is. Once no entry is near, nothing that follows can make the entry equal to another one, so that most
+//! states of most entries take no comparison.
 
 use crate::collections::byte_set::ByteSet;
 use crate::collections::fingerprint::Fingerprint;
@@ -14,36 +14,38 @@ use crate::json::tokens::entries::WholeEntries;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// The array around an output's place whose entries are distinct, and those around it in turn.
+/// The record of an array whose entries must be distinct, with those of the arrays around it.
 #[derive(Debug, Clone)]
 pub(crate) struct Distinct {
     outer: Option<Arc<Distinct>>,
-    /// Of the array's level.
+    /// The depth of the array's level.
     depth: u32,
     entries: Arc<Vec<Value>>,
-    /// Of the entry that is being written.
+    /// The entry that is being written.
     text: EntryText,
-    /// Where the last of its members begins, if it is an object, and how many there are before: those are in all the entries near.
+    /// If the entry is an object, the members that are in all entries near, so that they are not compared again.
     reached: Reached,
-    /// The indices of the entries that it may still become equal to.
+    /// The indices of the entries that it may still become equal to; `None` if there are none.
     near: Option<Arc<[u32]>>,
-    /// What the string that is being written may become, as long as its characters stand for themselves.
+    /// If the entry ends within a string of plain characters, the strings of the entries near at the same place. Each byte is then compared
+    /// with one byte of each, and the entry is not read from its beginning.
     awaited: Option<Awaited>,
-    /// Whether these are still those before the last byte of the text.
+    /// Whether `near`, `awaited` and `reached` are still those before the last byte of the text. A step that fails for another reason never
+    /// looks at them.
     unsettled: bool,
 }
 
-/// The strings that stand at one place of the entries: values, or keys.
+/// The strings, values or keys, at one place of the entries near.
 #[derive(Debug, Clone)]
 struct Awaited {
-    /// Bytes of the string that were read, as its characters stand for themselves.
+    /// Bytes of the string that were read.
     read: usize,
-    /// Those that begin with what was read, each with the index of its entry, in the order of the entries.
+    /// The strings that begin with these bytes, each with the index of its entry, in the order of the entries.
     strings: Arc<[(u32, Box<str>)]>,
 }
 
 impl Awaited {
-    /// Those that go on with a byte, or end where it is the closing quote.
+    /// The strings that go on with a byte, or end if the byte is the closing quote.
     fn after(&self, byte: u8) -> Arc<[(u32, Box<str>)]> {
         let wanted = if byte == b'"' { None } else { Some(byte) };
         let agrees = |string: &(u32, Box<str>)| string.1.as_bytes().get(self.read).copied() == wanted;
@@ -77,8 +79,8 @@ impl Distinct {
         self.outer.clone()
     }
 
-    /// With one more byte of the entries that are being written; of this array's own entry only if `own`. What they may become equal
-    /// to is the same as before until [`Self::settled`].
+    /// With one more byte of the entries that are being written. `own` says whether the byte belongs to an entry of this array, or only
+    /// to the entries of the arrays around it. The entries near stay those before the byte until [`Self::settled`].
     pub(crate) fn with(&self, byte: u8, own: bool) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.with(byte, true)));
         if !own {
@@ -87,12 +89,11 @@ impl Distinct {
         Distinct { outer, text: self.text.with(byte), unsettled: self.near.is_some(), ..self.clone() }
     }
 
-    /// Whether the byte that was last added has not been looked at.
     fn is_unsettled(&self) -> bool {
         self.unsettled || self.outer.as_ref().is_some_and(|outer| outer.is_unsettled())
     }
 
-    /// With the entries that are still possible after the byte that was last added; `None` if these are known.
+    /// With the entries that are near after the last byte; `None` if these are known.
     pub(crate) fn settled(&self) -> Option<Distinct> {
         if !self.is_unsettled() {
             return None;
@@ -135,26 +136,26 @@ impl Distinct {
             && self.text.byte_before(2) != Some(b'\\')
     }
 
-    /// As if nothing that is being written could become equal to an entry.
+    /// As if no entry that is being written could become equal to another one.
     pub(crate) fn apart(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.apart()));
         Distinct { outer, near: None, awaited: None, unsettled: false, ..self.clone() }
     }
 
-    /// Without the last byte, which was none of the entry's, before that is [settled](Self::settled).
-    pub(crate) fn without_last(&self) -> Distinct {
+    /// Without the last byte, before it is [settled](Self::settled): it turned out to stand behind the entry.
+    pub(super) fn without_last(&self) -> Distinct {
         let outer = self.outer.as_ref().map(|outer| Arc::new(outer.without_last()));
         Distinct { outer, text: self.text.without_last(), unsettled: false, ..self.clone() }
     }
 
-    /// Those of the entries that what is being written may still become equal to, and what the string in which the text ends, if it ends
-    /// in one, may become.
+    /// Which of some entries a text may still become equal to, the strings that it awaits if it ends within one, and how far its members
+    /// were compared.
     fn near_among(&self, text: &[u8], entries: &[u32]) -> (Option<Arc<[u32]>>, Option<Awaited>, Reached) {
         let (mut near, mut strings, mut read, mut reached) = (Vec::new(), Vec::new(), 0, self.reached);
         for &entry in entries {
             let mut begin = |string: &str, length: usize| {
                 strings.push((entry, Box::from(string)));
-                // The same of all of them.
+                // The same for all of them: it is a length of the text.
                 read = length;
             };
             let mut further = self.reached;
@@ -177,19 +178,20 @@ impl Distinct {
         ((!near.is_empty()).then(|| near.into()), awaited, reached)
     }
 
-    /// Whether a whole entry would be equal to another, of those that what is being written may still become equal to.
-    pub(crate) fn repeats(&self, entry: &[u8]) -> bool {
+    /// Whether a whole entry would be equal to one of the entries near.
+    pub(super) fn repeats(&self, entry: &[u8]) -> bool {
         let value = std::str::from_utf8(entry).ok().and_then(|entry| value::parse(entry, usize::MAX).ok());
         value.is_some_and(|value| self.is_near(&value))
     }
 
-    /// The literals, of these that are sorted, that would not be equal to another entry.
+    /// The literals that would be equal to none of the entries near. The literals are sorted, and a string has one spelling among them, so
+    /// that an entry that is a string takes a binary search.
     pub(crate) fn others<'a>(&self, literals: &'a [Box<[u8]>]) -> Vec<&'a [u8]> {
         let near = || self.near.iter().flat_map(|near| near.iter()).map(|&entry| &self.entries[entry as usize]);
         let mut repeated = vec![false; literals.len()];
         for entry in near() {
             let Value::String(text) = entry else { continue };
-            // A string is spelled in one way.
+            // A string without escapes is compared as it stands, without a copy in quotes.
             let place = if text.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
                 let spelled = write_string(text);
                 literals.binary_search_by(|literal| (**literal).cmp(spelled.as_bytes()))
@@ -212,18 +214,18 @@ impl Distinct {
         self.near.iter().flat_map(|near| near.iter()).any(|&entry| same(&self.entries[entry as usize], value))
     }
 
-    /// Whether no entry that is being written can become equal to another; `between` says that none of this array's is.
+    /// Whether no entry that is being written can become equal to another one. `between` says that none of this array's is being written.
     pub(crate) fn is_clear(&self, between: bool) -> bool {
         (self.near.is_none() || between) && self.outer.as_ref().is_none_or(|outer| outer.is_clear(false))
     }
 
-    /// The bytes after which what is being written may still become equal to an entry: after any other it differs from all.
+    /// The bytes after which the entry may still become equal to another one. After any other byte it differs from all.
     pub(crate) fn open_bytes(&self) -> ByteSet {
         let mut bytes = self.outer.as_ref().map_or_else(ByteSet::default, |outer| outer.open_bytes());
         match (&self.near, &self.awaited) {
             (None, _) => bytes,
             (Some(_), Some(awaited)) if !self.unsettled => {
-                // A character can be written with an escape wherever it stands for itself.
+                // Any character can also be written as an escape.
                 bytes.add(b"\\");
                 for (_, string) in awaited.strings.iter() {
                     bytes.add(&[string.as_bytes().get(awaited.read).copied().unwrap_or(b'"')]);
@@ -234,10 +236,10 @@ impl Distinct {
         }
     }
 
-    /// After the entry that was being written, and whether it is equal to another.
+    /// After the end of the entry, and whether it is equal to another one.
     pub(crate) fn closed(&self) -> (Distinct, bool) {
         let text = self.text.to_vec();
-        // What is not known to its end differs from all.
+        // A text that ends within an escape, or is no whole value, is equal to none.
         let value = std::str::from_utf8(&text).ok().and_then(|text| value::parse(text, usize::MAX).ok());
         let mut entries = self.entries.clone();
         let mut repeated = false;
@@ -250,9 +252,9 @@ impl Distinct {
         (next, repeated)
     }
 
-    /// Adds all that a mask depends on. The text of the entry that is being written matters while it may become equal to one before it, and
-    /// while a token may end it and write the same value again.
-    pub(crate) fn print(&self, whole: &WholeEntries, print: &mut Fingerprint) {
+    /// Adds everything that a mask depends on to a mask key. The text of the entry matters while entries are near, and while one token
+    /// may end it and write the same value again.
+    pub(super) fn print(&self, whole: &WholeEntries, print: &mut Fingerprint) {
         if let Some(outer) = &self.outer {
             outer.print(whole, print);
         }
@@ -264,7 +266,7 @@ impl Distinct {
     }
 }
 
-/// How a literal stands to a string in quotes.
+/// The order of a literal and of a string in quotes.
 fn compare_with_spelled(literal: &[u8], text: &[u8]) -> Ordering {
     match literal.split_first() {
         Some((b'"', rest)) => {
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_literals_are_those_that_no_entry_equals() {
+    fn literals_that_an_entry_equals_are_left_out_of_the_others() {
         let texts = ["\"\"", "\"a\"", "\"a\\n\"", "\"aé\"", "\"ab\"", "\"b\"", "1", "1.0", "2", "null", "true"];
         let mut literals: Vec<Box<[u8]>> = texts.iter().map(|text| Box::from(text.as_bytes())).collect();
         literals.sort();
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn after_other_bytes_than_those_that_are_open_nothing_is_near() {
+    fn after_a_byte_that_is_not_open_the_entry_differs_from_all() {
         let texts = [r#"{"a":""#, r#"{"a":"x"#, r#"{"a":"\u0078"#, r#"{"a":"\u0078y"#, r#"{"\u0061"#, r#"{"a":"x\"#];
         for text in texts.into_iter().chain([r#"{"a":"xy"#, r#"{"#, r#"{"a":"x","#, r#"{"b"#, r#"["x","y"#]) {
             let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"x","b":1}"#, r#"{"a":"x\n"}"#, r#"["x","yé"]"#], text);
@@ -322,13 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn after_an_escape_a_string_is_awaited_as_before_it() {
+    fn after_a_whole_escape_the_open_bytes_are_those_of_plain_characters() {
         let array = array(&[r#"{"a":"xyz"}"#, r#"{"a":"\n"}"#], r#"{"a":"\u0078"#);
         assert!(array.open_bytes().iter().eq(*b"\\y"));
     }
 
     #[test]
-    fn the_entries_that_are_near_are_those_that_the_whole_text_can_become() {
+    fn byte_by_byte_the_same_entries_stay_near_as_for_the_text_at_once() {
         let entries = [
             r#"{"ab":"xyz","c":[1]}"#,
             r#"{"ab":"xy\n","c":[1]}"#,

@@ -1,4 +1,8 @@
-//! Entries that must differ from others: whether there is a way to the end on which they do, and how long it is.
+//! Entries that must differ from others: whether an entry that can become equal to another one can also become a different one, and at what
+//! cost.
+//!
+//! For most schemas the answer needs no search: values without end always leave another one, and literals are compared one by one. In the
+//! rest, such as `{"items": {"enum": [[1], [2]]}, "uniqueItems": true}`, a breadth-first search looks for a state that is clear.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -9,14 +13,15 @@ use crate::json::shape::SchemaId;
 use crate::json::shape::array::FURTHER_AWAY;
 use std::collections::VecDeque;
 
-/// The bytes that are tried first in search of an entry that differs from the others: ASCII without white space.
+/// The bytes that the search tries first: ASCII without white space.
 const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 
-/// States that are looked at in search of an entry that differs from the others.
+/// The most states that a search expands. It bounds the time of a byte; a way that is further away than these counts as none, which forbids
+/// some outputs and allows no wrong one.
 const MOST_TRIES: u32 = 500;
 
 impl JsonMachine {
-    /// Whether the entry that is being written surely has ways to go on without end, so that some do not repeat another one.
+    /// Whether the entry is known to have infinitely many completions, so that one of them differs from all entries.
     fn can_vary(&self, state: &JsonState) -> bool {
         let Some(distinct) = &state.level.distinct else { return true };
         let endless = |id: SchemaId| self.schema(id).endless && !self.cost_of(id).is_never();
@@ -38,7 +43,7 @@ impl JsonMachine {
             At::Key { keys, .. } => keys.iter().all(|key| self.goes_on_endlessly(&state.level, &key.item)),
             _ => false,
         };
-        // Or what comes after it in the containers between it and the array.
+        // Or what follows in the containers between this place and the array.
         let mut level = &state.level;
         let mut found = here;
         while let (false, Some(parent)) = (found || level.depth <= distinct.depth() + 1, &level.parent) {
@@ -54,7 +59,7 @@ impl JsonMachine {
         found
     }
 
-    /// Whether required properties are still to come that have values without end.
+    /// Whether a required property with infinitely many values is still to come.
     fn goes_on_endlessly(&self, level: &Level, item: &Item) -> bool {
         let endless = |id: SchemaId| self.schema(id).endless && !self.cost_of(id).is_never();
         level.kind == LevelKind::Object && {
@@ -64,8 +69,8 @@ impl JsonMachine {
         }
     }
 
-    /// Least bytes to the end of the output if the object that is being written gets one more key, which is another one than those of all
-    /// entries; `None` where it may have none, or not everything it may be is open.
+    /// Least bytes to the end of the output if the object that is being written gets one more key, which no entry has; `None` unless the
+    /// object may have any key.
     fn cost_of_another(&self, state: &JsonState) -> Option<Cost> {
         let level = &state.level;
         let of_item = |item: &Item| {
@@ -79,7 +84,7 @@ impl JsonMachine {
             let rest = Cost::capped(object.spacing.to_close(false, object.bytes_required(&item.progress())));
             Some(entry + rest + Self::exit_cost(level, item.schema))
         };
-        // Lines that must be broken are not counted here.
+        // The costs here do not count line breaks.
         let is_within = level.kind == LevelKind::Object
             && !self.spacing.has_lines()
             && level.distinct.as_ref().is_some_and(|distinct| level.depth > distinct.depth());
@@ -108,7 +113,7 @@ impl JsonMachine {
         Some(cost + FURTHER_AWAY)
     }
 
-    /// Where an entry may become equal to another one: whether there is a way to the end on which it does not.
+    /// For a state that is not clear: whether the entry can become one that differs from all.
     pub(crate) fn has_way_apart(&self, state: &JsonState) -> bool {
         self.can_vary(state)
             || self.cost_of_another(state).is_some()
@@ -119,8 +124,8 @@ impl JsonMachine {
             }
     }
 
-    /// Least bytes to the end of the output after a literal that differs from the other entries, [`Cost::NEVER`] where there is none;
-    /// `None` where that is not known, or where no entry of the array itself is being written.
+    /// Least bytes to the end of the output with a literal that differs from all entries, [`Cost::NEVER`] if there is none; `None` where
+    /// literals do not decide, or where no entry of the array itself is being written.
     fn literal_apart(&self, state: &JsonState) -> Option<Cost> {
         let own = state.level.own_distinct()?;
         if own.outer().is_some_and(|outer| !outer.is_clear(false)) {
@@ -156,7 +161,8 @@ impl JsonMachine {
         Some(cost)
     }
 
-    /// Least bytes to the end of the output on the shortest ways on which the entry does not become equal to another one.
+    /// The cost of a state that is not clear: a bound of the least bytes with which the entry differs from all. It is a bound because a
+    /// search for the least would have to look beyond the nearest clear states.
     pub(crate) fn cost_apart(&self, state: &JsonState) -> Cost {
         if let Some(cost) = self.cost_of_another(state) {
             return cost;
@@ -183,7 +189,7 @@ impl JsonMachine {
         least
     }
 
-    /// Whether an entry is being written that can be nothing but one of the literals.
+    /// Whether the entry can be nothing but a literal.
     fn reads_literals_only(&self, state: &JsonState) -> bool {
         match &state.at {
             At::Value { pending, .. } => pending.iter().all(|choice| self.schema(choice.schema).is_finite()),
@@ -198,7 +204,8 @@ impl JsonMachine {
         self.look_apart_by_depth(state, |state, _| look(state))
     }
 
-    /// Looks at the states that follow, the nearest first, until `look` has seen enough; beyond those that are clear none.
+    /// Breadth-first search over the states that follow, until `look` has seen enough. Clear states are not expanded: from there any
+    /// completion differs.
     fn look_apart_by_depth<T>(
         &self,
         state: &JsonState,
@@ -209,7 +216,7 @@ impl JsonMachine {
             let (state, depth) = open.pop_front()?;
             let mut any = false;
             let possible = self.next_bytes(&state);
-            // White space only where nothing else may come.
+            // White space comes last, and only where nothing else may come: it makes no difference to a value.
             for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
                 if any && byte == b' ' && !self.spacing.has_lines() {
                     break;

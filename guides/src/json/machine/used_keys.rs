@@ -1,4 +1,7 @@
-//! Keys that an additional key must not repeat, and what it costs not to.
+//! Keys that an additional key must not repeat, and the least bytes that complete it to another one.
+//!
+//! Used keys are those that were written and the names of the schema. Once `a` is used, a key that
+//! begins with `a` needs one more character, so its cost is one byte greater than that of any key.
 
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
@@ -11,13 +14,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Whether an additional key would repeat a key or be a named one.
+/// Whether a key was written as an additional one, or is a name.
 pub(crate) fn is_used(object: &Object, seen: &Seen, key: &[u8]) -> bool {
     seen.as_ref().is_some_and(|seen| seen.contains(key))
         || object.named_with_prefix(key).next().is_some_and(|name| name.len() == key.len())
 }
 
-/// The keys that an additional key must not be and that begin with `prefix`.
+/// The used keys that begin with `prefix`. Those that were written come first, in order, then the names, in order.
 pub(crate) fn used_with_prefix<'a>(
     object: &'a Object,
     seen: &'a Seen,
@@ -32,10 +35,10 @@ pub(crate) fn characters_after(text: &[u8], before: &StringState, after: &String
     let mut text = text.to_vec();
     match (before.decoder, after.decoder) {
         (Decoder::Body, Decoder::Body) => text.push(byte),
-        // What has a short escape is ASCII.
+        // All characters with short escapes are ASCII.
         (Decoder::Escape, Decoder::Body) => text.extend(short_escape(byte).map(|character| character as u8)),
         (Decoder::Hex { value, .. }, Decoder::Body) => {
-            // Only control characters are spelled so in keys.
+            // The automaton of keys allows this escape for control characters only.
             text.push((value << 4) as u8 | (byte as char).to_digit(16).unwrap_or(0) as u8);
         }
         _ => {}
@@ -43,9 +46,9 @@ pub(crate) fn characters_after(text: &[u8], before: &StringState, after: &String
     text.into()
 }
 
-/// Least bytes of the rest of an additional key that repeats none, with its quote, colon and value and all that follows in
-/// the object, which `added` says by class; `None` if all that it could become are used.
-pub(crate) fn additional_cost(
+/// Least bytes of the rest of an additional key that repeats none, with its quote, the colon, and the value with all that follows in the
+/// object, which `added` has by class; `None` if everything that the key could become is used.
+pub(super) fn additional_cost(
     additional: &Additional,
     object: &Object,
     seen: &Seen,
@@ -56,7 +59,7 @@ pub(crate) fn additional_cost(
     let mut best = None;
     for &(value, class) in added {
         let least = value + 2;
-        // Classes come in the order of what follows: none that is left can be better.
+        // Classes come in the order of these costs, so none of the rest can be better.
         if best.is_some_and(|best| best <= least) {
             break;
         }
@@ -69,7 +72,7 @@ pub(crate) fn additional_cost(
     best
 }
 
-/// Whether a key that repeats none, of any of these classes, can begin as it does.
+/// Whether the beginning of a key can become a key of one of these classes that repeats none.
 pub(crate) fn any_possible(
     additional: &Additional,
     object: &Object,
@@ -81,7 +84,8 @@ pub(crate) fn any_possible(
     classes.any(|class| Used { additional, object, seen, class }.rest(state, text).is_some())
 }
 
-/// With fewer keys that must not be, one of the characters that take one byte makes another one.
+/// With fewer used keys, one more character of one byte makes another key: there are more such characters than used keys that could begin
+/// so.
 const FEW_KEYS: usize = 64;
 
 /// The beginning of a completion of a key. The one with the least `total` comes first.
@@ -117,7 +121,7 @@ impl Used<'_> {
                 let Used { additional, object, seen, .. } = *self;
                 let mut used = used_with_prefix(object, seen, text);
                 let spells = used.any(|key| key.get(text.len()).is_some_and(|&byte| may_be_escaped(byte)));
-                // Whatever character it becomes, the key may end after it.
+                // No used key goes on with a character that an escape can spell, so the key may end after any.
                 if !spells && additional.classes.len() == 1 && additional.keys.characters.is_universal(state.state) {
                     return Some(additional.keys.cost(state).without(1));
                 }
@@ -126,7 +130,8 @@ impl Used<'_> {
         }
     }
 
-    /// Least bytes of the characters that complete a key.
+    /// Least bytes of the characters that complete a key. Most states have an answer without the search: the key may end as it is, no
+    /// used key begins so, or one character leads away from all of them at no detour.
     fn key_rest(&self, state: u32, text: &[u8]) -> Option<Cost> {
         let Used { additional, object, seen, class } = *self;
         let (dfa, costs) = (&additional.keys.characters.dfa, &additional.classes[class].costs);
@@ -134,7 +139,6 @@ impl Used<'_> {
         if cost(state).is_never() {
             return None;
         }
-        // Where the key may end as it is, that is the least.
         if cost(state) == 0 && !is_used(object, seen, text) {
             return Some(Cost::ZERO);
         }
@@ -146,12 +150,11 @@ impl Used<'_> {
         if count == 0 {
             return Some(cost(state));
         }
-        // One character more, of which there are enough.
         let enough = FEW_KEYS.min(additional.keys.characters.spelled().single as usize);
         if additional.classes.len() == 1 && additional.keys.characters.is_universal(state) && count < enough {
             return Some(Cost::bytes(1));
         }
-        // Nothing is cheaper than a character with which no key goes on, if it is on a shortest way.
+        // A character on a shortest way with which no used key goes on: nothing is cheaper.
         let least = cost(state).max(Cost::bytes(1));
         let is_least = |byte: u8| {
             let next = dfa.next(state, byte);
@@ -163,8 +166,8 @@ impl Used<'_> {
         self.search(state, text)
     }
 
-    /// As [`Self::key_rest`], by a search for a completion that is not used: A*, with the bytes to the end of any key as the estimate of the
-    /// rest. The estimate is exact until a used key is in the way, so the first completion that is found is a shortest one.
+    /// As [`Self::key_rest`], by a search for a completion that is not used: A*, with the bytes to the end of any key as the estimate of
+    /// the rest. The estimate is exact until a used key is in the way, so the first completion that is found is a shortest one.
     ///
     /// Only beginnings of used keys are taken further, so that it looks at no more than 256 bytes behind each character of these keys.
     fn search(&self, state: u32, text: &[u8]) -> Option<Cost> {
@@ -196,7 +199,7 @@ impl Used<'_> {
         None
     }
 
-    /// As [`Self::key_rest`], in the midst of an escape.
+    /// As [`Self::key_rest`], within an escape: the cheapest byte that may follow. An escape has at most six bytes, so the recursion ends.
     fn escape_rest(&self, state: &StringState, text: &[u8]) -> Option<Cost> {
         let keys = &self.additional.keys;
         let mut best: Option<Cost> = None;
@@ -208,7 +211,7 @@ impl Used<'_> {
                 _ => self.escape_rest(&next, &after),
             };
             best = [best, rest].into_iter().flatten().min();
-            // The key may end here.
+            // Nothing is cheaper.
             if best == Some(Cost::ZERO) {
                 break;
             }

@@ -12,6 +12,7 @@ use crate::json::shape::SchemaId;
 use std::sync::Arc;
 
 impl JsonMachine {
+    /// The first byte of a value.
     pub(super) fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
         match byte {
             b'{' => self.push(level, pending, LevelKind::Object),
@@ -44,7 +45,7 @@ impl JsonMachine {
         }
     }
 
-    /// The state after a value that satisfies these schemas of those that were pending.
+    /// The state after a value that satisfies the `accepted` ones of the pending schemas.
     pub(crate) fn value_done(&self, level: &Level, pending: &Few<Choice>, accepted: &[SchemaId]) -> Option<JsonState> {
         if accepted.is_empty() {
             return None;
@@ -65,6 +66,7 @@ impl JsonMachine {
                 items.push(choice.next.clone());
             }
         }
+        // While the value was open, its schema told alternatives apart. Now nothing does but what may still come.
         if level.kind == LevelKind::Object {
             subsumption::leave_out(&mut items, |item| item, |_, _| true, |id| self.alternatives(id));
         }

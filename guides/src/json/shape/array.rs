@@ -9,8 +9,8 @@ use crate::collections::few::Few;
 use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{Met, SchemaId, Way};
 
-/// Bytes by which a value may have to be longer than the shortest one to differ from other entries, where there are values without end: eight
-/// more bytes give more values than an output has entries.
+/// Bytes by which a value may have to be longer than the shortest one to differ from other entries, where there are values without end:
+/// eight more bytes give more values than an output has entries.
 pub(crate) const FURTHER_AWAY: u32 = 8;
 
 /// So many entries that counters ask for are taken to need another value each.
@@ -222,8 +222,8 @@ impl Array {
         }))
     }
 
-    /// The cheapest entries that each of `counts` counts, `times` of them: their number, their bytes with a comma each, and the counts after
-    /// them.
+    /// The cheapest entries that each of `counts` counts, `times` of them: their number, their bytes with a comma each, and the counts
+    /// after them.
     fn repeated(
         &self,
         counts: u8,

@@ -35,7 +35,7 @@ impl Object {
     ///
     /// While the next keys are looked for, each property in turn is `latest`. The cheapest entries stay the same unless the property is one
     /// of them, so that one search serves most properties.
-    pub(crate) fn met_best(
+    pub(super) fn met_best(
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
@@ -142,8 +142,7 @@ impl Object {
 }
 
 impl KeyClass {
-    /// How many keys of the class there are beside those that are named and so many that were written; no more than [`MOST_COUNTERS`] are
-    /// counted.
+    /// How many keys of the class are neither named nor among the `written` ones, counted up to [`MOST_COUNTERS`].
     fn keys_left(&self, written: u32) -> u32 {
         self.supply.saturating_sub(self.named).saturating_sub(written).min(MOST_COUNTERS as u32)
     }

@@ -37,7 +37,7 @@ impl Additional {
 
     /// Bytes within which some key of the class is none of `used` others: the least ones, and as many characters more as it takes to have
     /// more keys than these.
-    pub(crate) fn key_length(&self, used: u64, class: &KeyClass) -> Cost {
+    pub(super) fn key_length(&self, used: u64, class: &KeyClass) -> Cost {
         if !self.is_endless() {
             // Shorter keys may all be used, so the longest is the bound.
             return self.keys.characters.longest().map_or(class.key_cost, Cost::bytes).max(class.key_cost);
@@ -89,7 +89,7 @@ impl Others<'_> {
     }
 }
 
-/// A mark for a key of which only the class is known. It counts as a key and equals none, since no text has its first byte.
+/// A mark for a key whose class alone is known. It counts as a key and equals none, since no text has its first byte.
 pub(crate) fn key_of_class(class: u32) -> Box<[u8]> {
     let [a, b, c, d] = class.to_be_bytes();
     Box::new([KEY_OF_CLASS, a, b, c, d])

@@ -11,7 +11,7 @@ pub(crate) struct KnownDemands(pub(super) RefCell<Vec<(u8, Option<Meeting>)>>);
 
 /// A set of entries that meets demands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Meeting {
+pub(super) struct Meeting {
     /// The bytes that they add, with a comma each. A required property adds what the value that counts costs more than the cheapest one.
     pub(crate) bytes: u64,
     /// How many there are beside the required ones.
@@ -45,7 +45,7 @@ impl Meeting {
 pub(crate) struct Remembered(pub(super) Option<MeetingMemo>);
 
 #[derive(Debug)]
-pub(crate) struct MeetingMemo {
+pub(super) struct MeetingMemo {
     /// The properties that can meet demands, a bit for each.
     pub(super) meeting: u128,
     /// How many keys of each class there are as long as none was written, see [`Left`]; `None` if that is too much to remember.
@@ -55,7 +55,7 @@ pub(crate) struct MeetingMemo {
 
 /// Everything that the cheapest entries depend on.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Left {
+pub(super) struct Left {
     pub(super) unmet: u8,
     /// The properties that can meet demands and may still come, a bit for each.
     pub(super) properties: u128,

@@ -48,8 +48,8 @@ impl Object {
     }
 
     /// As [`Object::cost_to_close`] after an entry with the property of this index, for an object that [always
-    /// closes](Object::always_closes). `required` are the bytes of the required properties that were left before the entry. It takes the same
-    /// time however many properties there are, which counts where all of them may come next.
+    /// closes](Object::always_closes). `required` are the bytes of the required properties that were left before the entry. It takes the
+    /// same time however many properties there are, which counts where all of them may come next.
     pub(crate) fn cost_to_close_after(&self, required: u64, index: u32) -> Cost {
         let index = index as usize;
         let own = self.required_from[index].1 - self.required_from[index + 1].1;

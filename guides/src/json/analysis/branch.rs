@@ -1,77 +1,130 @@
-//! One way to satisfy a conjunction of conditions, as far as it has been worked out.
+//! A branch of the tableau: one conjunction of literals, and how it may split.
+//!
+//! A branch collects what its terms say, sorted by the kind of value that they constrain. Terms that constrain one kind hold for all
+//! others, so the fields of different kinds are independent, and each kind is finished by itself.
 
 use crate::collections::id::id;
 use crate::json::language::number::NumberAtom;
-use crate::json::schema::graph::{Kinds, NodeId, PatternId};
+use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, PatternId, TRUE};
 use crate::json::text::value::Value;
 use std::collections::BTreeSet;
 
-/// A node that must hold, or must not.
-pub(crate) type Term = (NodeId, bool);
+/// A signed formula of the tableau: a node that must hold, or must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Term {
+    pub(super) node: NodeId,
+    pub(super) holds: bool,
+}
 
-/// One conjunction of conditions, sorted by the kind of value that they speak of.
-#[derive(Debug, Clone)]
-pub(crate) struct Branch {
-    pub(crate) kinds: Kinds,
-    pub(crate) numbers: Vec<(NumberAtom, bool)>,
-    pub(crate) patterns: BTreeSet<(PatternId, bool)>,
-    pub(crate) length: (u32, u32),
-    /// The value is one of these.
-    pub(crate) scalars: Option<Vec<Value>>,
-    /// The value is none of these.
-    pub(crate) excluded: Vec<Value>,
-    /// `Properties` nodes, with the scope that they stand in.
-    pub(crate) properties: Vec<(NodeId, ScopeId)>,
-    pub(crate) required: Vec<String>,
-    /// More conditions on the value of a key.
-    pub(crate) values: Vec<(String, Term)>,
-    /// Conditions on the keys.
-    pub(crate) names: Vec<Term>,
-    pub(crate) property_count: (u32, u32),
-    /// Entries that the object has beside those that are required by name.
-    pub(crate) some: Vec<(Keys, Term)>,
-    /// `Items` nodes, with the scope that they stand in.
-    pub(crate) items: Vec<(NodeId, ScopeId)>,
-    /// More conditions on the entry with an index.
-    pub(crate) item_values: Vec<(u32, Term)>,
-    pub(crate) item_count: (u32, u32),
-    /// How many entries satisfy a condition, with the scope that it stands in.
-    pub(crate) counted: Vec<(Counted, ScopeId)>,
-    pub(crate) unique: bool,
-    /// The schemas with `unevaluated...` that the branch is in: their node, and the scope around.
-    pub(crate) scopes: Vec<(NodeId, ScopeId)>,
+impl Term {
+    /// No value satisfies it.
+    pub(super) const FALSE: Term = Term::not(TRUE);
+
+    pub(super) const fn of(node: NodeId) -> Term {
+        Term { node, holds: true }
+    }
+
+    pub(super) const fn not(node: NodeId) -> Term {
+        Term { node, holds: false }
+    }
+
+    pub(super) const fn opposite(self) -> Term {
+        Term { node: self.node, holds: !self.holds }
+    }
 }
 
 id! {
-    /// The schema with `unevaluated...` that a condition belongs to: an index of the branch's scopes, plus one; 0 outside of all.
-    pub(crate) struct ScopeId
+    /// The schema with `unevaluatedProperties` or `unevaluatedItems` that a condition belongs to: an index of [`Branch::scopes`], plus one;
+    /// 0 outside of all.
+    pub(super) struct ScopeId
 }
 
-/// Outside of all schemas with `unevaluated...`.
-pub(crate) const OUTSIDE: ScopeId = ScopeId::new(0);
+/// Outside of all schemas with `unevaluatedProperties` or `unevaluatedItems`.
+pub(super) const OUTSIDE: ScopeId = ScopeId::new(0);
 
-/// A set of keys of which an object has one.
+/// A condition and its scope. Only conditions in a scope count as evaluating entries for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Scoped<T> {
+    pub(super) item: T,
+    pub(super) scope: ScopeId,
+}
+
+/// One conjunction of conditions, sorted by the kind of value that they constrain.
+#[derive(Debug, Clone)]
+pub(super) struct Branch {
+    pub(super) kinds: Kinds,
+    pub(super) numbers: Vec<(NumberAtom, bool)>,
+    pub(super) patterns: BTreeSet<(PatternId, bool)>,
+    pub(super) length: (u32, u32),
+    /// The value is one of these.
+    pub(super) scalars: Option<Vec<Value>>,
+    /// The value is none of these.
+    pub(super) excluded: Vec<Value>,
+    /// `Properties` nodes.
+    pub(super) properties: Vec<Scoped<NodeId>>,
+    pub(super) required: Vec<String>,
+    /// More conditions on the value of a key.
+    pub(super) values: Vec<NamedTerm>,
+    /// Conditions on the keys.
+    pub(super) names: Vec<Term>,
+    pub(super) property_count: (u32, u32),
+    /// Entries that the object has beside the required names.
+    pub(super) some: Vec<SomeEntry>,
+    /// `Items` nodes.
+    pub(super) items: Vec<Scoped<NodeId>>,
+    /// More conditions on the entry with an index.
+    pub(super) item_values: Vec<IndexedTerm>,
+    pub(super) item_count: (u32, u32),
+    /// Bounds on the number of entries that satisfy a condition.
+    pub(super) counted: Vec<Scoped<Counted>>,
+    pub(super) unique: bool,
+    /// The schemas with `unevaluatedProperties` or `unevaluatedItems` that the branch is in: their nodes, each with the scope around it.
+    pub(super) scopes: Vec<Scoped<NodeId>>,
+}
+
+/// A condition on the value of a key.
+#[derive(Debug, Clone)]
+pub(super) struct NamedTerm {
+    pub(super) name: String,
+    pub(super) term: Term,
+}
+
+/// A condition on the entry of an array with an index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IndexedTerm {
+    pub(super) index: u32,
+    pub(super) term: Term,
+}
+
+/// An object has an entry with one of these keys, and the term holds for its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SomeEntry {
+    pub(super) keys: Keys,
+    pub(super) term: Term,
+}
+
+/// A set of keys, by the nodes and patterns that define it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Keys {
-    /// Those that a pattern of the graph matches.
+pub(super) enum Keys {
+    /// A pattern of the graph matches them.
     Matching(PatternId),
-    /// Those that a `Properties` node neither names nor matches with a pattern.
+    /// A `Properties` node neither names them nor matches them with a pattern.
     Beside(NodeId),
-    /// Those that do not satisfy a node.
+    /// They do not satisfy a node.
     Outside(NodeId),
 }
 
-/// From the entry with index `from` on, at least `min` and at most `max` satisfy the term.
+/// From the entry with index `from` on, at least `min` and at most `max` entries satisfy the term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counted {
-    pub(crate) from: u32,
-    pub(crate) term: Term,
-    pub(crate) min: u32,
-    pub(crate) max: u32,
+pub(super) struct Counted {
+    pub(super) from: u32,
+    pub(super) term: Term,
+    pub(super) min: u32,
+    pub(super) max: u32,
 }
 
 impl Branch {
-    pub(crate) fn new() -> Branch {
+    pub(super) fn new() -> Branch {
         Branch {
             kinds: Kinds::ALL,
             numbers: Vec::new(),
@@ -93,97 +146,152 @@ impl Branch {
             scopes: Vec::new(),
         }
     }
-}
 
-impl Branch {
-    /// How much there is to copy.
-    pub(crate) fn size(&self) -> usize {
+    /// The amount that a copy of the branch copies.
+    pub(super) fn size(&self) -> usize {
         let scalars = self.scalars.as_ref().map_or(0, Vec::len);
         scalars + self.excluded.len() + self.required.len() + self.values.len() + self.numbers.len()
     }
 
-    pub(crate) fn ask(&mut self, demand: Demand) {
+    /// Adds a demand.
+    pub(super) fn ask(&mut self, demand: Demand) {
         match demand {
-            Demand::Entry(name, term) => {
+            Demand::Entry(NamedTerm { name, term }) => {
                 self.required.push(name.clone());
-                self.values.push((name, term));
+                self.values.push(NamedTerm { name, term });
             }
-            Demand::Some(keys, term) => {
-                if !self.some.contains(&(keys, term)) {
-                    self.some.push((keys, term));
+            Demand::Some(entry) => {
+                if !self.some.contains(&entry) {
+                    self.some.push(entry);
                 }
             }
-            Demand::Item(index, term) => {
-                narrow(&mut self.item_count, index.saturating_add(1), u32::MAX);
-                self.item_values.push((index, term));
+            Demand::Item(item) => {
+                narrow(&mut self.item_count, item.index.saturating_add(1), u32::MAX);
+                self.item_values.push(item);
             }
             Demand::Counted(counted) => {
-                if !self.counted.iter().any(|(other, _)| *other == counted) {
-                    self.counted.push((counted, OUTSIDE));
+                if !self.counted.iter().any(|other| other.item == counted) {
+                    self.counted.push(Scoped { item: counted, scope: OUTSIDE });
                 }
             }
         }
     }
+
+    /// Whether a condition in the scope `inner` counts for the scope `outer`.
+    pub(super) fn is_within(&self, inner: ScopeId, outer: ScopeId) -> bool {
+        let around = |&scope: &ScopeId| scope.index().checked_sub(1).map(|index| self.scopes[index].scope);
+        std::iter::successors(Some(inner), around).any(|scope| scope == outer)
+    }
+
+    /// The scopes whose schema has the keyword that `keyword` reads from a node, each with the node of the keyword's value.
+    pub(super) fn scopes_with<'a>(
+        &'a self,
+        graph: &'a Graph,
+        keyword: fn(&Node) -> Option<NodeId>,
+    ) -> impl Iterator<Item = Scoped<NodeId>> + 'a {
+        (1..).zip(&self.scopes).filter_map(move |(scope, around)| {
+            Some(Scoped { item: keyword(&graph.nodes[around.item.index()])?, scope: ScopeId::new(scope) })
+        })
+    }
 }
 
-pub(crate) fn narrow(range: &mut (u32, u32), min: u32, max: u32) {
+pub(super) fn narrow(range: &mut (u32, u32), min: u32, max: u32) {
     *range = (range.0.max(min), range.1.min(max));
 }
 
-/// The values outside `min..=max`.
-pub(crate) fn outside(min: u32, max: u32) -> Vec<(u32, u32)> {
+/// The ranges outside `min..=max`.
+pub(super) fn outside(min: u32, max: u32) -> Vec<(u32, u32)> {
     let below = (min > 0).then(|| (0, min - 1));
     let above = (max < u32::MAX).then(|| (max + 1, u32::MAX));
     below.into_iter().chain(above).collect()
 }
 
-/// A range that is one of several alternatives, as an adjustment of a branch.
-pub(crate) type Narrowing = (fn(&mut Branch) -> &mut (u32, u32), (u32, u32));
+/// The bounds of a branch on one quantity.
+pub(super) type BoundsOf = fn(&mut Branch) -> &mut (u32, u32);
 
-/// How the terms of a branch go on.
-pub(crate) enum Split {
+/// A range that is one of several alternatives, as an adjustment of a branch.
+#[derive(Clone, Copy)]
+pub(super) struct Narrowing {
+    bounds: BoundsOf,
+    min: u32,
+    max: u32,
+}
+
+impl Narrowing {
+    pub(super) fn apply(self, branch: &mut Branch) {
+        narrow((self.bounds)(branch), self.min, self.max);
+    }
+
+    /// Whether the branch has a value in the range.
+    pub(super) fn is_possible(self, branch: &mut Branch) -> bool {
+        let &mut (min, max) = (self.bounds)(branch);
+        min.max(self.min) <= max.min(self.max)
+    }
+}
+
+/// The disjuncts of a term that splits its branch.
+pub(super) enum Split {
     Terms(Vec<Vec<Term>>),
     Ranges(Vec<Narrowing>),
     Demands(Vec<Demand>),
 }
 
-/// One of the ways of a [`Split`].
-pub(crate) enum OneWay {
+/// One disjunct of a [`Split`].
+pub(super) enum Disjunct {
     Terms(Vec<Term>),
+    Range(Narrowing),
     Demand(Demand),
-    Range(fn(&mut Branch) -> &mut (u32, u32), (u32, u32)),
 }
 
 impl Split {
-    pub(crate) fn len(&self) -> usize {
+    /// The values outside `min..=max` of a quantity.
+    pub(super) fn outside(bounds: BoundsOf, min: u32, max: u32) -> Split {
+        Split::Ranges(outside(min, max).into_iter().map(|(min, max)| Narrowing { bounds, min, max }).collect())
+    }
+
+    pub(super) fn len(&self) -> usize {
         match self {
-            Split::Terms(ways) => ways.len(),
-            Split::Ranges(ways) => ways.len(),
-            Split::Demands(ways) => ways.len(),
+            Split::Terms(terms) => terms.len(),
+            Split::Ranges(ranges) => ranges.len(),
+            Split::Demands(demands) => demands.len(),
         }
     }
 
-    pub(crate) fn ways(self) -> Vec<OneWay> {
+    pub(super) fn disjuncts(self) -> Vec<Disjunct> {
         match self {
-            Split::Terms(ways) => ways.into_iter().map(OneWay::Terms).collect(),
-            Split::Ranges(ways) => ways.into_iter().map(|(field, range)| OneWay::Range(field, range)).collect(),
-            Split::Demands(ways) => ways.into_iter().map(OneWay::Demand).collect(),
+            Split::Terms(terms) => terms.into_iter().map(Disjunct::Terms).collect(),
+            Split::Ranges(ranges) => ranges.into_iter().map(Disjunct::Range).collect(),
+            Split::Demands(demands) => demands.into_iter().map(Disjunct::Demand).collect(),
         }
     }
 }
 
-/// One thing that a branch may ask for among several.
-pub(crate) enum Demand {
-    /// The object has this key, with a value of which the term holds.
-    Entry(String, Term),
-    /// The object has one of these keys, with a value of which the term holds.
-    Some(Keys, Term),
-    /// The array has an entry with this index, of which the term holds.
-    Item(u32, Term),
-    /// So many entries satisfy a condition.
+/// An entry that an object or an array must have.
+pub(super) enum Demand {
+    /// The object has this key, and the term holds for its value.
+    Entry(NamedTerm),
+    /// The object has one of these keys, and the term holds for its value.
+    Some(SomeEntry),
+    /// The array has an entry with this index, and the term holds for it.
+    Item(IndexedTerm),
+    /// A number of entries satisfy a condition.
     Counted(Counted),
 }
 
-pub(crate) fn ranges(field: fn(&mut Branch) -> &mut (u32, u32), min: u32, max: u32) -> Split {
-    Split::Ranges(outside(min, max).into_iter().map(|range| (field, range)).collect())
+/// The conditions on an entry, and the counters of its container that it counts for: a [`Way`](crate::json::shape::Way) whose conjunction
+/// is not interned.
+pub(super) struct Counting {
+    pub(super) asked: Vec<Term>,
+    pub(super) counts: u8,
+}
+
+impl Counting {
+    pub(super) fn new(asked: Vec<Term>) -> Counting {
+        Counting { asked, counts: 0 }
+    }
+
+    /// The same entry where it counts for one more counter, since the term holds.
+    pub(super) fn counted(&self, term: Term, bit: usize) -> Counting {
+        Counting { asked: [self.asked.as_slice(), &[term]].concat(), counts: self.counts | 1 << bit }
+    }
 }

@@ -1,5 +1,8 @@
 //! Caps on the lengths of strings and arrays that a schema leaves free ([`Limits::string_length`], [`Limits::array_length`]).
 //!
+//! A cap narrows lengths, and so drops values that the schema allows. Where it would drop all of them, the schema is refused, as
+//! a model would otherwise be forced into another alternative.
+//!
 //! [`Limits::string_length`]: crate::Limits::string_length
 //! [`Limits::array_length`]: crate::Limits::array_length
 
@@ -8,7 +11,7 @@ use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
 use crate::json::language::strings::Strings;
 
-/// What [`Limits::string_length`](crate::Limits::string_length) counts.
+/// The quantity that [`Limits::string_length`](crate::Limits::string_length) bounds, for errors.
 const CHARACTERS: &str = "characters of a string (max-string-length)";
 
 /// A cap on a length, and what it is called.
@@ -23,8 +26,8 @@ struct Cap<'a> {
 }
 
 impl Builder<'_> {
-    /// The strings of a branch, up to the cap. Those of a pattern or a format that all are longer are refused.
-    pub(crate) fn capped_strings(&mut self, branch: &Branch, terms: &[Term]) -> Result<Strings, CompileError> {
+    /// The strings of a branch, up to the cap. A pattern or a format with longer strings only is refused.
+    pub(super) fn capped_strings(&mut self, branch: &Branch, terms: &[Term]) -> Result<Strings, CompileError> {
         let Branch { patterns, excluded, length, .. } = branch;
         let most = self.limits.string_length;
         let cap = Cap { most, limit: CHARACTERS, keyword: "minLength", option: "max-string-length" };
@@ -39,14 +42,13 @@ impl Builder<'_> {
     }
 
     /// The bounds on the number of items of a branch's arrays.
-    pub(crate) fn array_length(&self, branch: &Branch, terms: &[Term]) -> Result<(u32, u32), CompileError> {
+    pub(super) fn array_length(&self, branch: &Branch, terms: &[Term]) -> Result<(u32, u32), CompileError> {
         let (most, limit) = (self.limits.array_length, "items of an array (max-array-length)");
         let cap = Cap { most, limit, keyword: "minItems", option: "max-array-length" };
         self.capped(branch.item_count, &cap, terms)
     }
 
-    /// The range up to the cap. What has to be longer than the cap is refused: left out, it would be missed only where nothing
-    /// else is possible.
+    /// The range up to the cap. A range that begins above the cap is refused.
     fn capped(&self, range: (u32, u32), cap: &Cap<'_>, terms: &[Term]) -> Result<(u32, u32), CompileError> {
         let (min, max) = range;
         let &Cap { most, limit, keyword, option } = cap;

@@ -1,4 +1,8 @@
-//! A branch of the tableau to what it allows.
+//! A branch of the tableau to the values that it allows, kind by kind.
+//!
+//! Conditions on different kinds are independent, so a branch allows the union of what it allows of each kind. A branch with a list of
+//! scalars allows no more than these, and they are checked one by one. Otherwise numbers and strings become automata, arrays and objects
+//! shapes. A schema allows the union of its branches.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
@@ -17,43 +21,26 @@ use foldhash::HashSet;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// What the branches of one schema allow together.
+/// The union of what the branches of one schema allow.
 #[derive(Default)]
-pub(crate) struct Gathered {
-    pub(crate) literals: BTreeSet<Box<[u8]>>,
-    pub(crate) numbers: Vec<Arc<Numbers>>,
-    pub(crate) strings: Vec<Arc<Strings>>,
-    pub(crate) objects: Vec<ShapeId>,
-    pub(crate) arrays: Vec<ShapeId>,
+pub(super) struct Gathered {
+    pub(super) literals: BTreeSet<Box<[u8]>>,
+    pub(super) numbers: Vec<Arc<Numbers>>,
+    pub(super) strings: Vec<Arc<Strings>>,
+    pub(super) objects: Vec<ShapeId>,
+    pub(super) arrays: Vec<ShapeId>,
 }
 
 impl Builder<'_> {
-    /// Adds what a branch allows to what the others allow.
-    pub(crate) fn finish(
+    /// Adds what a branch allows.
+    pub(super) fn finish(
         &mut self,
         mut branch: Branch,
         gathered: &mut Gathered,
         terms: &[Term],
     ) -> Result<(), CompileError> {
         if let Some(scalars) = &branch.scalars {
-            let excluded = overlaps::scalars(&branch.excluded);
-            self.spend(
-                (scalars.len() * (1 + branch.patterns.len() + branch.numbers.len()) + branch.excluded.len()) / 16,
-                terms,
-            )?;
-            for value in scalars {
-                let is_kept = branch.kinds.has(kind_of(value)) && !excluded.contains(&ScalarValue::new(value));
-                if is_kept && self.allows_scalar(&branch, value) {
-                    let mut spellings = vec![spell(value)];
-                    // 2.0 may be written as the integer that it is.
-                    if let Value::Number(text) = value {
-                        spellings.extend(Decimal::parse(text).and_then(|number| number.plain_integer()));
-                    }
-                    self.keep_spelled(&mut spellings, value)?;
-                    gathered.literals.extend(spellings.into_iter().map(|text| text.into_bytes().into_boxed_slice()));
-                }
-            }
-            return Ok(());
+            return self.finish_scalars(&branch, scalars, gathered, terms);
         }
         self.take_out_unspelled(&mut branch, terms)?;
         for (kind, values) in
@@ -84,7 +71,34 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn allows_scalar(&self, branch: &Branch, value: &Value) -> bool {
+    /// Adds the scalars of a list that the other conditions of the branch allow.
+    fn finish_scalars(
+        &mut self,
+        branch: &Branch,
+        scalars: &[Value],
+        gathered: &mut Gathered,
+        terms: &[Term],
+    ) -> Result<(), CompileError> {
+        let excluded = overlaps::scalars(&branch.excluded);
+        let conditions = 1 + branch.patterns.len() + branch.numbers.len();
+        self.spend((scalars.len() * conditions + branch.excluded.len()) / 16, terms)?;
+        for value in scalars {
+            let is_kept = branch.kinds.has(kind_of(value)) && !excluded.contains(&ScalarValue::new(value));
+            if is_kept && self.allows_scalar(branch, value) {
+                let mut spellings = vec![spell(value)];
+                // 2.0 may be written as the integer that it is.
+                if let Value::Number(text) = value {
+                    spellings.extend(Decimal::parse(text).and_then(|number| number.plain_integer()));
+                }
+                self.keep_spelled(&mut spellings, value)?;
+                gathered.literals.extend(spellings.into_iter().map(|text| text.into_bytes().into_boxed_slice()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the conditions on numbers and strings certainly hold for a scalar.
+    fn allows_scalar(&self, branch: &Branch, value: &Value) -> bool {
         match value {
             Value::Number(text) => {
                 let Some(number) = Decimal::parse(text) else { return false };
@@ -103,12 +117,8 @@ impl Builder<'_> {
         }
     }
 
-    pub(crate) fn finish_number(
-        &mut self,
-        branch: &Branch,
-        gathered: &mut Gathered,
-        terms: &[Term],
-    ) -> Result<(), CompileError> {
+    /// Adds the numbers of a branch. Compilations share the automata of numbers, by their conditions.
+    fn finish_number(&mut self, branch: &Branch, gathered: &mut Gathered, terms: &[Term]) -> Result<(), CompileError> {
         let mut atoms = branch.numbers.clone();
         for value in &branch.excluded {
             if let Value::Number(text) = value {
@@ -128,7 +138,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn gather(&mut self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
+    /// The alternatives of a schema: those of all its branches, each automaton once, and all numbers as one automaton.
+    pub(super) fn gather(&mut self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut seen = HashSet::default();
         let mut numbers = gathered.numbers;
         numbers.retain(|one| seen.insert(Arc::as_ptr(one)));
@@ -138,7 +149,7 @@ impl Builder<'_> {
             several => {
                 let limit = self.limits.states;
                 let mut all: VecDeque<Dfa> = several.iter().map(|one| one.dfa.clone()).collect();
-                // Two by two: one by one the same states would be gone through for each.
+                // Pairs first: added one by one to the union, each automaton would visit all states of the union again.
                 while let (Some(one), Some(two)) = (all.pop_front(), all.pop_front()) {
                     let union = one.union(&two, limit).map_err(|_| self.too_many_states(terms))?;
                     if all.is_empty() {
@@ -167,7 +178,7 @@ impl Builder<'_> {
 }
 
 /// A scalar as JSON: a number as the schema spells it, a string in its shortest spelling.
-pub(crate) fn spell(value: &Value) -> String {
+fn spell(value: &Value) -> String {
     match value {
         Value::Bool(true) => "true".into(),
         Value::Bool(false) => "false".into(),

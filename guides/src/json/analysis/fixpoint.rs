@@ -1,4 +1,8 @@
-//! Passes over all schemas once each has its alternatives.
+//! The passes over all schemas once each has its alternatives: least costs, then what has no value falls away.
+//!
+//! Schemas refer to each other in cycles, so costs and [`Schema::endless`] are least fixpoints. The bottom of costs is [`Cost::NEVER`]: a cost
+//! starts there and only falls, each time to the length of a value; a schema that stays there has no finite value. `endless` starts at
+//! false and only becomes true. So the iterations end.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -11,8 +15,9 @@ use crate::json::shape::{Met, Schema, SchemaId, Way};
 use foldhash::{HashMap, HashMapExt};
 
 impl Builder<'_> {
-    /// How many bytes more than the least it may take to write an entry that differs from the others.
-    pub(crate) fn tell_entries_apart(&mut self) {
+    /// Bounds for arrays with unique entries: the bytes beyond the least that an entry may take to differ from the others, and the number of
+    /// entries.
+    pub(super) fn tell_entries_apart(&mut self) {
         let schemas = &self.schemas;
         // Many arrays may have the same entries.
         let mut spreads: HashMap<SchemaId, u32> = HashMap::new();
@@ -27,7 +32,7 @@ impl Builder<'_> {
                 })
             });
             array.distinct = apart.max();
-            // There are no more entries than different values.
+            // Entries differ, so there are at most as many as values.
             let rest = array.rest.iter().map(|way| &schemas[way.schema.index()]);
             let values: Option<usize> = rest.map(|schema| schema.is_finite().then_some(schema.literals.len())).sum();
             if let Some(values) = values {
@@ -36,9 +41,9 @@ impl Builder<'_> {
         }
     }
 
-    /// The least cost of every schema: the least solution of the equations between them, found by going down from
-    /// "never" until nothing changes. What is never reached so has no value of finite length.
-    pub(crate) fn settle_costs(&mut self) -> Result<(), CompileError> {
+    /// The least cost of every schema. Schemas are visited from the last to the first: most are interned before the schemas of their
+    /// entries, so a round meets the costs of entries first, and few rounds are needed.
+    pub(super) fn settle_costs(&mut self) -> Result<(), CompileError> {
         let mut costs: Vec<Cost> = vec![Cost::NEVER; self.schemas.len()];
         loop {
             let mut changed = false;
@@ -70,7 +75,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn cost_of(&mut self, id: usize, costs: &[Cost]) -> Cost {
+    /// The least cost of one schema under the costs so far of the others.
+    fn cost_of(&mut self, id: usize, costs: &[Cost]) -> Cost {
         let cost = |id: SchemaId| costs[id.index()];
         let mut best = scalar_cost(&self.schemas[id]);
         let objects = std::mem::take(&mut self.schemas[id].objects);
@@ -91,7 +97,7 @@ impl Builder<'_> {
     }
 
     /// Drops alternatives that nothing satisfies, and keys whose values nothing satisfies.
-    pub(crate) fn prune(&mut self) {
+    pub(super) fn prune(&mut self) {
         let costs: Vec<Cost> = self.schemas.iter().map(|schema| schema.cost).collect();
         let cost = |id: SchemaId| costs[id.index()];
         for object in &mut self.objects {
@@ -129,7 +135,7 @@ impl Builder<'_> {
                 .retain(|&id| !arrays[id.index()].cost_to_close(0, 0, &Met::default(), true, &cost).is_never());
         }
         for array in &mut self.arrays {
-            // The first entry that has no value ends the array.
+            // An array ends before the first entry without a value.
             let never = |ways: &Few<Way>| ways.iter().all(|way| cost(way.schema).is_never());
             let end = array.prefix.iter().position(never);
             let end = end.or(never(&array.rest).then_some(array.prefix.len()));
@@ -139,8 +145,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Finds the schemas that have values without end: those with strings of any length, and what contains them.
-    pub(crate) fn find_endless(&mut self) -> Result<(), CompileError> {
+    /// Marks the schemas that have values of any length: schemas with strings of any length, and what must contain one.
+    pub(super) fn find_endless(&mut self) -> Result<(), CompileError> {
         for schema in &mut self.schemas {
             schema.endless = schema.strings.iter().any(|strings| strings.is_endless());
         }
@@ -148,7 +154,7 @@ impl Builder<'_> {
         loop {
             self.spend((self.schemas.len() + properties) / 64, &[])?;
             let mut changed = false;
-            // What is in others was mostly met after them.
+            // Schemas of entries are mostly interned after their containers.
             for id in (0..self.schemas.len()).rev() {
                 if !self.schemas[id].endless && self.holds_endless(id) {
                     self.schemas[id].endless = true;
@@ -162,8 +168,8 @@ impl Builder<'_> {
     }
 }
 
-/// The least bytes of a value that is neither object nor array.
-pub(crate) fn scalar_cost(schema: &Schema) -> Cost {
+/// The least cost of a value that is neither object nor array.
+fn scalar_cost(schema: &Schema) -> Cost {
     let literals = schema.literals.iter().map(|literal| Cost::of(literal));
     let numbers = schema.numbers.iter().map(|numbers| numbers.costs[numbers.dfa.start() as usize]);
     let strings = schema.strings.iter().map(|strings| strings.cost(&strings.start()));

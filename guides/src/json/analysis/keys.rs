@@ -1,4 +1,7 @@
-//! The automata of keys, which alternatives of objects have in common: built once for a schema.
+//! Automata that tell keys apart by the patterns and key sets that they belong to.
+//!
+//! The automata of all patterns and sets run side by side; a final state of the product tells all memberships of the key that ends there.
+//! Objects of one schema often have the same patterns, so each product, and each division of its keys into classes, is built once.
 
 use crate::automaton::backward::Backward;
 use crate::automaton::cost::Cost;
@@ -13,70 +16,70 @@ use std::sync::Arc;
 
 /// A set of keys.
 #[derive(Debug)]
-pub(crate) struct KeySet {
-    /// What they are of; `None` for all keys.
+pub(super) struct KeySet {
+    /// The keys of an automaton; `None` for all keys.
     among: Option<Arc<Dfa>>,
-    /// Keys that are not in it, sorted.
+    /// Keys that are left out, sorted. They are no part of the automaton, as many sets differ in names alone.
     without: Vec<String>,
 }
 
 impl KeySet {
     /// The keys of an automaton, or all keys, without some.
-    pub(crate) fn new(among: Option<Arc<Dfa>>, mut without: Vec<String>) -> KeySet {
+    pub(super) fn new(among: Option<Arc<Dfa>>, mut without: Vec<String>) -> KeySet {
         without.sort_unstable();
         without.dedup();
         KeySet { among, without }
     }
 
-    pub(crate) fn accepts(&self, key: &str) -> bool {
+    pub(super) fn accepts(&self, key: &str) -> bool {
         let is_among = self.among.as_ref().is_none_or(|dfa| dfa.accepts(key.as_bytes()));
         is_among && self.without.binary_search_by(|name| name.as_str().cmp(key)).is_err()
     }
 
-    /// About how many states an automaton of it has.
-    pub(crate) fn size(&self) -> usize {
+    /// An estimate of the states of an automaton for the set.
+    pub(super) fn size(&self) -> usize {
         self.among.as_ref().map_or(0, |dfa| dfa.len()) + self.without.iter().map(|name| name.len()).sum::<usize>()
     }
 }
 
-/// Which of some sets a key is in, told side by side.
+/// The product of automata and key sets, with the memberships of each key.
 #[derive(Debug)]
-pub(crate) struct KeySets {
+pub(super) struct KeySets {
     dfa: Dfa,
-    /// For each state where a key can end the index of what it is in; [`NONE`] for other states.
+    /// For each state where a key can end, the index of its memberships; [`NONE`] for other states.
     member: Vec<u32>,
     /// The different memberships, in the order of the first state of each.
-    pub(crate) memberships: Vec<Vec<bool>>,
-    /// By the class of each membership.
+    pub(super) memberships: Vec<Vec<bool>>,
+    /// The classes that were built, by the class of each membership.
     classed: RefCell<HashMap<Vec<u32>, Rc<ClassedKeys>>>,
 }
 
 /// Where no key ends, or none of any class.
-pub(crate) const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// The keys of some classes.
 #[derive(Debug)]
-pub(crate) struct ClassedKeys {
-    pub(crate) characters: Arc<Characters>,
-    /// For each state where a key can end its class; [`NONE`] for other states.
-    pub(crate) class_of: Arc<[u32]>,
-    /// For each state how many keys are accepted from it, as far as counted.
-    pub(crate) counts: Arc<[u32]>,
-    /// By class.
-    pub(crate) costs: Vec<Arc<[Cost]>>,
-    /// By class how many keys are of it, as far as counted.
-    pub(crate) supplies: Vec<u32>,
+pub(super) struct ClassedKeys {
+    pub(super) characters: Arc<Characters>,
+    /// For each state where a key can end, its class; [`NONE`] for other states.
+    pub(super) class_of: Arc<[u32]>,
+    /// For each state the number of keys that are accepted from it, at most [`MANY_KEYS`].
+    pub(super) counts: Arc<[u32]>,
+    /// For each class the costs of its keys, by state.
+    pub(super) costs: Vec<Arc<[Cost]>>,
+    /// For each class the number of its keys, at most [`MANY_KEYS`].
+    pub(super) supplies: Vec<u32>,
 }
 
-/// What was built for the objects of a schema.
+/// The products that were built, by the addresses of their automata and key sets.
 #[derive(Debug, Default)]
-pub(crate) struct KeyAutomata {
+pub(super) struct KeyAutomata {
     sets: HashMap<Vec<*const ()>, Rc<KeySets>>,
 }
 
 impl KeySets {
-    /// The keys of `all` by which of the automata accept them, and which of the sets they are in.
-    pub(crate) fn new(
+    /// The keys of `all` by the automata that accept them, and the key sets that they are in.
+    pub(super) fn new(
         automata: &[&Dfa],
         demanded: &[&KeySet],
         all: &Dfa,
@@ -91,7 +94,7 @@ impl KeySets {
                 classed: RefCell::default(),
             });
         }
-        // All keys that some set is without are told apart by one automaton, whatever the number of sets.
+        // One automaton of words tells apart the keys that any set leaves out: an automaton for each set would multiply the product.
         let mut names: Vec<&[u8]> = demanded.iter().flat_map(|set| &set.without).map(|name| name.as_bytes()).collect();
         names.sort_unstable();
         names.dedup();
@@ -128,13 +131,13 @@ impl KeySets {
         Ok(sets)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.dfa.len()
     }
 
-    /// The keys with a class for each membership, [`NONE`] for those that may not come, with `characters` made of their automaton;
-    /// `counted` says whether there must be enough of a class. Built the first time.
-    pub(crate) fn classed(
+    /// The keys by class, given the class of each membership; [`NONE`] leaves the keys of a membership out. `characters` makes the
+    /// characters of the automaton of keys; `counted` tells whether the keys of each class are to be counted. Built the first time.
+    pub(super) fn classed(
         &self,
         classes: Vec<u32>,
         counted: bool,
@@ -163,8 +166,8 @@ impl KeySets {
 }
 
 impl ClassedKeys {
-    /// The keys of an automaton that are of so many classes; `counted` says whether there must be enough of a class.
-    pub(crate) fn new(
+    /// The keys of an automaton in `number` classes; `counted` tells whether the keys of each class are to be counted.
+    pub(super) fn new(
         dfa: Dfa,
         class_of: Arc<[u32]>,
         number: u32,
@@ -191,8 +194,9 @@ impl ClassedKeys {
 }
 
 impl KeyAutomata {
-    /// The sets of these automata, which live as long as this does; made by `make` the first time.
-    pub(crate) fn sets<E>(
+    /// The product of these automata and key sets, made by `make` the first time. The key is their addresses, so they must live as
+    /// long as this.
+    pub(super) fn sets<E>(
         &mut self,
         automata: &[&Dfa],
         demanded: &[&KeySet],

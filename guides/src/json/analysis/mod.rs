@@ -1,26 +1,33 @@
-//! Conjunctions of conditions to alternatives: a tableau.
+//! The analysis: conjunctions of conditions to their alternatives, by a tableau, and the passes over all of them.
 //!
-//! A *term* is a node of the graph that holds or does not. A *schema* here is a conjunction of terms, interned; its alternatives are the
-//! branches of its disjunctive normal form ([`tableau`]), each finished to literals, strings, numbers, arrays and objects
-//! ([`finish`], [`strings`], [`containers`]). The values of entries are conjunctions again, so this goes on until no new one is met.
-//! Then the passes over all of them ([`fixpoint`]): least costs, and what has no value falls away.
+//! A schema is a conjunction of *terms*, each a node of the graph that holds or fails. Its alternatives are the branches of its
+//! disjunctive normal form: the tableau ([`tableau`], with its [`rules`]) expands the conjunction, and each branch is finished to
+//! literals, numbers, strings, arrays and objects ([`finish`], [`strings`], [`arrays`], [`objects`]). The entries of arrays and
+//! objects are conjunctions again. These are interned: the same set of terms is one schema, wherever it is met. A set has terms from a
+//! finite graph only, so recursion in a schema leads back to schemas that are known, and the analysis terminates. The number of
+//! sets may still be exponential; [`Limits::work`] bounds it.
+//!
+//! Nothing here depends on an output. The passes ([`fixpoint`]) leave the costs that the automaton of outputs goes by.
 
-pub(crate) mod branch;
-pub(crate) mod caps;
-pub(crate) mod containers;
-pub(crate) mod finish;
-pub(crate) mod fixpoint;
-pub(crate) mod keys;
-pub(crate) mod names;
-pub(crate) mod overlaps;
-pub(crate) mod strings;
-pub(crate) mod tableau;
+mod additional;
+mod arrays;
+mod branch;
+mod caps;
+mod finish;
+mod fixpoint;
+mod keys;
+mod names;
+mod objects;
+mod overlaps;
+mod rules;
+mod strings;
+mod tableau;
 pub(crate) mod unspelled;
 
 use crate::automaton::dfa::Dfa;
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
-use crate::json::analysis::branch::{Keys, Term};
+use crate::json::analysis::branch::{Counting, Keys, Term};
 use crate::json::analysis::keys::{KeyAutomata, KeySet};
 use crate::json::analysis::names::KnownNames;
 use crate::json::analysis::overlaps::Overlaps;
@@ -31,13 +38,27 @@ use crate::json::shape::array::Array;
 use crate::json::shape::object::Object;
 use crate::json::shape::shapes::Analysis;
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{Schema, SchemaId};
+use crate::json::shape::{Schema, SchemaId, Way};
 use crate::options::{Limits, Whitespace};
 use foldhash::{HashMap, HashMapExt, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Works out everything that is reachable from the root of the graph.
+/// Works out all schemas that are reachable from the root of the graph. Each pass needs what those before it leave:
+///
+/// 1. [`Builder::alternatives`] for each conjunction, in the order in which they are interned: leaves the alternatives of each schema and
+///    interns the schemas of its entries. It goes on until no conjunction is new.
+/// 2. [`Builder::check_apart`]: needs the alternatives. Refuses unique entries with numbers that a vocabulary writes in pieces.
+/// 3. [`Builder::tell_entries_apart`]: needs the alternatives. Leaves the bytes that a unique entry may cost beyond the least, and at most
+///    as many entries as there are values.
+/// 4. [`Builder::settle_costs`]: needs the lengths of arrays, which 3 settles. Leaves the least cost of each schema, by a least
+///    fixpoint, and the sums of costs in objects and arrays.
+/// 5. [`Builder::prune`]: needs the costs. Drops alternatives and keys that cost [`Cost::NEVER`](crate::automaton::cost::Cost::NEVER).
+/// 6. [`Builder::find_endless`]: needs the pruned alternatives, as one without a value adds none. Leaves the schemas that have values of
+///    any length, by a least fixpoint.
+///
+/// # Errors
+/// If a limit is exceeded, a condition is not supported, the vocabulary cannot spell what is required, or nothing satisfies the root.
 pub(crate) fn analyse(
     graph: &Graph,
     whitespace: Whitespace,
@@ -68,7 +89,7 @@ pub(crate) fn analyse(
         key_automata: KeyAutomata::default(),
         unspelled: None,
     };
-    let root = builder.intern(vec![(graph.root, true)]);
+    let root = builder.intern(vec![Term::of(graph.root)]);
     while builder.schemas.len() < builder.conjunctions.len() {
         let terms = builder.conjunctions[builder.schemas.len()].clone();
         let schema = builder.alternatives(&terms)?;
@@ -92,36 +113,41 @@ pub(crate) fn analyse(
     Ok(Analysis { schemas, objects, arrays, root })
 }
 
-pub(crate) struct Builder<'a> {
-    pub(crate) graph: &'a Graph,
-    pub(crate) limits: &'a Limits,
-    pub(crate) languages: &'a Languages,
-    pub(crate) spacing: Spacing,
-    pub(crate) work: usize,
+/// The schemas and shapes so far, and the tables that keep the analysis from working anything out twice.
+struct Builder<'a> {
+    graph: &'a Graph,
+    limits: &'a Limits,
+    languages: &'a Languages,
+    spacing: Spacing,
+    /// Steps so far, bounded by [`Limits::work`].
+    work: usize,
     /// Automata whose work is counted, by their addresses.
     counted: HashSet<*const ()>,
-    pub(crate) ids: HashMap<Vec<Term>, SchemaId>,
-    /// The terms of each schema, those not yet worked out too.
-    pub(crate) conjunctions: Vec<Vec<Term>>,
-    pub(crate) schemas: Vec<Schema>,
-    pub(crate) objects: Vec<Object>,
-    pub(crate) arrays: Vec<Array>,
-    pub(crate) any: Dfa,
-    pub(crate) any_characters: Arc<Characters>,
-    pub(crate) key_sets: HashMap<Keys, Arc<KeySet>>,
-    pub(crate) key_automata: KeyAutomata,
-    pub(crate) known_names: KnownNames,
+    /// The schema of each interned conjunction, by its sorted terms.
+    ids: HashMap<Vec<Term>, SchemaId>,
+    /// The terms of each schema. Schemas whose alternatives are not worked out stand at the end.
+    conjunctions: Vec<Vec<Term>>,
+    schemas: Vec<Schema>,
+    objects: Vec<Object>,
+    arrays: Vec<Array>,
+    /// The characters of any string.
+    any: Dfa,
+    any_characters: Arc<Characters>,
+    key_sets: HashMap<Keys, Arc<KeySet>>,
+    key_automata: KeyAutomata,
+    known_names: KnownNames,
     /// What was taken out first, as the vocabulary cannot spell it.
-    pub(crate) unspelled: Option<CompileError>,
-    /// Which alternatives of a `oneOf` may hold together, by its node.
+    unspelled: Option<CompileError>,
+    /// The alternatives of a `oneOf` that may hold together, by its node.
     overlaps: HashMap<NodeId, Rc<Overlaps>>,
-    /// The conditions by name of those `Properties` nodes that are asked for single names.
+    /// The conditions by name of `Properties` nodes that were asked for single names.
     named_nodes: HashMap<NodeId, HashMap<&'a str, NodeId>>,
 }
 
 impl Builder<'_> {
-    pub(crate) fn intern(&mut self, mut terms: Vec<Term>) -> SchemaId {
-        terms.retain(|&term| term != (TRUE, true));
+    /// The schema of a conjunction. Terms are sorted and distinct, and true ones left out, so that equal sets are one schema.
+    fn intern(&mut self, mut terms: Vec<Term>) -> SchemaId {
+        terms.retain(|&term| term != Term::of(TRUE));
         terms.sort_unstable();
         terms.dedup();
         if let Some(&id) = self.ids.get(&terms) {
@@ -133,18 +159,25 @@ impl Builder<'_> {
         id
     }
 
-    pub(crate) fn pointer(&self, terms: &[Term]) -> Place {
-        let pointer = terms.first().map_or("", |&(node, _)| &*self.graph.pointers[node.index()]);
+    /// A way with its conjunction interned.
+    fn way(&mut self, Counting { asked, counts }: Counting) -> Way {
+        Way { schema: self.intern(asked), counts }
+    }
+
+    /// A place for errors: where the first condition of the conjunction stands.
+    fn pointer(&self, terms: &[Term]) -> Place {
+        let pointer = terms.first().map_or("", |term| &*self.graph.pointers[term.node.index()]);
         Place::Pointer(pointer.to_owned())
     }
 
-    /// Work on an automaton, which costs as much whether this schema or another one was the first to want it, but only once.
+    /// Counts the work on an automaton once, however many schemas use it. It counts too where another compilation has built the automaton, so
+    /// that the limit does not depend on what was compiled before.
     fn spend_once(&mut self, automaton: *const (), work: usize, terms: &[Term]) -> Result<(), CompileError> {
         if self.counted.insert(automaton) { self.spend(work, terms) } else { Ok(()) }
     }
 
-    /// Counts steps of about a microsecond. With none it only ends where the compilation is to end.
-    pub(crate) fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
+    /// Counts steps of about a microsecond. With 0 it only checks for an interrupt.
+    fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
         self.work += work;
         if self.work > self.limits.work || passed(work.max(1)) {
             return Err(too_big(
@@ -157,7 +190,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(crate) fn too_many_states(&self, terms: &[Term]) -> CompileError {
+    fn too_many_states(&self, terms: &[Term]) -> CompileError {
         too_big(
             self.pointer(terms),
             "states of an automaton",
@@ -166,24 +199,24 @@ impl Builder<'_> {
         )
     }
 
-    /// Which of the alternatives of a `oneOf` may hold together.
+    /// The alternatives of a `oneOf` that may hold together.
     fn overlaps(&mut self, id: NodeId, nodes: &[NodeId]) -> Result<Rc<Overlaps>, CompileError> {
         let known = self.overlaps.get(&id).cloned();
         let overlaps = match known {
             Some(known) => known,
             None => {
                 let graph = self.graph;
-                let made = Overlaps::new(graph, nodes, |work| self.spend(work, &[(id, true)]))?;
+                let made = Overlaps::new(graph, nodes, |work| self.spend(work, &[Term::of(id)]))?;
                 let made = Rc::new(made);
                 self.overlaps.insert(id, made.clone());
                 made
             }
         };
-        self.spend(overlaps.count() / 16, &[(id, true)])?;
+        self.spend(overlaps.count() / 16, &[Term::of(id)])?;
         Ok(overlaps)
     }
 
-    /// Whether a value of the schema always has a part that is known to have values without end.
+    /// Whether an alternative of the schema has a required property or a first entry that is known to have values of any length.
     fn holds_endless(&self, id: usize) -> bool {
         let schema = &self.schemas[id];
         let endless = |id: SchemaId| self.schemas[id.index()].endless && !self.schemas[id.index()].cost.is_never();

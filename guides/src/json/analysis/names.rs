@@ -1,4 +1,7 @@
-//! The named properties of objects, which branches of a schema have in common: worked out once for each set of conditions.
+//! The named properties of objects, which branches of a schema share.
+//!
+//! Branches mostly have the same `Properties` nodes and differ in single names that they require. So the properties of a set of nodes are
+//! worked out once, and a branch with more names adds only these.
 
 use crate::json::analysis::branch::Term;
 use crate::json::schema::graph::{Graph, NodeId, Properties};
@@ -9,22 +12,22 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Among so few names one is found by looking at all.
+/// A search through so few names is faster than a hash.
 const FEW_NAMES: usize = 16;
 
-/// A named property, as far as it is the same in all branches.
+/// The part of a named property that is the same in all branches with the same nodes.
 #[derive(Debug)]
-pub(crate) struct NamedProperty {
-    pub(crate) name: Arc<str>,
+pub(super) struct NamedProperty {
+    pub(super) name: Arc<str>,
     /// As JSON without the opening quote.
-    pub(crate) spelling: Arc<[u8]>,
+    pub(super) spelling: Arc<[u8]>,
     /// What the conditions ask of its value.
-    pub(crate) asked: Vec<Term>,
-    /// The schema of that, once it was wanted.
+    pub(super) asked: Vec<Term>,
+    /// The schema of these conditions, once a branch has interned it. Branches that ask for more never need it.
     pub(super) schema: Cell<Option<SchemaId>>,
 }
 
-/// The properties that some conditions name.
+/// The properties that a set of nodes names.
 #[derive(Debug)]
 struct Own {
     properties: Vec<NamedProperty>,
@@ -33,24 +36,24 @@ struct Own {
     places: HashMap<Arc<str>, u32>,
 }
 
-/// The properties that some conditions name, and after them others.
+/// The properties that a set of nodes names, and behind them the names that a branch adds.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(super) struct Named {
     own: Rc<Own>,
     more: Vec<NamedProperty>,
-    /// Where those lie, if they are more than a few.
+    /// The places of these, if they are more than [`FEW_NAMES`].
     more_places: HashMap<Arc<str>, usize>,
     /// Indices, sorted by the spelling of the names.
-    pub(crate) sorted: Vec<u32>,
+    pub(super) sorted: Vec<u32>,
     /// Indices, sorted by the names.
-    pub(crate) by_name: Vec<u32>,
+    pub(super) by_name: Vec<u32>,
 }
 
-/// What was worked out, by the nodes that name properties.
+/// The properties that were worked out, by their nodes.
 #[derive(Debug, Default)]
-pub(crate) struct KnownNames {
+pub(super) struct KnownNames {
     own: HashMap<Vec<NodeId>, Rc<Own>>,
-    /// And by the names beside those.
+    /// By the names that a branch adds, too.
     all: HashMap<(Vec<NodeId>, Vec<String>), Rc<Named>>,
 }
 
@@ -59,14 +62,14 @@ impl NamedProperty {
         let mut asked = Vec::new();
         for (place, node) in nodes.iter().enumerate() {
             let before = asked.len();
-            asked.extend(by_name.get(place).and_then(|own| own.get(name)).map(|&inner| (inner, true)));
+            asked.extend(by_name.get(place).and_then(|own| own.get(name)).map(|&inner| Term::of(inner)));
             for &(pattern, inner) in &node.patterns {
                 if graph.patterns[pattern.index()].accepts(name.as_bytes()) {
-                    asked.push((inner, true));
+                    asked.push(Term::of(inner));
                 }
             }
             if let (true, Some(additional)) = (asked.len() == before, node.additional) {
-                asked.push((additional, true));
+                asked.push(Term::of(additional));
             }
         }
         let spelling = write_string(name).as_bytes()[1..].into();
@@ -125,16 +128,16 @@ impl Named {
         named
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.own.properties.len() + self.more.len()
     }
 
-    pub(crate) fn get(&self, place: usize) -> &NamedProperty {
+    pub(super) fn get(&self, place: usize) -> &NamedProperty {
         let own = &self.own.properties;
         own.get(place).unwrap_or_else(|| &self.more[place - own.len()])
     }
 
-    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
         match self.own.places.get(name) {
             Some(&place) => Some(place as usize),
             None => {
@@ -147,7 +150,8 @@ impl Named {
 }
 
 impl KnownNames {
-    /// The properties that the nodes name, and those of `more` that they do not; `shared` are the nodes where others ask for the same.
+    /// The properties that the nodes name, and the names in `more` that they do not. `shared` identifies the nodes where other branches may
+    /// have the same.
     pub(super) fn named<'n>(
         &mut self,
         graph: &Graph,

@@ -1,7 +1,11 @@
-//! Which alternatives of a `oneOf` may hold of one value together.
+//! The pairs of alternatives of a `oneOf` that may hold for one value together.
 //!
-//! Each would have to be compared with each other one. Alternatives that ask for a constant, as a value or in a required property that
-//! names the kind of an object, are told apart by it, so that only those with the same constant are compared.
+//! "Exactly one" needs the opposite of an alternative only where it may overlap with the one that holds, and opposites multiply the branches
+//! of the tableau. Disjointness is proved on an over-approximation of each alternative, its [`Outline`]. The proof is incomplete, and may be:
+//! a pair that it misses costs branches, which close later, and loses no value.
+//!
+//! Comparing all pairs is quadratic. Alternatives that ask for a constant, as a value or in a required property that tells kinds of objects
+//! apart, are grouped by it, so that only alternatives with the same constant are compared.
 
 use crate::json::schema::graph::{Graph, Kinds, Node, NodeId};
 use crate::json::text::decimal::Decimal;
@@ -10,28 +14,28 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use std::borrow::Borrow;
 use std::rc::Rc;
 
-/// How deep a condition is looked into.
+/// Levels of conditions that an outline looks into. Shared nodes may make it exponential in them.
 const DEEPEST_OUTLINE: usize = 6;
-/// What a property takes of that: only the surface of its value is looked at.
+/// The levels that a property takes: only the surface of its value is looked at.
 const PROPERTY: usize = 3;
 /// Steps of the search that take about a microsecond.
 const OUTLINES_PER_STEP: usize = 16;
 
-/// For each of some alternatives those of which it is not certain that they exclude it.
+/// For each alternative the others that are not proved to be disjoint from it.
 #[derive(Debug)]
-pub(crate) struct Overlaps {
-    pub(crate) others: Vec<Vec<u32>>,
+pub(super) struct Overlaps {
+    pub(super) others: Vec<Vec<u32>>,
 }
 
 /// A scalar, by its value and not by its spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum ScalarValue<'g> {
+pub(super) enum ScalarValue<'g> {
     Number(Option<Decimal>),
     Other(&'g Value),
 }
 
 impl<'g> ScalarValue<'g> {
-    pub(crate) fn new(value: &'g Value) -> ScalarValue<'g> {
+    pub(super) fn new(value: &'g Value) -> ScalarValue<'g> {
         match value {
             Value::Number(text) => ScalarValue::Number(Decimal::parse(text)),
             other => ScalarValue::Other(other),
@@ -40,18 +44,18 @@ impl<'g> ScalarValue<'g> {
 }
 
 /// The scalars of a list.
-pub(crate) fn scalars<'g, V: Borrow<Value>>(values: &'g [V]) -> HashSet<ScalarValue<'g>> {
+pub(super) fn scalars<'g, V: Borrow<Value>>(values: &'g [V]) -> HashSet<ScalarValue<'g>> {
     values.iter().map(|value| ScalarValue::new(value.borrow())).collect()
 }
 
-/// What kinds of values a condition allows at most, and which values if they are few.
+/// An over-approximation of a condition: the kinds of values, and the scalars if there is a list of them.
 #[derive(Debug, Clone)]
 struct Surface<'g> {
     kinds: Kinds,
     scalars: Option<Rc<HashSet<ScalarValue<'g>>>>,
 }
 
-/// An upper bound of what a condition allows, read off its surface.
+/// An over-approximation of a condition and, for objects, of the values of its properties.
 #[derive(Debug)]
 struct Outline<'g> {
     value: Surface<'g>,
@@ -60,13 +64,13 @@ struct Outline<'g> {
 }
 
 /// Counts steps; an error ends the search.
-pub(crate) trait Spend<E>: FnMut(usize) -> Result<(), E> {}
+pub(super) trait Spend<E>: FnMut(usize) -> Result<(), E> {}
 
 impl<E, F: FnMut(usize) -> Result<(), E>> Spend<E> for F {}
 
 impl Overlaps {
     /// Compares alternatives. `spend` counts the work, in steps of about a microsecond.
-    pub(crate) fn new<E>(graph: &Graph, nodes: &[NodeId], mut spend: impl Spend<E>) -> Result<Overlaps, E> {
+    pub(super) fn new<E>(graph: &Graph, nodes: &[NodeId], mut spend: impl Spend<E>) -> Result<Overlaps, E> {
         let outlines = nodes.iter().map(|&node| Outline::new(graph, node, 0, &mut spend));
         let outlines: Vec<Outline<'_>> = outlines.collect::<Result<_, E>>()?;
         let groups = Groups::new(&outlines);
@@ -87,18 +91,18 @@ impl Overlaps {
         Ok(Overlaps { others })
     }
 
-    /// How many pairs there are, each counted twice.
-    pub(crate) fn count(&self) -> usize {
+    /// The number of pairs, each counted twice.
+    pub(super) fn count(&self) -> usize {
         self.others.iter().map(Vec::len).sum()
     }
 }
 
 /// Alternatives by the constants that tell them apart.
 struct Groups<'g> {
-    /// For each alternative its constants; `None` for those that have none.
+    /// For each alternative its constants, if it has any.
     constants: Vec<Option<Rc<HashSet<ScalarValue<'g>>>>>,
     by_constant: HashMap<ScalarValue<'g>, Vec<u32>>,
-    /// Those that have none.
+    /// Alternatives that have none.
     without: Vec<u32>,
     all: Vec<u32>,
 }
@@ -118,7 +122,7 @@ impl<'g> Groups<'g> {
         Groups { constants, by_constant, without, all: all.collect() }
     }
 
-    /// Those that may overlap with one, some of them more than once.
+    /// The alternatives that may overlap with one, in order.
     fn near(&self, one: usize) -> Vec<u32> {
         let Some(constants) = &self.constants[one] else { return self.all.clone() };
         let same = constants.iter().flat_map(|constant| &self.by_constant[constant]);
@@ -129,7 +133,7 @@ impl<'g> Groups<'g> {
     }
 }
 
-/// The property that most alternatives require with a constant; `None` where more of them are constants themselves.
+/// The property that most alternatives require with a constant; `None` where more alternatives are constants themselves.
 fn most_common_tag<'g>(outlines: &[Outline<'g>]) -> Option<&'g str> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for outline in outlines {
@@ -185,7 +189,7 @@ impl<'g> Outline<'g> {
         Ok(outline)
     }
 
-    /// What one of several allows.
+    /// The union of several conditions.
     fn either<E>(
         graph: &'g Graph,
         nodes: &[NodeId],
@@ -205,7 +209,7 @@ impl<'g> Outline<'g> {
         Ok(Surface { kinds, scalars: all.map(Rc::new) })
     }
 
-    /// With one more condition that holds too.
+    /// The intersection with one more condition. Of two lists of scalars one is kept, as either is an over-approximation.
     fn narrow<E>(&mut self, other: Outline<'g>, spend: &mut impl Spend<E>) -> Result<(), E> {
         spend((other.required.len() + other.properties.len()) / OUTLINES_PER_STEP)?;
         self.value.kinds = self.value.kinds.and(other.value.kinds);
@@ -217,7 +221,8 @@ impl<'g> Outline<'g> {
         Ok(())
     }
 
-    /// The required properties that have a constant, where it can tell apart nothing but objects.
+    /// The required properties that have a constant. Without a required kind of object they would tell nothing: a string has no
+    /// properties, and satisfies all conditions on them.
     fn tags(&self) -> impl Iterator<Item = &'g str> {
         let required = self.required.iter().copied().filter(|_| self.value.kinds == Kinds::OBJECT);
         required.filter(|name| self.constants_of(name).is_some())
@@ -227,7 +232,7 @@ impl<'g> Outline<'g> {
         self.properties.get(name)?.iter().find_map(|surface| surface.scalars.as_ref())
     }
 
-    /// The constants by which the alternative is told apart from others that have some too: of one property, or of the value.
+    /// The constants that tell the alternative apart from others with constants: those of one property, or of the value.
     fn constants(&self, tag: Option<&str>) -> Option<&Rc<HashSet<ScalarValue<'g>>>> {
         match tag {
             Some(tag) if self.value.kinds == Kinds::OBJECT && self.required.contains(tag) => self.constants_of(tag),
@@ -236,14 +241,14 @@ impl<'g> Outline<'g> {
         }
     }
 
-    /// Steps that a comparison takes.
+    /// The steps of a comparison.
     fn cost(&self, other: &Outline<'_>) -> usize {
         let scalars = |surface: &Surface<'_>| surface.scalars.as_ref().map_or(0, |scalars| scalars.len());
         1 + self.required.len() + other.required.len() + scalars(&self.value).min(scalars(&other.value))
     }
 
-    /// Whether two conditions hold of no value together, as far as that is easily seen: they allow other kinds, or other values of a
-    /// property that one of them requires.
+    /// Whether no value satisfies both conditions for certain: they allow different kinds or scalars, or different values of a property
+    /// that one of them requires.
     fn excludes(&self, other: &Outline<'_>) -> bool {
         if self.value.is_apart(&other.value) {
             return true;
@@ -276,7 +281,7 @@ impl Surface<'_> {
     }
 }
 
-pub(crate) fn kind_of(value: &Value) -> Kinds {
+pub(super) fn kind_of(value: &Value) -> Kinds {
     match value {
         Value::Null => Kinds::NULL,
         Value::Bool(_) => Kinds::BOOLEAN,

@@ -1,4 +1,7 @@
-//! The strings of a branch.
+//! The strings of a branch: its patterns and formats, excluded strings and lengths as one automaton.
+//!
+//! The automata of the conditions are intersected, those of failing conditions subtracted. Compilations share the results, by the
+//! conditions, since building them is most of the work.
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::error::CompileError;
@@ -13,7 +16,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Builder<'_> {
-    pub(crate) fn strings(
+    /// The strings of a branch.
+    pub(super) fn strings(
         &mut self,
         patterns: &BTreeSet<(PatternId, bool)>,
         excluded: &[Value],
@@ -32,12 +36,13 @@ impl Builder<'_> {
         if none_so_long {
             return Ok(any_strings(self.any_characters.clone(), 1, 0));
         }
-        // The greatest length is counted; the least one is built into the automaton, as a count does not tell whether a text can still
-        // become so long.
+        // The greatest length is a count beside the automaton. The least length is built into it, since a count does not tell whether a
+        // text can become so long.
         Ok(any_strings(self.characters(patterns, &excluded, min, terms)?, 0, max))
     }
 
-    pub(crate) fn characters(
+    /// The strings with at least `min` characters, whatever their greatest length.
+    fn characters(
         &mut self,
         patterns: &BTreeSet<(PatternId, bool)>,
         excluded: &BTreeSet<String>,
@@ -67,16 +72,16 @@ impl Builder<'_> {
 
 /// How many states automata of strings may have.
 #[derive(Clone, Copy)]
-pub(crate) struct StringLimits {
+pub(super) struct StringLimits {
     /// Each of them.
-    pub(crate) states: usize,
+    pub(super) states: usize,
     /// All together.
-    pub(crate) all: usize,
+    pub(super) all: usize,
 }
 
-/// The strings of some languages and not of others, without some, and with at least `min` characters; and the states of all
-/// automata on the way.
-pub(crate) fn string_dfa(
+/// The strings that are in some languages and not in others, without the excluded ones, and with at least `min` characters; and the
+/// number of states of all automata that it took.
+pub(super) fn string_dfa(
     any: &Dfa,
     languages: &[(&Language, bool)],
     excluded: &BTreeSet<String>,
@@ -94,7 +99,7 @@ pub(crate) fn string_dfa(
             (Some(dfa), false) => dfa.difference(language.possible(), limit)?,
         };
         states += next.len();
-        // All of them count as work.
+        // Each automaton is within its limit; together they are within that of the work.
         if states > all {
             return Err(TooManyStates);
         }

@@ -1,4 +1,8 @@
-//! What the vocabulary cannot spell is taken out of the alternatives of a schema; a literal that the schema names is refused instead.
+//! Values that the vocabulary cannot spell: taken out of the alternatives of a schema, or refused where the schema names them.
+//!
+//! A vocabulary may lack bytes. Strings and numbers that need them are left out, as the schema allows others. A literal, a required key or
+//! a kind of white space that cannot be spelled is refused, as its author counts on it. Where nothing remains, the error names the first
+//! text that was left out.
 
 use crate::error::{CompileError, Place};
 use crate::json::analysis::Builder;
@@ -14,8 +18,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Builder<'_> {
-    /// Takes the kinds of values out of a branch that cannot be written, and entries that cannot.
-    pub(crate) fn take_out_unspelled(&mut self, branch: &mut Branch, terms: &[Term]) -> Result<(), CompileError> {
+    /// Takes out of a branch the kinds of values and the entries that cannot be spelled.
+    pub(super) fn take_out_unspelled(&mut self, branch: &mut Branch, terms: &[Term]) -> Result<(), CompileError> {
         if self.languages.spellable().is_complete() {
             return Ok(());
         }
@@ -44,7 +48,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Whether a text lacks a byte. The first one is what is said where nothing remains.
+    /// Whether the vocabulary lacks a byte of a text. The first such text becomes the error where nothing remains.
     fn note_missing(&mut self, text: &str, terms: &[Term]) -> bool {
         let missing = self.languages.spellable().missing(text.as_bytes());
         missing.inspect(|&byte| self.note(format!("`{text}`"), byte, terms)).is_some()
@@ -55,7 +59,7 @@ impl Builder<'_> {
         self.unspelled.get_or_insert(CompileError::Vocabulary { at, what, byte });
     }
 
-    /// Refuses a key that must be written and cannot.
+    /// Refuses a required key that cannot be spelled.
     fn check_required(&self, branch: &Branch) -> Result<(), CompileError> {
         for name in &branch.required {
             if let Some(byte) = self.languages.spellable().missing_of_string(name) {
@@ -66,8 +70,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Of the spellings of a literal those that can be written, of which there must be one.
-    pub(crate) fn keep_spelled(&self, spellings: &mut Vec<String>, value: &Value) -> Result<(), CompileError> {
+    /// Keeps the spellings of a literal that the vocabulary has. Refuses a literal without one.
+    pub(super) fn keep_spelled(&self, spellings: &mut Vec<String>, value: &Value) -> Result<(), CompileError> {
         let spellable = self.languages.spellable();
         let Some(byte) = spellings.first().and_then(|text| spellable.missing(text.as_bytes())) else { return Ok(()) };
         let literal = spellings[0].clone();
@@ -85,9 +89,9 @@ impl Builder<'_> {
         CompileError::Vocabulary { at: Place::Pointer(pointer.to_owned()), what, byte }
     }
 
-    /// Refuses entries that must differ from each other where numbers are spelled with whole tokens: that there is another number is found
-    /// byte by byte.
-    pub(crate) fn check_apart(&self) -> Result<(), CompileError> {
+    /// Refuses unique entries where numbers are spelled with tokens of several bytes: the search for a number that differs goes byte by
+    /// byte, and could end where no token leads on.
+    pub(super) fn check_apart(&self) -> Result<(), CompileError> {
         let spellable = self.languages.spellable();
         let mut apart = self.arrays.iter().filter(|array| array.distinct.is_some());
         let has_numbers = self.schemas.iter().any(|schema| schema.numbers.is_some());
@@ -99,8 +103,8 @@ impl Builder<'_> {
         Err(self.refused(is_it, "each number of entries that must differ".into(), byte))
     }
 
-    /// Where a branch has no numbers: notes a byte that those without it lack.
-    pub(crate) fn note_unspelled_numbers(&mut self, atoms: &[(NumberAtom, bool)], terms: &[Term]) {
+    /// Notes why a branch has no numbers: a byte that each of them needs and the vocabulary lacks.
+    pub(super) fn note_unspelled_numbers(&mut self, atoms: &[(NumberAtom, bool)], terms: &[Term]) {
         let spellable = self.languages.spellable();
         if spellable.is_complete() {
             return;
@@ -112,8 +116,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Where a branch has no strings: notes a byte that those without it lack.
-    pub(crate) fn note_unspelled_strings(&mut self, branch: &Branch, terms: &[Term]) {
+    /// Notes why a branch has no strings: a byte that each of them needs and the vocabulary lacks.
+    pub(super) fn note_unspelled_strings(&mut self, branch: &Branch, terms: &[Term]) {
         let spellable = self.languages.spellable();
         let (false, Ok(any)) = (spellable.is_complete(), Characters::any()) else { return };
         let languages = branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern.index()], holds));
@@ -130,7 +134,7 @@ impl Builder<'_> {
     }
 }
 
-/// Refuses white space that must be written and cannot.
+/// Refuses white space that an option prescribes and that cannot be spelled.
 pub(crate) fn check_whitespace(
     whitespace: Whitespace,
     missing: impl Fn(&[u8]) -> Option<u8>,
@@ -149,7 +153,7 @@ pub(crate) fn check_whitespace(
     }
 }
 
-/// The index of a literal within the `enum` at a pointer.
+/// An error about a literal, with the literal's index in its `enum` added to the pointer.
 pub(crate) fn with_index(error: CompileError, schema: &Value) -> CompileError {
     let CompileError::Vocabulary { at: Place::Pointer(pointer), what, byte } = error else { return error };
     let mut value = Some(schema);

@@ -1,14 +1,15 @@
-//! Documents that schemas may refer to, beside what they hold themselves.
+//! Documents of the server that schemas may refer to. Nothing is fetched: a reference to any other document is refused.
 
 use crate::error::{CompileError, Place};
-use crate::json::schema::references::{lookup, normal_uri};
+use crate::json::schema::pointer::lookup;
+use crate::json::schema::references::normal_uri;
 use crate::json::text::value::{self, Value};
 use std::collections::BTreeMap;
 
 /// Nesting of the JSON text of a document.
 const MAX_DEPTH: usize = 256;
 
-/// Schemas that others may refer to by their URIs. Nothing else outside of a schema is ever read.
+/// Schemas that others may refer to by their URIs.
 #[derive(Debug, Default)]
 pub struct Documents {
     by_uri: BTreeMap<String, Value>,
@@ -37,26 +38,26 @@ impl Documents {
         Ok(uri)
     }
 
-    /// How many there are.
+    /// The number of documents.
     pub fn len(&self) -> usize {
         self.by_uri.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no documents.
     pub fn is_empty(&self) -> bool {
         self.by_uri.is_empty()
     }
 
-    pub(crate) fn get(&self, uri: &str) -> Option<&Value> {
+    pub(super) fn get(&self, uri: &str) -> Option<&Value> {
         self.by_uri.get(uri)
     }
 
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+    pub(super) fn values(&self) -> impl Iterator<Item = &Value> {
         self.by_uri.values()
     }
 
     /// The value at a place: in the schema `root` at a JSON pointer, in a document at its URI, `#` and a JSON pointer.
-    pub(crate) fn at<'a>(&'a self, root: &'a Value, place: &str) -> Option<&'a Value> {
+    pub(super) fn at<'a>(&'a self, root: &'a Value, place: &str) -> Option<&'a Value> {
         if place.is_empty() || place.starts_with('/') {
             return lookup(root, place);
         }
@@ -66,6 +67,6 @@ impl Documents {
 }
 
 /// The place of a whole document ([`Documents::at`]).
-pub(crate) fn place_of(uri: &str) -> String {
+pub(super) fn place_of(uri: &str) -> String {
     format!("{uri}#")
 }

@@ -1,10 +1,10 @@
-//! Which draft of JSON Schema a schema says it is of, and which keywords that draft does not have.
+//! The draft of a schema, by its `$schema` (JSON Schema 2020-12 core, section 8.1.1), and the keywords that the draft lacks.
 
 use crate::json::text::value::Value;
 
-/// A draft, in the order in which they came. A schema that names none is read as one of the newest.
+/// A draft; later ones are greater. A schema that names none has the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Draft {
+pub(super) enum Draft {
     /// Draft 6 and all before it.
     Six,
     Seven,
@@ -14,7 +14,7 @@ pub(crate) enum Draft {
 
 impl Draft {
     /// The draft of a schema, by its `$schema`; `outer` where it names none.
-    pub(crate) fn of(schema: &Value, outer: Draft) -> Draft {
+    pub(super) fn of(schema: &Value, outer: Draft) -> Draft {
         match schema.get("$schema") {
             Some(Value::String(uri)) => Draft::named(uri),
             _ => outer,
@@ -34,11 +34,11 @@ impl Draft {
         }
     }
 
-    /// Whether a keyword that later drafts define means nothing in this one.
+    /// Whether only later drafts define a keyword, so that it constrains nothing in this one.
     ///
-    /// `const`, `contains`, `propertyNames`, `dependentRequired` and `dependentSchemas` are read in every draft: whoever writes them
-    /// beside an older `$schema` means what they mean, and the older draft allows what they allow.
-    pub(crate) fn lacks(self, keyword: &str) -> bool {
+    /// `const`, `contains`, `propertyNames`, `dependentRequired` and `dependentSchemas` are read in every draft: beside an older `$schema`
+    /// their author means them, and the output that they allow is valid under the older draft too.
+    pub(super) fn lacks(self, keyword: &str) -> bool {
         let since = match keyword {
             "if" | "then" | "else" => Draft::Seven,
             "unevaluatedItems" | "unevaluatedProperties" | "minContains" | "maxContains" => Draft::Of2019,
@@ -50,8 +50,8 @@ impl Draft {
     }
 }
 
-/// Whether the draft that a `$schema` names has a keyword that some draft has. `if`, for one, came with draft 7, and schemas that
-/// say they are of an older one are read without it.
+/// Whether the draft that a `$schema` names has a keyword. Schemas are read without keywords that their draft lacks: `if`, for one, came
+/// with draft 7.
 pub fn draft_has_keyword(schema_uri: &str, keyword: &str) -> bool {
     !Draft::named(schema_uri).lacks(keyword)
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keyword_means_something_from_its_draft_on() {
+    fn a_keyword_is_lacked_by_drafts_before_its_own() {
         let drafts = [
             "http://json-schema.org/draft-04/schema#",
             "http://json-schema.org/draft-06/schema#",

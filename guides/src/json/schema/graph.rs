@@ -1,8 +1,14 @@
-//! What a schema means, as a graph of conditions that are independent of how they were spelled.
+//! The graph of conditions: the meaning of a schema, whatever keywords and drafts spell it.
+//!
+//! A condition that constrains one kind of value holds for all values of other kinds, as assertions do (JSON Schema 2020-12 core,
+//! section 7.6.1).
 
 use crate::collections::id::id;
+use crate::json::language::cache::Language;
 use crate::json::language::number::NumberAtom;
 use crate::json::text::value::Value;
+use foldhash::HashMap;
+use std::sync::Arc;
 
 id! {
     /// Index of a node.
@@ -14,22 +20,22 @@ id! {
     pub(crate) struct PatternId
 }
 
-/// The node that everything satisfies.
+/// The node that every value satisfies.
 pub(crate) const TRUE: NodeId = NodeId::new(0);
 
-/// A condition on a value. Those that speak of one kind of value hold for all values of other kinds.
+/// A condition on a value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
-    /// All hold; nothing is always true.
+    /// All hold; without any, the node is true.
     All(Vec<NodeId>),
-    /// At least one holds.
+    /// At least one holds; without any, the node is false.
     Any(Vec<NodeId>),
     /// Exactly one holds.
     One(Vec<NodeId>),
     Not(NodeId),
     /// The value is of one of these kinds.
     Kinds(Kinds),
-    /// The value equals one of these, none of which is an array or object.
+    /// The value equals one of these scalars.
     Scalars(Vec<Value>),
     Number(NumberAtom),
     /// The number of characters of a string.
@@ -68,8 +74,7 @@ pub(crate) enum Node {
     },
     /// No two entries of an array are equal.
     Unique,
-    /// A schema with `unevaluatedProperties` or `unevaluatedItems`: those that nothing in `inner` has looked at satisfy
-    /// the nodes.
+    /// A schema with `unevaluatedProperties` or `unevaluatedItems`: entries that nothing in `inner` evaluates satisfy these.
     Scope {
         inner: NodeId,
         properties: Option<NodeId>,
@@ -84,7 +89,7 @@ pub(crate) struct Properties {
     pub(crate) patterns: Vec<(PatternId, NodeId)>,
     /// For keys that are neither named nor match a pattern.
     pub(crate) additional: Option<NodeId>,
-    /// Comes from `const` or `enum`, which do not evaluate properties in the sense of `unevaluatedProperties`.
+    /// Comes from `const` or `enum`, which evaluate no properties for `unevaluatedProperties`.
     pub(crate) silent: bool,
 }
 
@@ -124,11 +129,19 @@ impl Kinds {
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     /// The JSON pointer of each node.
-    pub(crate) pointers: Vec<std::sync::Arc<str>>,
+    pub(crate) pointers: Vec<Arc<str>>,
     pub(crate) root: NodeId,
-    /// The string sets that `Node::Pattern` and `Properties` name.
-    pub(crate) patterns: Vec<std::sync::Arc<crate::json::language::cache::Language>>,
-    /// Nodes of which one holds where one of several does: those that `unevaluatedItems` and the `contains` beside it come
-    /// to, by the sorted list of these.
-    pub(crate) either: foldhash::HashMap<Vec<NodeId>, NodeId>,
+    /// The sets of strings that nodes name by a [`PatternId`].
+    pub(crate) patterns: Vec<Arc<Language>>,
+    /// Disjunctions of an `unevaluatedItems` and some of the `contains` beside it, by their sorted disjuncts.
+    pub(crate) either: HashMap<Vec<NodeId>, NodeId>,
+}
+
+impl Graph {
+    /// Adds a node that is read from the place at `pointer`.
+    pub(super) fn add(&mut self, node: Node, pointer: Arc<str>) -> NodeId {
+        self.nodes.push(node);
+        self.pointers.push(pointer);
+        NodeId::new(self.nodes.len() - 1)
+    }
 }

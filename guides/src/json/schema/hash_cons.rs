@@ -1,12 +1,15 @@
-//! Makes conditions that say the same the same node, so that a condition and its opposite are seen to contradict each other
-//! wherever they stand, and what was worked out for one place serves all.
+//! Hash-consing: equal conditions become one node.
+//!
+//! The tableau sees that a condition and its opposite contradict each other only where both are one node, and conjunctions are interned by
+//! their nodes. Nodes are compared after the nodes inside them have been shared, so equality is one level deep. The first node of a cycle
+//! is never replaced: equal cycles are found only by a minimization of the graph, and schemas seldom repeat a recursive one.
 
 use crate::interrupt::passed;
 use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
 use foldhash::{HashMap, HashMapExt};
 use std::hash::BuildHasher;
 
-/// Redirects every reference to the first node of those that are equal. Nodes that contain themselves keep apart.
+/// Redirects every reference to the first of equal nodes. An interrupt leaves the graph half shared.
 pub(crate) fn share(graph: &mut Graph) {
     let count = graph.nodes.len();
     let mut sharing = Sharing {
@@ -15,7 +18,7 @@ pub(crate) fn share(graph: &mut Graph) {
         state: vec![Visit::New; count],
         pinned: vec![false; count],
     };
-    // The constant that everything satisfies is known by its number.
+    // `TRUE` is known by its index, so no equal node may come first.
     let all = sharing.first.hasher().hash_one(&graph.nodes[TRUE.index()]);
     sharing.first.insert(all, vec![TRUE]);
     sharing.state[TRUE.index()] = Visit::Done;
@@ -65,12 +68,12 @@ struct Sharing {
     /// The first of equal nodes, by their hash.
     first: HashMap<u64, Vec<NodeId>>,
     state: Vec<Visit>,
-    /// Nodes that were referred to before all that they contain was known.
+    /// First nodes of cycles: a node inside refers to them before they are compared with others.
     pinned: Vec<bool>,
 }
 
 impl Sharing {
-    /// All that the node contains is done, but for nodes that contain it.
+    /// Shares a node when all nodes inside it are done, but for nodes that contain it.
     fn close(&mut self, graph: &mut Graph, id: NodeId) {
         self.state[id.index()] = Visit::Done;
         let node = &mut graph.nodes[id.index()];
@@ -87,6 +90,7 @@ impl Sharing {
             self.shared[id.index()] = first;
             return;
         }
+        // A conjunction of one node is that node.
         if let Node::All(inner) = node
             && let &[only] = inner.as_slice()
         {
@@ -97,6 +101,7 @@ impl Sharing {
     }
 }
 
+/// The nodes directly inside a node.
 fn children(node: &Node) -> Vec<NodeId> {
     match node {
         Node::All(nodes) | Node::Any(nodes) | Node::One(nodes) => nodes.clone(),
@@ -119,6 +124,7 @@ fn children(node: &Node) -> Vec<NodeId> {
     }
 }
 
+/// Replaces the nodes directly inside a node.
 fn redirect(node: &mut Node, to: &impl Fn(NodeId) -> NodeId) {
     let change = |node: &mut NodeId| *node = to(*node);
     match node {

@@ -1,11 +1,10 @@
-//! The keywords of JSON Schema: what each does, and where its value holds schemas.
+//! The table of the keywords of JSON Schema: what each does, and where its value holds schemas.
 //!
-//! The one list of them. What reads schemas (here), what collects the schemas that may be referred to, and what tells a person which
-//! parts of a schema are enforced all go by it.
+//! The search for schemas that references may name goes by it, and so does the report of the parts of a schema that are enforced.
 
 use crate::json::language::format;
 
-/// What a name in a schema does.
+/// The role of a name in a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// It constrains values, or refers to a schema that does.
@@ -35,8 +34,8 @@ const ANNOTATIONS: [&str; 21] = [
     "example", "examples", "id", "readOnly", "title", "writeOnly",
 ];
 
-/// What a name in a schema does, in the newest draft that has it; [`draft_has_keyword`](crate::draft_has_keyword) tells whether another
-/// one has it too.
+/// The role of a name in a schema, in the newest draft that has it; [`draft_has_keyword`](crate::draft_has_keyword) tells whether another
+/// draft has it too.
 pub fn kind(name: &str) -> Kind {
     if CONSTRAINTS.contains(&name) {
         Kind::Constraint
@@ -47,7 +46,7 @@ pub fn kind(name: &str) -> Kind {
     }
 }
 
-/// Whether `format` constrains strings with this value: the formats that drafts from 4 on define, and two older names of theirs.
+/// Whether `format` constrains strings with this value: the formats of drafts from 4 on, and older names of two of them.
 pub fn is_format(name: &str) -> bool {
     format::DEFINED.contains(&name)
 }
@@ -63,7 +62,7 @@ pub struct Holds {
     pub map: bool,
 }
 
-/// Which values of a keyword hold schemas.
+/// The values of a keyword that hold schemas, by its name.
 pub fn holds(keyword: &str) -> Holds {
     let none = Holds::default();
     match keyword {
@@ -152,7 +151,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_keyword_that_is_listed_as_a_constraint_forbids_something() {
+    fn each_keyword_listed_as_a_constraint_forbids_a_text() {
         let bytes = (0..=255).map(|byte| Some(vec![byte])).chain([None]).collect();
         let compiler = Compiler::new(Arc::new(Vocabulary::new(bytes, vec![256]).unwrap()), Limits::default());
         for (keyword, (without, with, text)) in CONSTRAINTS.iter().zip(EFFECTS) {
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn annotations_and_unknown_names_may_have_any_value() {
+    fn annotations_and_unknown_names_with_any_value_constrain_nothing() {
         let bytes = (0..=255).map(|byte| Some(vec![byte])).chain([None]).collect();
         let compiler = Compiler::new(Arc::new(Vocabulary::new(bytes, vec![256]).unwrap()), Limits::default());
         for name in ["title", "readOnly", "example", "x-order", "maxlength"] {
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_draft_3_alone_has_constrain_nothing() {
+    fn formats_of_draft_3_alone_constrain_nothing() {
         assert!(["date", "regex", "host-name", "ip-address"].into_iter().all(is_format));
         assert!(!["color", "phone", "style", "utc-millisec", "colour"].into_iter().any(is_format));
     }

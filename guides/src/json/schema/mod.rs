@@ -1,12 +1,21 @@
-//! A JSON Schema to a graph of conditions: one node for what a keyword says, with the JSON pointer of its place for errors.
+//! A JSON Schema to a graph of conditions: a node for each keyword, with the JSON pointer of its place for errors.
 //!
-//! A keyword is enforced or refused with its pointer; annotations and keywords that no draft defines constrain nothing. `$ref` leads
-//! to nodes that are read once, so the graph of a recursive schema is finite and has cycles.
+//! [`keywords`] walks the schema, [`references`] resolves what it refers to, and [`hash_cons`] makes equal nodes one. A keyword is enforced or
+//! refused with its pointer; annotations and keywords that no draft defines constrain nothing. A schema is read once for each dynamic
+//! scope, so the graph of a recursive schema is finite and has cycles.
 
+mod containers;
 pub(crate) mod documents;
 pub(crate) mod drafts;
+mod equality;
 pub(crate) mod graph;
 pub(crate) mod hash_cons;
 pub mod keyword_table;
 pub(crate) mod keywords;
-pub(crate) mod references;
+mod logic;
+mod loops;
+mod pointer;
+mod references;
+mod scalars;
+mod subschemas;
+mod unevaluated;

@@ -1,35 +1,35 @@
-//! Which schema a reference names: resources, anchors and dynamic scopes (JSON Schema 2020-12 core, sections 8 and 9).
+//! The target of a reference: resources, anchors and dynamic scopes (JSON Schema 2020-12 core, sections 8.2 and 9).
 //!
 //! A schema with an id of its own is a resource: references inside it are resolved against its URI (RFC 3986), and its anchors
-//! are its own. `$dynamicRef` depends on which resources were entered on the way; of those only the first that has a dynamic
-//! anchor of each name counts, so that a way is told by these few, its [`Scope`].
+//! are its own. `$dynamicRef` depends on the resources that were entered on the way to it. For each dynamic anchor only the first resource
+//! that has it counts, so ways with the same first resources are one [`Scope`]. There are finitely many scopes, and a schema is read once
+//! for each.
 
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::schema::drafts::Draft;
-use crate::json::schema::keyword_table;
+use crate::json::schema::pointer::{canonical, percent_decode};
+use crate::json::schema::subschemas::{Step, for_each_schema};
 use crate::json::text::value::Value;
 use fluent_uri::{Iri, IriRef};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 
-/// More ways through resources with dynamic anchors are refused.
+/// Dynamic scopes of one schema. Each reads the schemas in it anew, and their number may be exponential in that of the anchors.
 const MAX_SCOPES: usize = 1_000;
-/// More bytes of URIs and pointers are refused: each spells out the whole way to a schema.
+/// Bytes of URIs and pointers. Each spells out the whole way to a schema, so that deep nesting makes them quadratic.
 const SCOPE_BYTES: usize = 64 << 20;
 /// The base of a schema without an id. Nobody can refer to it from elsewhere.
 const NO_ID: &str = "json-schema:///";
-/// The name under which `$recursiveAnchor` of draft 2019-09 is kept; no anchor is named so.
+/// `$recursiveAnchor` of draft 2019-09 is kept as a dynamic anchor with this name, which no anchor can have.
 const RECURSIVE: &str = "#";
 
 /// Index of a resource.
-pub(crate) type Resource = u32;
+pub(super) type Resource = u32;
 /// Index of a dynamic scope.
-pub(crate) type Scope = u32;
+pub(super) type Scope = u32;
 
-/// All that a schema and the schemas inside it can be called.
-pub(crate) struct References {
+/// The URIs, anchors and scopes of a schema, of the schemas inside it, and of the documents that it refers to.
+pub(super) struct References {
     resources: Vec<Located>,
     /// The resource that begins at a pointer.
     roots: HashMap<String, Resource>,
@@ -38,7 +38,7 @@ pub(crate) struct References {
     /// Where each dynamic anchor leads, by scope.
     scopes: Vec<BTreeMap<String, String>>,
     known_scopes: HashMap<BTreeMap<String, String>, Scope>,
-    /// The scope beyond each one once a resource is entered.
+    /// The scope that each scope becomes when a resource is entered.
     entered: HashMap<(Scope, Resource), Scope>,
     /// Bytes of the URIs and pointers of resources and anchors.
     bytes: usize,
@@ -53,21 +53,25 @@ struct Located {
 }
 
 enum Anchor {
-    At { pointer: String, dynamic: bool },
+    At {
+        pointer: String,
+        dynamic: bool,
+    },
+    /// Two schemas have it. Only a reference to it is an error.
     Twice,
 }
 
-/// What a reference names.
+/// The target of a reference.
 #[derive(Debug)]
-pub(crate) struct Referent {
-    pub(crate) pointer: String,
-    /// The name of the dynamic anchor that it was named by.
+pub(super) struct Referent {
+    pub(super) pointer: String,
+    /// The dynamic anchor by which the reference names it.
     dynamic: Option<String>,
 }
 
 /// Why a reference was not followed.
 #[derive(Debug)]
-pub(crate) enum Unresolved {
+pub(super) enum Unresolved {
     /// It names nothing.
     Wrong(String),
     /// It names something that is not here.
@@ -76,7 +80,7 @@ pub(crate) enum Unresolved {
 
 impl References {
     /// Finds the resources and anchors of a schema.
-    pub(crate) fn collect(root: &Value) -> References {
+    pub(super) fn collect(root: &Value) -> References {
         let first = Iri::parse(NO_ID.to_owned()).ok();
         let mut references = References {
             resources: vec![Located {
@@ -96,9 +100,9 @@ impl References {
         references
     }
 
-    /// Finds the resources and anchors of one more document, which is known by a URI and is found at `place`. Where it does not say of
-    /// which draft it is, it is of the same one as the resource that refers to it.
-    pub(crate) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
+    /// Finds the resources and anchors of one more document, which has a URI and is found at `place`. A document that names no draft has
+    /// the draft of the resource that refers to it.
+    pub(super) fn add(&mut self, document: &Value, uri: &str, place: &str, from: Resource) {
         let resource = self.resources.len() as Resource;
         let (base, draft) = (Iri::parse(uri.to_owned()).ok(), Draft::of(document, self.draft(from)));
         self.resources.push(Located { pointer: place.to_owned(), base, draft, anchors: HashMap::new() });
@@ -109,12 +113,13 @@ impl References {
 
     /// Notes the ids and anchors of all schemas in a document.
     fn enter_document(&mut self, document: &Value, resource: Resource) {
-        // The steps to each schema, as few of them have an id or an anchor that makes their pointer worth writing.
+        // Steps to schemas, each with the index of the step before it plus one. Few schemas have an id or an anchor, so that pointers
+        // are written only for these.
         let mut steps: Vec<(usize, Step<'_>)> = Vec::new();
         let beginning = self.resources[resource as usize].pointer.clone();
         let mut open = vec![(document, None, resource)];
         while let Some((schema, place, outer)) = open.pop() {
-            // Whoever reads the schema refuses it.
+            // Reading the schema then fails by the size or the interrupt.
             if self.bytes > SCOPE_BYTES || passed(1) {
                 return;
             }
@@ -131,7 +136,7 @@ impl References {
         }
     }
 
-    /// Notes the id and the anchors of one schema; the resource that it belongs to. `whole` says that it is a document.
+    /// Notes the id and the anchors of one schema, and returns the resource that it belongs to. `whole` tells whether it is a document.
     fn enter_schema(&mut self, schema: &Value, pointer: &dyn Fn() -> String, outer: Resource, whole: bool) -> Resource {
         let text = |key: &str| match schema.get(key) {
             Some(Value::String(text)) => Some(text.as_str()),
@@ -192,13 +197,13 @@ impl References {
         anchors.insert(name.to_owned(), anchor);
     }
 
-    /// Bytes of the URIs and pointers of resources and anchors. Beyond a limit of its own no further ones are looked for.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Bytes of the URIs and pointers of resources and anchors; beyond any limit where the search for them was given up.
+    pub(super) fn bytes(&self) -> usize {
         if self.bytes > SCOPE_BYTES { usize::MAX / 2 } else { self.bytes }
     }
 
     /// The resource that a place belongs to.
-    pub(crate) fn resource_of(&self, pointer: &str) -> Resource {
+    pub(super) fn resource_of(&self, pointer: &str) -> Resource {
         if self.roots.len() == 1 {
             return 0;
         }
@@ -212,8 +217,8 @@ impl References {
     }
 
     /// The resource that begins at a place.
-    pub(crate) fn resource_at(&self, pointer: &str) -> Option<Resource> {
-        // As a rule there is but the whole schema.
+    pub(super) fn resource_at(&self, pointer: &str) -> Option<Resource> {
+        // Most schemas are one resource, so that no pointer is hashed.
         if self.roots.len() == 1 {
             return pointer.is_empty().then_some(0);
         }
@@ -221,12 +226,12 @@ impl References {
     }
 
     /// The draft that a resource is of.
-    pub(crate) fn draft(&self, resource: Resource) -> Draft {
+    pub(super) fn draft(&self, resource: Resource) -> Draft {
         self.resources[resource as usize].draft
     }
 
-    /// The scope beyond `scope` once a resource is entered.
-    pub(crate) fn enter(&mut self, scope: Scope, resource: Resource) -> Result<Scope, CompileError> {
+    /// The scope that `scope` becomes when a resource is entered.
+    pub(super) fn enter(&mut self, scope: Scope, resource: Resource) -> Result<Scope, CompileError> {
         if let Some(&known) = self.entered.get(&(scope, resource)) {
             return Ok(known);
         }
@@ -257,8 +262,8 @@ impl References {
         Ok(new)
     }
 
-    /// What a reference that stands in `resource` names.
-    pub(crate) fn resolve(&self, resource: Resource, reference: &str) -> Result<Referent, Unresolved> {
+    /// The target of a reference that stands in `resource`.
+    pub(super) fn resolve(&self, resource: Resource, reference: &str) -> Result<Referent, Unresolved> {
         let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let resource = if document.is_empty() { resource } else { self.document(resource, document)? };
         let entry = &self.resources[resource as usize];
@@ -283,7 +288,7 @@ impl References {
         }
     }
 
-    /// The resource that a URI without its fragment names.
+    /// The resource of a URI without a fragment.
     fn document(&self, from: Resource, document: &str) -> Result<Resource, Unresolved> {
         let Some(base) = &self.resources[from as usize].base else {
             return Err(Unresolved::Wrong(format!(
@@ -302,120 +307,23 @@ impl References {
         }
     }
 
-    /// Where a target is in a dynamic scope: the outermost schema with the same dynamic anchor, or itself.
-    pub(crate) fn outermost<'a>(&'a self, target: &'a Referent, scope: Scope) -> &'a str {
+    /// The place of a target in a dynamic scope: that of the outermost schema with the same dynamic anchor, or its own.
+    pub(super) fn outermost<'a>(&'a self, target: &'a Referent, scope: Scope) -> &'a str {
         let place = target.dynamic.as_ref().and_then(|name| self.scopes[scope as usize].get(name));
         place.unwrap_or(&target.pointer)
     }
 }
 
-/// Resolves a reference without a fragment; `None` if it is none.
+/// Resolves a reference without a fragment; `None` if it is no URI reference.
 fn resolve(base: &Iri<String>, reference: &str) -> Option<Iri<String>> {
     let resolved = IriRef::parse(reference).ok()?.resolve_against(base).ok()?;
     Some(resolved.normalize())
 }
 
-/// An absolute URI as references come to it, without a fragment; `None` if it is none.
-pub(crate) fn normal_uri(uri: &str) -> Option<String> {
+/// An absolute URI in normal form without its fragment, as references are resolved to it; `None` if it is no absolute URI.
+pub(super) fn normal_uri(uri: &str) -> Option<String> {
     let uri = uri.split('#').next().unwrap_or_default();
     Some(Iri::parse(uri.to_owned()).ok()?.normalize().into_string())
-}
-
-/// Writes a key as a part of a JSON pointer (RFC 6901).
-pub(crate) fn escape(key: &str) -> Cow<'_, str> {
-    match key.contains(['~', '/']) {
-        true => Cow::Owned(key.replace('~', "~0").replace('/', "~1")),
-        false => Cow::Borrowed(key),
-    }
-}
-
-/// Reads a part of a JSON pointer as a key.
-fn unescape(part: &str) -> Cow<'_, str> {
-    match part.contains('~') {
-        true => Cow::Owned(part.replace("~1", "/").replace("~0", "~")),
-        false => Cow::Borrowed(part),
-    }
-}
-
-/// A pointer as this crate writes it, so that one schema has one pointer.
-fn canonical(pointer: &str) -> String {
-    match pointer.contains('~') {
-        true => pointer.split('/').map(|part| escape(&unescape(part)).into_owned()).collect::<Vec<_>>().join("/"),
-        false => pointer.to_owned(),
-    }
-}
-
-/// The value that a JSON pointer names.
-pub(crate) fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
-    if pointer.is_empty() {
-        return Some(root);
-    }
-    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, part| {
-        let part = unescape(part);
-        match value {
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-            value => value.get(&part),
-        }
-    })
-}
-
-/// Undoes `%41` in the fragment of a URI.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let (high, low) = (rest.next()? as char, rest.next()? as char);
-                (high.to_digit(16)? * 16 + low.to_digit(16)?) as u8
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-/// A step from a schema to one directly inside it.
-#[derive(Debug, Clone, Copy)]
-enum Step<'a> {
-    Keyword(&'a str),
-    Member(&'a str, &'a str),
-    Index(&'a str, usize),
-}
-
-impl Step<'_> {
-    /// The pointer after this step.
-    fn after(self, mut pointer: String) -> String {
-        // Writing to a String cannot fail.
-        let _ = match self {
-            Step::Keyword(keyword) => write!(pointer, "/{keyword}"),
-            Step::Member(keyword, name) => write!(pointer, "/{keyword}/{}", escape(name)),
-            Step::Index(keyword, index) => write!(pointer, "/{keyword}/{index}"),
-        };
-        pointer
-    }
-}
-
-/// Calls `visit` with the schemas directly inside a schema and the steps to them.
-fn for_each_schema<'a>(schema: &'a Value, mut visit: impl FnMut(Step<'a>, &'a Value)) {
-    let Value::Object(members) = schema else { return };
-    for (keyword, value) in members.iter() {
-        let holds = keyword_table::holds(keyword);
-        match value {
-            Value::Object(inner) if holds.map => {
-                for (name, value) in inner.iter() {
-                    visit(Step::Member(keyword, name), value);
-                }
-            }
-            Value::Array(inner) if holds.list => {
-                for (index, value) in inner.iter().enumerate() {
-                    visit(Step::Index(keyword, index), value);
-                }
-            }
-            Value::Object(_) if holds.schema => visit(Step::Keyword(keyword), value),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]
@@ -434,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_resolved_against_the_id_around_it() {
+    fn a_reference_below_an_id_resolves_against_that_id() {
         let schema = r##"{"$id":"http://a.example/root/list.json","$defs":{
             "node":{"$id":"node","$defs":{"x":{"$anchor":"here"}}},
             "urn":{"$id":"urn:uuid:1","items":{"$id":"/other.json","$anchor":"here"}},
@@ -456,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_draft_7_a_reference_hides_the_id_beside_it_and_a_fragment_is_an_anchor() {
+    fn in_draft_7_an_id_beside_a_reference_is_ignored_and_a_fragment_id_is_an_anchor() {
         let schema = r##"{"$schema":"http://json-schema.org/draft-07/schema#","$id":"http://a.example/","definitions":{
             "x":{"$id":"http://b.example/","$ref":"y"},"y":{"$id":"#z"}}}"##;
         assert_eq!(resolved(schema, "/definitions/x", "#z"), "/definitions/y");
@@ -464,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_are_decoded_and_written_in_one_way() {
+    fn pointers_in_fragments_resolve_to_one_spelling() {
         assert_eq!(resolved("{}", "", "#/$defs/a%25b%22"), "/$defs/a%b\"");
         assert_eq!(resolved("{}", "", "#/$defs/a~1b"), "/$defs/a~1b");
         assert!(resolved("{}", "", "#/a%2").starts_with("wrong"));

@@ -1,9 +1,9 @@
 //! The keys of a branch's objects that no property names: classes of keys whose values have the same conditions.
 //!
-//! Each key matches a set of patterns and is in the key sets of some demands. Keys with the same memberships have the same conditions on their
-//! values, so the automata of patterns and demands run side by side, and the memberships of a final state tell the class of the key
-//! that ends there. Key sets come from `patternProperties`, `additionalProperties` and `propertyNames` (JSON Schema 2020-12 core, section
-//! 10.3.2), the demands from their opposites.
+//! Each key matches a set of patterns and is in the key sets of some demands. Keys with the same memberships have the same conditions on
+//! their values, so the automata of patterns and demands run side by side, and the memberships of a final state tell the class of the key
+//! that ends there. The patterns come from `patternProperties`, all keys from `propertyNames`, and the demands from the opposites of these
+//! keywords (JSON Schema 2020-12 core, section 10.3.2).
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
@@ -97,8 +97,8 @@ impl Builder<'_> {
         Ok(Some(Additional { keys, class_of: class_of.clone(), classes, counts: counts.clone() }))
     }
 
-    /// The keys by the patterns that they match and the demands whose keys they are among. They are built once for the automata of the graph;
-    /// those of `propertyNames` are built for each branch, and not kept.
+    /// The keys by the patterns that they match and the demands whose keys they are among. Branches share them, but for branches with
+    /// `propertyNames`, whose keys are an automaton of their own.
     fn key_sets(
         &mut self,
         unnamed: &Unnamed<'_>,

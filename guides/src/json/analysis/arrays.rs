@@ -34,7 +34,7 @@ impl ItemConditions {
         }
     }
 
-    /// What `unevaluatedItems` comes to in a branch; `None` if every entry is evaluated.
+    /// The conditions of `unevaluatedItems` on the entries that the branch does not evaluate; `None` if it evaluates all.
     fn unevaluated(graph: &Graph, branch: &Branch, scope: ScopeId, node: NodeId) -> Option<ItemConditions> {
         let mut evaluated = 0;
         for items in branch.items.iter().filter(|items| branch.is_within(items.scope, scope)) {
@@ -153,7 +153,7 @@ impl Builder<'_> {
         Ok(counted)
     }
 
-    /// The ways of the entry at an index, of which there is at least one: it counts for a counter or does not.
+    /// The ways of the entry at an index: for each counter, one that counts the entry and one that does not.
     ///
     /// A counter without an upper bound asks nothing of an entry that it leaves out: an entry that satisfies the condition takes both ways.
     /// A counter with an upper bound must not miss one, so the way that leaves the entry out asks for the opposite of the condition.

@@ -138,7 +138,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The alternatives of a schema: those of all its branches, each automaton once, and all numbers as one automaton.
+    /// The alternatives of a schema from all its branches: each automaton once, and all numbers as one automaton.
     pub(super) fn gather(&mut self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut seen = HashSet::default();
         let mut numbers = gathered.numbers;

@@ -1,8 +1,8 @@
-//! The passes over all schemas once each has its alternatives: least costs, then what has no value falls away.
+//! The passes over all schemas once each has its alternatives: least costs, and removal of alternatives without a value.
 //!
-//! Schemas refer to each other in cycles, so costs and [`Schema::endless`] are least fixpoints. The bottom of costs is [`Cost::NEVER`]: a cost
-//! starts there and only falls, each time to the length of a value; a schema that stays there has no finite value. `endless` starts at
-//! false and only becomes true. So the iterations end.
+//! Schemas refer to each other in cycles, so costs and [`Schema::endless`] are least fixpoints. The bottom of costs is [`Cost::NEVER`]: a
+//! cost starts there and only falls, each time to the length of a value; a schema that stays there has no finite value. `endless` starts
+//! at false and only becomes true. So the iterations end.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -10,13 +10,13 @@ use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::keys::{ClassedKeys, NONE};
 use crate::json::shape::array::{Array, FURTHER_AWAY};
-use crate::json::shape::object::{Others, Progress};
+use crate::json::shape::object::{Additional, KeyClass, Others, Progress};
 use crate::json::shape::{Met, Schema, SchemaId, Way};
 use foldhash::{HashMap, HashMapExt};
 
 impl Builder<'_> {
-    /// Bounds for arrays with unique entries: the bytes beyond the least that an entry may take to differ from the others, and the number of
-    /// entries.
+    /// Bounds for arrays with unique entries: the bytes beyond the least that an entry may take to differ from the others, and the number
+    /// of entries.
     pub(super) fn tell_entries_apart(&mut self) {
         let schemas = &self.schemas;
         // Many arrays may have the same entries.
@@ -100,30 +100,9 @@ impl Builder<'_> {
     pub(super) fn prune(&mut self) {
         let costs: Vec<Cost> = self.schemas.iter().map(|schema| schema.cost).collect();
         let cost = |id: SchemaId| costs[id.index()];
-        for object in &mut self.objects {
-            let Some(additional) = &mut object.additional else { continue };
-            if additional.classes.iter().all(|class| !cost(class.schema).is_never()) {
-                continue;
-            }
-            let (dfa, states) = additional.keys.characters.dfa.restricted(|state| {
-                additional
-                    .classes
-                    .get(additional.class_of[state] as usize)
-                    .is_some_and(|class| !cost(class.schema).is_never())
-            });
-            if dfa.is_empty() {
-                object.additional = None;
-                continue;
-            }
-            let class_of = states.iter().map(|state| state.map_or(NONE, |state| additional.class_of[state as usize]));
-            let (number, languages) = (additional.classes.len() as u32, self.languages);
-            let kept =
-                ClassedKeys::new(dfa, class_of.collect(), number, false, |dfa| languages.characters(dfa, &self.any));
-            for (class, costs) in additional.classes.iter_mut().zip(kept.costs) {
-                class.costs = costs;
-            }
-            (additional.class_of, additional.counts) = (kept.class_of, kept.counts);
-            additional.keys.characters = kept.characters;
+        for index in 0..self.objects.len() {
+            let additional = self.objects[index].additional.take();
+            self.objects[index].additional = additional.and_then(|keys| self.without_vain_keys(keys, &costs));
         }
         let (objects, arrays) = (&self.objects, &self.arrays);
         for schema in &mut self.schemas {
@@ -145,7 +124,33 @@ impl Builder<'_> {
         }
     }
 
-    /// Marks the schemas that have values of any length: schemas with strings of any length, and what must contain one.
+    /// The keys whose values have a finite cost; `None` if there are none.
+    fn without_vain_keys(&self, mut additional: Additional, costs: &[Cost]) -> Option<Additional> {
+        let has_value = |class: &KeyClass| !costs[class.schema.index()].is_never();
+        if additional.classes.iter().all(has_value) {
+            return Some(additional);
+        }
+        let (dfa, states) = additional.keys.characters.dfa.restricted(|state| {
+            let class = additional.classes.get(additional.class_of[state] as usize);
+            class.is_some_and(has_value)
+        });
+        if dfa.is_empty() {
+            return None;
+        }
+        let class_of = states.iter().map(|state| state.map_or(NONE, |state| additional.class_of[state as usize]));
+        let number = additional.classes.len() as u32;
+        let characters = |dfa| self.languages.characters(dfa, &self.any);
+        let kept = ClassedKeys::new(dfa, class_of.collect(), number, false, characters);
+        for (class, costs) in additional.classes.iter_mut().zip(kept.costs) {
+            class.costs = costs;
+        }
+        (additional.class_of, additional.counts) = (kept.class_of, kept.counts);
+        additional.keys.characters = kept.characters;
+        Some(additional)
+    }
+
+    /// Marks the schemas that have values of any length: schemas with strings of any length, and schemas with an alternative that always
+    /// contains such a value.
     pub(super) fn find_endless(&mut self) -> Result<(), CompileError> {
         for schema in &mut self.schemas {
             schema.endless = schema.strings.iter().any(|strings| strings.is_endless());

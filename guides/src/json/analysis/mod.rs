@@ -136,7 +136,7 @@ struct Builder<'a> {
     key_sets: HashMap<Keys, Arc<KeySet>>,
     key_automata: KeyAutomata,
     known_names: KnownNames,
-    /// What was taken out first, as the vocabulary cannot spell it.
+    /// The error about the first text that was left out because the vocabulary cannot spell it.
     unspelled: Option<CompileError>,
     /// The alternatives of a `oneOf` that may hold together, by its node.
     overlaps: HashMap<NodeId, Rc<Overlaps>>,
@@ -170,8 +170,8 @@ impl Builder<'_> {
         Place::Pointer(pointer.to_owned())
     }
 
-    /// Counts the work on an automaton once, however many schemas use it. It counts too where another compilation has built the automaton, so
-    /// that the limit does not depend on what was compiled before.
+    /// Counts the work on an automaton once, however many schemas use it. It counts too where another compilation has built the
+    /// automaton, so that the limit does not depend on earlier compilations.
     fn spend_once(&mut self, automaton: *const (), work: usize, terms: &[Term]) -> Result<(), CompileError> {
         if self.counted.insert(automaton) { self.spend(work, terms) } else { Ok(()) }
     }

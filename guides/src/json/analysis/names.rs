@@ -21,7 +21,7 @@ pub(super) struct NamedProperty {
     pub(super) name: Arc<str>,
     /// As JSON without the opening quote.
     pub(super) spelling: Arc<[u8]>,
-    /// What the conditions ask of its value.
+    /// The conditions on its value.
     pub(super) asked: Vec<Term>,
     /// The schema of these conditions, once a branch has interned it. Branches that ask for more never need it.
     pub(super) schema: Cell<Option<SchemaId>>,

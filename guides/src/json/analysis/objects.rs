@@ -27,7 +27,7 @@ fn unevaluated_properties(node: &Node) -> Option<NodeId> {
     if let &Node::Scope { properties, .. } = node { properties } else { None }
 }
 
-/// What `unevaluatedProperties` comes to in a branch; `None` if every entry is evaluated.
+/// The conditions of `unevaluatedProperties` on the entries that the branch does not evaluate; `None` if it evaluates all.
 fn unevaluated(graph: &Graph, branch: &Branch, scope: ScopeId, node: NodeId) -> Option<Properties> {
     let within = branch.properties.iter().filter(|properties| branch.is_within(properties.scope, scope));
     let within = within.filter_map(|properties| properties_of(graph, properties.item));

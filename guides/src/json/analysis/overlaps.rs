@@ -1,8 +1,8 @@
 //! The pairs of alternatives of a `oneOf` that may hold for one value together.
 //!
-//! "Exactly one" needs the opposite of an alternative only where it may overlap with the one that holds, and opposites multiply the branches
-//! of the tableau. Disjointness is proved on an over-approximation of each alternative, its [`Outline`]. The proof is incomplete, and may be:
-//! a pair that it misses costs branches, which close later, and loses no value.
+//! "Exactly one" needs the opposite of an alternative only where it may overlap with the one that holds, and opposites multiply the
+//! branches of the tableau. Disjointness is proved on an over-approximation of each alternative, its [`Outline`]. The proof is
+//! incomplete, and may be: a pair that it misses costs branches, which close later, and loses no value.
 //!
 //! Comparing all pairs is quadratic. Alternatives that ask for a constant, as a value or in a required property that tells kinds of objects
 //! apart, are grouped by it, so that only alternatives with the same constant are compared.
@@ -232,7 +232,7 @@ impl<'g> Outline<'g> {
         self.properties.get(name)?.iter().find_map(|surface| surface.scalars.as_ref())
     }
 
-    /// The constants that tell the alternative apart from others with constants: those of one property, or of the value.
+    /// The constants that tell the alternative apart from others with constants: constants of one property, or of the value.
     fn constants(&self, tag: Option<&str>) -> Option<&Rc<HashSet<ScalarValue<'g>>>> {
         match tag {
             Some(tag) if self.value.kinds == Kinds::OBJECT && self.required.contains(tag) => self.constants_of(tag),

@@ -2,8 +2,8 @@
 //!
 //! A rule expands one term. A conjunctive rule narrows the branch, or hands on the parts of the term, which are expanded in turn. A
 //! disjunctive rule returns the disjuncts as a [`Split`] and changes nothing else but the kinds, so that the tableau may apply it again
-//! when the branch has grown. A keyword that constrains one kind of value holds for every other kind; its opposite therefore narrows the branch
-//! to that kind (JSON Schema 2020-12 core, section 7.6.1).
+//! when the branch has grown. A keyword that constrains one kind of value holds for every other kind; its opposite therefore narrows the
+//! branch to that kind (JSON Schema 2020-12 core, section 7.6.1).
 
 use crate::error::{CompileError, Place, too_big};
 use crate::json::analysis::Builder;
@@ -192,7 +192,7 @@ impl Builder<'_> {
         Split::Demands(at.chain(rest.map(counted)).filter(|demand| !self.is_vain(demand)).collect())
     }
 
-    /// Whether no value satisfies what a demand asks of the entry.
+    /// Whether a demand asks for an entry with no possible value.
     fn is_vain(&self, demand: &Demand) -> bool {
         let term = match demand {
             Demand::Entry(entry) => entry.term,

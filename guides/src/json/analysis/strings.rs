@@ -1,7 +1,7 @@
 //! The strings of a branch: its patterns and formats, excluded strings and lengths as one automaton.
 //!
-//! The automata of the conditions are intersected, those of failing conditions subtracted. Compilations share the results, by the
-//! conditions, since building them is most of the work.
+//! The automata of conditions that hold are intersected, and automata of conditions that fail are subtracted. Compilations share the
+//! results, by the conditions, since building them is most of the work.
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::error::CompileError;
@@ -12,6 +12,7 @@ use crate::json::language::length::with_length;
 use crate::json::language::strings::{Characters, Strings, any_strings};
 use crate::json::schema::graph::PatternId;
 use crate::json::text::value::Value;
+use crate::options::Limits;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -54,13 +55,7 @@ impl Builder<'_> {
         let ids = languages.iter().map(|(language, holds)| (language.id, *holds)).collect();
         let key: StringKey = (ids, excluded.clone(), min);
         let make = || {
-            let (dfa, states) = string_dfa(
-                &self.any,
-                &languages,
-                excluded,
-                min,
-                StringLimits { states: self.limits.states, all: self.limits.work },
-            )?;
+            let (dfa, states) = string_dfa(&self.any, &languages, excluded, min, StringLimits::of(self.limits))?;
             Ok((self.languages.spellable().part_of_strings(dfa, self.limits.states)?, states))
         };
         let made = self.languages.strings(&key, &self.any, make);
@@ -70,13 +65,16 @@ impl Builder<'_> {
     }
 }
 
-/// How many states automata of strings may have.
-#[derive(Clone, Copy)]
+/// Limits on the states of the automata for the strings of a branch.
 pub(super) struct StringLimits {
-    /// Each of them.
-    pub(super) states: usize,
-    /// All together.
-    pub(super) all: usize,
+    of_each: usize,
+    of_all: usize,
+}
+
+impl StringLimits {
+    pub(super) fn of(limits: &Limits) -> StringLimits {
+        StringLimits { of_each: limits.states, of_all: limits.work }
+    }
 }
 
 /// The strings that are in some languages and not in others, without the excluded ones, and with at least `min` characters; and the
@@ -88,7 +86,7 @@ pub(super) fn string_dfa(
     min: u32,
     limits: StringLimits,
 ) -> Result<(Dfa, usize), TooManyStates> {
-    let StringLimits { states: limit, all } = limits;
+    let limit = limits.of_each;
     let mut states = 0;
     let mut dfa: Option<Dfa> = None;
     for &(language, holds) in languages {
@@ -100,7 +98,7 @@ pub(super) fn string_dfa(
         };
         states += next.len();
         // Each automaton is within its limit; together they are within that of the work.
-        if states > all {
+        if states > limits.of_all {
             return Err(TooManyStates);
         }
         dfa = Some(next);

@@ -1,8 +1,8 @@
 //! The tableau: a conjunction of terms to the branches of its disjunctive normal form.
 //!
 //! A branch expands its conjunctive terms first and puts off each term that splits. When only such terms are left, the most constrained
-//! one splits the branch: a decision drops disjuncts of the other terms, so this order keeps the tree small, and a term with
-//! at most one disjunct is decided without a copy of the branch. A branch closes when a term meets its opposite, or when no kind of
+//! one splits the branch: each decision drops disjuncts of the other terms, so few decisions early keep the tree small, and a term with at
+//! most one disjunct leaves no choice at all. A branch closes when a term meets its opposite, or when no kind of
 //! value is left. Nodes are hash-consed, so a condition and its opposite meet wherever they stand in the schema.
 //!
 //! Expansion ends: each rule hands on nodes inside its own, no schema contains itself at the same value, and a branch expands a term
@@ -17,7 +17,7 @@ use crate::json::schema::graph::{Kinds, Node, NodeId};
 use crate::json::shape::Schema;
 use std::collections::BTreeSet;
 
-/// A branch of which some terms are not expanded.
+/// A branch with terms that are not expanded.
 #[derive(Clone)]
 pub(super) struct OpenBranch {
     /// To be expanded, last first.
@@ -29,7 +29,7 @@ pub(super) struct OpenBranch {
 }
 
 /// A term of [`OpenBranch::later`] and its disjuncts.
-struct Choice {
+struct Decision {
     index: usize,
     split: Split,
 }
@@ -73,7 +73,7 @@ impl Builder<'_> {
             if !self.follow(&mut branch, terms)? {
                 continue;
             }
-            let Some(Choice { index, split }) = self.most_constrained(&mut branch, terms)? else {
+            let Some(Decision { index, split }) = self.most_constrained(&mut branch, terms)? else {
                 self.finish(branch.so_far, &mut gathered, terms)?;
                 continue;
             };
@@ -109,8 +109,8 @@ impl Builder<'_> {
     }
 
     /// The term with the fewest disjuncts that are still possible; `None` if no term splits the branch.
-    fn most_constrained(&mut self, branch: &mut OpenBranch, terms: &[Term]) -> Result<Option<Choice>, CompileError> {
-        let mut fewest: Option<Choice> = None;
+    fn most_constrained(&mut self, branch: &mut OpenBranch, terms: &[Term]) -> Result<Option<Decision>, CompileError> {
+        let mut fewest: Option<Decision> = None;
         for index in 0..branch.later.len() {
             let Some(split) = self.take(branch.later[index], branch)? else { continue };
             let split = self.possible(split, branch);
@@ -118,7 +118,7 @@ impl Builder<'_> {
             if fewest.as_ref().is_none_or(|least| split.len() < least.split.len()) {
                 // It closes the branch, or leaves no choice.
                 let decided = split.len() < 2;
-                fewest = Some(Choice { index, split });
+                fewest = Some(Decision { index, split });
                 if decided {
                     break;
                 }

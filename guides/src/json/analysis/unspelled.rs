@@ -123,8 +123,7 @@ impl Builder<'_> {
         let languages = branch.patterns.iter().map(|&(pattern, holds)| (&*self.graph.patterns[pattern.index()], holds));
         let languages: Vec<_> = languages.collect();
         let (min, max) = branch.length;
-        let limits = StringLimits { states: self.limits.states, all: self.limits.work };
-        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, limits);
+        let all = string_dfa(&any.dfa, &languages, &BTreeSet::new(), min, StringLimits::of(self.limits));
         let all = all.map(|(all, _)| any_strings(Arc::new(Characters::new(all, &any.dfa)), 0, max));
         let all = all.ok().filter(|all| !all.is_empty()).map(|all| all.characters);
         let missing = all.and_then(|all| all.dfa.find_byte_without(|byte| spellable.missing_of(byte).is_none()));

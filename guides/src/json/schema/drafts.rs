@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keyword_is_lacked_by_drafts_before_its_own() {
+    fn drafts_older_than_a_keyword_lack_it() {
         let drafts = [
             "http://json-schema.org/draft-04/schema#",
             "http://json-schema.org/draft-06/schema#",

@@ -11,9 +11,9 @@ use crate::json::text::value::Value;
 impl KeywordReader<'_> {
     pub(super) fn equality(&mut self, keyword: Keyword<'_>) -> Result<NodeId, CompileError> {
         let Keyword { name, value, at, .. } = keyword;
-        match value {
-            _ if name == "const" => self.equal_to_one(std::slice::from_ref(value), at),
-            Value::Array(values) => self.equal_to_one(values, at),
+        match (name, value) {
+            ("const", value) => self.equal_to_one(std::slice::from_ref(value), at),
+            (_, Value::Array(values)) => self.equal_to_one(values, at),
             _ => Err(self.error(at, "expected an array of values")),
         }
     }

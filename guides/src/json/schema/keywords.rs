@@ -4,9 +4,9 @@
 //! is enforced, is known to constrain nothing, or is refused with its pointer. Families of keywords are read in files of their own:
 //! [`logic`](super::logic), [`equality`](super::equality), [`scalars`](super::scalars) and [`containers`](super::containers).
 //!
-//! A schema is read once for each dynamic scope: its node is known before its keywords are read, so that a recursive schema becomes a cycle of
-//! the graph. Schemas inside a schema are read in place. What a reference names waits in a queue, since the chain of references may be
-//! longer than a stack is deep.
+//! A schema is read once for each dynamic scope: its node is known before its keywords are read, so that a recursive schema becomes a
+//! cycle of the graph. Schemas inside a schema are read in place. The target of a reference waits in a queue, since the chain of
+//! references may be longer than a stack is deep.
 
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
@@ -74,7 +74,7 @@ pub(crate) fn read(
     Ok(graph)
 }
 
-/// A schema that is being read, and what is known of it so far.
+/// The walk over a schema, and the graph so far.
 pub(super) struct KeywordReader<'a> {
     pub(super) root: &'a Value,
     pub(super) documents: &'a Documents,
@@ -207,7 +207,7 @@ impl KeywordReader<'_> {
         if passed(1) { Err(CompileError::Interrupted) } else { Ok(()) }
     }
 
-    /// Reads a schema in place: schemas inside it right away, what it refers to later.
+    /// Reads a schema in place: schemas inside it right away, the targets of its references later.
     pub(super) fn schema(&mut self, value: &Value, pointer: &str) -> Result<NodeId, CompileError> {
         self.check_size()?;
         let around = (self.resource, self.scope);

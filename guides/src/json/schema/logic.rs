@@ -9,8 +9,8 @@ use crate::json::schema::references::{Referent, Unresolved};
 use crate::json::text::value::Value;
 
 impl KeywordReader<'_> {
-    /// `$ref`, `$dynamicRef` and `$recursiveRef`: the node of the schema that is named. A static reference leads to its target, a dynamic one
-    /// to the outermost schema of the dynamic scope that has the same anchor.
+    /// `$ref`, `$dynamicRef` and `$recursiveRef`: the node of the schema that is named. A static reference leads to its target, a dynamic
+    /// one to the outermost schema of the dynamic scope that has the same anchor.
     pub(super) fn reference(&mut self, keyword: Keyword<'_>) -> Result<NodeId, CompileError> {
         let Value::String(reference) = keyword.value else {
             return Err(self.error(keyword.at, "expected a reference as a string"));

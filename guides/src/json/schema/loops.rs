@@ -1,16 +1,18 @@
 //! Refuses schemas that apply themselves to the same value: no draft defines what they mean (JSON Schema 2020-12 core, section 9.4.1).
 //!
-//! The analysis relies on it: the expansion of a conjunction goes on to nodes for the same value only, and ends because they have no cycle.
+//! The analysis relies on it: the expansion of a conjunction stays with nodes for the same value, and ends because they have no cycle.
 
 use crate::error::{CompileError, Place};
 use crate::json::schema::graph::{Graph, Node, NodeId};
 
-/// How far a depth-first search has come with a node.
+/// The state of a node in a depth-first search.
 #[derive(Clone, Copy, PartialEq)]
 enum Color {
+    /// Not visited.
     White,
     /// On the path that is being searched.
     Gray,
+    /// Searched, and on no cycle.
     Black,
 }
 

@@ -1,6 +1,6 @@
 //! A JSON Schema to a graph of conditions: a node for each keyword, with the JSON pointer of its place for errors.
 //!
-//! [`keywords`] walks the schema, [`references`] resolves what it refers to, and [`hash_cons`] makes equal nodes one. A keyword is enforced or
+//! [`keywords`] walks the schema, [`references`] resolves its references, and [`hash_cons`] makes equal nodes one. A keyword is enforced or
 //! refused with its pointer; annotations and keywords that no draft defines constrain nothing. A schema is read once for each dynamic
 //! scope, so the graph of a recursive schema is finite and has cycles.
 

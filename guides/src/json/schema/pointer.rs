@@ -41,7 +41,8 @@ pub(super) fn lookup<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
-/// Decodes the percent-encoded fragment of a URI (RFC 3986, section 2.1); `None` if a `%` is not followed by two digits, or if the result is not UTF-8.
+/// Decodes the percent-encoded fragment of a URI (RFC 3986, section 2.1); `None` if a `%` is not followed by two digits, or if the result
+/// is not UTF-8.
 pub(super) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -119,8 +119,8 @@ impl KeywordReader<'_> {
         Ok(self.add(Node::Pattern(pattern), keyword.at))
     }
 
-    /// `format`: an assertion, not just an annotation, unless the options say otherwise (section 7.2.2). Where the automaton of a format is that of
-    /// a longer language, the length is a condition of its own.
+    /// `format`: an assertion, not just an annotation, unless the options say otherwise (section 7.2.2). Where the automaton of a format
+    /// is that of a longer language, the length is a condition of its own.
     pub(super) fn format(&mut self, keyword: Keyword<'_>) -> Result<Option<NodeId>, CompileError> {
         let Keyword { value, at, .. } = keyword;
         let Value::String(name) = value else { return Err(self.error(at, "expected the name of a format")) };

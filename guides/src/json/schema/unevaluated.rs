@@ -1,8 +1,8 @@
 //! `unevaluatedItems` beside `contains`, prepared in the graph (JSON Schema 2020-12 core, section 11.2).
 //!
-//! `contains` evaluates the entries that satisfy it. So each entry that nothing else evaluates satisfies `unevaluatedItems` or one of the
-//! `contains` that the output's alternative has; which ones these are is known only in the analysis. The graph does not grow there, so the
-//! disjunction for each set of them is added here.
+//! `contains` evaluates the entries that satisfy it (section 10.3.1.3). So an entry that no other keyword evaluates must satisfy
+//! `unevaluatedItems` or one of the `contains` that hold in its branch. Branches are known only in the analysis, which adds no nodes, so
+//! the disjunction for each set of `contains` is added here.
 
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;

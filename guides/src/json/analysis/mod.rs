@@ -44,7 +44,7 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Works out all schemas that are reachable from the root of the graph. Each pass needs what those before it leave:
+/// Works out all schemas that are reachable from the root of the graph. Each pass needs the results of earlier passes:
 ///
 /// 1. [`Builder::alternatives`] for each conjunction, in the order in which they are interned: leaves the alternatives of each schema and
 ///    interns the schemas of its entries. It goes on until no conjunction is new.

@@ -138,7 +138,7 @@ impl Builder<'_> {
             }
         }
         match &mut split {
-            Split::Terms(ways) => ways.retain(|way| way.iter().all(|term| !open.has_seen(term.opposite()))),
+            Split::Terms(all) => all.retain(|terms| terms.iter().all(|term| !open.has_seen(term.opposite()))),
             Split::Demands(demands) => demands.retain(|demand| !self.is_refused(demand, &open.so_far)),
             Split::Ranges(ranges) => ranges.retain(|range| range.is_possible(&mut open.so_far)),
         }

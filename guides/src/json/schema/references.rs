@@ -183,12 +183,13 @@ impl References {
         resource
     }
 
+    /// Notes an anchor.
     fn note(&mut self, resource: Resource, name: &str, pointer: &str, dynamic: bool) {
         self.bytes += pointer.len();
         let anchors = &mut self.resources[resource as usize].anchors;
         let anchor = match anchors.get(name) {
             None => Anchor::At { pointer: pointer.to_owned(), dynamic },
-            // A schema may be named twice in the same way.
+            // `$anchor` and `$dynamicAnchor` of one schema may have the same name.
             Some(Anchor::At { pointer: other, dynamic: before }) if other == pointer => {
                 Anchor::At { pointer: pointer.to_owned(), dynamic: dynamic || *before }
             }

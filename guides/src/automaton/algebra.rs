@@ -1,18 +1,24 @@
 //! The boolean algebra of automata by the product construction (Rabin, Scott 1959), and automata of word lists.
+//!
+//! A product has a state for each reachable pair of states. Bytes are grouped by their pair of classes, so a pair has a transition for
+//! each group and not for each byte.
 
 use crate::automaton::build::{ByteClasses, PairNumbers, explore, explore_with, trim};
 use crate::automaton::dfa::{Dfa, MOST_LISTED, STEP, TooManyStates};
 use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
-/// The greatest number of pairs of states for which there is a table.
+/// The most pairs of states that are numbered by a table: 1 MiB, which is still in the second-level cache.
 pub(crate) const MOST_PAIRS: usize = 1 << 18;
 
-/// Automata side by side as one, and for each of its states theirs.
+/// The product of several automata, and for each of its states the list of theirs; `None` for the dead state.
 pub(crate) type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
 
 impl Dfa {
-    /// What both sides accept, or one of them, as `keep` says.
+    /// The product: a text is accepted if `keep`, given whether each side accepts it, says so.
+    ///
+    /// # Errors
+    /// [`TooManyStates`] if it has more than `limit` states before trimming.
     pub(crate) fn product(
         &self,
         other: &Dfa,
@@ -31,7 +37,7 @@ impl Dfa {
                 }
             };
         }
-        // What dies on one side where the other alone does not count is dead.
+        // If a side's acceptance is needed, a pair is dead once that side is. This keeps an intersection from exploring the other side.
         let (left, right) = (keep(true, false) || keep(false, false), keep(false, true) || keep(false, false));
         let step = |&(a, b): &(u32, u32), class: usize| {
             let next = (
@@ -43,7 +49,7 @@ impl Dfa {
         };
         let accepts = |&(a, b): &(u32, u32)| keep(self.accepts_at(a), other.accepts_at(b));
         let start = Some((self.start, other.start));
-        // A table of all pairs is faster than a map, as long as it is small.
+        // A table of all pairs is several times faster than a hash map while it fits the cache.
         match self.len() * other.len() {
             size if size <= MOST_PAIRS => {
                 let width = other.len();
@@ -55,22 +61,23 @@ impl Dfa {
         }
     }
 
-    /// What both accept.
+    /// The texts that both accept.
     pub(crate) fn intersection(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
         self.product(other, |a, b| a && b, limit)
     }
 
-    /// What at least one accepts.
+    /// The texts that at least one accepts.
     pub(crate) fn union(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
         self.product(other, |a, b| a || b, limit)
     }
 
-    /// What `self` accepts and `other` does not.
+    /// The texts that `self` accepts and `other` does not.
     pub(crate) fn difference(&self, other: &Dfa, limit: usize) -> Result<Dfa, TooManyStates> {
         self.product(other, |a, b| a && !b, limit)
     }
 
-    /// The automata side by side: each state is a list of theirs, with 0 for those that are dead. `step` may drop a list.
+    /// The product of several automata: a state is the list of their states, 0 for a dead one. A list for which `alive` is false is dead
+    /// as a whole.
     pub(crate) fn side_by_side(
         automata: &[&Dfa],
         limit: usize,
@@ -79,7 +86,7 @@ impl Dfa {
     ) -> Result<SideBySide, TooManyStates> {
         let (class_of, bytes) = Dfa::common_classes(automata, |_| false);
         let (count, width) = (automata.len(), bytes.len());
-        // The lists of all states, one behind the other, and their numbers.
+        // All lists lie in one vector: one allocation instead of one for each state.
         let mut lists: Vec<u32> = automata.iter().map(|dfa| dfa.start()).collect();
         let mut numbers: HashMap<Box<[u32]>, u32> = HashMap::new();
         numbers.insert(lists.as_slice().into(), 1);
@@ -91,7 +98,7 @@ impl Dfa {
             }
             state.copy_from_slice(&lists[(accepting.len() - 1) * count..][..count]);
             accepting.push(accepts(&state));
-            // Neighbouring classes often lead to the same state.
+            // Neighbouring classes often lead to the same state, which spares the look in the map.
             let mut last = None;
             for &byte in &bytes {
                 let mut is_other = last.is_none();
@@ -125,15 +132,16 @@ impl Dfa {
         Ok((dfa, kept))
     }
 
-    /// The automaton of a sorted list of words without repetition.
+    /// The automaton of a sorted list of distinct words.
     pub(crate) fn words(sorted: &[&[u8]], limit: usize) -> Result<Dfa, TooManyStates> {
         let mut occurs = [false; 256];
         sorted.iter().copied().flatten().for_each(|&byte| occurs[usize::from(byte)] = true);
         let bytes: Vec<u8> = (0..=255u8).filter(|&byte| occurs[usize::from(byte)]).collect();
-        // All others are one class, the last one.
+        // The last class is for all bytes that no word has.
         let width = (bytes.len() + 1).min(256);
         let class = |byte: u8| bytes.binary_search(&byte).unwrap_or(bytes.len()) as u8;
-        // A state is the range of words that begin with what was read, and the number of bytes read.
+        // A state is the range of the words with the prefix that was read, and the length of that prefix. Words with a common prefix are
+        // neighbours, so this is the trie of the words without building it.
         let step = |&(from, to, depth): &(usize, usize, usize), class: usize| {
             let (range, &byte) = (&sorted[from..to], bytes.get(class)?);
             let low = range.partition_point(|word| word.get(depth).is_none_or(|&b| b < byte));
@@ -145,7 +153,7 @@ impl Dfa {
         Dfa::build(class, width, (0, sorted.len(), 0), limit, step, accepts)
     }
 
-    /// What it accepts in these bytes alone.
+    /// The accepted texts that consist of the bytes for which `keep` is true.
     pub(crate) fn with_bytes(&self, keep: impl Fn(u8) -> bool) -> Dfa {
         let (class_of, bytes) = self.classes_with(&keep);
         let next = |state: u32| bytes.iter().map(move |&byte| (state, byte));
@@ -155,7 +163,7 @@ impl Dfa {
         trim(Dfa { classes, width, table, accepting: self.accepting.clone(), start: self.start }).0
     }
 
-    /// The automaton that accepts only where `keep` says so too, and the old state of each of its states.
+    /// The automaton whose accepting states are those for which `keep` is true, and the old state of each of its states.
     pub(crate) fn restricted(&self, keep: impl Fn(usize) -> bool) -> (Dfa, Vec<Option<u32>>) {
         let mut dfa = self.clone();
         for state in 1..dfa.len() {

@@ -1,4 +1,7 @@
-//! What lies before acceptance, found from the end: the least weight of a text from each state, and how many texts there are.
+//! Search from the end: for each state the least weight of a suffix that leads to given states, and the number of such suffixes.
+//!
+//! The transitions are reversed once, in two flat vectors (the offsets and the transitions, as in a sparse matrix), and serve several
+//! searches.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
@@ -11,12 +14,13 @@ pub(crate) struct Backward {
     transitions: Vec<Transition>,
 }
 
-/// All bytes that lead from one state to another, or some of them.
+/// Some of the bytes that lead from one state to another, as one transition.
 #[derive(Debug, Clone, Copy, Default)]
 struct Transition {
     from: u32,
-    /// The least weight among them.
+    /// The least weight of these bytes.
     weight: u32,
+    /// The number of these bytes.
     bytes: u32,
 }
 
@@ -59,9 +63,9 @@ impl Backward {
         &self.transitions[self.first[state] as usize..self.first[state + 1] as usize]
     }
 
-    /// For each state the least total weight of bytes that leads to one of the given states; [`Cost::NEVER`] where nothing does.
+    /// For each state the least total weight of bytes that lead to a target; [`Cost::NEVER`] if none do.
     pub(crate) fn costs_to(&self, target: impl Fn(usize) -> bool) -> Vec<Cost> {
-        // Dijkstra's algorithm, with a bucket for each (small) distance.
+        // Dijkstra's algorithm with a bucket for each distance: weights are small integers, so no heap is needed.
         let mut costs = vec![Cost::NEVER; self.len()];
         let mut buckets: Vec<Vec<u32>> = vec![Vec::new()];
         for (state, cost) in costs.iter_mut().enumerate().skip(1).filter(|(state, _)| target(*state)) {
@@ -91,10 +95,11 @@ impl Backward {
         costs
     }
 
-    /// For each state how many texts lead to one of the given states, counted up to `most`. `costs` are those of [`Self::costs_to`] for
-    /// the same states.
+    /// For each state the number of suffixes that lead to a target, counted up to `most`. `costs` is the result of [`Self::costs_to`] for
+    /// the same target.
     pub(crate) fn counts_to(&self, target: impl Fn(usize) -> bool, costs: &[Cost], most: u32) -> Vec<u32> {
-        // What leads to a cycle has infinitely many; the others are counted from their ends.
+        // Kahn's topological order from the targets: a state is counted once all states that it leads to are. A state that reaches a cycle
+        // is never counted and keeps `most`, as it has infinitely many suffixes.
         let leads = |state: usize| !costs[state].is_never();
         let mut onward = vec![0u32; self.len()];
         for state in (1..self.len()).filter(|&state| leads(state)) {
@@ -118,7 +123,7 @@ impl Backward {
     }
 }
 
-/// The transitions of a state. Neighbouring classes of bytes mostly lead to the same one, and are taken together.
+/// Calls `each` for the transitions of a state. Neighbouring classes of bytes mostly lead to the same state, and merge into one transition.
 fn merged(row: &[u32], of_class: &[Transition], mut each: impl FnMut(u32, Transition)) {
     let mut classes = row.iter().zip(of_class).filter(|(next, _)| **next != 0);
     let Some((&first, &transition)) = classes.next() else { return };
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_elsewhere_does_not_count() {
+    fn texts_that_lead_to_other_states_do_not_count() {
         // Either ends after `a`, or goes on for ever after `b`.
         let dfa = dfa("[xy]a|bc*");
         let backward = Backward::new(&dfa, u32::from);

@@ -1,4 +1,7 @@
 //! Automata from a step function: breadth-first exploration, then trimming.
+//!
+//! Every construction here (products, subsets, counters, grammars) is a state type with a step by class of bytes and a test for acceptance.
+//! [`Dfa::build`] numbers the states that it meets and drops the dead ones.
 
 use crate::automaton::backward::Backward;
 use crate::automaton::dfa::{Dfa, STEP, TooManyStates};
@@ -6,8 +9,11 @@ use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
 impl Dfa {
-    /// An automaton from a function: states are numbered as they are met, those that lead nowhere are dropped.
-    /// `representatives[class]` is a byte of the class.
+    /// The automaton that `step` spans from `start`: states are numbered as they are met, and states that cannot reach acceptance are
+    /// dropped. `class_of` maps each byte to its class, of which there are `width`.
+    ///
+    /// # Errors
+    /// [`TooManyStates`] if more than `limit` states are met, dead ones included.
     pub(crate) fn build<S: Clone + Eq + std::hash::Hash>(
         class_of: impl Fn(u8) -> u8,
         width: usize,
@@ -30,7 +36,7 @@ pub(crate) struct ByteClasses {
     pub(crate) count: usize,
 }
 
-/// Numbers what is reachable from `start` and drops what cannot reach acceptance.
+/// As [`Dfa::build`], with the classes as a table. Without a start nothing is accepted.
 pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
     classes: Box<[u8; 256]>,
     width: usize,
@@ -93,7 +99,7 @@ pub(crate) fn explore_with<S: Clone + PartialEq>(
     Ok(trim(Dfa { classes, width, table, accepting, start: 1 }).0)
 }
 
-/// The numbers of states, 0 for those not met.
+/// The numbers of states, 0 for a state that was not met.
 pub(crate) trait Numbering<S> {
     fn number(&mut self, state: &S) -> &mut u32;
 }
@@ -110,15 +116,16 @@ impl Numbering<(u32, u32)> for PairNumbers {
     }
 }
 
-/// PairNumbers of states of two automata.
+/// The numbers of pairs of states as a table, of `width` pairs for each state of the first automaton.
 pub(crate) struct PairNumbers {
     pub(super) numbers: Vec<u32>,
     pub(super) width: usize,
 }
 
-/// From which states acceptance can be reached.
+/// For each state whether it can reach an accepting one.
 pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
-    /// States lie in the order in which they were met, so that a few passes from the last to the first settle nearly all automata.
+    /// Breadth-first numbers mostly grow along transitions, so a few passes from the last state to the first settle nearly all automata.
+    /// The rest take a proper search, which builds the reversed transitions first.
     const PASSES: usize = 4;
     let (count, width) = (dfa.len(), dfa.width);
     let mut alive = dfa.accepting.clone();
@@ -138,7 +145,8 @@ pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
     Backward::new(dfa, |_| 0).costs_to(|state| dfa.accepting[state]).iter().map(|&cost| !cost.is_never()).collect()
 }
 
-/// Sends every transition to a state that cannot reach acceptance to the dead state, and renumbers the rest.
+/// Replaces every state that cannot reach acceptance by the dead state and renumbers the rest. Returns the new number of each old state
+/// too, 0 if it was dropped.
 pub(crate) fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
     let (count, width) = (dfa.len(), dfa.width);
     let alive = living(&dfa);

@@ -1,44 +1,44 @@
-//! What it takes to complete something: a number of bytes, or that there is no way.
+//! [`Cost`]: the bytes that complete an output or a value, or that none do.
 
 use std::ops::{Add, AddAssign};
 
-/// The bytes that complete an output or a value, the least there are or a bound of them; [`Cost::NEVER`] where none do. It is compared
-/// with the bytes that are left, which are a plain number. Where bytes have other weights, the sum of these.
+/// A number of bytes that completes an output or a value, the least or an upper bound; [`Cost::NEVER`] if nothing completes it. Where bytes
+/// are weighed, it is the sum of their weights. A budget stays a plain number, so a cost and a budget are not mixed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub(crate) struct Cost(u32);
 
 impl Cost {
-    /// Nothing completes it. Greater than any other cost, and never a sum of others.
+    /// Nothing completes it. Greater than every other cost, and no sum of other costs.
     pub(crate) const NEVER: Cost = Cost(u32::MAX);
 
     /// It is complete.
     pub(crate) const ZERO: Cost = Cost(0);
 
-    /// The greatest that is not [`Cost::NEVER`].
+    /// The greatest cost below [`Cost::NEVER`], where sums saturate.
     const MOST: u32 = u32::MAX - 1;
 
-    /// That of so many bytes.
+    /// The cost of so many bytes.
     pub(crate) fn bytes(bytes: u32) -> Cost {
         Cost(bytes.min(Cost::MOST))
     }
 
-    /// That of a text.
+    /// The cost of a text.
     pub(crate) fn of(text: &[u8]) -> Cost {
         Cost::capped(text.len() as u64)
     }
 
-    /// That of so many bytes, which may be too many to count.
+    /// The cost of so many bytes, saturated.
     pub(crate) fn capped(bytes: u64) -> Cost {
         Cost(bytes.min(u64::from(Cost::MOST)) as u32)
     }
 
-    /// The least of some ways; [`Cost::NEVER`] if there are none.
+    /// The least of some costs; [`Cost::NEVER`] if there are none.
     pub(crate) fn least(ways: impl IntoIterator<Item = Cost>) -> Cost {
         ways.into_iter().min().unwrap_or(Cost::NEVER)
     }
 
-    /// The greatest of some ways; [`Cost::ZERO`] if there are none.
+    /// The greatest of some costs; [`Cost::ZERO`] if there are none.
     pub(crate) fn greatest(ways: impl IntoIterator<Item = Cost>) -> Cost {
         ways.into_iter().max().unwrap_or(Cost::ZERO)
     }
@@ -52,22 +52,22 @@ impl Cost {
         self.0
     }
 
-    /// Without some bytes that it counts.
+    /// The cost less some bytes that it includes.
     pub(crate) fn without(self, bytes: u32) -> Cost {
         if self.is_never() { self } else { Cost(self.0.saturating_sub(bytes)) }
     }
 
-    /// By how much it exceeds another one.
+    /// By how many bytes it exceeds `other`, 0 if it does not.
     pub(crate) fn beyond(self, other: Cost) -> u32 {
         self.0.saturating_sub(other.0)
     }
 
-    /// By how much another one is greater, or less if that is negative.
+    /// The signed difference `other - self`.
     pub(crate) fn growth_to(self, other: Cost) -> i64 {
         i64::from(other.0) - i64::from(self.0)
     }
 
-    /// The other one of [`Cost::growth_to`].
+    /// The cost plus a signed difference: `a.grown(a.growth_to(b)) == b`.
     pub(crate) fn grown(self, growth: i64) -> Cost {
         u32::try_from(i64::from(self.0) + growth).map_or(Cost::NEVER, Cost)
     }
@@ -76,7 +76,7 @@ impl Cost {
 impl Add<u32> for Cost {
     type Output = Cost;
 
-    /// Sums too great to count are capped below [`Cost::NEVER`].
+    /// Saturates below [`Cost::NEVER`].
     fn add(self, bytes: u32) -> Cost {
         if self.is_never() { self } else { Cost::bytes(self.0.saturating_add(bytes)) }
     }
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn the_least_of_no_ways_is_never_and_the_greatest_is_zero() {
+    fn the_least_of_no_costs_is_never_and_the_greatest_is_zero() {
         assert_eq!((Cost::least([]), Cost::greatest([])), (Cost::NEVER, Cost::ZERO));
         let ways = [Cost::bytes(2), Cost::bytes(1), Cost::NEVER];
         assert_eq!((Cost::least(ways), Cost::greatest(ways)), (Cost::bytes(1), Cost::NEVER));
     }
 
     #[test]
-    fn a_cost_grows_by_what_it_grew_by() {
+    fn growth_between_two_costs_leads_from_one_to_the_other() {
         let (one, other) = (Cost::bytes(7), Cost::bytes(3));
         assert_eq!((one.growth_to(other), one.grown(-4), other.grown(-4)), (-4, other, Cost::NEVER));
         assert_eq!((one.beyond(other), other.beyond(one)), (4, 0));

@@ -1,11 +1,14 @@
-//! Deterministic automata over bytes as tables, with the operations of a boolean algebra.
+//! Deterministic automata over bytes as tables.
+//!
+//! A row of the table has an entry for each equivalence class of bytes, not for each byte: a regex over ASCII letters has a handful of
+//! classes, so that a table is small and a step is two loads.
 
 use foldhash::{HashMap, HashMapExt};
 
-/// State 0 is the dead state; every other state can reach an accepting one.
+/// A deterministic automaton. State 0 is the dead state; every other state can reach an accepting one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Dfa {
-    /// Bytes of one class are never told apart.
+    /// The class of each byte. Bytes of one class lead to the same state from every state.
     pub(super) classes: Box<[u8; 256]>,
     /// Number of classes.
     pub(super) width: usize,
@@ -15,20 +18,21 @@ pub(crate) struct Dfa {
     pub(super) start: u32,
 }
 
-/// Transitions that take about a microsecond.
+/// Transitions that are built in about a microsecond.
 pub(super) const STEP: usize = 32;
 
-/// States of automata side by side, each counted as often as there are automata.
+/// The most states of component automata in all lists of a product of many: 32 MiB.
 pub(super) const MOST_LISTED: usize = 8 << 20;
 
-/// How big an automaton may become.
+/// How big an automaton may become while it is built.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DfaLimits {
     pub(crate) states: usize,
     pub(crate) bytes: usize,
 }
 
-/// The automaton would have more states than its limit, or its compilation is to end ([`passed`]).
+/// The automaton would have more states than its limit, or its compilation was interrupted
+/// ([`passed`](crate::interrupt::passed)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyStates;
 
@@ -37,12 +41,12 @@ impl Dfa {
         self.start
     }
 
-    /// The next state; 0 if nothing that begins so is accepted.
+    /// The next state, 0 for the dead state.
     pub(crate) fn next(&self, state: u32, byte: u8) -> u32 {
         self.table[state as usize * self.width + self.classes[byte as usize] as usize]
     }
 
-    /// The state after some bytes; 0 if nothing that goes on so is accepted.
+    /// The state after some bytes, 0 for the dead state.
     pub(crate) fn after(&self, state: u32, bytes: &[u8]) -> u32 {
         bytes.iter().fold(state, |state, &byte| self.next(state, byte))
     }
@@ -96,12 +100,12 @@ impl Dfa {
         self.table.len() * 4 + self.accepting.len() + 256
     }
 
-    /// A byte that some accepted text needs and that does not have the property.
+    /// A byte that occurs in some accepted text and lacks the property.
     pub(crate) fn find_byte_without(&self, has: impl Fn(u8) -> bool) -> Option<u8> {
         (0..=255u8).find(|&byte| !has(byte) && (1..self.len() as u32).any(|state| self.next(state, byte) != 0))
     }
 
-    /// Classes of bytes that neither the automaton nor `also` tells apart: the class of each byte, and a byte of each class.
+    /// The coarsest classes of bytes that respect the automaton and `also`: the class of each byte, and a byte of each class.
     pub(crate) fn classes_with(&self, also: impl Fn(u8) -> bool) -> ([u8; 256], Vec<u8>) {
         Dfa::common_classes(&[self], also)
     }
@@ -119,7 +123,7 @@ impl Dfa {
         }
         let mut bytes = Vec::new();
         for byte in 0..=255u8 {
-            // Classes are numbered as they are met.
+            // Classes are numbered in the order of their first bytes, so a new class has the next number.
             if usize::from(class_of[usize::from(byte)]) == bytes.len() {
                 bytes.push(byte);
             }
@@ -127,13 +131,13 @@ impl Dfa {
         (class_of, bytes)
     }
 
-    /// One byte for each class among some bytes.
+    /// One byte of each class that occurs among some bytes.
     pub(crate) fn kinds_among(&self, bytes: std::ops::RangeInclusive<u8>) -> Vec<u8> {
         let mut seen = [false; 256];
         bytes.filter(|&byte| !std::mem::replace(&mut seen[self.classes[byte as usize] as usize], true)).collect()
     }
 
-    /// One byte for each pair of classes of the two automata.
+    /// One byte of each pair of classes of two automata.
     pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = foldhash::HashSet::default();
         (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()

@@ -1,4 +1,7 @@
 //! Automata from the syntax tree of a regex.
+//!
+//! [`determinize`] knows two assertions, the beginning and the end of the text. A regex with another one, such as `\b`, goes through
+//! `regex-automata`, which takes longer as its subsets run over bytes.
 
 use crate::automaton::build::explore;
 use crate::automaton::determinize;
@@ -19,7 +22,7 @@ impl Dfa {
         }
     }
 
-    /// As [`Dfa::from_hir`], with assertions about what is before and after a place.
+    /// As [`Dfa::from_hir`], by way of `regex-automata`, which knows every assertion.
     pub(crate) fn from_assertions(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
         let nfa = thompson::Compiler::new()
             .configure(
@@ -31,7 +34,7 @@ impl Dfa {
             )
             .build_from_hir(hir)
             .map_err(|_| TooManyStates)?;
-        // All ways to match, not the leftmost-first one: of `a|ab` both are wanted.
+        // Every match counts, not the leftmost-first one: `a|ab` accepts both.
         let config = dense::Config::new()
             .match_kind(MatchKind::All)
             .start_kind(StartKind::Anchored)
@@ -50,7 +53,7 @@ impl Dfa {
                 (representatives.len() - 1) as u8
             });
         }
-        // Matches are reported one byte late there, so a state is accepting if it matches at the end of the input.
+        // That automaton reports a match one byte late, so a state accepts if its end-of-input transition matches.
         explore(
             classes,
             representatives.len(),

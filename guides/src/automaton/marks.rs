@@ -1,8 +1,8 @@
-//! The register of marks: bytes that stand in automata and keys for something else than text.
+//! The register of marks: bytes in automata and keys that stand for something other than text.
 //!
-//! UTF-8 (RFC 3629, section 4) never has the bytes 0xC0, 0xC1 and 0xF5 to 0xFF, so a mark meets no text. Marks of look-ahead live only
-//! while a regex is compiled; what is left of it has none. The mark of a class of keys stands where a key of which only the class is
-//! known is counted among the keys that were written.
+//! UTF-8 (RFC 3629, section 4) never has the bytes 0xC0, 0xC1 and 0xF5 to 0xFF, so a mark is never confused with text. The marks of a regex
+//! exist while it is compiled; the finished automaton has none. The mark of a class of keys begins an entry in the set of used keys if only
+//! the class of the key is known, not the key.
 //!
 //! | byte | where | stands for |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! | 0xFF | the same | `^` |
 //! | 0xFF | the first byte of a key | a class of keys, [`KEY_OF_CLASS`] |
 
-/// The greatest byte that UTF-8 has.
+/// The greatest byte of UTF-8: it begins the characters of the last plane.
 pub(crate) const GREATEST_OF_TEXT: u8 = 0xF4;
 
 /// The mark of `^`.
@@ -28,10 +28,10 @@ pub(crate) const BOUNDARY: u8 = 0xFD;
 /// The mark of `\B`.
 pub(crate) const NO_BOUNDARY: u8 = 0xFC;
 
-/// The marks of look-ahead, in the order of their ends.
+/// The marks of look-aheads, in the order in which they are closed.
 pub(crate) const LOOKS: [u8; 9] = [0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xC0, 0xC1];
 
-/// The first byte of what stands for any key of a class. Being the greatest byte, it sorts behind all keys.
+/// The first byte of an entry for any key of a class. As the greatest byte it sorts behind all keys.
 pub(crate) const KEY_OF_CLASS: u8 = 0xFF;
 
 /// Whether UTF-8 never has this byte, so that it may be a mark.

@@ -1,18 +1,22 @@
 //! Lengths and least costs of the accepted texts.
+//!
+//! The weight of a byte is what it counts: 1 for bytes, 1 for the first byte of a character and 0 else for characters, the length of its
+//! escape for bytes of JSON.
 
 use crate::automaton::backward::Backward;
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
 
 impl Dfa {
-    /// The greatest total weight of the bytes of an accepted text; `None` if there is none.
+    /// The greatest total weight of an accepted text; `None` if texts grow without bound.
     pub(crate) fn longest(&self, weight: impl Fn(u8) -> u32) -> Option<u32> {
         let mut weights = vec![0; self.width];
         for byte in 0..=255u8 {
             let class = self.classes[byte as usize] as usize;
             weights[class] = weights[class].max(weight(byte));
         }
-        // Depth-first, without recursion: a state that is met again while it is open closes a cycle.
+        // Depth-first with a stack of its own, as an automaton may be deeper than the thread's stack. A state that is met again while it
+        // is open closes a cycle, and every state reaches acceptance, so a cycle makes texts of any length.
         let mut longest: Vec<Option<u32>> = vec![None; self.len()];
         let mut open = vec![false; self.len()];
         let mut stack = vec![(self.start, 0usize)];
@@ -48,13 +52,14 @@ impl Dfa {
         longest[self.start as usize]
     }
 
-    /// Whether more texts of at most so many bytes are accepted than any output has entries.
+    /// Whether more texts of at most `bytes` bytes are accepted than an output can have entries. Texts of more than 32 bytes are not
+    /// counted, so the answer may be false where it could be true.
     pub(crate) fn has_many(&self, bytes: u32) -> bool {
         const MANY: u64 = 1 << 32;
         const MOST_BYTES: u32 = 32;
         let mut sizes = vec![0u64; self.width];
         self.classes.iter().for_each(|&class| sizes[usize::from(class)] += 1);
-        // How many texts of one length lead to each state.
+        // The number of texts of the current length that lead to each state.
         let mut texts = vec![0u64; self.len()];
         texts[self.start as usize] = 1;
         let mut total = 0u64;
@@ -74,13 +79,16 @@ impl Dfa {
         false
     }
 
-    /// For each state the least total weight of bytes that leads to acceptance; [`Cost::NEVER`] for the dead state.
+    /// For each state the least total weight of a suffix that is accepted; [`Cost::NEVER`] for the dead state.
     pub(crate) fn costs(&self, weight: impl Fn(u8) -> u32) -> Vec<Cost> {
         Backward::new(self, weight).costs_to(|state| self.accepting[state])
     }
 
-    /// For each state the least number of characters that begin on a way to acceptance, of UTF-8 texts, and the least total weight of the
-    /// bytes of a way with so many.
+    /// For each state of an automaton over UTF-8 the fewest characters that begin in a suffix that is accepted, and the least total weight
+    /// of a suffix with so few.
+    ///
+    /// States are settled in the order of their characters. A byte that begins a character leads to a state with one character less, which
+    /// is settled. A continuation byte stays on the same level.
     pub(crate) fn shortest(&self, weight: impl Fn(u8) -> u32) -> (Vec<Cost>, Vec<Cost>) {
         let begins = |byte: u8| byte & 0xC0 != 0x80;
         let characters = self.costs(|byte| u32::from(begins(byte)));
@@ -99,7 +107,6 @@ impl Dfa {
             bytes.iter().copied().zip(weights.iter().copied()).filter(|(byte, _)| !begins(*byte)).collect();
         let beginning: Vec<(u8, u32)> = bytes.iter().copied().zip(weights).filter(|(byte, _)| begins(*byte)).collect();
         for level in order.chunk_by(|a, b| characters[*a as usize] == characters[*b as usize]) {
-            // What begins a character leads to states with fewer of them, which are settled.
             let fewer = characters[level[0] as usize].get().checked_sub(1);
             for &state in level {
                 for &(byte, weight) in &beginning {
@@ -109,7 +116,7 @@ impl Dfa {
                     }
                 }
             }
-            // Within a character no way is longer than three bytes, so that a few rounds settle the others.
+            // A character has at most three continuation bytes, so a few rounds are a fixpoint.
             let is_within = |&&state: &&u32| continuing.iter().any(|&(byte, _)| self.next(state, byte) != 0);
             let within: Vec<u32> = level.iter().filter(is_within).copied().collect();
             let mut changed = true;

@@ -1,4 +1,28 @@
-//! What a guide is made of underneath: an automaton over bytes.
+//! Finite automata over the bytes of an output.
+//!
+//! [`Automaton`] is what a guide follows: a state, a step by byte, and the least bytes to the end. Two kinds implement it:
+//! [`regular::Regular`] for regexes and choices here, and the pushdown automaton of JSON elsewhere. Below it stand deterministic finite
+//! automata as tables, [`dfa::Dfa`], and the operations on them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`dfa`] | the table, and look-ups in it |
+//! | [`build`] | exploration of a step function to a table, and trimming |
+//! | [`algebra`] | products: intersection, union, difference, many side by side; word lists |
+//! | [`nfa`], [`determinize`] | a regex to states over characters: Thompson's construction, the subset construction |
+//! | [`utf8`] | states over characters to states over bytes |
+//! | [`from_hir`] | a parsed regex to a table, by one of two ways |
+//! | [`backward`], [`measure`] | least costs, lengths and counts of accepted texts |
+//! | [`residual`] | which states accept every suffix, and which never reject for good |
+//! | [`whole_tokens`] | costs in tokens, for a vocabulary without a token for each byte |
+//! | [`regular`] | a table as a guide |
+//! | [`cost`], [`marks`] | bytes to completion; bytes that no text has |
+//!
+//! # Invariants
+//!
+//! - A `Dfa` is trimmed: state 0 is dead, every other state reaches an accepting one. So `next != 0` means that a completion exists.
+//! - Automata are not minimized. They are built once and walked often, and equal states cost memory, not correctness.
+//! - Every construction has a limit and asks [`passed`](crate::interrupt::passed), so no source takes longer than its limits allow.
 
 pub(crate) mod algebra;
 pub(crate) mod backward;
@@ -9,6 +33,7 @@ pub(crate) mod dfa;
 pub(crate) mod from_hir;
 pub(crate) mod marks;
 pub(crate) mod measure;
+pub(crate) mod nfa;
 pub(crate) mod regular;
 pub(crate) mod residual;
 pub(crate) mod utf8;
@@ -21,10 +46,10 @@ use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
 use std::fmt::Debug;
 
-/// A deterministic automaton over the bytes of the output. Every state can reach the end: `step` returns `None`
-/// rather than a state from which nothing completes the output.
+/// A deterministic automaton over the bytes of the output, finite or not. Every state can reach the end: `step` returns `None` instead of
+/// a dead state.
 pub(crate) trait Automaton: Debug + Send + Sync + 'static {
-    /// Where the output so far has led.
+    /// The state after the output so far.
     type State: Clone + Debug + Send + Sync;
 
     /// The state before the first byte.
@@ -33,25 +58,25 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     /// The state after one more byte.
     fn step(&self, state: &Self::State, byte: u8) -> Option<Self::State>;
 
-    /// The number of bytes of a completion: zero exactly where the output may end; else some byte leads to a state
-    /// whose cost is less. No state without that byte, so following the cost down always ends.
+    /// The bytes of a completion: zero exactly if the output may end here. From every other state some byte leads to a state of lower
+    /// cost, so following the cost down ends.
     fn cost(&self, state: &Self::State) -> Cost;
 
     /// Memory in bytes, roughly.
     fn size(&self) -> usize;
 
-    /// Whether a token that spells these bytes may be appended at all. Where the vocabulary does not have every byte as a token, a machine
-    /// may leave out tokens with bytes that none of its texts is written with.
+    /// Whether a token that spells these bytes may be appended in any state. If the vocabulary lacks some byte as a token, an automaton may
+    /// exclude tokens by their bytes.
     fn reads(&self, _token: &[u8]) -> bool {
         true
     }
 
-    /// Whether a token may end in a state: not where the bytes that must follow are spelled by no tokens.
+    /// Whether a token may end in a state. It may not if no tokens spell the bytes that must follow.
     fn may_stop(&self, _state: &Self::State) -> bool {
         true
     }
 
-    /// The bytes of which one must come next, or more where these are not cheap to name.
+    /// A superset of the bytes that `step` takes, as small as is cheap to know.
     fn next_bytes(&self, _state: &Self::State) -> ByteSet {
         ByteSet::ALL
     }
@@ -59,12 +84,12 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     /// Whether no byte can follow.
     fn is_final(&self, state: &Self::State) -> bool;
 
-    /// What the set of allowed tokens depends on. States with equal keys allow the same tokens, and the costs after
-    /// each token differ by the difference of the states' own costs.
+    /// What a mask depends on: a cache of masks is indexed by it. States with equal keys allow the same tokens, and the cost after each
+    /// token differs between them by as much as their own costs do.
     fn key(&self, state: &Self::State) -> u128;
 
-    /// Adds the tokens that are allowed in `state` and returns the greatest cost after any of them. A machine
-    /// overrides this where it knows something faster than a walk.
+    /// Adds the tokens that are allowed in `state` and returns the greatest cost after any of them. An automaton overrides this if it knows
+    /// something faster than a walk over the trie.
     fn allowed(&self, vocabulary: &Vocabulary, state: &Self::State, set: &mut TokenSet) -> Cost
     where
         Self: Sized,
@@ -81,8 +106,8 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     }
 }
 
-/// Adds every token below `node` along whose remaining bytes the automaton can go from `state`. Returns the
-/// greatest cost after any of them (zero if there is none).
+/// Adds every token below `node` whose remaining bytes the automaton takes from `state`. Returns the greatest cost after any of them, zero
+/// if there is none. A byte is stepped over once for all tokens that share the prefix, and a dead state prunes its subtree.
 fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, set: &mut TokenSet) -> Cost {
     let mut reach = Cost::ZERO;
     for child in trie.children(node) {
@@ -100,7 +125,9 @@ fn walk<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, s
     reach
 }
 
-/// As [`walk`], but adds only tokens after which the output can be completed in `left` bytes.
+/// As [`walk`], for tokens after which the output can be completed in `left` bytes.
+///
+/// Costs do not prune the walk: a longer token can lead nearer to the end than its prefix.
 fn walk_within<A: Automaton>(automaton: &A, trie: &Trie, node: u32, state: &A::State, left: u32, set: &mut TokenSet) {
     for child in trie.children(node) {
         if let Some(next) = automaton.step(state, trie.byte(child)) {

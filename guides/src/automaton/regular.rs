@@ -1,4 +1,4 @@
-//! An automaton over bytes as a whole guide: a regex, a choice.
+//! A table as a guide: what a regex or a choice is followed with.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -6,28 +6,28 @@ use crate::automaton::dfa::Dfa;
 use crate::automaton::whole_tokens::by_tokens;
 use crate::vocabulary::Vocabulary;
 
-/// A regex or a choice.
+/// The automaton of a regex or a choice, with the costs of its states.
 #[derive(Debug)]
 pub(crate) struct Regular {
     dfa: Dfa,
-    /// For each state the fewest bytes to the end. Where the texts need bytes that are no tokens: the fewest tokens, of single bytes and of
-    /// those that have such a byte; [`Cost::NEVER`] where no tokens complete a text.
+    /// For each state the fewest bytes to acceptance. If some text needs a byte that is no token, these are tokens instead (see
+    /// [`whole_tokens`](crate::automaton::whole_tokens)), and [`Cost::NEVER`] where no tokens complete a text.
     costs: Vec<Cost>,
-    /// The states after which no token comes, where they are not those after which no byte comes.
+    /// For each state whether no token follows, if that differs from whether no byte follows.
     last: Option<Vec<bool>>,
 }
 
-/// What keeps an automaton from being followed.
+/// Why a vocabulary cannot follow an automaton.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unspellable {
-    /// No text can be spelled, as this byte is missing.
+    /// No text can be spelled: this byte is no token.
     Missing(u8),
-    /// To find out what can be spelled takes too many steps.
+    /// Finding out takes more than [`MOST_STEPS`](crate::automaton::whole_tokens::MOST_STEPS) steps.
     TooMuch,
 }
 
 impl Regular {
-    /// What the automaton accepts, as far as the tokens of the vocabulary spell it. There is some text.
+    /// The accepted texts that the tokens of the vocabulary spell. `dfa` accepts some text.
     pub(crate) fn new(dfa: Dfa, vocabulary: &Vocabulary) -> Result<Regular, Unspellable> {
         let is_token = |byte: u8| vocabulary.single_bytes().contains(byte);
         let Some(byte) = dfa.find_byte_without(is_token) else {

@@ -1,37 +1,37 @@
-//! What can still follow in each state of an automaton over characters, compared with all texts: its residual languages
-//! (Brzozowski 1964), as far as a mask or a look-ahead wants to know them.
+//! Residual languages (Brzozowski 1964) of an automaton over characters, classified: from which states every suffix is accepted, and from
+//! which every suffix can still be completed.
 //!
-//! The automaton is walked side by side with that of all texts, so that what no text spells does not count, and the pairs of their
-//! states are searched backwards.
+//! A mask needs this to allow a whole class of tokens without a walk: after `foo`, the pattern `foo` accepts every suffix, and before it
+//! no suffix is ever dead. The product with the automaton of all texts is searched backwards, so that a byte sequence that is no UTF-8
+//! does not count as a suffix.
 
 use crate::automaton::dfa::Dfa;
 use std::collections::VecDeque;
 
-/// What can follow in a state over the characters of a string.
+/// The class of a state's residual language, over the characters of a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// It is in the midst of a character.
+    /// The state lies within a character.
     Within,
-    /// Some characters lead nowhere.
+    /// Some suffix leads to the dead state.
     Bounded,
-    /// Whatever characters come, others can follow that make the whole accepted; as before the match of a pattern that is not
-    /// anchored.
+    /// Every suffix has a completion: the state before the match of an unanchored pattern.
     Open,
-    /// Whatever characters come, they are accepted.
+    /// Every suffix is accepted.
     Universal,
 }
 
-/// The pairs of states that an automaton and that of all texts are in after the same bytes, and which pairs lead to which.
+/// The reachable pairs of the product of an automaton with the automaton of all texts, with reversed transitions.
 struct Pairs {
     states: Vec<(u32, u32)>,
-    /// The edges to `pair` are those from `first[pair]` on, up to `first[pair + 1]`: where from, and whether a character begins.
+    /// The edges to `pair` are `edges[first[pair]..first[pair + 1]]`: the source, and whether the byte begins a character.
     first: Vec<usize>,
     edges: Vec<(u32, bool)>,
 }
 
 impl Pairs {
     fn new(dfa: &Dfa, any: &Dfa) -> Pairs {
-        // The number of each pair of states plus one; 0 for those not met.
+        // The number of each pair plus one, 0 if it was not met.
         let mut numbers = vec![0u32; dfa.len() * any.len()];
         let mut states = vec![(dfa.start(), any.start())];
         let mut edges: Vec<(u32, u32, bool)> = Vec::new();
@@ -51,7 +51,7 @@ impl Pairs {
                     states.push(next);
                     *number = states.len() as u32;
                 }
-                // Most bytes lead where another one does.
+                // Most bytes lead to the same pair as another byte.
                 let edge = (*number - 1, done as u32, byte & 0xC0 != 0x80);
                 if !edges[own..].contains(&edge) {
                     edges.push(edge);
@@ -62,7 +62,7 @@ impl Pairs {
         Pairs::by_target(states, &edges)
     }
 
-    /// Sorts the edges by the pair to which they lead, by counting.
+    /// Sorts the edges by their target, by counting.
     fn by_target(states: Vec<(u32, u32)>, edges: &[(u32, u32, bool)]) -> Pairs {
         let mut first = vec![0usize; states.len() + 1];
         edges.iter().for_each(|edge| first[edge.0 as usize + 1] += 1);
@@ -75,12 +75,12 @@ impl Pairs {
         Pairs { states, first, edges: sorted }
     }
 
-    /// The pairs that lead to a pair, and whether they do so by the beginning of a character.
+    /// The pairs that lead to a pair, and whether the byte begins a character.
     fn before(&self, pair: usize) -> impl Iterator<Item = (usize, bool)> {
         self.edges[self.first[pair]..self.first[pair + 1]].iter().map(|&(from, begins)| (from as usize, begins))
     }
 
-    /// Whether some text leads from each pair to where a text ends that the automaton does not accept.
+    /// For each pair whether some suffix completes a text that the automaton rejects.
     fn rejected(&self, dfa: &Dfa, any: &Dfa) -> Vec<bool> {
         let ends = |&(state, all): &(u32, u32)| any.accepts_at(all) && !dfa.accepts_at(state);
         let mut found: Vec<bool> = self.states.iter().map(ends).collect();
@@ -95,11 +95,11 @@ impl Pairs {
         found
     }
 
-    /// The fewest characters from each pair to a dead state, `u32::MAX` where none lead there.
+    /// For each pair the fewest characters to the dead state, `u32::MAX` if it is never reached.
     fn distances(&self) -> Vec<u32> {
         let mut nearest = vec![u32::MAX; self.states.len()];
         let dead = (0..self.states.len()).filter(|&pair| self.states[pair].0 == 0);
-        // The nearest first: an edge within a character costs nothing.
+        // Breadth-first search with weights 0 and 1: an edge within a character counts nothing, so it goes to the front.
         let mut open: VecDeque<(usize, u32)> = dead.map(|pair| (pair, 0)).collect();
         while let Some((pair, distance)) = open.pop_front() {
             if nearest[pair] <= distance {
@@ -118,7 +118,8 @@ impl Pairs {
     }
 }
 
-/// What can follow in each state, `any` being the automaton of all strings, and the fewest characters that lead nowhere.
+/// The class of each state's residual language, and for each state between characters the fewest characters to the dead state
+/// (`u32::MAX` if it is never reached). `any` is the automaton of all strings.
 pub(crate) fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
     let pairs = Pairs::new(dfa, any);
     let (rejected, nearest) = (pairs.rejected(dfa, any), pairs.distances());
@@ -136,7 +137,7 @@ pub(crate) fn reaches(dfa: &Dfa, any: &Dfa) -> (Vec<Reach>, Vec<u32>) {
     (reaches, distances)
 }
 
-/// The states from which every text is accepted, those in the midst of a character too; `any` is the automaton of all texts.
+/// For each state, within characters too, whether every suffix is accepted. `any` is the automaton of all texts.
 pub(crate) fn universal(dfa: &Dfa, any: &Dfa) -> Vec<bool> {
     let pairs = Pairs::new(dfa, any);
     let rejected = pairs.rejected(dfa, any);

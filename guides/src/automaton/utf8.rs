@@ -1,16 +1,26 @@
-//! SymbolKinds of symbols, and how they are spelled in UTF-8 (RFC 3629).
+//! Kinds of characters, and their spelling in UTF-8 (RFC 3629): from an automaton over characters to one over bytes.
+//!
+//! A state over characters becomes a state between characters. After the first byte of a longer character the automaton is in a state
+//! within it: a node of the tree of UTF-8, and the state that each kind of character below that node leads to.
+//!
+//! ```text
+//!  [é-ü]x          between --C3--> within (node C3; é..ü to state 2) --A9..BC--> state 2 --78--> accepted
+//! ```
+//!
+//! Kinds below a node that lead to the same states give the same state within, whatever the node's bytes are, because equal nodes are one.
+//! So `.` takes a state for each depth of UTF-8 and not for each first byte.
 
 use crate::automaton::marks::is_mark;
 use foldhash::{HashMap, HashMapExt};
 use std::ops::RangeInclusive;
 
-/// Symbols by which of some sets they are in: those of one kind are never told apart.
+/// The coarsest partition of the symbols that respects some sets: symbols of one kind are in the same sets.
 #[derive(Debug)]
 pub(crate) struct SymbolKinds {
-    /// The first symbol of each stretch of symbols of one kind, and that kind.
+    /// The first symbol of each stretch of symbols of one kind, and that kind; sorted.
     stretches: Vec<(u32, u32)>,
     count: usize,
-    /// For each set its kinds, a bit for each.
+    /// For each set its kinds, as bits.
     sets: Vec<Vec<u64>>,
 }
 
@@ -20,7 +30,7 @@ impl SymbolKinds {
         let mut stretches: Vec<(u32, u32)> = [0, FIRST_BYTE].into_iter().chain(ends).map(|first| (first, 0)).collect();
         stretches.sort_unstable();
         stretches.dedup();
-        // Each set splits the kinds that are there.
+        // Partition refinement: each set splits the kinds so far into a part inside and a part outside.
         let mut count = 1;
         for set in sets {
             let mut split: HashMap<u32, u32> = HashMap::new();
@@ -31,7 +41,7 @@ impl SymbolKinds {
                 });
             }
         }
-        // Some are there no more.
+        // A kind that lies in a set as a whole has moved to a new number, so some numbers are unused.
         let mut numbers: HashMap<u32, u32> = HashMap::new();
         for (_, kind) in &mut stretches {
             let next = numbers.len() as u32;
@@ -58,14 +68,14 @@ impl SymbolKinds {
         self.sets[set as usize][kind / 64] >> (kind % 64) & 1 == 1
     }
 
-    /// The kind of a symbol, and the first symbol after it from which on they may be of another.
+    /// The kind of a symbol, and the first symbol of the stretch after its own.
     fn at(&self, symbol: u32) -> (u32, u32) {
         let next = self.stretches.partition_point(|&(first, _)| first <= symbol);
         (self.stretches[next - 1].1, self.stretches.get(next).map_or(u32::MAX, |&(first, _)| first))
     }
 }
 
-/// The stretches of which a set consists.
+/// The stretches in a set. No stretch crosses the border of a set.
 fn within<'a>(stretches: &'a mut [(u32, u32)], set: &'a Symbols) -> impl Iterator<Item = &'a mut (u32, u32)> {
     let mut ranges = set.iter().peekable();
     stretches.iter_mut().filter(move |(first, _)| {
@@ -74,36 +84,39 @@ fn within<'a>(stretches: &'a mut [(u32, u32)], set: &'a Symbols) -> impl Iterato
     })
 }
 
-/// What can follow after the first bytes of characters.
+/// A node of the tree of UTF-8: the bytes that continue a character.
 #[derive(Debug)]
 struct ByteNode {
-    /// For each continuation byte what it leads to, counted from 1: the place of a kind among `kinds` after the last byte, a node before
-    /// it; 0 where no character has that byte.
+    /// For each continuation byte, counted from 1: after the last byte the place of a kind among `kinds`, else a node; 0 if no character
+    /// has that byte.
     next: [u32; 64],
+    /// Whether the next byte is the last of its character.
     last: bool,
-    /// The kinds of all characters that go on here, sorted.
+    /// The kinds of all characters below the node, sorted.
     kinds: Vec<u32>,
 }
 
-/// An automaton over kinds of symbols, spelled in bytes.
+/// An automaton over kinds of symbols, as an automaton over bytes whose states are made when they are met.
 pub(crate) struct Spelling<'a> {
     nodes: Vec<ByteNode>,
-    /// For each byte the kind of the symbol that it is, or the node to which it leads, counted from 1.
+    /// For each byte that is a symbol by itself its kind, counted from 1.
     symbol: [u32; 256],
+    /// For each byte that begins a longer character its node, counted from 1.
     lead: [u32; 256],
-    /// Bytes of one class are never told apart; a byte of each class.
+    /// The class of each byte.
     pub(crate) classes: [u8; 256],
+    /// A byte of each class.
     bytes: Vec<u8>,
     /// The next state for each state and each kind.
     table: &'a [u32],
     kinds: usize,
-    /// The states within characters: the node, and the state after each of its kinds.
+    /// The states within characters: a node, and the state after each of its kinds.
     within: Vec<(u32, Box<[u32]>)>,
     known: HashMap<(u32, Box<[u32]>), u32>,
 }
 
 impl<'a> Spelling<'a> {
-    /// The spelling of an automaton: `table` has the next state for each state and each kind.
+    /// The spelling of the automaton whose next states are `table[state * kinds + kind]`.
     pub(crate) fn new(kinds: &SymbolKinds, table: &'a [u32]) -> Spelling<'a> {
         let mut nodes = ByteNodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
         let (mut symbol, mut lead) = ([0; 256], [0; 256]);
@@ -141,8 +154,7 @@ impl<'a> Spelling<'a> {
         self.bytes.len()
     }
 
-    /// The state after a byte of this class; 0 for none. States of the table have their numbers there, those within characters greater
-    /// ones.
+    /// The state after a byte of this class, 0 for none. States within characters are numbered behind those of the table.
     pub(crate) fn next(&mut self, state: u32, class: usize) -> u32 {
         let (byte, states) = (usize::from(self.bytes[class]), self.table.len() / self.kinds);
         let row = state as usize * self.kinds;
@@ -164,13 +176,14 @@ impl<'a> Spelling<'a> {
         if node.last {
             return after[next as usize];
         }
-        // The kinds that go on there are some of those that go on here.
+        // The kinds below the inner node are a subset of those here, and both are sorted: one pass finds them.
         let mut here = node.kinds.iter().zip(after);
         let inner = self.nodes[next as usize].kinds.iter();
         let after = inner.filter_map(|kind| here.find(|(other, _)| *other == kind).map(|(_, &after)| after)).collect();
         self.enter(next, after)
     }
 
+    /// The number of the state within `node` that has these states after its kinds.
     fn enter(&mut self, node: u32, after: Box<[u32]>) -> u32 {
         if after.iter().all(|&state| state == 0) {
             return 0;
@@ -183,12 +196,13 @@ impl<'a> Spelling<'a> {
     }
 }
 
-/// The nodes, while they are made: equal ones are one.
+/// The tree of UTF-8 under construction. Equal nodes are shared, which makes it a small graph.
 struct ByteNodes<'a> {
     kinds: &'a SymbolKinds,
     nodes: Vec<ByteNode>,
     known: HashMap<(u32, [u32; 64]), u32>,
-    /// Those in which all characters are of one kind, by that and the bytes that follow.
+    /// The nodes with characters of one kind only, by the bytes that follow and that kind. Without them a million characters would be
+    /// visited for each regex.
     uniform: HashMap<(u32, u32), u32>,
 }
 
@@ -244,8 +258,8 @@ impl ByteNodes<'_> {
     }
 }
 
-/// Symbols from here on are bytes that no text has.
+/// The symbol of byte 0, behind all characters. Only bytes that UTF-8 never has are symbols.
 pub(crate) const FIRST_BYTE: u32 = 0x11_0000;
 
-/// Symbols, as inclusive ranges in their order.
+/// A set of symbols, as sorted inclusive ranges.
 pub(crate) type Symbols = Vec<(u32, u32)>;

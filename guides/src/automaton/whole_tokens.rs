@@ -1,28 +1,29 @@
-//! What of an automaton's language can be spelled with tokens, where not every byte is one.
+//! The part of a language that tokens spell, for a vocabulary without a token for each byte.
 //!
-//! A token of which each byte is a token too leads nowhere that its bytes do not lead. So the tokens that matter are the single bytes, and
-//! the tokens with a byte that is none. Along these alone the fewest to acceptance are found from the end, level by level.
+//! If each byte of a token is a token too, the token reaches no state that its bytes do not reach. So two kinds of tokens matter: single
+//! bytes, and tokens with a byte that is no token. The fewest of these to acceptance are found by breadth-first search from the accepting
+//! states. For example, without a token for `é`'s byte 0xA9, `caf` is passed byte by byte and `é` by the token of both its bytes.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
 use crate::vocabulary::trie::Trie;
 
-/// Steps along tokens that are taken at most, about as many in a millisecond as a hundred thousand.
+/// The most steps along tokens, a third of a second at about a hundred thousand in a millisecond.
 pub(crate) const MOST_STEPS: usize = 1 << 25;
 
-/// Transitions that are kept at most.
+/// The most transitions that are kept, 64 MiB of them.
 const MOST_TRANSITIONS: usize = 1 << 23;
 
-/// What tokens do in each state.
+/// How tokens lead from each state.
 #[derive(Debug)]
 pub(crate) struct ByTokens {
-    /// The fewest tokens to acceptance, of those that matter; [`Cost::NEVER`] where there is no way.
+    /// For each state the fewest tokens to acceptance, of the two kinds that matter; [`Cost::NEVER`] if tokens never lead there.
     pub(crate) costs: Vec<Cost>,
-    /// Whether no token leads to where there is a way.
+    /// For each state whether no token leads to a state with a finite cost.
     pub(crate) last: Vec<bool>,
 }
 
-/// Of an automaton, along the bytes that are tokens and the tokens with others. `None` where that takes too many steps.
+/// The costs along the bytes that are tokens and along `others`, the tokens with a byte that is none. `None` if that takes too many steps.
 pub(crate) fn by_tokens(dfa: &Dfa, is_token: impl Fn(u8) -> bool, others: Option<&Trie>) -> Option<ByTokens> {
     let mut steps = MOST_STEPS;
     let single = |state: u32| (0..=255u8).filter(|&byte| is_token(byte)).map(move |byte| dfa.next(state, byte));
@@ -63,7 +64,7 @@ pub(crate) fn by_tokens(dfa: &Dfa, is_token: impl Fn(u8) -> bool, others: Option
     Some(ByTokens { costs, last })
 }
 
-/// Adds the states after each token from a state on.
+/// Adds the states after each token of the trie, read from `state`.
 fn add_ends(dfa: &Dfa, trie: &Trie, state: u32, ends: &mut Vec<u32>, steps: &mut usize) -> Option<()> {
     let mut open = vec![(0, state)];
     while let Some((node, state)) = open.pop() {

@@ -1,21 +1,20 @@
-//! What can go wrong when a guide is compiled or followed.
+//! Errors of compiling a source, making a vocabulary and following a guide.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Why a source was not turned into a guide. `Display` gives a sentence that can be sent to the client as it is.
+/// Why a source was not compiled. `Display` is a sentence for the client: the place, the reason, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// The source is not well formed: broken JSON, a keyword with a value of the wrong type, a broken regex.
+    /// The source is malformed: broken JSON, a keyword with a value of the wrong type, a broken regex.
     #[error("{at}: {reason}")]
     Syntax {
         /// Where in the source.
         at: Place,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is right instead.
         reason: String,
     },
-    /// The source is well formed, but asks for something that is not enforced. It is refused, because the promise
-    /// is that everything asked for holds.
+    /// The source has a construct that is not enforced. It is refused, because a guide enforces all of its source.
     #[error("{at}: {keyword}: {reason}")]
     Unsupported {
         /// Where in the source.
@@ -25,12 +24,12 @@ pub enum CompileError {
         /// Why, and what to do about it.
         reason: String,
     },
-    /// No output can satisfy the source.
+    /// No output satisfies the source.
     #[error("nothing can match: {reason}{}", Pointers(.pointers))]
     Unsatisfiable {
-        /// JSON pointers of the schemas that contradict; empty for a regex.
+        /// JSON pointers (RFC 6901) of the schemas that contradict each other; empty for a regex.
         pointers: Vec<String>,
-        /// What contradicts.
+        /// The contradiction.
         reason: String,
     },
     /// The source is larger or more complex than the limits allow.
@@ -38,28 +37,28 @@ pub enum CompileError {
     TooBig {
         /// Where in the source.
         at: Place,
-        /// Which limit was met.
+        /// The quantity that is limited, with its unit.
         limit: &'static str,
-        /// Its value.
+        /// The value of the limit.
         allowed: u64,
-        /// What would make it smaller.
+        /// How to make the source smaller.
         remedy: String,
     },
-    /// The deadline of the compilation has passed. Another time there may be more time, so this is not remembered.
+    /// The deadline of the compilation has passed. Not cached, as the next compilation may have more time.
     #[error(
         "guide: too slow: it took longer than {} s to compile; simplify it (fewer alternatives in anyOf and oneOf, fewer \
          properties, smaller counts of repetition) or send it again when the server is less busy", limit.as_secs_f64()
     )]
     TooSlow {
-        /// The time that it had.
+        /// The time from the start to the deadline.
         limit: Duration,
     },
-    /// The compilation was ended before it had come to its end, as nobody wants the guide any more.
+    /// The compilation was interrupted, as its guide was no longer wanted. Not cached.
     #[error(
         "guide: the compilation was ended before it had come to its end, as it was no longer wanted; send it again"
     )]
     Interrupted,
-    /// The vocabulary has no tokens for something that the output needs.
+    /// The vocabulary lacks a byte that every output needs, or that a text of the source needs.
     #[error(
         "{at}: the model's vocabulary cannot spell {what}: no token is the single byte 0x{byte:02x}{}; use a model whose \
          tokenizer has it, or ask for something else", Printable(*.byte)
@@ -67,9 +66,9 @@ pub enum CompileError {
     Vocabulary {
         /// Where in the source.
         at: Place,
-        /// What cannot be spelled.
+        /// The text or the part of the source that cannot be spelled.
         what: String,
-        /// A byte that is missing.
+        /// A byte of it that is no token.
         byte: u8,
     },
 }
@@ -77,15 +76,15 @@ pub enum CompileError {
 /// A place in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A JSON pointer into the schema; `""` is the schema as a whole.
+    /// A JSON pointer (RFC 6901) into the schema; `""` is the whole schema.
     Pointer(String),
     /// A position in the regex, in characters from zero.
     Regex(usize),
-    /// A position in a regex (in characters from zero) that stands at a JSON pointer.
+    /// The JSON pointer of a regex in the schema, and a position in it, in characters from zero.
     Pattern(String, usize),
-    /// A byte position in the JSON text of the schema.
+    /// A position in the JSON text of the schema, in bytes from zero.
     Text(usize),
-    /// The source as a whole.
+    /// The whole source.
     Source,
 }
 
@@ -122,27 +121,27 @@ impl fmt::Display for Printable {
     }
 }
 
-/// Why a list of tokens is no vocabulary.
+/// Why [`Vocabulary::new`](crate::Vocabulary::new) refuses a list of tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {
-    /// There is no token that has bytes.
+    /// No token has bytes.
     #[error("the vocabulary has no token that spells text")]
     Empty,
-    /// A token with no bytes would let the model write for ever without writing anything.
+    /// A token with an empty list of bytes: the model could repeat it for ever without writing anything.
     #[error("token {0} spells nothing; give it as a special token (None)")]
     EmptyToken(u32),
-    /// An end token that is not in the vocabulary.
+    /// An end token outside the vocabulary: its id, and the number of tokens.
     #[error("end token {0} is not in the vocabulary of {1} tokens")]
     EndToken(u32, usize),
-    /// Without an end token nothing could end.
+    /// No end token: no output could end.
     #[error("the vocabulary names no end token; take it from generation_config.json or the tokenizer's eos token")]
     NoEndToken,
-    /// More tokens than a 32-bit id with room for bookkeeping can number, or a token of absurd length.
+    /// More tokens than 32-bit indices of bits leave room for, or a token of more than 4,096 bytes.
     #[error("the vocabulary is too big: {0}")]
     TooBig(&'static str),
 }
 
-/// A token that the guide does not allow at this place. The state is as it was.
+/// The guide does not allow a token in this state, which is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("token {token} is not allowed here")]
 pub struct Refused {

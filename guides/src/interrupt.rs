@@ -1,8 +1,8 @@
-//! [`Interrupt`]: compilations that end early.
+//! [`Interrupt`]: ends a compilation early.
 //!
-//! What takes long lies deep in the operations on automata, which know nothing of requests. So the interrupt is not handed down to them:
-//! a thread compiles one source at a time, and its loops ask for the interrupt of the thread ([`passed`]). Where it is raised they
-//! give up with the error that they have, and whoever began the compilation tells that from a refusal ([`until`]).
+//! The loops that take long lie deep in the operations on automata, which know nothing of requests. Handing an interrupt down to them would
+//! put a parameter on each. A thread compiles one source at a time, so the interrupt is a thread-local that the loops poll ([`passed`]). A
+//! loop that sees it raised returns its usual error for too much work, and [`until`] replaces that by the interrupt's.
 
 use crate::error::CompileError;
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Ends a compilation early: at a deadline, or when whoever wants the guide is gone. Cheap to clone; clones share one state.
+/// Ends a compilation early: at a deadline, or when its requester is gone. Cheap to clone; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     shared: Arc<Shared>,
@@ -25,24 +25,24 @@ struct Shared {
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
     at: Instant,
-    /// How far it was away when it was set.
+    /// The time from its creation to `at`.
     limit: Duration,
 }
 
 impl Interrupt {
-    /// One without a deadline.
+    /// An interrupt without a deadline.
     pub fn new() -> Interrupt {
         Interrupt::default()
     }
 
-    /// One that is raised at a deadline, if not before.
+    /// An interrupt that is raised at a deadline, if not before.
     pub fn at(deadline: Instant) -> Interrupt {
         let limit = deadline.saturating_duration_since(Instant::now());
         let shared = Shared { raised: AtomicBool::new(false), deadline: Some(Deadline { at: deadline, limit }) };
         Interrupt { shared: Arc::new(shared) }
     }
 
-    /// Raises it: compilations that run until then end soon. From any thread.
+    /// Raises it, from any thread. Its compilations end within milliseconds.
     pub fn raise(&self) {
         self.shared.raised.store(true, Ordering::Relaxed);
     }
@@ -52,12 +52,12 @@ impl Interrupt {
         self.shared.raised.load(Ordering::Relaxed) || self.left().is_some_and(|left| left.is_zero())
     }
 
-    /// The time to the deadline.
+    /// The time to the deadline; `None` without one.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.shared.deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()))
     }
 
-    /// What a compilation fails with that this ends.
+    /// The error of a compilation that this interrupt ended.
     pub(crate) fn error(&self) -> CompileError {
         match self.shared.deadline {
             Some(Deadline { limit, .. }) if !self.shared.raised.load(Ordering::Relaxed) => {
@@ -68,20 +68,21 @@ impl Interrupt {
     }
 }
 
-/// So many steps, of about a microsecond each, are made between two looks.
+/// The steps, of about a microsecond each, between two looks at the interrupt. A look reads the clock, so one for each step would cost more
+/// than the step.
 const STEPS_BETWEEN_LOOKS: usize = 1000;
 
 thread_local! {
-    /// The interrupt of what this thread compiles.
+    /// The interrupt of this thread's compilation.
     static CURRENT: RefCell<Option<Interrupt>> = const { RefCell::new(None) };
-    /// Steps until it is looked at again.
+    /// Steps until the next look at it.
     static STEPS_LEFT: Cell<usize> = const { Cell::new(0) };
-    /// Whether it was seen raised.
+    /// Whether a look has seen it raised.
     static SEEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the compilation that this thread is at is to end, after so many more steps of about a microsecond each. Once that is so it stays
-/// so. Whoever sees it gives up: what is made from then on is thrown away.
+/// Whether the compilation of this thread is to end, after so many more steps of about a microsecond each. Once true it stays true. The
+/// caller gives up, with any result: it is thrown away.
 pub(crate) fn passed(steps: usize) -> bool {
     let left = STEPS_LEFT.get();
     if steps < left {
@@ -96,7 +97,7 @@ pub(crate) fn passed(steps: usize) -> bool {
     SEEN.get()
 }
 
-/// Does work that an interrupt ends; an error where it did.
+/// Runs `work` until it ends or is interrupted. If it failed after a look had seen the interrupt raised, the error is the interrupt's.
 pub(crate) fn until<T>(
     interrupt: &Interrupt,
     work: impl FnOnce() -> Result<T, CompileError>,
@@ -108,13 +109,13 @@ pub(crate) fn until<T>(
     if seen { result.map_err(|_| interrupt.error()) } else { result }
 }
 
-/// Does work to its end: what it makes is for all compilations.
+/// Runs `work` without the interrupt of this thread: its result is cached for all compilations.
 pub(crate) fn to_the_end<T>(work: impl FnOnce() -> T) -> T {
     let _outer = Outer::enter(None);
     work()
 }
 
-/// The interrupt that held before; it holds again once this is dropped, after a panic too.
+/// The outer interrupt, which is restored when this is dropped, after a panic too.
 struct Outer {
     interrupt: Option<Interrupt>,
     seen: bool,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_is_too_slow_and_raised_before_it_is_interrupted() {
+    fn a_passed_deadline_is_too_slow_and_a_raised_interrupt_is_interrupted() {
         let interrupt = Interrupt::at(Instant::now());
         assert!(interrupt.is_raised());
         assert_eq!(interrupt.error(), CompileError::TooSlow { limit: Duration::ZERO });
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn work_for_all_goes_on_and_the_interrupt_holds_again_behind_it() {
+    fn work_to_the_end_does_not_see_the_interrupt_which_holds_again_afterwards() {
         let interrupt = Interrupt::new();
         interrupt.raise();
         let result = until(&interrupt, || {

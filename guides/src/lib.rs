@@ -1,10 +1,9 @@
-//! Guides: what an output must be, as sets of the tokens that may come next.
+//! Guides constrain the output of a language model: before each token they give the set of tokens that may come next.
 //!
-//! A [`Vocabulary`] says what bytes each token of a model spells. A [`Compiler`] turns a [`Source`] (a regular expression, a
-//! JSON Schema, a list of choices) into a [`Guide`]. Each output that follows the guide has a [`GuideState`], which
-//! says before each token which ones are allowed ([`GuideState::mask`]) and takes the one that was drawn
-//! ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] says so matches the source exactly; the
-//! guide never leads to where nothing can follow, and with a budget it always ends in time.
+//! A [`Vocabulary`] maps each token of a model to its bytes. A [`Compiler`] turns a [`Source`] (a regular expression, a JSON Schema, a
+//! list of choices) into a [`Guide`]. Each output has a [`GuideState`], which gives the allowed tokens ([`GuideState::mask`]) and takes the token
+//! that was sampled ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] is true matches the source exactly. No
+//! allowed token leads to a dead end, and an output with a sufficient budget of tokens is completed within it.
 //!
 //! ```
 //! use jig_guides::{Compiler, Limits, Options, Source, Vocabulary};

@@ -1,12 +1,12 @@
-//! What a client asks of a guide: the source, the options, and the limits that the operator sets.
+//! Inputs of a compilation: the source and the options of a request, and the limits of the operator.
 
-/// What an output must be.
+/// What an output must match.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// The whole output matches this regex (the syntax of Python's `re`, as far as it is regular).
+    /// The whole output matches this regex, in the regular part of the syntax of Python's `re`.
     Regex(String),
-    /// The output is JSON that is valid under this schema, given as JSON text: the spelling of its numbers and the
-    /// order of its keys matter.
+    /// The output is JSON text that is valid under this schema. The schema is given as JSON text too, because the spelling of its numbers
+    /// and the order of its keys matter.
     JsonSchema(String),
     /// The output is one of these strings.
     Choice(Vec<String>),
@@ -31,26 +31,26 @@ pub enum Whitespace {
     /// At most one space wherever JSON allows white space inside the outermost value.
     #[default]
     Optional,
-    /// None.
+    /// No white space.
     Compact,
-    /// One space after each comma and each colon outside of strings, and none elsewhere, as Python's `json.dumps` writes.
+    /// One space after each comma and each colon outside of strings, and none elsewhere: the style of Python's `json.dumps`.
     Spaces,
-    /// Each entry on a line of its own, indented by two spaces for each container around it, sixteen at most; one space after each
-    /// colon; nothing within an empty container. As Python writes with `indent=2`.
+    /// Each entry on its own line, indented by two spaces per level, sixteen spaces at most; one space after each colon; nothing inside an
+    /// empty container. The style of Python's `json.dumps` with `indent=2`.
     Pretty,
-    /// Spaces, tabs and line breaks wherever JSON allows white space inside the outermost value, at most 33 in one place: a
-    /// model that knows nothing else to write must come to an end.
+    /// Spaces, tabs and line breaks wherever JSON allows white space inside the outermost value, at most 33 characters in a row: a model
+    /// that prefers white space to everything else must come to an end.
     Any,
 }
 
-/// Whether `format` is a demand.
+/// Whether `format` constrains strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Formats {
-    /// Strings are of the format that is asked for (the format-assertion vocabulary of draft 2020-12).
+    /// Strings match their format (the format-assertion vocabulary of draft 2020-12).
     #[default]
     Assert,
-    /// A format says what is meant and constrains nothing (the format-annotation vocabulary).
+    /// A format constrains nothing (the format-annotation vocabulary of draft 2020-12).
     Annotate,
 }
 
@@ -58,15 +58,15 @@ pub enum Formats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Order {
-    /// Named properties in the order of the schema (where several schemas hold, in the order in which they are met), then
-    /// all others. Models write best what they were shown, and fewer ways are open.
+    /// Named properties in the order of the schema, then all others. If several schemas apply, in the order in which they are read. Models
+    /// follow the order that they were shown, and a fixed order makes masks cheaper.
     #[default]
     Schema,
     /// Any order.
     Any,
 }
 
-/// What a request may choose beside the source.
+/// The options of a request, beside the source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Options {
@@ -74,13 +74,14 @@ pub struct Options {
     pub whitespace: Whitespace,
     /// The order of an object's members.
     pub order: Order,
-    /// Whether `format` is a demand.
+    /// Whether `format` constrains strings.
     pub formats: Formats,
 }
 
-/// How much a source may ask for. What goes beyond is refused with [`CompileError::TooBig`].
+/// How large and complex a source may be. A source beyond a limit is refused with
+/// [`CompileError::TooBig`](crate::CompileError::TooBig).
 ///
-/// Beside these there are fixed limits, each where more would take time or memory that grows with a power of it:
+/// There are fixed limits too, each on a quantity with a power of which time or memory grows:
 ///
 /// | what | limit |
 /// |---|---|
@@ -100,23 +101,23 @@ pub struct Options {
 pub struct Limits {
     /// States of one automaton (a regex, a pattern, a range of numbers).
     pub states: usize,
-    /// Steps of the analysis of a schema, in units of about a microsecond.
+    /// Steps of the analysis of a schema, of about a microsecond each.
     pub work: usize,
     /// Bytes of one automaton while it is built.
     pub bytes: usize,
-    /// Length of the source.
+    /// Bytes of the source.
     pub source_bytes: usize,
-    /// Nesting of the JSON text of a schema.
+    /// Levels of nesting in the JSON text of a schema.
     pub depth: usize,
-    /// Characters of a string in JSON, where the schema does not ask for fewer; `None` for any number. Text that a schema spells out
-    /// (`const`, `enum`) and keys may be longer. A schema that asks for longer strings, be it by a pattern or a format, is refused.
+    /// The most characters of a string in JSON; `None` for any number. A schema may set a smaller maximum. Texts of `const` and
+    /// `enum`, and keys, may be longer. A schema that demands longer strings, by a pattern or a format too, is refused.
     pub string_length: Option<u32>,
-    /// Items of an array in JSON, where the schema does not ask for fewer; `None` for any number. A schema that asks for more is
+    /// The most items of an array in JSON; `None` for any number. A schema may set a smaller maximum. A schema that demands more is
     /// refused.
     pub array_length: Option<u32>,
-    /// Bytes of remembered masks for one guide; beyond, they are forgotten and made again.
+    /// Bytes of cached masks for each guide; a full cache is emptied.
     pub mask_bytes: usize,
-    /// Bytes of guides that the compiler remembers.
+    /// Bytes of cached guides for each compiler; a full cache drops the guide that was used longest ago.
     pub cache_bytes: usize,
 }
 

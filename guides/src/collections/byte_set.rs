@@ -34,22 +34,22 @@ impl ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
-    /// The bytes that are in one of both.
+    /// The bytes that are in at least one of both.
     pub(crate) fn or(self, other: ByteSet) -> ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
 
-    /// The bytes that are not in the other one.
+    /// The bytes that are not in `other`.
     pub(crate) fn without(self, other: ByteSet) -> ByteSet {
         ByteSet(std::array::from_fn(|word| self.0[word] & !other.0[word]))
     }
 
-    /// In ascending order.
+    /// The bytes in ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..=255).filter(move |&byte| self.contains(byte))
     }
 
-    /// Adds the byte at `depth` of each text.
+    /// Adds the byte at offset `depth` of each text that is long enough.
     pub(crate) fn add_each<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, depth: u32) {
         for byte in texts.filter_map(|text| text.get(depth as usize)) {
             self.add(std::slice::from_ref(byte));
@@ -73,7 +73,7 @@ pub(crate) fn range_along<T>(texts: &[T], next: impl Fn(&T) -> Option<u8>, byte:
     from..from + length
 }
 
-/// Of sorted texts that agree in their first `at` bytes those that go on with this one.
+/// The texts with this byte at offset `at`, from sorted texts with a common prefix of `at` bytes.
 pub(crate) fn texts_along<T: AsRef<[u8]>>(texts: &[T], at: usize, byte: u8) -> &[T] {
     &texts[range_along(texts, |text| text.as_ref().get(at).copied(), byte)]
 }

@@ -1,12 +1,12 @@
-//! [`Cache`]: results by what they depend on, within a budget of bytes.
+//! [`Cache`]: results by their keys, within a budget of bytes.
 
 use foldhash::HashMap;
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Results by what they depend on. Emptied when full: what is in use is soon made again, and there is no order of use to keep up on
-/// each look. Threads may make the same result at the same time; the last one stays.
+/// Results by their keys, emptied when full. Results in use are soon made again, and a look has no order of use to maintain. Threads may
+/// make the same result at the same time; the last one stays.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     contents: Mutex<Contents<K, V>>,
@@ -21,7 +21,7 @@ struct Contents<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// For so many bytes of results.
+    /// A cache for `budget` bytes of keys and results.
     pub(crate) fn new(budget: usize) -> Cache<K, V> {
         Cache { contents: Mutex::new(Contents { results: HashMap::default(), bytes: 0 }), budget }
     }
@@ -44,7 +44,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.contents().results.get(key).cloned()
     }
 
-    /// Remembers a result that takes so many bytes with its key.
+    /// Adds a result that takes `bytes` bytes with its key.
     pub(crate) fn insert(&self, key: K, result: V, bytes: usize) {
         let mut contents = self.contents();
         if contents.bytes + bytes > self.budget {
@@ -55,12 +55,12 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         }
     }
 
-    /// The result for `key`, worked out with `make` if it is not known. `size` says how many bytes the two take.
+    /// The result for `key`, from `make` if it is not known. `size` is the bytes that the two take.
     pub(crate) fn get_or_make(&self, key: K, size: impl FnOnce(&K, &V) -> usize, make: impl FnOnce() -> V) -> V {
         if let Some(known) = self.get(&key) {
             return known;
         }
-        // Not under the lock: making may take long, and others look meanwhile.
+        // Made without the lock, as it may take long and other threads look meanwhile.
         let made = make();
         let bytes = size(&key, &made);
         self.insert(key, made.clone(), bytes);

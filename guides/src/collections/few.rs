@@ -1,4 +1,4 @@
-//! A short list that is nearly always of length one.
+//! [`Few`]: a list that is nearly always of length one, which then needs no allocation.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl<T: Clone> Few<T> {
         self.as_slice().iter()
     }
 
-    /// What `map` makes of the items, without allocation where there is one.
+    /// The results of `map`, without allocation for a list of one; `None` if there are none.
     pub(crate) fn filter_map<U: Clone>(&self, mut map: impl FnMut(&T) -> Option<U>) -> Option<Few<U>> {
         match self {
             Few::One(item) => map(item).map(Few::One),

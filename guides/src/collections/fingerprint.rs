@@ -1,9 +1,10 @@
-//! Hashes of 128 bits that stand for what was hashed.
+//! Hashes of 128 bits that stand for their value: two values with one hash are taken for equal.
 
 use foldhash::quality::{FixedState, FoldHasher};
 use std::hash::{BuildHasher, Hash, Hasher};
 
-/// Hashes with two keys side by side: what collides in one does not in the other.
+/// Two hashers with different seeds side by side. A collision in one is independent of a collision in the other, and with 128 bits none is
+/// expected.
 pub(crate) struct Fingerprint {
     a: FoldHasher<'static>,
     b: FoldHasher<'static>,

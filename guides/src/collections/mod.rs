@@ -1,4 +1,12 @@
-//! Small collections that nothing here is special to.
+//! Small collections that know nothing of guides.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`byte_set`] | sets of bytes as four words |
+//! | [`cache`] | results within a budget of bytes, shared by threads |
+//! | [`few`] | a list that is nearly always of length one |
+//! | [`fingerprint`] | hashes of 128 bits that stand for their value |
+//! | [`once`] | the first occurrence of each key |
 
 pub(crate) mod byte_set;
 pub(crate) mod cache;

@@ -1,13 +1,13 @@
-//! [`Once`]: which of many things came before.
+//! [`Once`]: whether a key came before, and when.
 
 use foldhash::HashMap;
 use std::hash::Hash;
 
-/// Up to as many a look at each is quicker than a hash table.
+/// Up to this length a scan is faster than a hash table.
 const FEW_ENTRIES: usize = 24;
 
-/// The different ones of a list, numbered in the order in which they come. Usually there are a few; of the alternatives that a schema
-/// opens with there may be thousands.
+/// The distinct keys of a sequence, numbered in the order of their first occurrence. Usually there are a few; a schema's outermost
+/// alternatives may be thousands.
 #[derive(Debug)]
 pub(crate) struct Once<K> {
     keys: Vec<K>,
@@ -19,7 +19,7 @@ impl<K: Copy + Eq + Hash> Once<K> {
         Self { keys: Vec::new(), places: HashMap::default() }
     }
 
-    /// The number of a key that came before, or `None` where this is the first time.
+    /// The number of a key that came before; `None` at its first occurrence.
     pub(crate) fn before(&mut self, key: K) -> Option<usize> {
         if self.keys.len() < FEW_ENTRIES {
             let known = self.keys.iter().position(|other| *other == key);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_and_many_are_numbered_in_the_order_in_which_they_come() {
+    fn few_and_many_keys_are_numbered_in_the_order_of_their_first_occurrence() {
         let mut once = Once::new();
         let numbers: Vec<_> = (0..200u32).map(|i| once.before(i * 7 % 100)).collect();
         assert!(numbers[..100].iter().all(Option::is_none));

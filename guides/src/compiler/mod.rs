@@ -1,4 +1,14 @@
-//! From a source to a guide, with a cache.
+//! [`Compiler`]: sources to guides, with a cache.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the cache, and the way of each kind of source to its automaton |
+//! | `slot` | a result that one thread makes while others wait |
+//!
+//! # Invariants
+//!
+//! - A source is compiled by one thread at a time; the others wait for its slot. A refusal is cached like a guide, an interruption is not.
+//! - No lock is held while a source is compiled.
 
 mod slot;
 #[cfg(test)]
@@ -26,34 +36,34 @@ use foldhash::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Compiles sources for one vocabulary, and remembers the guides that were used last.
+/// Compiles sources for one vocabulary, and caches the guides that were used last.
 #[derive(Debug)]
 pub struct Compiler {
     vocabulary: Arc<Vocabulary>,
     limits: Limits,
-    /// What the tokens do to strings and numbers.
+    /// Classes of the tokens by their effect on strings and numbers.
     classes: Arc<ClassesCache>,
-    /// Automata that schemas have in common.
+    /// Automata that several schemas use.
     languages: Languages,
-    /// Schemas that others may refer to.
+    /// Documents that schemas may refer to.
     documents: Documents,
     cache: Mutex<CompiledGuides>,
     clock: AtomicU64,
 }
 
-/// The guides that were compiled.
+/// The cached guides.
 #[derive(Debug, Default)]
 struct CompiledGuides {
-    /// By their options and their source, so that nothing is copied to look for one.
+    /// By options and then by source, so a look needs no key that owns copies of both.
     entries: HashMap<Options, HashMap<Source, CachedGuide>>,
-    /// Bytes of the entries, as they were when last looked at.
+    /// Bytes of the entries when they were last measured.
     bytes: usize,
 }
 
-/// Bytes of automata that are kept for further schemas.
+/// Bytes of cached automata of strings and numbers.
 const LANGUAGE_BYTES: usize = 32 << 20;
 
-/// After so many compilations all entries are looked at again: guides grow with the masks that they remember.
+/// All entries are measured again after so many uses of the cache: guides grow with their masks.
 const LOOK_AGAIN: u64 = 8;
 
 #[derive(Debug)]
@@ -64,7 +74,7 @@ struct CachedGuide {
 }
 
 impl Compiler {
-    /// A compiler for this vocabulary.
+    /// A compiler for a vocabulary, with empty caches.
     pub fn new(vocabulary: Arc<Vocabulary>, limits: Limits) -> Compiler {
         let spellable = Spellable::new(&vocabulary);
         let classes = Arc::new(ClassesCache::new(&vocabulary, spellable.clone()));
@@ -73,14 +83,14 @@ impl Compiler {
         Compiler { vocabulary, limits, classes, languages, documents, cache, clock }
     }
 
-    /// With documents that all schemas may refer to.
+    /// The compiler with documents that all schemas may refer to.
     #[must_use]
     pub fn with_documents(self, documents: Documents) -> Compiler {
         Compiler { documents, ..self }
     }
 
-    /// Works out what many schemas have in common, the formats above all, so that no request has to wait for it: about a third of a
-    /// second of one thread. Nothing depends on it; other threads may compile meanwhile.
+    /// Compiles the automata of all formats, so that no request has to wait for them: about a third of a second of one thread. Optional;
+    /// other threads may compile meanwhile.
     pub fn warm_up(&self) {
         for format in json::language::format::DEFINED {
             let _ = self.json(&format!(r#"{{"type":"string","format":"{format}"}}"#), &Options::default());
@@ -92,18 +102,21 @@ impl Compiler {
         &self.vocabulary
     }
 
-    /// The guide for a source. Takes microseconds where the source was compiled before, and up to a second where it
-    /// is new and as complex as the limits allow: not for a thread that must not wait.
+    /// The guide for a source. Takes microseconds for a cached source, and up to about a second for a new one that is as complex as the
+    /// limits allow. Do not call it on a thread that must not block.
+    ///
+    /// # Errors
+    /// The refusals of [`CompileError`].
     pub fn compile(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
         self.compile_until(source, options, &Interrupt::new())
     }
 
-    /// As [`Compiler::compile`], until the interrupt is raised. Others that wait for the same guide are not interrupted by it: one of
-    /// them goes on with the work.
+    /// As [`Compiler::compile`], until the interrupt is raised. Other threads that wait for the same guide are not interrupted: one of them
+    /// starts the work again.
     ///
     /// # Errors
-    /// Beside the refusals, [`CompileError::Interrupted`] and [`CompileError::TooSlow`], neither of which is remembered: another time
-    /// there may be more time for the source, or less to do for others.
+    /// The refusals, and [`CompileError::Interrupted`] and [`CompileError::TooSlow`]. These two are not cached, as the next compilation may
+    /// have more time.
     pub fn compile_until(
         &self,
         source: &Source,
@@ -128,7 +141,7 @@ impl Compiler {
         result
     }
 
-    /// The guide, or the refusal, where the source was compiled before; takes no work and waits for none.
+    /// The cached guide or refusal of a source; `None` if it is not compiled yet. Never waits for a compilation.
     pub fn compiled(&self, source: &Source, options: &Options) -> Option<Result<Guide, CompileError>> {
         if let Err(refused) = self.check_length(source) {
             return Some(Err(refused));
@@ -152,7 +165,7 @@ impl Compiler {
         }
     }
 
-    /// Counts what a new entry takes, and forgets what was used longest ago until the rest fits.
+    /// Measures a new entry, and drops the entries that were used longest ago until the rest fits.
     fn account(&self, source: &Source, options: &Options, now: u64) {
         let mut cache = self.cache();
         let cache = &mut *cache;
@@ -242,7 +255,7 @@ impl Compiler {
         })
     }
 
-    /// A trie of the choices is already deterministic.
+    /// The automaton of the choices: their trie, which is deterministic already.
     fn choice(&self, choices: &[String]) -> Result<Dfa, CompileError> {
         if choices.is_empty() {
             return Err(CompileError::Syntax {
@@ -270,7 +283,7 @@ impl Compiler {
 }
 
 impl CompiledGuides {
-    /// The place of a guide, which is used now.
+    /// The slot of a guide, marked as used now.
     fn slot(&mut self, source: &Source, options: &Options, used: u64) -> Arc<Slot<Guide>> {
         let entries = self.entries.entry(options.clone()).or_default();
         if let Some(entry) = entries.get_mut(source) {
@@ -281,10 +294,10 @@ impl CompiledGuides {
         entries.entry(source.clone()).or_insert(entry).slot.clone()
     }
 
-    /// Leaves out an entry that nobody has filled and nobody but the caller waits for.
+    /// Drops an entry without a result for which no other thread waits.
     fn forget(&mut self, source: &Source, options: &Options, slot: &Arc<Slot<Guide>>) {
         let Some(entries) = self.entries.get_mut(options) else { return };
-        // Only whoever holds the cache takes a slot from it: there is this one, and the one of the cache.
+        // A slot is cloned under the lock of the cache only. With two references, the caller's and the cache's, no other thread has it.
         let is_alone = |entry: &CachedGuide| Arc::ptr_eq(&entry.slot, slot) && Arc::strong_count(slot) == 2;
         if entries.get(source).is_some_and(|entry| is_alone(entry) && entry.slot.get().is_none()) {
             entries.remove(source);

@@ -1,15 +1,15 @@
-//! [`Slot`]: one result that many threads want and one of them works out.
+//! [`Slot`]: a result that many threads want and one of them makes.
 
 use crate::error::CompileError;
 use crate::interrupt::Interrupt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// So long a thread that waits for another one goes without a look at its own interrupt.
+/// How long a waiting thread sleeps at most before it looks at its own interrupt.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// A result that is there, or that some thread works out while the others wait. Where that thread is interrupted, one of the others
-/// begins anew: an interrupt is between one request and the compiler, and says nothing about the source.
+/// A result, or a place where one thread makes it while the others wait. If that thread is interrupted, one of the others starts again: an
+/// interrupt belongs to one request and says nothing about the source.
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
     state: Mutex<Filling<T>>,
@@ -30,7 +30,7 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    /// The result if it is there.
+    /// The result, if it is made.
     pub(crate) fn get(&self) -> Option<Result<T, CompileError>> {
         match &*self.state() {
             Filling::Done(result) => Some(result.clone()),
@@ -38,7 +38,7 @@ impl<T: Clone> Slot<T> {
         }
     }
 
-    /// The result, worked out with `make` where it is not there. What `make` fails with because of the interrupt is not kept.
+    /// The result, from `make` if there is none yet. An interruption of `make` is returned and not kept.
     pub(crate) fn get_or_make(
         &self,
         interrupt: &Interrupt,
@@ -57,7 +57,7 @@ impl<T: Clone> Slot<T> {
         }
         *state = Filling::Busy;
         drop(state);
-        // Where `make` panics, the slot is free again.
+        // If `make` panics, dropping this frees the slot.
         let mut busy = Busy { slot: self, result: None };
         let result = make();
         if !matches!(result, Err(CompileError::Interrupted | CompileError::TooSlow { .. })) {
@@ -71,7 +71,7 @@ impl<T: Clone> Slot<T> {
     }
 }
 
-/// A slot whose result is being worked out. When it is dropped, the others learn what came of it.
+/// A slot whose result is being made. Dropping it stores the result, if there is one, and wakes the waiting threads.
 struct Busy<'a, T: Clone> {
     slot: &'a Slot<T>,
     result: Option<Result<T, CompileError>>,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_of_one_is_not_the_result_of_those_who_wait() {
+    fn an_interruption_of_one_thread_is_not_the_result_of_the_waiting_ones() {
         let slot = Slot::default();
         let (begun, has_begun) = mpsc::channel();
         let (end, ended) = mpsc::channel();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_ended_by_an_interrupt_while_another_works() {
+    fn a_waiting_thread_ends_at_its_own_interrupt() {
         let slot = Slot::default();
         let (begun, has_begun) = mpsc::channel();
         let (end, ended) = mpsc::channel();

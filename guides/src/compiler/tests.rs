@@ -1,4 +1,4 @@
-//! What the cache of guides remembers and forgets.
+//! Which guides the cache keeps and which it drops.
 
 use super::*;
 use crate::options::Order;
@@ -30,7 +30,7 @@ fn bytes_of_one() -> usize {
 }
 
 #[test]
-fn a_full_cache_forgets_the_guide_that_was_used_longest_ago() {
+fn a_full_cache_drops_the_guide_that_was_used_longest_ago() {
     let compiler = compiler(2 * bytes_of_one());
     let [a, b, c] = ['a', 'b', 'c'].map(regex);
     compile(&compiler, &a);
@@ -45,7 +45,7 @@ fn a_full_cache_forgets_the_guide_that_was_used_longest_ago() {
 }
 
 #[test]
-fn a_remembered_guide_is_the_same_one_with_its_masks() {
+fn a_cached_guide_is_the_same_one_with_its_masks() {
     let compiler = compiler(usize::MAX);
     let first = compile(&compiler, &regex('a'));
     first.start().mask(None);
@@ -55,7 +55,7 @@ fn a_remembered_guide_is_the_same_one_with_its_masks() {
 }
 
 #[test]
-fn a_guide_that_is_greater_than_the_cache_is_answered_and_forgotten() {
+fn a_guide_larger_than_the_cache_is_returned_and_not_kept() {
     let compiler = compiler(bytes_of_one() - 1);
     let guide = compile(&compiler, &regex('a'));
     assert!(guide.start().mask(None).contains(u32::from(b'a')));
@@ -63,7 +63,7 @@ fn a_guide_that_is_greater_than_the_cache_is_answered_and_forgotten() {
 }
 
 #[test]
-fn guides_that_grew_with_their_masks_are_counted_again_before_others_are_forgotten() {
+fn guides_that_grew_with_their_masks_are_measured_again_after_eight_uses() {
     let letters: Vec<char> = ('a'..='z').collect();
     let compiler = compiler(usize::MAX);
     let grown = compile(&compiler, &regex('a'));
@@ -80,7 +80,7 @@ fn guides_that_grew_with_their_masks_are_counted_again_before_others_are_forgott
 }
 
 #[test]
-fn a_refusal_is_remembered_as_its_source() {
+fn a_refusal_is_cached_with_the_size_of_its_source() {
     let compiler = compiler(usize::MAX);
     let broken = Source::Regex("(a".into());
     let error = compiler.compile(&broken, &Options::default()).expect_err("broken");
@@ -89,7 +89,7 @@ fn a_refusal_is_remembered_as_its_source() {
 }
 
 #[test]
-fn one_source_in_many_threads_is_compiled_once() {
+fn a_source_that_many_threads_ask_for_is_compiled_once() {
     let compiler = compiler(usize::MAX);
     std::thread::scope(|scope| {
         for letter in ['a', 'b', 'a', 'b', 'a', 'b'] {

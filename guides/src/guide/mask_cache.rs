@@ -1,21 +1,30 @@
-//! Masks that were made before, by what they depend on.
+//! Masks that were made before, by state and slack.
+//!
+//! A mask with a budget depends on how much of the budget is to spare after the cheapest completion, not on the budget itself:
+//!
+//! ```text
+//!  tokens left    0 .. cost-1    cost .. cost+growth        cost+growth+1 ..
+//!  slack          Short          Spare(rounded down)        Free
+//! ```
+//!
+//! The growth is the most that a token adds to the cost. With more left than that, the budget excludes no token.
 
 use crate::collections::cache::Cache;
 use crate::vocabulary::mask::Mask;
 
-/// The part of a budget that a mask depends on.
+/// The part of a budget that a mask depends on, with the key of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slack {
-    /// Whatever token comes, the output can be completed.
+    /// The output can be completed after every token.
     Free,
-    /// After the cheapest completion so many tokens are left. Not all budgets are told apart: see [`rounded`].
+    /// So many tokens are left beyond the cheapest completion, [`rounded`] down.
     Spare(u32),
-    /// Fewer tokens than the bytes of the cheapest completion.
+    /// There are fewer tokens than bytes of the cheapest completion.
     Short,
 }
 
 impl Slack {
-    /// The slack of an output that costs `cost` bytes to complete, by `growth` more after some token.
+    /// The slack of an output that takes `cost` bytes to complete, and at most `growth` more after a token.
     pub(crate) fn of(cost: u32, growth: u32, tokens_left: u32) -> Slack {
         match tokens_left {
             left if left > cost.saturating_add(growth) => Slack::Free,
@@ -25,8 +34,8 @@ impl Slack {
     }
 }
 
-/// Rounds down to three significant bits: an output comes nearer to its end with every token, and each mask would be another. What
-/// is lost are tokens that would have taken nearly all that is left.
+/// Rounds down to three significant bits. The spare changes with every token, and without rounding no mask would be found in the cache.
+/// Rounding down is safe; it excludes tokens that would use up nearly all that is left.
 fn rounded(spare: u32) -> u32 {
     let dropped = (u32::BITS - spare.leading_zeros()).saturating_sub(3);
     spare >> dropped << dropped
@@ -35,7 +44,7 @@ fn rounded(spare: u32) -> u32 {
 #[derive(Debug, Clone)]
 pub(crate) struct KnownMask {
     pub(crate) mask: Mask,
-    /// By how much the cost of the output can grow with one of the tokens.
+    /// The most that one of the tokens adds to the cost of the output.
     pub(crate) growth: u32,
 }
 
@@ -54,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_rooms_are_exact_and_larger_ones_lose_less_than_a_quarter() {
+    fn small_spares_are_exact_and_larger_ones_lose_less_than_a_quarter() {
         for spare in 0..100_000 {
             let kept = rounded(spare);
             assert!(kept <= spare && (spare >= 8 || kept == spare) && (spare - kept) * 4 <= spare, "{spare}: {kept}");
@@ -63,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_with_as_many_tokens_as_its_completion_has_bytes_is_not_short() {
+    fn slack_is_short_below_the_cost_and_free_beyond_cost_and_growth() {
         assert_eq!(Slack::of(5, 3, 5), Slack::Spare(0));
         assert_eq!(Slack::of(5, 3, 4), Slack::Short);
         assert_eq!(Slack::of(5, 3, 9), Slack::Free);

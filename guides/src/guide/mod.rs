@@ -1,4 +1,19 @@
-//! A compiled guide, and the state of one output that follows it.
+//! A compiled guide, and the state of an output that follows it.
+//!
+//! [`Guide`] is shared by all outputs; [`GuideState`] belongs to one. A mask depends on the key of the automaton's state and on the budget,
+//! so masks are cached in the guide.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `position` | a state of some automaton, as a trait object: a guide does not know its automaton's type |
+//! | `mask_cache` | masks by state and slack |
+//! | `plan` | a completion in tokens, for tight budgets |
+//!
+//! # Invariants
+//!
+//! - With a budget of at least [`GuideState::min_tokens_left`] some token is allowed, and after each allowed token that still holds.
+//!   So an output with a sufficient budget is always completed.
+//! - A state never changes what its clones see: `advance` replaces the position and the plan.
 
 mod mask_cache;
 mod plan;
@@ -14,7 +29,7 @@ use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::{Mask, TokenSet};
 use std::sync::{Arc, OnceLock};
 
-/// What an output must be: compiled once, followed by any number of outputs at the same time. Cheap to clone.
+/// A compiled source: any number of outputs follow it at the same time, in any threads. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Guide {
     inner: Arc<Compiled>,
@@ -26,11 +41,11 @@ struct Compiled {
     /// The position of an output that has not begun.
     start: Arc<dyn Position>,
     masks: MaskCache,
-    /// The plan of the start, shared by all who begin there.
+    /// The plan of the start, shared by all outputs.
     plan: PlanCell,
 }
 
-/// Where an output stands. Cheap to clone, so going back some tokens is keeping a clone from before them.
+/// The state of an output. Cheap to clone: to go back some tokens, keep a clone from before them.
 #[derive(Debug, Clone)]
 pub struct GuideState {
     guide: Guide,
@@ -38,7 +53,7 @@ pub struct GuideState {
     plan: PlanCell,
 }
 
-/// Made when first asked for; shared by the clones of a state, so that a mask and the step after it see the same.
+/// A plan, made at the first use and shared by the clones of a state, so that a mask and the step after it use the same plan.
 type PlanCell = Arc<OnceLock<Option<Plan>>>;
 
 impl Guide {
@@ -53,23 +68,23 @@ impl Guide {
         GuideState { guide: self.clone(), position: self.inner.start.clone(), plan: self.inner.plan.clone() }
     }
 
-    /// The number of tokens in which an output is possible for certain: a budget of so many leads to a whole answer.
-    /// The end token is not counted.
+    /// A number of tokens that is enough for a whole output, the end token not counted. With a smaller budget an output may stay
+    /// incomplete.
     pub fn min_tokens(&self) -> u32 {
         self.start().min_tokens_left()
     }
 
-    /// The vocabulary whose tokens the guide speaks of.
+    /// The vocabulary that the guide was compiled for.
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         &self.inner.vocabulary
     }
 
-    /// Number of states whose masks are remembered.
+    /// Number of masks in the cache.
     pub fn known_masks(&self) -> usize {
         self.masks().len()
     }
 
-    /// Memory in bytes, remembered masks included.
+    /// Memory in bytes, cached masks included.
     pub fn bytes(&self) -> usize {
         self.inner.start.automaton_bytes() + self.masks().bytes()
     }
@@ -80,9 +95,9 @@ impl Guide {
 }
 
 impl GuideState {
-    /// The tokens that may come next. With a budget, `tokens_left` counts the token about to be drawn, and only tokens
-    /// are allowed after which the output can be completed within the rest; end tokens cost nothing. As long as the
-    /// budget is at least [`min_tokens_left`](Self::min_tokens_left), some token is allowed.
+    /// The tokens that may come next. With a budget, `tokens_left` includes the next token, and a token is allowed only if the output can
+    /// be completed within the rest; end tokens cost nothing. If the budget is at least [`min_tokens_left`](Self::min_tokens_left), some
+    /// token is allowed.
     pub fn mask(&self, tokens_left: Option<u32>) -> Mask {
         let key = self.position.key();
         let free = self.known_or_made(key, Slack::Free, || self.made(self.position.cost(), u32::MAX));
@@ -98,7 +113,7 @@ impl GuideState {
         }
     }
 
-    /// As [`mask`](Self::mask), if no work is needed for it.
+    /// As [`mask`](Self::mask), if the mask is in the cache; `None` if it takes work.
     pub fn known_mask(&self, tokens_left: Option<u32>) -> Option<Mask> {
         let key = self.position.key();
         let free = self.guide.masks().get(&(key, Slack::Free))?;
@@ -113,7 +128,8 @@ impl GuideState {
         self.guide.masks().get_or_make((key, slack), |_, known| known.bytes(), make)
     }
 
-    /// The mask of the tokens after which the output can be completed in `bytes`; `cost` is that of the position.
+    /// The mask of the tokens after which the output can be completed in `bytes` bytes, `u32::MAX` for any number; `cost` is the cost of
+    /// the position.
     fn made(&self, cost: Cost, bytes: u32) -> KnownMask {
         let vocabulary = &self.guide.inner.vocabulary;
         let mut set = TokenSet::new(vocabulary.mask_words());
@@ -129,7 +145,8 @@ impl GuideState {
         KnownMask { mask: set.into_mask(), growth: reach.beyond(cost) }
     }
 
-    /// The mask where there are fewer tokens left than bytes to write: those to write in longer tokens.
+    /// The mask for a budget of fewer tokens than the completion has bytes: the tokens after which the rest suffices for a token per byte,
+    /// and the head of the plan. The plan is not part of the state's key, so this mask is not cached.
     fn mask_of_plan(&self, cost: Cost, left: u32) -> Mask {
         let vocabulary = &self.guide.inner.vocabulary;
         let mut set = TokenSet::new(vocabulary.mask_words());
@@ -150,7 +167,10 @@ impl GuideState {
         self.plan.get_or_init(|| self.position.plan(self.guide.inner.vocabulary.trie())).as_ref()
     }
 
-    /// Appends a token to the output. An end token is accepted where the output may end, and changes nothing.
+    /// Appends a token to the output. An end token is accepted if the output may end, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused`] if the guide does not allow the token; the state is unchanged. A token beyond a budget is not refused.
     pub fn advance(&mut self, token: u32) -> Result<(), Refused> {
         let refused = Refused { token };
         let vocabulary = &self.guide.inner.vocabulary;
@@ -177,8 +197,8 @@ impl GuideState {
         self.position.cost() == 0 && self.position.is_final()
     }
 
-    /// The number of tokens that complete the output from here for certain; zero where it is complete. The fewest
-    /// there are where that is cheap to know, else a safe upper bound.
+    /// A number of tokens that completes the output from here, zero if it is complete: the tokens of the shortest completion in bytes, or
+    /// its bytes if it is long. An upper bound of the fewest tokens.
     pub fn min_tokens_left(&self) -> u32 {
         match self.position.cost().get() {
             0 => 0,
@@ -186,14 +206,13 @@ impl GuideState {
         }
     }
 
-    /// Whether so many tokens suffice to complete the output from here: whether [`min_tokens_left`](Self::min_tokens_left) is at most
-    /// that, which is cheaper to tell.
+    /// Whether [`min_tokens_left`](Self::min_tokens_left) is at most `tokens`. Cheaper, as it makes no plan if the bytes fit already.
     pub fn completes_within(&self, tokens: u32) -> bool {
         self.position.cost() <= tokens || self.min_tokens_left() <= tokens
     }
 
-    /// The text that must come next, as far as there is no other: whole characters, at most `most` bytes; empty where there
-    /// is a choice, the choice to end the output included.
+    /// The longest text that every output from here begins with, up to `most` bytes of whole characters. It is empty if there is a choice,
+    /// such as to end the output.
     pub fn forced_text(&self, most: usize) -> String {
         let mut bytes = self.position.forced(most);
         if let Err(error) = std::str::from_utf8(&bytes) {
@@ -202,7 +221,7 @@ impl GuideState {
         String::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// The guide that is followed.
+    /// The guide of the output.
     pub fn guide(&self) -> &Guide {
         &self.guide
     }

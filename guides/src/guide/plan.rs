@@ -1,14 +1,16 @@
-//! A concrete way to the end: the shortest completion in bytes, split into the fewest tokens.
+//! [`Plan`]: the shortest completion in bytes, split into the fewest tokens.
 //!
-//! The cost of a state counts bytes, which is safe (every byte has a token) but often more than the tokens that are
-//! needed. A plan closes the gap for one completion: a state that carries a plan of `n` tokens can be completed in
-//! `n` tokens, whatever its cost says.
+//! The cost of a state counts bytes. That is a safe bound, as every byte has a token, but often several times the tokens that are needed.
+//! A plan gives one completion exactly: a state with a plan of `n` tokens can be completed in `n` tokens, whatever its cost is.
+//!
+//! For example, to complete `{"answer":` with a boolean costs 5 bytes, `true}`. With the tokens `true` and `}` the plan has 2 tokens, so a
+//! budget of 2 still allows `true`, which the cost alone would forbid.
 
 use crate::automaton::Automaton;
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
-/// Completions longer than this are not planned; there the cost in bytes stands for the tokens.
+/// The longest completion that is planned, in bytes. Beyond it the cost in bytes bounds the tokens.
 const LONGEST_PLAN: u32 = 4096;
 
 /// The tokens that complete the output.
@@ -19,7 +21,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan for `state`; `None` where the completion is too long to be worth it.
+    /// The plan for `state`; `None` if the completion is longer than [`LONGEST_PLAN`].
     pub(crate) fn new<A: Automaton>(automaton: &A, trie: &Trie, state: &A::State) -> Option<Plan> {
         let bytes = shortest(automaton, state)?;
         Some(Plan { tokens: fewest_tokens(trie, &bytes)?.into(), next: 0 })
@@ -33,13 +35,13 @@ impl Plan {
         self.tokens.get(self.next).copied()
     }
 
-    /// What is left of the plan after its head.
+    /// The plan after its head. The tokens are shared, so following a plan allocates nothing.
     pub(crate) fn tail(&self) -> Plan {
         Plan { tokens: self.tokens.clone(), next: (self.next + 1).min(self.tokens.len()) }
     }
 }
 
-/// A completion whose cost falls with every byte.
+/// The completion along which the cost falls fastest.
 fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     let mut cost = automaton.cost(state);
     if cost > LONGEST_PLAN {
@@ -48,7 +50,7 @@ fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(cost.get() as usize);
     let mut state = state.clone();
     while cost > 0 {
-        // Of the bytes that bring the end nearest, the first.
+        // The first of the bytes that lead to the least cost.
         let bytes_next = automaton.next_bytes(&state);
         let (byte, next, next_cost) = (0..=255)
             .filter(|&byte| bytes_next.contains(byte))
@@ -67,9 +69,9 @@ fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Splits `bytes` into as few tokens as there are.
+/// The fewest tokens that spell `bytes`, by dynamic programming from the end; `None` if none do.
 fn fewest_tokens(trie: &Trie, bytes: &[u8]) -> Option<Vec<u32>> {
-    // best[i]: fewest tokens for bytes[i..], with the first of them and its length.
+    // best[i]: for bytes[i..] the fewest tokens, the first of them and its length.
     let mut best: Vec<Option<(u32, u32, usize)>> = vec![None; bytes.len() + 1];
     best[bytes.len()] = Some((0, 0, 0));
     for start in (0..bytes.len()).rev() {

@@ -1,7 +1,7 @@
-//! Where an output stands in an automaton, whatever kind of automaton it is.
+//! [`Position`]: a state together with its automaton, as a trait object.
 //!
-//! A guide does not know its kind: a regular language, a JSON Schema, and whatever else implements [`Automaton`], are all
-//! followed through [`Position`]. A position holds its automaton, so that a state never meets an automaton of another kind.
+//! A guide follows any [`Automaton`] through it. A position holds its automaton, so a state is never used with the automaton of another
+//! guide.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -12,7 +12,7 @@ use crate::vocabulary::trie::Trie;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// A state of some automaton. The methods are those of [`Automaton`] in this state.
+/// A state of some automaton, with the methods of [`Automaton`] for this state.
 pub(super) trait Position: Debug + Send + Sync {
     fn key(&self) -> u128;
 
@@ -24,14 +24,14 @@ pub(super) trait Position: Debug + Send + Sync {
 
     fn allowed_within(&self, vocabulary: &Vocabulary, left: u32, set: &mut TokenSet);
 
-    /// The position after some bytes, at least one; `None` where the output may not go on with them.
+    /// The position after the bytes of a token, at least one; `None` if the token is not allowed.
     fn after(&self, bytes: &[u8]) -> Option<Arc<dyn Position>>;
 
-    /// The bytes of which each is the only one that can follow, at most `most`; none where there is a choice, the choice to end the
-    /// output included.
+    /// The longest sequence of forced bytes, at most `most`, after which a token may end. A byte is forced if no other byte can follow and
+    /// the output may not end.
     fn forced(&self, most: usize) -> Vec<u8>;
 
-    /// The shortest completion in tokens of the trie, where it is short enough to be worth it.
+    /// The shortest completion in bytes as tokens of the trie; `None` if it is too long.
     fn plan(&self, trie: &Trie) -> Option<Plan>;
 
     /// Memory of the automaton in bytes.
@@ -86,7 +86,7 @@ impl<A: Automaton> Position for Standing<A> {
         let mut whole = 0;
         while text.len() < most && automaton.cost(&state) > 0 {
             let bytes = automaton.next_bytes(&state);
-            // Where there is a choice, there is nearly always one among these.
+            // If there is a choice, two printable bytes nearly always show it, which ends the search early.
             let readable = (0x20..=0x7E).filter(|&byte| bytes.contains(byte));
             let others = (0x80..=0xFF).chain(0..0x20).chain([0x7F]).filter(|&byte| bytes.contains(byte));
             let mut nexts = readable.chain(others).filter_map(|byte| Some((byte, automaton.step(&state, byte)?)));

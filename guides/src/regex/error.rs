@@ -5,11 +5,11 @@ use crate::automaton::dfa::TooManyStates;
 /// Why a regex was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RegexError {
-    /// It is no regex: position in characters, reason.
+    /// It is malformed: position in characters, reason.
     Syntax(usize, String),
-    /// It asks for something that is not regular or not built: position in characters, construct, reason.
+    /// It has a construct that is not regular or not supported: position in characters, construct, reason.
     Unsupported(usize, &'static str, String),
-    /// The automaton would be too big.
+    /// The automaton would be too big, or the compilation was interrupted.
     TooBig,
 }
 

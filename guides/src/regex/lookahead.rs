@@ -1,10 +1,22 @@
 //! Regexes with look-ahead, as automata.
 //!
-//! An assertion stands in the regex as a byte that no text has (see [`Assertion`]), so that the regex is an automaton over
-//! texts with such marks. A text matches if marks can be put into it where what they assert holds: reading it, the automaton
-//! is in several states at once, each with what the rest of the text still has to be. What an assertion asks of the rest of
-//! the text is an automaton too, of which the opposite is known; so look-ahead is exact wherever it stands, in repetitions
-//! too.
+//! Each assertion is a mark, a byte that no text has, so the regex with marks is an ordinary automaton. A text matches if marks can be
+//! inserted such that the automaton accepts and each mark's assertion holds where it stands. What an assertion demands of the rest of the
+//! text is an automaton too. So the construction is that of an alternating automaton: a state is a set of threads, and a thread is a state
+//! of the marked automaton with the obligations that it has met so far and still owes.
+//!
+//! For example, `a(?=b)\w` is `aM\w` with a mark `M` that demands `b.*`. On the text `ab`:
+//!
+//! ```text
+//!          state of aM\w    owed
+//!  start   before a         -
+//!  a       before M         -
+//!          before \w        b.* from its start      passing M adds the obligation
+//!  b       at the end       -                       b.* now accepts every suffix, so nothing is owed
+//! ```
+//!
+//! Automata are closed under complement, so a negative look-ahead demands the complement. The construction is exact for look-ahead in
+//! repetitions and inside look-ahead.
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::automaton::marks::{BEGIN, BOUNDARY, END, LOOKS, NO_BOUNDARY};
@@ -15,10 +27,10 @@ use crate::regex::hir::{any, parsed};
 use crate::regex::syntax::{LookAround, Marked};
 use regex_syntax::hir::Hir;
 
-/// More ways to read texts than this for each state that the automaton may have are refused.
+/// The most threads that are followed, for each state that the automaton may have.
 const WAYS: usize = 32;
 
-/// What stands before a place in a text.
+/// The character before a place in a text, as `^` and `\b` see it.
 #[derive(Debug, Clone, Copy)]
 enum Before {
     Nothing,
@@ -26,28 +38,28 @@ enum Before {
     Other,
 }
 
-/// Something that holds at a place in a text or not.
+/// An assertion and its mark.
 struct Assertion {
     mark: u8,
-    /// What the rest of the text must be, by what stands before; indices of the demands.
+    /// The demand on the rest of the text for each [`Before`], as an index into `Machine::demands`.
     demands: [usize; 3],
 }
 
-/// What the rest of a text must be.
+/// A demand on the rest of a text.
 struct Obligation {
     automaton: Dfa,
-    /// The states in which any rest will do.
+    /// The states from which every suffix is accepted: a thread drops the demand there.
     met: Vec<bool>,
 }
 
-/// A state of the marked automaton, and the states of the demands that are still to be met, both sorted.
+/// A state of the marked automaton, and the demands that are still to be met with their states, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Thread {
     state: u32,
     owed: Vec<(usize, u32)>,
 }
 
-/// The automaton of the texts that match; with `around`, of those in which there is a match somewhere.
+/// The automaton of the texts that match as a whole, or with `around` of the texts with a match somewhere.
 pub(crate) fn compile(regex: &Marked, around: bool, limits: DfaLimits) -> Result<Dfa, RegexError> {
     let mut machine = Machine::new(limits)?;
     for (look, &mark) in regex.looks.iter().zip(&LOOKS) {
@@ -90,7 +102,9 @@ impl Machine {
         self.demands.len() - 1
     }
 
-    /// Adds a look-ahead. Those inside it come before it.
+    /// Adds a look-ahead. Look-aheads inside it are there already, so their marks are known.
+    ///
+    /// Its demand depends on the character before it only if it contains `^`, `\b` or `\B`, so usually one automaton serves all cases.
     fn add_look(&mut self, look: &LookAround, mark: u8) -> Result<(), RegexError> {
         let marked = Dfa::from_hir(&Hir::concat(vec![parsed(&look.regex)?, any()]), self.limits)?;
         let used = self.used(&marked);
@@ -109,13 +123,13 @@ impl Machine {
         Ok(self.demand(wanted))
     }
 
-    /// The assertions whose marks an automaton has.
+    /// The assertions whose marks an automaton reads.
     fn used(&self, marked: &Dfa) -> Vec<&Assertion> {
         let has = |assertion: &&Assertion| marked.find_byte_without(|byte| byte != assertion.mark).is_some();
         self.assertions.iter().filter(has).collect()
     }
 
-    /// The texts into which marks can be put so that `marked` accepts them.
+    /// The texts that `marked` accepts once marks are inserted whose demands the rest of the text meets.
     fn unmarked(&self, marked: &Dfa, before: Before) -> Result<Dfa, TooManyStates> {
         let automata: Vec<&Dfa> =
             self.demands.iter().map(|demand| &demand.automaton).chain([marked, &self.any]).collect();
@@ -127,7 +141,7 @@ impl Machine {
         let (mut count, mut too_many) = (0, false);
         let step = |ways: &Vec<Thread>, class: usize| {
             let byte = bytes[class];
-            // Ways are compared with each other.
+            // Closing compares threads with each other; a comparison takes about an eighth of a step.
             count += ways.len() * (1 + ways.len() / 8);
             too_many |= count > self.limits.states * WAYS || passed(ways.len());
             // Marks are no part of a text.
@@ -150,7 +164,7 @@ impl Machine {
             && way.owed.iter().all(|&(demand, state)| self.demands[demand].automaton.accepts_at(state))
     }
 
-    /// A way after one more byte; `None` if it ends there.
+    /// A thread after one more byte; `None` if its state or one of its demands is dead.
     fn after(&self, way: &Thread, byte: u8, marked: &Dfa) -> Option<Thread> {
         let next = Thread { state: marked.next(way.state, byte), owed: Vec::with_capacity(way.owed.len()) };
         if next.state == 0 {
@@ -160,7 +174,7 @@ impl Machine {
         way.owed.iter().map(step).try_fold(next, |way, (demand, state)| self.with(way, demand, state))
     }
 
-    /// A way with one more demand; `None` if it cannot be met.
+    /// A thread with one more demand; `None` if the demand is dead.
     fn with(&self, mut way: Thread, demand: usize, state: u32) -> Option<Thread> {
         if state == 0 {
             return None;
@@ -173,7 +187,8 @@ impl Machine {
         Some(way)
     }
 
-    /// The ways with all that marks at this place lead to, without those that ask for more than another one does.
+    /// The closure of the threads under marks at this place, reduced to an antichain: a thread is dropped if another one in the same state
+    /// owes a subset of its demands, because every text that it accepts is accepted there too.
     fn closed(&self, mut ways: Vec<Thread>, before: Before, used: &[&Assertion], marked: &Dfa) -> Vec<Thread> {
         let mut done = 0;
         while done < ways.len() {
@@ -222,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_says_of_the_text_around_it_what_it_says() {
+    fn a_pattern_with_assertions_matches_the_texts_in_which_they_hold() {
         let edge = |text: &str, at: usize| {
             let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
             word(text[..at].chars().next_back()) != word(text[at..].chars().next())
@@ -259,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_text_matches_with_what_is_asserted_within_it() {
+    fn a_whole_match_with_assertions_accepts_the_texts_in_which_they_hold() {
         for (regex, expected) in [
             (
                 "(?=.*a)(?=.*b).{2,4}",
@@ -277,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_can_finish_and_what_grows_too_much_is_refused() {
+    fn every_state_can_finish_and_an_exponential_look_ahead_is_refused() {
         let dfa = anywhere(r"^(?!.*(\{a\}|b)).*\.[cC]$", Ecma, LIMITS).expect("small");
         assert!(dfa.accepts("é.c".as_bytes()) && !dfa.accepts(b"{a}.c"));
         assert!(dfa.costs(|_| 1)[1..].iter().all(|&cost| !cost.is_never()));

@@ -1,18 +1,39 @@
 //! Regular expressions to automata.
+//!
+//! A regex is translated to the syntax of `regex-syntax`, parsed by that crate, and determinized. Look-ahead, which that crate lacks, is
+//! compiled here.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`syntax`] | the translation: alternatives, groups, quantifiers, assertions |
+//! | [`class`], [`escape`], [`reader`] | its parts: classes in brackets, escapes, the characters of the regex |
+//! | [`hir`] | the parser of `regex-syntax` |
+//! | [`lookahead`] | regexes with marks for their assertions |
+//! | [`error`] | why a regex is refused |
+//!
+//! # Invariants
+//!
+//! - Matching is of whole texts, over characters. A pattern that may match anywhere is `.*pattern.*`.
+//! - An accepted text is UTF-8. Marks are gone from a finished automaton.
 
+pub(crate) mod class;
 pub(crate) mod error;
+pub(crate) mod escape;
 pub(crate) mod hir;
 pub(crate) mod lookahead;
+pub(crate) mod reader;
 pub(crate) mod syntax;
+#[cfg(test)]
+mod tests;
 
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::error::RegexError;
 use crate::regex::hir::{any, parsed};
+pub(crate) use reader::Dialect;
 use regex_syntax::hir::Hir;
-pub(crate) use syntax::Dialect;
 use syntax::Translated;
 
-/// The automaton of the texts that the regex matches from first to last character.
+/// The automaton of the texts that the regex matches from the first to the last character.
 pub(crate) fn whole(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
     compiled(regex, dialect, false, limits)
 }

@@ -1,4 +1,4 @@
-//! The set of tokens that may come next.
+//! Sets of tokens: [`Mask`], the result, and [`TokenSet`], the set under construction.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum Mask {
     /// Exactly this token.
     One(u32),
-    /// Bit `i % 32` of word `i / 32` stands for token `i`; as many words as the vocabulary needs, spare bits zero.
+    /// Bit `i % 32` of word `i / 32` is token `i`. There are as many words as the vocabulary needs, and spare bits are zero.
     Words(Arc<[u32]>),
 }
 
@@ -42,18 +42,18 @@ pub(crate) struct TokenSet {
 }
 
 thread_local! {
-    /// Words of sets that are done with. A set lives for one mask and is too big for memory that is new each time: the pages cost more
-    /// than the work.
+    /// The words of dropped sets, for the next ones. A set lives for one mask. Fresh memory of its size comes from the system each time,
+    /// and the page faults take longer than the mask.
     static SPARE: RefCell<Vec<Vec<u32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// So many spare sets are kept: one for each that a mask has at the same time.
+/// The most spare sets of a thread: as many as one mask has at the same time.
 const MOST_SPARE: usize = 4;
 
 impl Drop for TokenSet {
     fn drop(&mut self) {
         let words = std::mem::take(&mut self.words);
-        // Where the thread is at its end there is nothing to keep them in.
+        // At the end of a thread its spare sets may be gone already.
         let _ = SPARE.try_with(|spare| {
             if let Ok(mut spare) = spare.try_borrow_mut()
                 && spare.len() < MOST_SPARE
@@ -113,7 +113,7 @@ impl TokenSet {
         &self.words
     }
 
-    /// The mask in its simplest form.
+    /// The mask of the set: `One` exactly if it has one token.
     pub(crate) fn into_mask(self) -> Mask {
         let mut only = None;
         for (i, &word) in self.words.iter().enumerate() {
@@ -131,19 +131,19 @@ impl TokenSet {
     }
 }
 
-/// Below this number of tokens a list takes less than a set.
+/// From this number of tokens on, a list would take more memory than the set of a usual vocabulary (128,000 tokens).
 pub(crate) const FEW_TOKENS: usize = 4096;
 
-/// Tokens that were found once and are added to many sets.
+/// A fixed set of tokens that is added to many sets, in the smaller of two forms.
 #[derive(Debug)]
 pub(crate) enum Tokens {
-    /// As the words of a set.
+    /// The words of a set.
     Set(Box<[u32]>),
     List(Box<[u32]>),
 }
 
 impl Tokens {
-    /// For sets of so many words.
+    /// Of distinct tokens, for sets of `words` words.
     pub(crate) fn new(tokens: Vec<u32>, words: usize) -> Tokens {
         if tokens.len() < FEW_TOKENS {
             return Tokens::List(tokens.into());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_in_the_words_of_one_that_is_done_with_is_empty_and_of_its_own_size() {
+    fn a_set_in_the_words_of_a_dropped_one_is_empty_and_of_its_own_size() {
         let all: Vec<u32> = (0..128).collect();
         for (before, after) in [(4, 2), (2, 4), (4, 4)] {
             drop(set(&all[..before * 32], before));

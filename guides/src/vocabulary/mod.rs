@@ -1,4 +1,14 @@
-//! The vocabulary of a model: what bytes each token spells.
+//! The vocabulary of a model: the bytes that each token spells.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`trie`] | the tokens as a trie, which a mask walks |
+//! | [`mask`] | sets of tokens |
+//!
+//! # Invariants
+//!
+//! - A token has at least one byte, or none at all (`None`): special tokens and end tokens never match text.
+//! - Token ids are positions in the list that the vocabulary was made of. A mask has a bit for each.
 
 pub(crate) mod mask;
 pub(crate) mod trie;
@@ -7,24 +17,28 @@ use crate::collections::byte_set::ByteSet;
 use crate::error::VocabularyError;
 use crate::vocabulary::trie::Trie;
 
-/// Tokens longer than this are refused: no tokenizer has them, and walks keep one state per byte.
+/// The longest token, in bytes. No tokenizer has a longer one, and a walk keeps a state for each byte of the current token.
 const LONGEST_TOKEN: usize = 4096;
 
-/// Token ids and the bytes that they spell, and a trie of them.
+/// Token ids and the bytes that they spell, with a trie of them.
 #[derive(Debug)]
 pub struct Vocabulary {
     tokens: Vec<Option<Vec<u8>>>,
     end_tokens: Vec<u32>,
     trie: Trie,
-    /// The tokens with a byte that is no token, where there are some.
+    /// The tokens with a byte that is no token by itself, if there are any.
     others: Option<Trie>,
     /// The bytes that are tokens.
     single_bytes: ByteSet,
 }
 
 impl Vocabulary {
-    /// `tokens[id]` is what token `id` spells; `None` marks a special token, which never matches text. `end_tokens`
-    /// end the output; whether they have bytes does not matter, they never match text either.
+    /// `tokens[id]` is the bytes that token `id` spells; `None` is a special token, which never matches text. `end_tokens` are the ids that
+    /// end the output; they never match text either, whether they have bytes or not.
+    ///
+    /// # Errors
+    /// There is no end token or one outside the list, no token with bytes, a token with an empty list of bytes or more than 4,096, or more
+    /// than 67 million ids.
     pub fn new(tokens: Vec<Option<Vec<u8>>>, end_tokens: Vec<u32>) -> Result<Vocabulary, VocabularyError> {
         let (mut tokens, mut end_tokens) = (tokens, end_tokens);
         if tokens.len() >= u32::MAX as usize / 64 {
@@ -68,7 +82,7 @@ impl Vocabulary {
         self.tokens.len()
     }
 
-    /// What the token spells; `None` for special tokens, end tokens and ids outside the vocabulary.
+    /// The bytes that the token spells; `None` for special tokens, end tokens and ids outside the vocabulary.
     pub fn bytes(&self, id: u32) -> Option<&[u8]> {
         self.tokens.get(id as usize)?.as_deref()
     }
@@ -88,12 +102,12 @@ impl Vocabulary {
         &self.trie
     }
 
-    /// The tokens with a byte that is no token, where there are some.
+    /// The tokens with a byte that is no token by itself, if there are any.
     pub(crate) fn trie_of_others(&self) -> Option<&Trie> {
         self.others.as_ref()
     }
 
-    /// The tokens that are kept; `None` where these are all.
+    /// A trie of the tokens for which `keep` is true; `None` if it is true for all, or if each byte is a token.
     pub(crate) fn trie_where(&self, keep: impl Fn(&[u8]) -> bool) -> Option<Trie> {
         let drops_some = self.others.is_some() && self.tokens.iter().flatten().any(|token| !keep(token));
         drops_some.then(|| trie_where(&self.tokens, keep))
@@ -114,10 +128,11 @@ impl Vocabulary {
         text.iter().copied().find(|&byte| !self.single_bytes.contains(byte))
     }
 
-    /// A byte for which a text is spelled by no tokens: the one that is no token nearest to where they get.
+    /// A byte that keeps tokens from spelling a text: the first missing one behind the longest prefix that they spell. `None` if they spell
+    /// the text.
     pub(crate) fn missing_for(&self, text: &[u8]) -> Option<u8> {
         self.missing(text)?;
-        // Whether tokens spell the text up to each place.
+        // For each prefix, by its length, whether tokens spell it.
         let mut spelled = vec![false; text.len() + 1];
         spelled[0] = true;
         let mut furthest = 0;

@@ -1,17 +1,23 @@
-//! The tokens of a vocabulary as a trie, laid out in preorder so that a walk is a scan that can skip subtrees.
+//! The tokens of a vocabulary as a trie, laid out in preorder: a walk is a scan that can skip subtrees, and the tokens of a subtree are a
+//! slice.
+//!
+//! ```text
+//!  tokens a, ab, b      node   0 root   1 a   2 ab   3 b
+//!                       end       4      3      3     4
+//! ```
 
 use crate::collections::byte_set::ByteSet;
 use std::ops::Range;
 
-/// TrieNode 0 is the root (the empty string); the children of node `n` begin at `n + 1`, and each is followed by its
-/// own subtree.
+/// A trie. Node 0 is the root, the empty string. The children of node `n` begin at `n + 1`, and each is followed by its own subtree.
 #[derive(Debug)]
 pub(crate) struct Trie {
     nodes: Vec<TrieNode>,
     /// Token ids in trie order: the tokens of a subtree are contiguous.
     tokens: Vec<u32>,
     depth: u32,
-    /// Where the children of each node begin in the two lists that follow, in which they lie side by side: nodes lie far apart.
+    /// For each node the offset of its children in the two lists that follow. Siblings are neighbours there. In `nodes` whole subtrees lie
+    /// between them, and a step from sibling to sibling misses the cache.
     first_child: Vec<u32>,
     child_bytes: Vec<u8>,
     child_nodes: Vec<u32>,
@@ -21,7 +27,7 @@ pub(crate) struct Trie {
 struct TrieNode {
     /// One past the last node of the subtree.
     end: u32,
-    /// The node's own tokens begin here in `tokens`, those of its subtree follow.
+    /// The offset in `tokens` of the node's own tokens, which the tokens of its subtree follow.
     first_token: u32,
     /// Number of tokens that end at this node.
     own: u32,
@@ -43,7 +49,7 @@ impl Trie {
             child_bytes: Vec::new(),
             child_nodes: Vec::new(),
         };
-        // The nodes on the path to the token before, whose subtrees are still open.
+        // The path to the previous token: the nodes whose subtrees are still open. Sorted tokens make this the only open path.
         let mut path: Vec<usize> = vec![0];
         let mut previous: &[u8] = &[];
         for (bytes, id) in sorted {
@@ -115,7 +121,7 @@ impl Trie {
         self.depth
     }
 
-    /// Where the children of `node` stand in the lists of children.
+    /// The range of the children of `node` in the lists of children.
     fn child_range(&self, node: u32) -> Range<usize> {
         self.first_child[node as usize] as usize..self.first_child[node as usize + 1] as usize
     }

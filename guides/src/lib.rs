@@ -1,9 +1,9 @@
 //! Guides constrain the output of a language model: before each token they give the set of tokens that may come next.
 //!
 //! A [`Vocabulary`] maps each token of a model to its bytes. A [`Compiler`] turns a [`Source`] (a regular expression, a JSON Schema, a
-//! list of choices) into a [`Guide`]. Each output has a [`GuideState`], which gives the allowed tokens ([`GuideState::mask`]) and takes the token
-//! that was sampled ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] is true matches the source exactly. No
-//! allowed token leads to a dead end, and an output with a sufficient budget of tokens is completed within it.
+//! list of choices) into a [`Guide`]. Each output has a [`GuideState`], which gives the allowed tokens ([`GuideState::mask`]) and takes
+//! the token that was sampled ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] is true matches the source
+//! exactly. No allowed token leads to a dead end, and an output with a sufficient budget of tokens is completed within it.
 //!
 //! ```
 //! use jig_guides::{Compiler, Limits, Options, Source, Vocabulary};

@@ -1,17 +1,16 @@
-//! [`Languages`]: automata that were made before, for all schemas of a compiler.
+//! [`Languages`]: the automata of strings and numbers, cached for all schemas of a compiler.
 //!
-//! Schemas repeat themselves: the same formats, the same few patterns, the same bounds of numbers. An automaton costs
-//! milliseconds to make, and what a vocabulary allows in each of its states once more, so both are kept, by what they were
-//! made from.
+//! Schemas repeat formats, patterns and bounds of numbers. To make an automaton takes milliseconds, and to classify a vocabulary by its
+//! states takes about as long again. Both are cached: the automaton here by its conditions, the classes elsewhere by its id.
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::collections::cache::Cache;
 use crate::collections::fingerprint::Fingerprint;
 use crate::interrupt::to_the_end;
+use crate::json::language::characters::Characters;
 use crate::json::language::format::{self, Format};
 use crate::json::language::number::{NumberAtom, Numbers};
 use crate::json::language::spellable::Spellable;
-use crate::json::language::strings::Characters;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use foldhash::HashMap;
@@ -20,22 +19,22 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A set of strings that a pattern or a format names.
+/// The set of strings of a pattern or a format.
 #[derive(Debug)]
 pub(crate) struct Language {
-    /// Stands for it wherever something is made from it.
+    /// Its key in caches.
     pub(crate) id: u64,
     format: Format,
 }
 
 impl Language {
-    /// The automaton of all strings that may be in the set, where it leaves out some.
+    /// The automaton of a superset: a string that it rejects is certainly outside of the set.
     pub(crate) fn possible(&self) -> &Dfa {
         self.format.possible.as_ref().unwrap_or(self)
     }
 
-    /// Whether a string is certainly in the set (`holds`), or certainly outside of it. The automaton of a format may leave out strings
-    /// that are of the format; what is then unknown is neither.
+    /// Whether a string is certainly in the set (if `holds`), or certainly outside of it. The automaton of a format may accept fewer
+    /// strings than the format has, so both can be false.
     pub(crate) fn certainly(&self, text: &str, holds: bool) -> bool {
         let judged = || self.format.judge.and_then(|judge| judge(text));
         if holds {
@@ -54,10 +53,11 @@ impl Deref for Language {
     }
 }
 
-/// What a set of strings was made from: languages that they are in or not, strings left out, and bounds on the length.
+/// The conditions of a set of strings: the ids of languages with whether the strings are in them, the strings excluded, and the least
+/// number of characters.
 pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 
-/// The automata.
+/// The cached automata.
 #[derive(Debug)]
 pub(crate) struct Languages {
     patterns: Cache<String, Arc<Language>>,
@@ -66,12 +66,12 @@ pub(crate) struct Languages {
     characters: Cache<u128, Arc<Characters>>,
     numbers: Cache<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
     spellable: Spellable,
-    /// There are no more of them than drafts define, so they stay.
+    /// Never evicted: there are no more of them than the drafts define.
     formats: Mutex<HashMap<String, Arc<Language>>>,
 }
 
 impl Languages {
-    /// Automata that take up to `budget` bytes, of what can be spelled. Half of it is for strings, which are most of what schemas ask for.
+    /// A cache for `budget` bytes of automata, restricted to `spellable` texts. Half is for strings, the most frequent ones.
     pub(crate) fn new(budget: usize, spellable: Spellable) -> Languages {
         Languages {
             patterns: Cache::new(budget / 4),
@@ -83,7 +83,7 @@ impl Languages {
         }
     }
 
-    /// What can be spelled.
+    /// The texts that the vocabulary spells.
     pub(crate) fn spellable(&self) -> &Spellable {
         &self.spellable
     }
@@ -98,7 +98,7 @@ impl Languages {
         Ok(language)
     }
 
-    /// The strings of a format; `None` if no draft defines it.
+    /// The strings of a format; `None` if no draft defines it. Made without interruption, as all later schemas use it.
     pub(crate) fn format(&self, name: &str, limits: DfaLimits) -> Result<Option<Arc<Language>>, RegexError> {
         let formats = || self.formats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(language) = formats().get(name) {
@@ -106,11 +106,11 @@ impl Languages {
         }
         let Some(format) = to_the_end(|| format::language(name, limits))? else { return Ok(None) };
         let language = language(format);
-        // Another thread may have been faster; its automaton has an id that is in use.
+        // If another thread was faster, its automaton is kept, because its id may be a key already.
         Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
     }
 
-    /// The set of strings that was made from this, or is made now, and the states of all automata on the way to it.
+    /// The set of strings with these conditions, from `make` if it is not cached, and the total states of all automata on the way to it.
     pub(crate) fn strings(
         &self,
         key: &StringKey,
@@ -128,7 +128,7 @@ impl Languages {
         Ok(made)
     }
 
-    /// What is known of the states of an automaton over characters.
+    /// An automaton over characters with the analysis of its states. Equal automata share one.
     pub(crate) fn characters(&self, dfa: Dfa, any: &Dfa) -> Arc<Characters> {
         let mut print = Fingerprint::new();
         print.add(&dfa);
@@ -137,7 +137,7 @@ impl Languages {
         self.characters.get_or_make(print, |_, characters| characters.dfa.size(), make)
     }
 
-    /// The numbers for which these conditions hold, or do not.
+    /// The numbers for which each condition holds, or does not hold if its flag is false.
     pub(crate) fn numbers(
         &self,
         atoms: Vec<(NumberAtom, bool)>,
@@ -164,7 +164,7 @@ mod tests {
     const LIMITS: DfaLimits = DfaLimits { states: 1000, bytes: 1 << 20 };
 
     #[test]
-    fn what_was_made_before_is_not_made_again_until_it_takes_too_much() {
+    fn a_pattern_is_cached_until_the_budget_is_full() {
         let languages = Languages::new(40_000, Spellable::ALL);
         let first = languages.pattern("^a+$", LIMITS).expect("small");
         assert_eq!(languages.pattern("^a+$", LIMITS).expect("small").id, first.id);

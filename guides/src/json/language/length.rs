@@ -1,4 +1,4 @@
-//! Automata with bounds on the number of characters.
+//! Bounds on the number of characters of a string, as part of its automaton: the product with a counter.
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 
@@ -9,7 +9,7 @@ pub(crate) fn with_length(dfa: &Dfa, min: u32, max: u32, limit: usize) -> Result
         return Ok(dfa.clone());
     }
     let counted = |count: u32| if max == u32::MAX { (count + 1).min(min) } else { count + 1 };
-    // Bytes that neither the automaton nor the count tells apart.
+    // The counter distinguishes the bytes that begin a character.
     let (class_of, bytes) = dfa.classes_with(|byte| byte & 0xC0 != 0x80);
     Dfa::build(
         |byte| class_of[byte as usize],
@@ -25,7 +25,7 @@ pub(crate) fn with_length(dfa: &Dfa, min: u32, max: u32, limit: usize) -> Result
     )
 }
 
-/// The least and the greatest number of characters; `None` if there is no greatest.
+/// The least and the greatest number of characters of an accepted string; `None` if there is no greatest.
 pub(crate) fn lengths(dfa: &Dfa) -> (u32, Option<u32>) {
     let weight = |byte: u8| u32::from(byte & 0xC0 != 0x80);
     (dfa.costs(weight)[dfa.start() as usize].get(), dfa.longest(weight))

@@ -1,31 +1,33 @@
-//! [`Spellable`]: what JSON can be written byte by byte with the tokens of a vocabulary.
+//! [`Spellable`]: the JSON texts that can be written byte by byte with the tokens of a vocabulary.
 //!
-//! Most vocabularies have a token for each byte. Some lack bytes that no text needs, others those of a few characters. What cannot be
-//! written is left out of every language from the start, so that costs, masks and what is left of a schema speak of the rest alone.
+//! Most vocabularies have a token for each byte. Some lack bytes that no text needs, others lack the bytes of a few characters. A text that
+//! cannot be written is excluded from every language at the start. So costs are finite exactly for states that tokens complete, and a
+//! schema that only such texts satisfy is refused.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::automaton::whole_tokens::by_tokens;
 use crate::collections::byte_set::ByteSet;
+use crate::json::language::characters::Characters;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
 use crate::json::language::repertoire::Repertoire;
-use crate::json::language::strings::Characters;
 use crate::json::text::escape::{short_escape, spelled_length, write_string};
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
-/// What can be written in some bytes.
+/// The texts that can be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Spellable {
+    /// The bytes that are tokens.
     bytes: ByteSet,
-    /// All strings that can be written, where some cannot.
+    /// All strings that can be written, if some cannot.
     any: Option<Arc<Characters>>,
     pieces: Option<Arc<NumberPieces>>,
 }
 
-/// The tokens within numbers that have a byte that is no token.
+/// The tokens within numbers with a byte that is no token. Some vocabularies have digits only in tokens of several.
 #[derive(Debug)]
 struct NumberPieces {
     trie: Trie,
@@ -46,18 +48,18 @@ impl NumberPieces {
 }
 
 impl Spellable {
-    /// Everything.
+    /// All texts.
     #[cfg(test)]
     pub(crate) const ALL: Spellable = Spellable { bytes: ByteSet::ALL, any: None, pieces: None };
 
-    /// What can be written with the tokens of a vocabulary.
+    /// The texts that the tokens of a vocabulary write.
     pub(crate) fn new(vocabulary: &Vocabulary) -> Spellable {
         Spellable::with(vocabulary.single_bytes(), vocabulary.tokens())
     }
 
-    /// What can be written with tokens, of which these bytes are some.
+    /// As [`Spellable::new`]: `bytes` are the single bytes among `tokens`.
     fn with<'a>(bytes: ByteSet, tokens: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Spellable {
-        // What JSON text can consist of: ASCII without control characters, and UTF-8 beyond.
+        // The bytes of JSON text: ASCII without control characters, and UTF-8 beyond ASCII.
         let mut needed = (0x20..=0x7F).chain(0x80..=0xBF).chain(0xC2..=0xF4);
         let mut spellable = Spellable { bytes, any: None, pieces: None };
         if let (false, Ok(all)) = (needed.all(|byte| bytes.contains(byte)), Characters::any()) {
@@ -69,7 +71,7 @@ impl Spellable {
         spellable
     }
 
-    /// Whether all JSON texts can be written, but for their white space.
+    /// Whether all JSON texts can be written, white space aside.
     pub(crate) fn is_complete(&self) -> bool {
         self.any.is_none()
     }
@@ -89,12 +91,12 @@ impl Spellable {
         Repertoire { all: false, codes: self.missing_of_codes().is_none(), single: single as u32 }
     }
 
-    /// The first byte of a text that cannot be written.
+    /// The first byte of a text that is no token.
     pub(crate) fn missing(&self, text: &[u8]) -> Option<u8> {
         text.iter().copied().find(|&byte| !self.bytes.contains(byte))
     }
 
-    /// What is missing to write a byte of a character of a string in the way in which it is spelled.
+    /// A byte that is missing to write a byte of a character in its shortest spelling.
     pub(crate) fn missing_of(&self, byte: u8) -> Option<u8> {
         let is_short = |escape: &u8| short_escape(*escape) == Some(char::from(byte));
         match spelled_length(byte) {
@@ -104,14 +106,14 @@ impl Spellable {
         }
     }
 
-    /// What is missing to write `\uXXXX` for each code.
+    /// A byte that is missing to write `\uXXXX` for each code. A hexadecimal letter is missing only if both of its cases are.
     fn missing_of_codes(&self) -> Option<u8> {
         let letters = (b'a'..=b'f').find(|&digit| self.missing(&[digit]).and(self.missing(&[digit - 32])).is_some());
         self.missing(b"u0123456789").or(letters)
     }
 
-    /// The part of a language of numbers that can be written: the only one that is spelled with whole tokens too, where these are all
-    /// that there is of some digits.
+    /// The part of a language of numbers that can be written. Only numbers are written with tokens of several bytes too, because some
+    /// vocabularies have no other tokens for a digit.
     pub(crate) fn numbers(&self, numbers: Dfa) -> Numbers {
         if self.is_complete() {
             return Numbers::new(numbers);
@@ -129,12 +131,12 @@ impl Spellable {
         Numbers::new(numbers.with_bytes(is_token))
     }
 
-    /// Whether some numbers are spelled with whole tokens: a token may not end everywhere within them.
+    /// Whether numbers are written with tokens of several bytes. Then a token may end only in some states within a number.
     pub(crate) fn has_pieces(&self) -> bool {
         self.pieces.is_some()
     }
 
-    /// Whether a token is made of bytes that are written.
+    /// Whether a token has only bytes of texts that can be written.
     pub(crate) fn is_used(&self, token: &[u8]) -> bool {
         let pieces = self.pieces.as_ref().map_or(ByteSet::default(), |pieces| pieces.bytes);
         token.iter().all(|&byte| self.bytes.or(pieces).contains(byte))
@@ -148,7 +150,7 @@ impl Spellable {
         }
     }
 
-    /// The first byte that is missing to write a text as a JSON string.
+    /// The first byte that is no token in a text, written as a JSON string.
     pub(crate) fn missing_of_string(&self, text: &str) -> Option<u8> {
         self.missing(write_string(text).as_bytes())
     }
@@ -163,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_no_json_text_has_are_not_missed() {
+    fn a_vocabulary_without_the_bytes_that_no_json_text_has_is_complete() {
         assert!(without(b"\x00\x09\n\x1f\xC0\xC1\xF5\xFF").is_complete());
         assert!(!without(b"\xF1").is_complete() && !without(b"a").is_complete());
     }
 
     #[test]
-    fn strings_are_left_with_what_can_be_written() {
+    fn strings_with_a_character_that_cannot_be_written_are_excluded() {
         let accepts = |missing: &[u8], text: &str| without(missing).any().expect("small").dfa.accepts(text.as_bytes());
         for (missing, text) in [
             (&b"a"[..], "a"),

@@ -1,111 +1,58 @@
-//! JSON strings: a language over their characters, read through the escapes of their spelling.
+//! [`Strings`]: JSON strings, decoded byte by byte to the characters that an automaton reads.
 //!
-//! Automata see the characters of a string as UTF-8, whatever way they were spelled. A character stands for itself unless
-//! RFC 8259 forbids it; the short escapes are always possible; `\uXXXX` is possible for the characters that encoders
-//! commonly write so (see [`Escapes`]).
+//! The automaton reads the characters in UTF-8, independent of their spelling. A character may be written as itself unless RFC 8259
+//! (section 7) forbids it, by its short escape if it has one, and as `\uXXXX` if [`Escapes`] allows it. For example `"a\n` is decoded so:
+//!
+//! ```text
+//!  byte       "       a       \        n
+//!  decoder    Body    Body    Escape   Body
+//!  state      start   a       a        a, line break      the automaton steps when the character is known
+//!  count      0       1       2        2                  a character counts when it begins
+//! ```
+//!
+//! The number of characters is counted beside the automaton. As part of it, `maxLength: 10000` would take ten thousand times its states.
 
 use crate::automaton::cost::Cost;
-use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::automaton::marks::GREATEST_OF_TEXT;
-use crate::automaton::residual::{Reach, reaches};
-use crate::collections::cache::Cache;
-use crate::interrupt::to_the_end;
-use crate::json::language::repertoire::Repertoire;
-use crate::json::text::escape::{short_escape, spelled_length};
-use regex_syntax::hir::{Dot, Hir, Repetition};
+use crate::json::language::characters::{HEX_COST_BYTES, HexKey};
+use crate::json::text::escape::short_escape;
 use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-/// A set of strings by their characters, with what is known of its states.
-#[derive(Debug)]
-pub(crate) struct Characters {
-    pub(crate) dfa: Dfa,
-    /// Least bytes of JSON to an accepting state, the closing quote not counted.
-    costs: Vec<Cost>,
-    /// The same with as few characters as possible: worked out where their number is bounded.
-    shortest: OnceLock<Shortest>,
-    longest: OnceLock<Option<u32>>,
-    reaches: Vec<Reach>,
-    /// For each state between characters the fewest characters that lead nowhere, `u32::MAX` where none do.
-    distances: Vec<u32>,
-    /// Greatest cost of a state.
-    most_needed: Cost,
-    /// Costs in the midst of `\u` escapes.
-    hex_costs: Cache<HexKey, Cost>,
-    /// Stands for this automaton in caches that outlive it.
-    id: u64,
-    endless: bool,
-    spelled: Repertoire,
-}
-
-/// What the cost in the midst of an escape depends on where the number of characters does not matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct HexKey {
-    state: u32,
-    digits: u8,
-    value: u16,
-    high: u16,
-    escapes: Escapes,
-    bounded: bool,
-}
-
-/// So many costs of escapes are remembered for an automaton.
-const MOST_HEX_COSTS: usize = 1024;
-
-/// Bytes that one of them takes.
-const HEX_COST_BYTES: usize = 24;
-
-/// The ways to acceptance with the fewest characters, for each state.
-#[derive(Debug)]
-struct Shortest {
-    /// How many begin.
-    characters: Vec<Cost>,
-    /// Least bytes of JSON with so many, the closing quote not counted.
-    costs: Vec<Cost>,
-    most_characters: u32,
-    most_cost: Cost,
-}
+pub(crate) use crate::json::language::characters::Characters;
+pub(crate) use crate::json::language::escapes::{Escapes, pair};
 
 /// A set of JSON strings. Bounds on the number of characters are counted, not built into the automaton.
 #[derive(Debug, Clone)]
 pub(crate) struct Strings {
     pub(crate) characters: Arc<Characters>,
-    /// Greater than zero only where all characters are allowed.
+    /// The least number of characters. Greater than zero only if all characters are allowed, because a missing character is then a byte of
+    /// the cost. Otherwise the automaton has the lower bound.
     pub(crate) min: u32,
     /// The greatest number of characters, `u32::MAX` for any.
     pub(crate) max: u32,
     pub(crate) escapes: Escapes,
 }
 
-/// Which characters may be written as `\uXXXX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Escapes {
-    /// All that are not ASCII, control characters, and the ASCII characters that encoders escape for HTML's sake.
-    Usual,
-    /// Control characters without a short escape: in keys.
-    Needed,
-}
-
-/// With so many characters there are more strings than any output has entries.
+/// With so many free characters there are more strings than an output can have entries: 64 to the fifth is a billion.
 const MANY_CHARACTERS: u32 = 5;
 
-/// How far a JSON string is.
+/// The state of a JSON string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StringState {
-    /// State over the characters, in the midst of a character too.
+    /// The state of the automaton, which may lie within a character.
     pub(crate) state: u32,
-    /// Characters begun, counted no further than they matter.
+    /// The number of characters that have begun, capped where a larger number makes no difference.
     pub(crate) count: u32,
     pub(crate) decoder: Decoder,
 }
 
-/// How far the spelling of one character is.
+/// The state within the spelling of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Decoder {
     /// Before the opening quote.
     Before,
-    /// Between characters, or in the midst of one that stands for itself.
+    /// Between characters, or within an unescaped one.
     Body,
     /// After `\`.
     Escape,
@@ -119,128 +66,13 @@ pub(crate) enum Decoder {
     Closed,
 }
 
-impl Escapes {
-    /// The characters of the basic plane, surrogates left out.
-    fn ranges(self) -> &'static [(u32, u32)] {
-        match self {
-            Escapes::Usual => &[
-                (0, 0x1f),
-                (0x22, 0x22),
-                (0x26, 0x27),
-                (0x2f, 0x2f),
-                (0x3c, 0x3c),
-                (0x3e, 0x3e),
-                (0x5c, 0x5c),
-                (0x7f, 0xd7ff),
-                (0xe000, 0xffff),
-            ],
-            Escapes::Needed => &[(0, 7), (0xb, 0xb), (0xe, 0x1f)],
-        }
-    }
-}
-
-fn any_hir(min: u32, max: Option<u32>) -> Hir {
-    Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(Hir::dot(Dot::AnyChar)) })
-}
-
-impl Characters {
-    pub(crate) fn new(dfa: Dfa, any: &Dfa) -> Characters {
-        let costs = dfa.costs(spelled_length);
-        let (reaches, distances) = reaches(&dfa, any);
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let most_needed = Cost::greatest(finite(&costs));
-        let endless = dfa.longest(|_| 1).is_none();
-        let (shortest, longest, id) = (OnceLock::new(), OnceLock::new(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let (hex_costs, spelled) = (Cache::new(MOST_HEX_COSTS * HEX_COST_BYTES), Repertoire::ALL);
-        Characters { dfa, costs, shortest, longest, reaches, distances, most_needed, hex_costs, endless, spelled, id }
-    }
-
-    /// With characters of which not all can be spelled. The automaton leaves out those that cannot.
-    pub(crate) fn within(self, spelled: Repertoire) -> Characters {
-        Characters { spelled, ..self }
-    }
-
-    /// What of all characters can be spelled.
-    pub(crate) fn spelled(&self) -> Repertoire {
-        self.spelled
-    }
-
-    /// Most bytes of JSON of a string, the quotes not counted; `None` where there is no most.
-    pub(crate) fn longest(&self) -> Option<u32> {
-        *self.longest.get_or_init(|| self.dfa.longest(spelled_length))
-    }
-
-    /// Whether there are strings of any length.
-    pub(crate) fn is_endless(&self) -> bool {
-        self.endless
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Greatest cost of a state where the number of characters is not bounded; no state needs as many characters.
-    pub(crate) fn most_needed(&self) -> u32 {
-        self.most_needed.get()
-    }
-
-    fn shortest(&self) -> &Shortest {
-        self.shortest.get_or_init(|| {
-            let (characters, costs) = self.dfa.shortest(spelled_length);
-            let most_characters = Cost::greatest(finite(&characters)).get();
-            let most_cost = Cost::greatest(finite(&costs));
-            Shortest { characters, costs, most_characters, most_cost }
-        })
-    }
-
-    /// The least number of characters that begin before an accepting state.
-    pub(crate) fn needed(&self, state: u32) -> u32 {
-        self.shortest().characters[state as usize].get()
-    }
-
-    /// All strings: made once, as every schema wants them.
-    pub(crate) fn any() -> Result<Arc<Characters>, TooManyStates> {
-        static ANY: OnceLock<Option<Arc<Characters>>> = OnceLock::new();
-        let limits = crate::automaton::dfa::DfaLimits { states: 100, bytes: 1 << 20 };
-        let make = || {
-            let dfa = Dfa::from_hir(&any_hir(0, None), limits).ok()?;
-            Some(Arc::new(Characters::new(dfa.clone(), &dfa)))
-        };
-        ANY.get_or_init(|| to_the_end(make)).clone().ok_or(TooManyStates)
-    }
-
-    /// Whether every continuation is accepted.
-    pub(crate) fn is_universal(&self, state: u32) -> bool {
-        self.reaches[state as usize] == Reach::Universal
-    }
-
-    /// What can follow in a state.
-    pub(crate) fn reach(&self, state: u32) -> Reach {
-        self.reaches[state as usize]
-    }
-
-    /// Fewer characters than that, whatever they are, can be followed by others that make the whole accepted.
-    pub(crate) fn distance(&self, state: u32) -> u32 {
-        self.distances[state as usize]
-    }
-
-    pub(crate) fn cost(&self, state: u32) -> Cost {
-        self.costs[state as usize]
-    }
-
-    /// The state after one more character; 0 if dead.
-    pub(crate) fn push(&self, state: u32, c: char) -> u32 {
-        self.dfa.after_character(state, c)
-    }
-}
-
 impl Strings {
-    /// Before the opening quote.
+    /// The state before the opening quote.
     pub(crate) fn start(&self) -> StringState {
         StringState { state: self.characters.dfa.start(), count: 0, decoder: Decoder::Before }
     }
 
-    /// Whether there are more strings than any output has entries.
+    /// Whether there are more strings than an output can have entries. `uniqueItems` then never runs out of entries.
     pub(crate) fn is_endless(&self) -> bool {
         let characters = &*self.characters;
         let start = characters.dfa.start();
@@ -249,12 +81,12 @@ impl Strings {
             max if characters.is_universal(start) && characters.spelled.are_many() => {
                 max > self.min && max >= MANY_CHARACTERS
             }
-            // As many bytes are no more characters.
+            // A text of at most `max` bytes has at most `max` characters.
             max => characters.is_endless() && characters.dfa.has_many(max),
         }
     }
 
-    /// Whether, once a character that was begun is complete, more strings can follow than any output has entries.
+    /// Whether more strings than an output can have entries can follow, once the current character is complete.
     pub(crate) fn goes_on(&self, at: &StringState) -> bool {
         at.decoder != Decoder::Closed
             && self.characters.is_universal(at.state)
@@ -273,7 +105,7 @@ impl Strings {
         self.characters.dfa.accepts(text.as_bytes()) && count >= self.min as usize && count <= self.max as usize
     }
 
-    /// The state after one more byte of the spelling; `None` if nothing completes it.
+    /// The state after one more byte; `None` if no string in the set begins so.
     pub(crate) fn step(&self, at: &StringState, byte: u8) -> Option<StringState> {
         let characters = &*self.characters;
         let with = |decoder| StringState { decoder, ..*at };
@@ -322,7 +154,7 @@ impl Strings {
     }
 
     pub(crate) fn counted(&self, count: u32) -> u32 {
-        // Without an upper bound only the way to the lower one matters.
+        // Without an upper bound, numbers beyond the lower bound make no difference: they are one state.
         if self.max == u32::MAX { (count + 1).min(self.min) } else { count + 1 }
     }
 
@@ -331,17 +163,18 @@ impl Strings {
         self.within(StringState { state, count: at.count, decoder: Decoder::Body })
     }
 
-    /// The state, if the string can end within the bound on its length.
+    /// The state, if the string can end within its upper bound.
     fn within(&self, at: StringState) -> Option<StringState> {
         (at.state != 0 && self.fits(at.state, at.count)).then_some(at)
     }
 
-    /// Whether enough characters are left after so many.
+    /// Whether `count` characters leave enough for the suffix that `state` needs.
     fn fits(&self, state: u32, count: u32) -> bool {
         self.max == u32::MAX || self.characters.needed(state).saturating_add(count) <= self.max
     }
 
-    /// The cost of the rest after so many characters, the closing quote not counted.
+    /// The cost of the suffix after `count` characters, the closing quote not counted. With an upper bound it is the suffix with the fewest
+    /// characters, which may have more bytes than another one but always fits.
     pub(crate) fn rest(&self, state: u32, count: u32) -> Cost {
         match self.max {
             u32::MAX => self.characters.cost(state),
@@ -350,14 +183,14 @@ impl Strings {
         }
     }
 
-    /// The cost in a state between characters, without regard to their number.
+    /// The cost of a state between characters, independent of their number.
     pub(crate) fn cost_between(&self, state: u32) -> Cost {
         let bounded = self.max != u32::MAX;
         let cost = if bounded { self.characters.shortest().costs[state as usize] } else { self.characters.cost(state) };
         cost + 1
     }
 
-    /// After so many characters, whatever they are, the string can end within its bound, as far as their number goes.
+    /// After up to so many characters, every state can be completed within the upper bound.
     pub(crate) fn surely_fitting(&self) -> u32 {
         match self.max {
             u32::MAX => u32::MAX,
@@ -365,12 +198,12 @@ impl Strings {
         }
     }
 
-    /// Greatest cost of a state, the closing quote not counted.
+    /// The greatest cost of a state, the closing quote not counted.
     pub(crate) fn most_cost(&self) -> Cost {
         if self.max == u32::MAX { self.characters.most_needed } else { self.characters.shortest().most_cost }
     }
 
-    /// The least number of bytes to the end, the closing quote included; [`Cost::NEVER`] if there is no way.
+    /// The bytes to the end, the closing quote included; [`Cost::NEVER`] if the string cannot be completed.
     pub(crate) fn cost(&self, at: &StringState) -> Cost {
         let characters = &*self.characters;
         let StringState { state, count, .. } = *at;
@@ -398,7 +231,7 @@ impl Strings {
         if bounded && at.count.saturating_add(self.characters.most_needed.get()) > self.max {
             return self.find_cost_of_hex(at, digits, value, high);
         }
-        // However the escape goes on, enough characters are left: the cost is the same wherever it stands.
+        // Enough characters are left for every suffix, so the cost does not depend on the count and can be cached.
         let key = HexKey { state: at.state, digits, value, high, escapes: self.escapes, bounded };
         let find = || self.find_cost_of_hex(at, digits, value, high);
         self.characters.hex_costs.get_or_make(key, |_, _| HEX_COST_BYTES, find)
@@ -425,7 +258,7 @@ impl Strings {
         best + u32::from(4 - digits)
     }
 
-    /// The least cost after a character with a code in the range, which is counted already.
+    /// The least cost after a character with a code in the range; the character is counted already.
     fn best(&self, at: &StringState, low: u32, high: u32) -> Cost {
         let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return Cost::NEVER };
         if low > high {
@@ -451,25 +284,15 @@ impl Strings {
         best
     }
 
-    /// Whether the rest of the string may be anything, as far as characters go.
+    /// Whether the rest of the string may have any characters, its number of characters aside.
     pub(crate) fn is_free(&self, at: &StringState) -> bool {
         at.decoder == Decoder::Body && self.characters.is_universal(at.state) && self.escapes == Escapes::Usual
     }
 }
 
-/// The costs of the states from which there is a way.
-fn finite(costs: &[Cost]) -> impl Iterator<Item = Cost> {
-    costs.iter().copied().filter(|cost| !cost.is_never())
-}
-
-/// The character that a surrogate pair stands for.
-pub(crate) fn pair(high: u16, low: u32) -> u32 {
-    0x10000 + ((u32::from(high) - 0xD800) << 10) + (low - 0xDC00)
-}
-
-/// Strings of which all characters are allowed.
+/// The strings of any characters with `min` to `max` characters.
 pub(crate) fn any_strings(characters: Arc<Characters>, min: u32, max: u32) -> Strings {
-    Strings { characters, min, max, escapes: crate::json::language::strings::Escapes::Usual }
+    Strings { characters, min, max, escapes: Escapes::Usual }
 }
 
 #[cfg(test)]
@@ -543,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_sees_characters_and_not_escapes() {
+    fn a_pattern_matches_characters_and_not_their_escapes() {
         let lines = strings(r"^a\nb$", 0, u32::MAX);
         assert!(accepts(&lines, r#""a\nb""#) && accepts(&lines, r#""a\u000ab""#) && !accepts(&lines, r#""anb""#));
         let emoji = strings("^😀$", 0, u32::MAX);
@@ -570,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_anything_is_known_to_be_free() {
+    fn a_string_is_free_once_its_unanchored_pattern_has_matched() {
         let found = strings("foo", 0, u32::MAX);
         let mut state = found.start();
         for byte in b"\"xfo" {

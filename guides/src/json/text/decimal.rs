@@ -1,8 +1,8 @@
-//! Exact decimal numbers: what JSON numbers are.
+//! Exact decimal numbers, which JSON numbers are (RFC 8259, section 6).
 
 use std::cmp::Ordering;
 
-/// Exponents beyond this are refused: no automaton should have so many states.
+/// The greatest exponent. An automaton of numbers has a state for each digit of a bound.
 pub(crate) const GREATEST_EXPONENT: i64 = 400;
 
 /// `digits * 10^exponent`, where `digits` has neither leading nor trailing zeros; zero has no digits.
@@ -63,8 +63,8 @@ impl Decimal {
         Some(if text.is_empty() { "0".to_owned() } else { format!("{sign}{text}") })
     }
 
-    /// The digits without the zeros around them, and the place of the first one: 0 just before the point, 1 before that. Zero
-    /// has none, at place 0.
+    /// The digits without leading and trailing zeros, and the place of the first one: 0 for ones, 1 for tens, -1 for tenths. Zero has no
+    /// digits, at place 0.
     pub(crate) fn significant(&self) -> (&[u8], i64) {
         let place = if self.is_zero() { 0 } else { self.exponent + self.digits.len() as i64 - 1 };
         (&self.digits, place)
@@ -92,13 +92,13 @@ impl Decimal {
         Some((m, (-self.exponent).max(0) as u32))
     }
 
-    /// Whether it is a whole multiple of `divisor`, which is not zero. `None` where that is too long to work out.
+    /// Whether it is an integer multiple of `divisor`, which is not zero. `None` if the divisor has more digits than 64 bits hold.
     pub(crate) fn is_multiple_of(&self, divisor: &Decimal) -> Option<bool> {
         let (m, scale) = divisor.scaled()?;
         if self.is_zero() {
             return Some(true);
         }
-        // self * 10^scale must be an integer that m divides.
+        // self / (m * 10^-scale) is an integer exactly if self * 10^scale is an integer that m divides.
         let shifted = self.exponent + i64::from(scale);
         if shifted < 0 {
             return Some(false);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_number_are_its_digits() {
+    fn whole_and_fraction_are_the_digits_around_the_point() {
         assert_eq!((d("120.05").whole(), d("120.05").fraction()), (vec![1, 2, 0], vec![0, 5]));
         assert_eq!((d("0.05").whole(), d("0.05").fraction()), (vec![], vec![0, 5]));
         assert_eq!((d("3e2").whole(), d("3e2").fraction()), (vec![3, 0, 0], vec![]));

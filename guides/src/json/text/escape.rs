@@ -1,20 +1,20 @@
 //! Escapes of JSON strings (RFC 8259, section 7).
 
-/// The short escapes: the character after the backslash, and the one that it means. An encoder need not escape the slash.
+/// The short escapes: the character after the backslash, and its meaning. All but the slash must be escaped.
 const SHORT: [(u8, u8); 8] =
     [(b'"', b'"'), (b'\\', b'\\'), (b'/', b'/'), (b'b', 8), (b'f', 12), (b'n', b'\n'), (b'r', b'\r'), (b't', b'\t')];
 
-/// What a short escape means.
+/// The meaning of a short escape, by the character after the backslash.
 pub(crate) fn short_escape(byte: u8) -> Option<char> {
     SHORT.iter().find(|(name, _)| *name == byte).map(|(_, meaning)| char::from(*meaning))
 }
 
-/// The short escape of a character that may not stand for itself.
+/// The short escape of a character that must be escaped.
 fn needed_short(byte: u8) -> Option<u8> {
     SHORT.iter().find(|(_, meaning)| *meaning == byte && byte != b'/').map(|(name, _)| *name)
 }
 
-/// Bytes of JSON that spell a byte of a character, in its shortest spelling.
+/// Bytes of JSON for a byte of a character, in the shortest spelling of that character.
 pub(crate) fn spelled_length(byte: u8) -> u32 {
     match byte {
         b'"' | b'\\' | 8 | 12 | b'\n' | b'\r' | b'\t' => 2,
@@ -23,7 +23,7 @@ pub(crate) fn spelled_length(byte: u8) -> u32 {
     }
 }
 
-/// Writes a string as JSON: what must be escaped is escaped in the shortest way, the rest stands for itself.
+/// Writes a string as JSON. A character is escaped only if it must be, and in the shortest form.
 pub(crate) fn write_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -38,7 +38,7 @@ pub(crate) fn write_string(text: &str) -> String {
     out
 }
 
-/// Whether a character of a key that begins with this byte may be spelled with an escape.
+/// Whether a character that begins with this byte may be escaped in a key.
 pub(crate) fn may_be_escaped(byte: u8) -> bool {
     byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/')
 }

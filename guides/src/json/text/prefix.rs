@@ -1,16 +1,20 @@
-//! Whether the beginning of a JSON text can become a given value.
+//! Whether a prefix of a JSON text can be continued to a given value.
+//!
+//! An array with `uniqueItems` must not become equal to an earlier entry, so it compares a text that is still being written with values.
+//! For example `[1,"a` can become `[1.0,"ab"]`, and cannot become `[1,"b"]`.
 
 use crate::json::text::decimal::Decimal;
 use crate::json::text::escape::short_escape;
 use crate::json::text::value::{Members, Value};
 
-/// How the beginning of a text stands to a value.
+/// How a prefix of a text compares with a value.
 #[derive(PartialEq)]
 pub(crate) enum Agreement {
-    /// It is another value.
+    /// It is or becomes another value.
     Differs,
-    /// It ends before it is known.
+    /// It can still become the value.
     Open,
+    /// It is the value, complete.
     Equal,
 }
 
@@ -20,8 +24,9 @@ pub(crate) fn skip_space(text: &[u8], at: &mut usize) {
     }
 }
 
-/// Whether a text, the beginning of a JSON value, can go on to a value that equals `value`: it may be called open in vain. Where the text
-/// ends in a string, but not in an escape, `begin` is called with what that string may become, and how many of its bytes were read.
+/// Compares a prefix of a JSON value with `value`. `Open` is an over-approximation: such a prefix may have no continuation that is equal.
+/// If the text ends inside a string, but not inside an escape, `begin` is called with each string that it may become and the bytes of
+/// that string that were read.
 pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl FnMut(&str, usize)) -> Agreement {
     skip_space(text, at);
     let Some(&first) = text.get(*at) else { return Agreement::Open };
@@ -95,14 +100,15 @@ pub(crate) fn meet_object(
     meet_members(text, at, &mut reached, members, begin)
 }
 
-/// How far the members of an object have been compared: the place after the last comma, and how many members lie before it.
+/// How far the members of an object have been compared: the position after the last comma, and the number of members before it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reached {
     pub(crate) at: usize,
     members: usize,
 }
 
-/// As [`meet`] of an object of which so much is known to agree; moves `reached` to the last comma.
+/// As [`meet`] for an object whose members up to `reached` agree; moves `reached` to the last comma. A caller that keeps it compares each
+/// member once, not once for each byte of the text.
 pub(crate) fn meet_members(
     text: &[u8],
     at: &mut usize,
@@ -161,7 +167,7 @@ pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement
         let equal = Decimal::parse(&number).is_some_and(|number| Some(number) == Decimal::parse(value));
         return if equal { Agreement::Equal } else { Agreement::Differs };
     }
-    // More digits may follow, and an exponent: what is there must agree with the first digits that are not zero.
+    // Digits and an exponent may follow, so only the significant digits so far are compared.
     let digits = |number: &str| -> Vec<u8> {
         let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
         let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&digit| digit == b'0');
@@ -181,20 +187,20 @@ pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement
 /// How the text of a string ends.
 pub(crate) enum Ending<'a> {
     Quote,
-    /// Between characters, or in the midst of one that stands for itself.
+    /// Between characters, or within an unescaped one.
     Open,
-    /// In the midst of an escape.
+    /// Within an escape, of which these bytes are there.
     Escape(&'a [u8]),
 }
 
 impl Ending<'_> {
-    /// Whether a string that begins with `read` and ends so, but not with its quote, can go on to be `value`.
+    /// Whether a string whose characters so far are `read` and that has this ending, no quote, can be continued to `value`.
     fn may_go_on_to(&self, read: &[u8], value: &str) -> bool {
         let Some(rest) = value.as_bytes().strip_prefix(read) else { return false };
         match *self {
             Ending::Quote => false,
             Ending::Open => true,
-            // What comes after the backslash could be one of many.
+            // After a lone backslash any escape may follow.
             Ending::Escape([_]) => !rest.is_empty(),
             Ending::Escape(begun) => {
                 let next = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next());
@@ -208,7 +214,7 @@ impl Ending<'_> {
     }
 }
 
-/// Reads a string, or its beginning: the bytes of its whole characters, and how it ends.
+/// Reads a string or a prefix of one: the bytes of its characters, and how it ends.
 pub(crate) fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Ending<'a>) {
     let mut characters = Vec::new();
     *at += 1;
@@ -237,7 +243,7 @@ pub(crate) fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Endin
     }
 }
 
-/// The character that an escape at the beginning of a text spells, and the bytes of the escape; `None` if it does not end.
+/// The character of the escape at the beginning of a text, and the bytes of the escape; `None` if it is incomplete.
 pub(crate) fn escaped(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;

@@ -1,4 +1,4 @@
-//! JSON text to values that keep what a schema needs: the spelling of numbers and the order of keys.
+//! JSON text to values that keep the spelling of numbers and the order of keys, which usual parsers drop and a schema needs.
 
 use crate::error::{CompileError, Place};
 use crate::interrupt::passed;
@@ -10,23 +10,24 @@ use crate::json::text::escape::short_escape;
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    /// As it was spelled.
+    /// A number in its spelling.
     Number(String),
     String(String),
     Array(Vec<Value>),
     Object(Members),
 }
 
-/// The members of an object, in their order; keys are unique.
+/// The members of an object in their order, with unique keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Members {
     list: Vec<(String, Value)>,
-    /// Indices sorted by key.
+    /// Indices into `list`, sorted by key: a look is a binary search.
     sorted: Vec<u32>,
 }
 
 impl Members {
-    /// If a key comes twice, the index of the second.
+    /// # Errors
+    /// The index of a repeated key.
     fn new(list: Vec<(String, Value)>) -> Result<Members, usize> {
         let mut sorted: Vec<u32> = (0..list.len() as u32).collect();
         sorted.sort_by(|&a, &b| list[a as usize].0.cmp(&list[b as usize].0));
@@ -59,7 +60,7 @@ impl Value {
         }
     }
 
-    /// What kind of value it is, for messages.
+    /// The kind of the value with its article, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -72,7 +73,7 @@ impl Value {
     }
 }
 
-/// Parses one JSON value that is the whole text.
+/// Parses a text that is one JSON value with at most `depth` levels of nesting.
 pub(crate) fn parse(text: &str, depth: usize) -> Result<Value, CompileError> {
     let mut parser = Parser { text: text.as_bytes(), source: text, at: 0, depth, most: depth };
     parser.space();
@@ -90,7 +91,7 @@ struct Parser<'a> {
     at: usize,
     /// Levels of nesting that are left.
     depth: usize,
-    /// Levels that there were.
+    /// Levels of nesting at the start, for the error.
     most: usize,
 }
 
@@ -295,7 +296,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether two values are equal in the sense of JSON Schema.
+/// Whether two values are equal as JSON Schema defines it (draft 2020-12 core, section 4.2.2): numbers by value, objects in any order.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => {
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn malformed_json_is_refused() {
         for text in
             ["", "{", "[1,]", "01", "1.", "\"\\ud800\"", "\"\t\"", "{\"a\":1,\"a\":2}", "nul", "1 2", "'a'", "\"\\u12"]
         {

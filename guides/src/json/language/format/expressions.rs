@@ -1,35 +1,40 @@
-//! The format `regex`: regular expressions of ECMA-262 (section 22.2.1, with the flag `u`), fewer than there are.
+//! The format `regex`: a regular subset of the regular expressions of ECMA-262 (section 22.2.1, with the flag `u`).
 //!
-//! What is written breaks no rule that is not regular: groups stand in groups so many times and no deeper, one group at
-//! most has a name, the two bounds of a count are far enough apart to be in order by their first digits, and ranges of
-//! characters begin or end where the alphabet or the digits do. Something refers back to a group only where that group has a name of one
-//! letter and all around it is plain.
+//! Some of its rules are not regular. The subset obeys them by construction:
+//!
+//! | rule | in the subset |
+//! |---|---|
+//! | parentheses match | groups are nested at most three deep |
+//! | names of groups are unique | at most one group has a name |
+//! | `{m,n}` is in order | `n` has more digits than `m`, or `m` is 0 or 1 |
+//! | `[a-b]` is in order | a range begins with the first letter or digit, or ends with the last |
+//! | `\k<name>` refers to a group | the name has one letter, and the rest of the expression has no groups |
 
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 
-/// Groups inside groups.
+/// The deepest nesting of groups.
 const NESTING: usize = 3;
 
-/// How far into a regular expression a text is.
+/// The state of a regular expression that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Cursor {
     depth: usize,
-    /// The depths of the groups that look ahead or behind, as a set: nothing repeats these.
+    /// The depths of open look-aheads and look-behinds, as bits: a quantifier must not follow them.
     looks: u8,
-    /// Whether some group has a name.
+    /// Whether a group has a name.
     named: bool,
     place: Within,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Within {
-    /// Between two pieces; whether what stands before can be repeated.
+    /// Between two pieces; whether a quantifier may follow.
     Between(bool),
-    /// In an atom or in an assertion, by the states of their automata.
+    /// In an atom or an assertion: the states of both automata.
     Piece(u32, u32),
-    /// In a quantifier.
+    /// In a quantifier: the state of its automaton.
     Quantifier(u32),
     /// After `(`.
     Open,
@@ -41,8 +46,8 @@ enum Within {
     Name,
 }
 
-/// The automata of the pieces. None of them accepts a text that begins with another one that it accepts, but that of the
-/// quantifiers.
+/// The automata of the pieces. Accepted atoms and assertions are prefix-free, so the first accepting state ends the piece. Quantifiers are
+/// not: `*` is a prefix of `*?`.
 struct Pieces {
     atom: Dfa,
     assertion: Dfa,
@@ -54,7 +59,7 @@ pub(crate) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
     let pieces =
         Pieces { atom: whole(&atom())?, assertion: whole(r"\^|\$|\\[bB]")?, quantifier: whole(&quantifier())? };
-    // Tells the bytes apart that mean something between pieces.
+    // Used only for its classes of bytes: it distinguishes the bytes with a meaning between pieces.
     let groups = whole(r"\((\?(:|<?[=!]|<[A-Za-z_$][0-9A-Za-z_$]*>))?|\)|\|")?;
     let automata = [&pieces.atom, &pieces.assertion, &pieces.quantifier, &groups];
     let (class_of, bytes) = Dfa::common_classes(&automata, |_| false);
@@ -141,16 +146,16 @@ fn atom() -> String {
     let escape = format!(
         r"\\([fnrtv]|0|c[A-Za-z]|x{hex}{{2}}|u(D[0-7]{hex}{{2}}|[0-9A-CEFa-cef]{hex}{{3}})|u\{{0{{0,4}}{hex}{{1,4}}\}}|[dDsSwW^$\\.*+?()\[\]{{}}|/]|[pP]\{{(L|Lu|Ll|Lt|Lm|Lo|M|N|Nd|P|S|Z|Zs|C|Letter|ASCII|Alphabetic)\}})"
     );
-    // A state for each character that a range can begin with would make the automaton several times as big.
+    // Any two ends would take a state for each first character, and a class several times as many states.
     let ranges = "[0-9]-9|0-[0-9]|[A-Z]-Z|A-[A-Z]|[a-z]-z|a-[a-z]";
-    // A hyphen stands for itself at the end only; `-` after a character would begin a range.
+    // A hyphen is a member of a class at its end only: after a character it would begin a range.
     let member = format!(r"([^\\\]\-\[\x00-\x1f]|{escape}|{ranges})");
     let class = format!(r"\[\^?({member}*|{member}+-)\]");
     let character = r"[^\\^$.*+?()\[\]{}|/\x00-\x1f]";
     format!("({character}|\\.|{escape}|{class})")
 }
 
-/// Those in which something refers back to a group.
+/// The expressions with a back reference: a named group and a reference to it, in plain surroundings.
 fn referring() -> String {
     let plain = r#"(([0-9A-Za-z ,;:_'"-]|\.|\\[dDsSwW]|\[\^?[0-9A-Za-z ,;:_'"]+\])([*+?]\??)?)*"#;
     let named = (b'a'..=b'z').map(|name| {
@@ -165,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_a_regular_expression() {
+    fn accepted_texts_are_regular_expressions_of_ecma_262() {
         let dfa = language(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small");
         for yes in [
             r"([abc])+\s+$",

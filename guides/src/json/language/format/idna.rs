@@ -1,19 +1,23 @@
-//! The formats `idn-hostname` and `idn-email`: names with labels beyond ASCII, fewer than there are.
+//! The formats `idn-hostname` and `idn-email`: a regular subset of the names with labels beyond ASCII.
 //!
-//! IDNA2008 (RFC 5890 to 5893) asks much of a label: characters that it allows, some of them beside certain others only, in
-//! normal form C, in an order that the rule on right-to-left text allows, and with at most 63 octets once it is encoded in
-//! Punycode. The automaton holds the labels in which all this is seen at once: of characters that compose with none before them, of the
-//! scripts listed here, with no more than nine of them, which never take more than 63 octets. A name has at most four
-//! labels of 62 octets, so that it takes no more than 253, or one of 63; where something is written from right to left, two.
-//! Labels in Punycode (`xn--`) are not in it. Literals that the schema gives are judged with their whole text ([`judge`]).
+//! IDNA2008 (RFC 5890 to 5893) demands of a label that its characters are allowed, some only next to certain others; that it is in normal
+//! form C; that its directions obey the rule for right-to-left text; and that it has at most 63 octets in Punycode. The automaton accepts
+//! labels for which all of this is certain:
+//!
+//! - characters of the scripts listed here, which never compose with a character before them, so every label is in normal form C;
+//! - at most nine characters, which never take more than 63 octets;
+//! - at most four labels of 62 octets or one of 63, which never take more than 253; at most two if one is written from right to left;
+//! - no label in Punycode (`xn--`).
+//!
+//! Literals of the schema are judged exactly, by [`judge`].
 
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// Letters that are written from left to right: Latin, Greek, Cyrillic, Armenian, Georgian, Devanagari, Thai, Tibetan's
-/// divider, kana, Han and Hangul. All are valid (PVALID), of bidirectional class L, and in normal form C.
+/// Letters that are written from left to right: Latin, Greek, Cyrillic, Armenian, Georgian, Devanagari, Thai, a Tibetan mark, kana, Han
+/// and Hangul. All are PVALID (RFC 5892), of bidirectional class L, and in normal form C.
 const LETTERS: &str = concat!(
     "\u{DF}-\u{F6}\u{F8}-\u{FF}\u{101}\u{103}\u{105}\u{107}\u{109}\u{10B}\u{10D}\u{10F}\u{111}\u{113}\u{115}\u{117}\u{119}",
     "\u{11B}\u{11D}\u{11F}\u{121}\u{123}\u{125}\u{127}\u{129}\u{12B}\u{12D}\u{12F}\u{131}\u{135}\u{137}\u{138}\u{13A}\u{13C}",
@@ -22,7 +26,7 @@ const LETTERS: &str = concat!(
     "\u{430}-\u{45F}\u{561}-\u{586}\u{10D0}-\u{10FA}\u{904}-\u{939}\u{E01}-\u{E30}\u{E32}\u{F0B}\u{3007}\u{3041}-\u{3094}",
     "\u{30A1}-\u{30F4}\u{30FC}\u{4E00}-\u{9FA5}\u{AC00}-\u{D7A3}"
 );
-/// Marks that follow a letter, none of which moves past another one in normal form C.
+/// Marks that follow a letter. Normal form C does not reorder them.
 const MARKS: &str = "\u{901}-\u{903}\u{93A}\u{93B}\u{93E}-\u{94D}\u{E31}\u{E34}-\u{E37}\u{E47}\u{E4C}-\u{E4E}";
 /// Letters that are written from right to left: Hebrew and Arabic.
 const RIGHT_TO_LEFT: &str = "\u{5D0}-\u{5EA}\u{620}-\u{63F}\u{641}-\u{64A}\u{6FD}\u{6FE}";
@@ -42,12 +46,12 @@ fn ascii(most: usize) -> String {
     format!("[0-9A-Za-z]([0-9A-Za-z-]{{0,{}}}[0-9A-Za-z])?", most - 2)
 }
 
-/// Labels beyond ASCII that are written from left to right, and begin with a letter.
+/// Labels beyond ASCII that are written from left to right and begin with a letter.
 fn from_left() -> String {
     format!("[a-z{LETTERS}](-?[0-9a-z{LETTERS}]|[{MARKS}]){{0,8}}")
 }
 
-/// Labels with characters that may stand beside certain others only (RFC 5892, appendix A).
+/// Labels with characters that are allowed only next to certain others (RFC 5892, appendix A).
 fn in_context() -> String {
     let devanagari = "[\u{904}-\u{939}]{1,3}";
     let greek = "[\u{3AC}-\u{3CE}]";
@@ -62,20 +66,20 @@ fn in_context() -> String {
     .join("|")
 }
 
-/// Labels that are allowed only where nothing is written from right to left (RFC 5893, section 2).
+/// Labels that are allowed only in names without a label from right to left (RFC 5893, section 2).
 fn undirected() -> String {
     let kana = format!("[{KANA_AND_HAN}]");
     [
         format!("[0-9](-?[0-9a-z{LETTERS}]|[{MARKS}]){{0,8}}"),
         // Middle dot beside kana or Han.
         format!("{kana}{{0,3}}\u{30FB}{kana}{{1,3}}|{kana}{{1,3}}\u{30FB}"),
-        // Extended digits, which do not stand beside the others.
+        // Extended Arabic-Indic digits, which exclude the Arabic-Indic ones.
         "[\u{6F0}-\u{6F9}][0-9\u{6F0}-\u{6F9}]{0,8}".to_owned(),
     ]
     .join("|")
 }
 
-/// Labels that are written from right to left. Digits are of one kind (RFC 5893, rule 4).
+/// Labels that are written from right to left. Their digits are of one kind (RFC 5893, section 2, rule 4).
 fn from_right() -> String {
     let letters = format!("[{RIGHT_TO_LEFT}]");
     let with = |digits: &str| format!("{letters}(-?[{RIGHT_TO_LEFT}{digits}]){{0,8}}");
@@ -91,12 +95,12 @@ fn from_right() -> String {
     .join("|")
 }
 
-/// Labels beyond ASCII that may stand beside others from left to right.
+/// Labels beyond ASCII of names without a label from right to left.
 fn beside_left() -> String {
     format!("{}|{}|{}", from_left(), in_context(), undirected())
 }
 
-/// Labels of ASCII that may stand beside others from right to left.
+/// Labels of ASCII with at most so many characters, for names with a label from right to left: they begin with a letter.
 fn ascii_beside_right(most: usize) -> String {
     format!("[A-Za-z]([0-9A-Za-z-]{{0,{}}}[0-9A-Za-z])?", most - 2)
 }
@@ -104,13 +108,13 @@ fn ascii_beside_right(most: usize) -> String {
 /// The names of hosts.
 pub(crate) fn hostnames(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let one_way = names(&format!("{}|{}", ascii(62), beside_left()), 4, limits)?;
-    // Where something is written from right to left, all labels are of one direction from end to end.
+    // With a label from right to left, the rule of RFC 5893 applies to every label.
     let mixed = names(&format!("{}|{}", ascii_beside_right(59), from_right()), 2, limits)?;
     let single = names(&ascii(63), 1, limits)?;
     Ok(one_way.union(&mixed, limits.states)?.union(&single, limits.states)?)
 }
 
-/// Names of up to so many labels. Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1).
+/// Names of up to `most` labels, without labels that have hyphens in third and fourth place (reserved by RFC 5891, section 4.2.3.1).
 fn names(label: &str, most: u8, limits: DfaLimits) -> Result<Dfa, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
     let end: String = SEPARATORS.iter().collect();
@@ -121,14 +125,14 @@ fn names(label: &str, most: u8, limits: DfaLimits) -> Result<Dfa, RegexError> {
         next if ended.accepts_at(next) => (before + 1 < most).then_some((before + 1, ended.start())),
         next => Some((before, next)),
     };
-    // A label is whole where a separator can follow.
+    // A label is complete if a separator can follow.
     let accepts = |&(_, state): &(u8, u32)| ended.accepts_at(ended.next(state, b'.'));
     let class = |byte: u8| class_of[usize::from(byte)];
     Ok(Dfa::build(class, bytes.len(), (0, ended.start()), limits.states, step, accepts)?)
 }
 
-/// Whether a text is the name of a host with labels beyond ASCII, as they are or in Punycode; `None` where the answer depends on a
-/// contextual rule (RFC 5892, appendix A) or on a character of which it is not known here that IDNA2008 allows it.
+/// Whether a text is a host name with labels beyond ASCII, as they are or in Punycode. `None` if the answer depends on a contextual rule
+/// (RFC 5892, appendix A) or on a character that UTS 46 allows and IDNA2008 may not.
 pub(crate) fn judge(text: &str) -> Option<bool> {
     let uts46 = Uts46::new();
     let (mut octets, mut certain) = (0, true);
@@ -137,11 +141,11 @@ pub(crate) fn judge(text: &str) -> Option<bool> {
         let (unicode, valid) = uts46.to_unicode(label.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
         let (Ok(ascii), Ok(())) = (ascii, valid) else { return Some(false) };
         octets += ascii.len() + 1;
-        // A label that is mapped to another one is none itself, but for the letters of ASCII, which are compared without case.
+        // A label that UTS 46 maps to another one is invalid, except that ASCII letters are compared without case.
         if label.is_ascii() && !ascii.eq_ignore_ascii_case(label) || !label.is_ascii() && unicode != label {
             return Some(false);
         }
-        // Of the labels that are reserved only those in Punycode mean something.
+        // A reserved label that does not decode from Punycode is invalid.
         if label.get(2..4) == Some("--") && unicode == ascii {
             return Some(false);
         }
@@ -150,13 +154,13 @@ pub(crate) fn judge(text: &str) -> Option<bool> {
     if octets > LONGEST_NAME + 1 { Some(false) } else { certain.then_some(true) }
 }
 
-/// Whether IDNA2008 allows a letter that UTS 46 allows, whatever stands beside it.
+/// Whether IDNA2008 allows a character that UTS 46 allows, without regard to its neighbours.
 fn is_plain(character: char) -> bool {
     let in_context = matches!(character, '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}');
     character.is_alphanumeric() && !in_context
 }
 
-/// The domains of addresses of mail (RFC 6531, section 3.3), beside literal addresses. Normal form is not asked of their labels.
+/// The domains of mail addresses (RFC 6531, section 3.3), without literal addresses. Their labels need not be in normal form.
 pub(crate) fn mail_domain() -> String {
     let accents = "\u{300}-\u{304}\u{306}-\u{30C}";
     let label = format!("{}|[a-z{LETTERS}](-?[0-9a-z{LETTERS}]|[{MARKS}{accents}]){{0,8}}", ascii(63));
@@ -168,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_named_as_idna2008_allows() {
+    fn names_are_accepted_only_if_idna2008_allows_them() {
         let dfa = hostnames(DfaLimits { states: 50_000, bytes: 8 << 20 }).expect("small");
         let long = "a".repeat(63);
         let four = ["a".repeat(62).as_str(); 4].join(".");
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_name_is_judged_with_its_labels_in_punycode() {
+    fn a_literal_name_is_judged_with_its_labels_in_punycode() {
         for (name, expected) in [
             ("xn--9n2bp8q.xn--9t4b11yi5a", Some(true)),
             ("www.xn--bcher-kva.de", Some(true)),

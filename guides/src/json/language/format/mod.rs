@@ -1,8 +1,15 @@
-//! The formats of JSON Schema as regular languages.
+//! The formats of JSON Schema (draft 2020-12 validation, section 7.3) as regular languages.
 //!
-//! Every string that is written is of the format. Where the format is not regular, or takes too many states, fewer strings are
-//! written than there are: times with a leap second, regular expressions ([`expressions`]), host names beyond ASCII ([`idna`]).
-//! No label in Punycode (`xn--`) is written; a literal that the schema gives is judged by [`idna::judge`].
+//! Every accepted string is of the format. If a format is not regular, or takes too many states, its automaton accepts a subset:
+//!
+//! | format | what is not written |
+//! |---|---|
+//! | `time`, `date-time` | leap seconds with an offset other than `Z` |
+//! | `hostname` | labels in Punycode (`xn--`), and others with hyphens in third and fourth place |
+//! | `idn-hostname`, `idn-email` | most labels beyond ASCII: see `idna` |
+//! | `regex` | most of ECMA-262's syntax beyond the usual: see `expressions` |
+//!
+//! A literal of the schema is not written by a model but must be judged exactly: [`Format::possible`] and [`Format::judge`] do that.
 
 mod expressions;
 mod idna;
@@ -11,7 +18,7 @@ use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 
-/// The formats that a draft defines, those that schemas use most first.
+/// The formats that the drafts define, the most frequent ones first.
 pub(crate) const DEFINED: [&str; 21] = [
     "date-time",
     "uri",
@@ -36,14 +43,14 @@ pub(crate) const DEFINED: [&str; 21] = [
     "ip-address",
 ];
 
-/// The strings of a format.
+/// The strings of a format: a subset, a superset, and a judge for strings between the two.
 #[derive(Debug)]
 pub(crate) struct Format {
-    /// All of these are of it.
+    /// Every string that it accepts is of the format. These are written.
     pub(crate) dfa: Dfa,
-    /// None but these are of it, where those are more.
+    /// Every string of the format is accepted; `None` if `dfa` is exact.
     pub(crate) possible: Option<Dfa>,
-    /// Decides about strings of which `dfa` and `possible` leave open whether they are of it: `None` where it cannot tell.
+    /// Whether a string that `possible` accepts and `dfa` rejects is of the format; `None` if it cannot tell.
     pub(crate) judge: Option<fn(&str) -> Option<bool>>,
 }
 
@@ -64,7 +71,7 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Format>, 
             Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
         }
         "idn-hostname" => {
-            // Letters, digits, hyphens and separators; of what is beyond ASCII there is ever more.
+            // Unicode adds letters with each version, so every character beyond ASCII is possible.
             let possible = regex::whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+", Dialect::Ecma, limits)?;
             let dfa = idna::hostnames(limits)?;
             Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
@@ -73,7 +80,7 @@ pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Format>, 
     }
 }
 
-/// The strings of a format that is a regular language, or of which those are written that are one.
+/// The strings of the other formats, all of them or a regular subset; `None` if no draft defines the format.
 fn regular(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);
     match name {
@@ -106,18 +113,18 @@ fn regular(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     }
 }
 
-/// The greatest number of characters of the strings of a format, beside its language.
+/// The greatest number of characters of the strings of a format, if its automaton does not count them (RFC 1035, section 2.3.4).
 pub(crate) fn longest(name: &str) -> Option<u32> {
     matches!(name, "hostname" | "host-name").then_some(253)
 }
 
-/// RFC 3987, section 2.2: characters beyond ASCII that may stand for themselves.
+/// RFC 3987, section 2.2: characters beyond ASCII that need no percent-encoding.
 const UCSCHAR: &str = concat!(
     "\u{A0}-\u{D7FF}\u{F900}-\u{FDCF}\u{FDF0}-\u{FFEF}\u{10000}-\u{1FFFD}\u{20000}-\u{2FFFD}\u{30000}-\u{3FFFD}",
     "\u{40000}-\u{4FFFD}\u{50000}-\u{5FFFD}\u{60000}-\u{6FFFD}\u{70000}-\u{7FFFD}\u{80000}-\u{8FFFD}",
     "\u{90000}-\u{9FFFD}\u{A0000}-\u{AFFFD}\u{B0000}-\u{BFFFD}\u{C0000}-\u{CFFFD}\u{D0000}-\u{DFFFD}\u{E1000}-\u{EFFFD}"
 );
-/// RFC 3987, section 2.2: those that only a query may have.
+/// RFC 3987, section 2.2: private characters, which only a query may have.
 const IPRIVATE: &str = "\u{E000}-\u{F8FF}\u{F0000}-\u{FFFFD}\u{100000}-\u{10FFFD}";
 
 const JSON_POINTER: &str = "(/([^~/]|~[01])*)*";
@@ -131,7 +138,7 @@ const DURATION: &str = concat!(
     ")"
 );
 
-/// RFC 3339 full-date: days that the month has, and the 29th of February in leap years.
+/// RFC 3339 full-date, with the days that the month has in that year.
 fn date() -> String {
     let leap = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29";
     let days =
@@ -142,11 +149,11 @@ fn date() -> String {
 /// RFC 3339 partial-time and time-offset, without leap seconds.
 const TIME: &str = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
 
-/// The second 60, which RFC 3339 (section 5.7) allows at the end of the day in UTC. Offsets other than `Z` would
-/// need a state for each minute of the day, and hardly any reader takes second 60 there.
+/// The second 60, which RFC 3339 (section 5.7) allows at the end of a day in UTC. With an offset the automaton would need a state for each
+/// minute of the day, and hardly any parser accepts second 60 there.
 const LEAP_SECOND: &str = r"23:59:60(\.[0-9]+)?[Zz]";
 
-/// RFC 3339 full-time: the day is unknown, so that a leap second is possible.
+/// RFC 3339 full-time. The day is unknown, so a leap second is possible.
 fn time() -> String {
     format!("({TIME}|{LEAP_SECOND})")
 }
@@ -167,7 +174,7 @@ fn ipv6() -> String {
     let (group, v4) = ("[0-9A-Fa-f]{1,4}", ipv4());
     let last = format!("({group}:{group}|{v4})");
     let mut forms = vec![format!("({group}:){{6}}{last}")];
-    // `::` with so many groups before it; after it as many as leave room for at least one group of zeros.
+    // `::` stands for at least one group of zeros, so at most seven groups stand around it.
     for before in 0..=7 {
         let head = if before == 0 { String::new() } else { format!("{group}(:{group}){{{}}}", before - 1) };
         let room = 7 - before;
@@ -189,7 +196,7 @@ fn hostname() -> String {
     format!("{label}(\\.{label})*")
 }
 
-/// RFC 5321, section 4.1.2: dot-atom or quoted string; with characters beyond ASCII it is RFC 6531, section 3.3.
+/// RFC 5321, section 4.1.2: dot-atom or quoted string. With characters beyond ASCII, RFC 6531, section 3.3.
 fn local_part(beyond: &str) -> String {
     let atom = format!("[0-9A-Za-z!#$%&'*+/=?^_`{{|}}~{beyond}-]+");
     let quoted = format!(r#""([ !#-\[\]-~{beyond}]|\\[ -~])*""#);
@@ -210,7 +217,7 @@ fn address(local: &Dfa, domain: &Dfa, limits: DfaLimits) -> Result<Dfa, TooManyS
     }
     let (class_of, bytes) = Dfa::common_classes(&[local, domain], |byte| byte == b'@');
     let step = |at: &At, class: usize| match *at {
-        // What is complete may be followed by nothing but the at sign there.
+        // An unquoted local part has no at sign, and a quoted one is complete only after its quote.
         At::Local(state, _) if bytes[class] == b'@' && local.accepts_at(state) => Some(At::Domain(domain.start())),
         At::Local(state, written) => {
             let next = local.next(state, bytes[class]);
@@ -223,8 +230,8 @@ fn address(local: &Dfa, domain: &Dfa, limits: DfaLimits) -> Result<Dfa, TooManyS
     Dfa::build(class, bytes.len(), At::Local(local.start(), 0), limits.states, step, accepts)
 }
 
-/// RFC 3986, appendix A; `reference` allows relative references too. With characters that are allowed beyond ASCII, and those
-/// that queries alone may have, it is RFC 3987, section 2.2.
+/// RFC 3986, appendix A; with `reference` relative references too. With characters `beyond` ASCII, and `private` ones for queries, it is
+/// RFC 3987, section 2.2.
 fn uri(reference: bool, beyond: &str, private: &str) -> String {
     let unreserved = r"0-9A-Za-z._~\-";
     let sub = "!$&'()*+,;=";
@@ -252,7 +259,7 @@ fn uri_template() -> String {
     let character = format!("([0-9A-Za-z_]|{percent})");
     let name = format!("{character}(\\.?{character})*");
     let variable = format!("{name}(:[1-9][0-9]{{0,3}}|\\*)?");
-    // The operators that are kept for later are syntax too, which says nothing of what they mean: none is written.
+    // The operators that section 2.2 reserves have no meaning yet, so they are not written.
     format!("({literal}|\\{{[+#./;?&]?{variable}(,{variable})*\\}})*")
 }
 
@@ -272,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_hold_what_their_standards_say() {
+    fn a_format_accepts_the_strings_of_its_standard() {
         check(
             "date",
             &["2024-02-29", "2000-02-29", "1999-12-31"],

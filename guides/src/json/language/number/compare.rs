@@ -1,14 +1,23 @@
-//! Spellings of the numbers that compare with a bound as wanted, digit by digit.
+//! Comparison of a number with a bound, digit by digit as it is spelled.
 //!
-//! What is read of a number is where its first digit that is not zero stands, and how its digits from there on compare with
-//! the bound's. An exponent moves that place, which is compared once the exponent is known.
+//! The place of a number is that of its first digit that is not zero: 0 for ones, 1 for tens, -1 for tenths. Numbers compare by their
+//! places, then by their digits from there on. A state holds the place so far and the order of the digits so far. An exponent moves the
+//! place, so the order is decided when the exponent is known. For the bound 25:
+//!
+//! ```text
+//!  read     2             24              24.                 3
+//!  place    0             1               1 (fixed)           0
+//!  order    equal         less            less                greater; the number is less if it ends here, by its place
+//! ```
+//!
+//! Places are capped one beyond the bound's, and digits are counted up to the bound's, so the states are linear in the digits of the bound.
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::json::language::number::grammar::{Spelled, Spellings, WIDTH, class_of};
 use crate::json::text::decimal::Decimal;
 use std::cmp::Ordering;
 
-/// A spelling that is being compared with a bound.
+/// The state of a number under comparison with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Comparison {
     spelled: Spelled,
@@ -16,22 +25,23 @@ struct Comparison {
     part: Part,
 }
 
-/// How the part that is being read compares with the bound's, both taken without sign.
+/// How the absolute value of the number so far compares with that of the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Part {
-    /// Zeros, the next digit at so many places before the point's.
+    /// Only zeros so far; the next digit has this place.
     Zeros(i64),
-    /// Digits of which the first one that is not zero stood at this place, so many of them compared, with this order.
+    /// The place of the first digit that is not zero, the number of digits compared from there on, and their order.
     Digits { place: i64, read: usize, order: Ordering },
-    /// The mantissa compares so; `negative` is the exponent's sign.
+    /// The order of the mantissa, and the sign of the exponent.
     Exponent { order: Ordering, negative: bool },
-    /// The number compares so if it ends here, and so after each digit that may come: two bits for each, the first digit's last.
+    /// After the first digit of the exponent: the order if the number ends here, and the order after each second digit, in two bits each,
+    /// digit 0 in the lowest ones.
     Digit { now: Ordering, later: u32 },
-    /// Whatever comes, this is the order.
+    /// The order of all continuations.
     Decided(Ordering),
 }
 
-/// The spellings of the values that compare as wanted with `bound`.
+/// The spellings of the values whose order with `bound` is wanted.
 pub(crate) fn compared(
     bound: &Decimal,
     wanted: impl Fn(Ordering) -> bool,
@@ -45,7 +55,7 @@ pub(crate) fn compared(
     Dfa::build(class_of, WIDTH, start, limit, step, accepts)
 }
 
-/// The spellings of all values, but none of zero that has a sign.
+/// The spellings of all values, without those of zero with a sign.
 pub(crate) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
     let zero = Bound { digits: &[], place: 0, negative: false, spellings };
     let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
@@ -56,7 +66,7 @@ pub(crate) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, T
 
 struct Bound<'a> {
     digits: &'a [u8],
-    /// The place of the first digit; 0 is the last one before the point.
+    /// The place of the first digit: 0 for ones.
     place: i64,
     negative: bool,
     spellings: Spellings,
@@ -80,7 +90,7 @@ impl<'a> Bound<'a> {
                 part
             }
             (Spelled::Zero, part) => part,
-            // The places up to which the whole part's length makes a difference.
+            // A place beyond the bound's by one or by more is the same order.
             (Spelled::Whole, Part::Digits { place, read, order }) => {
                 let place = (place + 1).min(self.place.max(0) + 1);
                 self.compare(place, read, order, digit)
@@ -120,7 +130,7 @@ impl<'a> Bound<'a> {
     fn exponent(&self, part: Part) -> Option<Part> {
         match (self.spellings, part) {
             (Spellings::Plain, _) | (Spellings::Scientific, Part::Decided(_)) => None,
-            // No exponent makes another value of zero, nor zero of another value.
+            // Zero times a power of ten is zero, and nothing else is.
             (_, Part::Zeros(_)) => Some(Part::Decided(self.order_of(part))),
             (_, Part::Digits { place: 0, .. }) if self.digits.is_empty() => Some(Part::Decided(Ordering::Greater)),
             (Spellings::Any, _) => Some(Part::Decided(Ordering::Greater)),
@@ -131,16 +141,16 @@ impl<'a> Bound<'a> {
         }
     }
 
-    /// The order of the digits where no more of them come.
+    /// The order of the digits if no more come.
     fn to_the_end(&self, read: usize, order: Ordering) -> Ordering {
         order.then(if read < self.digits.len() { Ordering::Less } else { Ordering::Equal })
     }
 
-    /// The part without what no longer makes a difference.
+    /// The part reduced to what still makes a difference: equal parts are one state.
     fn settled(&self, spelled: Spelled, part: Part) -> Part {
         match part {
             Part::Digits { place, .. } if spelled == Spelled::Fraction && !self.takes_exponent(place) => {
-                // Digits of a fraction do not move the first one: where that decides, they say nothing.
+                // The place is fixed in a fraction. If the places differ, further digits make no difference.
                 match place.cmp(&self.place) {
                     Ordering::Equal => self.without_count(part),
                     order => Part::Decided(if self.digits.is_empty() { Ordering::Greater } else { order }),
@@ -153,7 +163,7 @@ impl<'a> Bound<'a> {
         }
     }
 
-    /// Digits that can no longer matter need not be counted.
+    /// Once the digits differ, further ones need not be counted.
     fn without_count(&self, part: Part) -> Part {
         match part {
             Part::Digits { place, order, .. } if order != Ordering::Equal => {

@@ -1,4 +1,4 @@
-//! The spellings of JSON numbers (RFC 8259, section 6) as automata.
+//! The grammar of JSON numbers (RFC 8259, section 6), and which of its spellings are written.
 
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::collections::byte_set::ByteSet;
@@ -9,16 +9,15 @@ use crate::json::text::decimal::Decimal;
 pub(crate) enum Spellings {
     /// Digits and an optional fraction.
     Plain,
-    /// An exponent too where just one digit that is not zero stands before the point, as programs write it, or after zero.
-    /// With any number of digits there, which value an exponent makes of them would take a state for each of these numbers.
+    /// An exponent too, after zero or after a mantissa with one digit, not zero, before the point: the form that programs write. With more
+    /// digits before the point, a state would have to hold their number and the exponent together.
     Scientific,
     /// An exponent after any digits.
     Any,
 }
 
 impl Spellings {
-    /// The most spellings in which it can be told on which side of these bounds a number lies; `None` stands for conditions that are no
-    /// bounds.
+    /// The most spellings that can be compared with these bounds; `None` if some condition is no bound.
     pub(super) fn beside(bounds: Option<Vec<&Decimal>>) -> Spellings {
         match bounds {
             None => Spellings::Plain,
@@ -42,7 +41,7 @@ pub(crate) fn class_of(byte: u8) -> u8 {
     }
 }
 
-/// How far into a number a text is.
+/// A state of the grammar, named by what was read last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Spelled {
     Start,
@@ -54,7 +53,7 @@ pub(crate) enum Spelled {
     E,
     ExponentSign,
     Exponent,
-    /// The second digit of an exponent, which is the last: what is larger no program reads as a number.
+    /// The second digit of an exponent, which is the last one: larger exponents soon leave the range of floats.
     ExponentEnd,
 }
 
@@ -84,7 +83,7 @@ impl Spelled {
     }
 }
 
-/// Texts of numbers, restricted to some of the grammar's states and transitions.
+/// The spellings along the states and transitions for which the functions are true.
 pub(crate) fn spelled(
     state: impl Fn(&Spelled) -> bool,
     transition: impl Fn(Spelled, Spelled, usize) -> bool,
@@ -100,7 +99,7 @@ pub(crate) fn spelled(
     )
 }
 
-/// All spellings without exponent; for integers, without fraction and without `-0` too.
+/// The spellings without an exponent; for integers also without a fraction and without `-0`.
 pub(crate) fn plain(integers: bool, limit: usize) -> Result<Dfa, TooManyStates> {
     spelled(
         |&to| to != Spelled::E && !(integers && to == Spelled::Point),
@@ -109,5 +108,5 @@ pub(crate) fn plain(integers: bool, limit: usize) -> Result<Dfa, TooManyStates> 
     )
 }
 
-/// What numbers are spelled with (RFC 8259, section 6).
+/// The bytes of numbers (RFC 8259, section 6).
 pub(crate) const OF_NUMBERS: ByteSet = ByteSet::of(b"0123456789.eE+-");

@@ -1,9 +1,14 @@
 //! Sets of numbers as automata over their spelling.
 //!
-//! Sets are combined as sets of values: every automaton here accepts either all spellings of a value that are written
-//! ([`Spellings`]) or none, so intersection and complement mean what they mean for the values. Only the last step chooses
-//! among them: integers without a fraction where nothing but integers is allowed. Where anything is asked of a number there is
-//! no `-0`.
+//! An automaton of a condition accepts all spellings of a value that are written ([`Spellings`]), or none of them. So intersection and
+//! difference of automata are those of the sets of values. The last step restricts the spellings: integers have no fraction if only
+//! integers are allowed, and a number with any condition is never `-0`.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | conditions, their conjunction, multiples |
+//! | [`compare`] | bounds |
+//! | [`grammar`] | the grammar, and which spellings are written |
 
 pub(crate) mod compare;
 pub(crate) mod grammar;
@@ -20,7 +25,7 @@ use std::sync::atomic;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum NumberAtom {
     Integer,
-    /// The value compares so with the bound.
+    /// A bound of the value, as the three after it.
     Minimum(Decimal),
     ExclusiveMinimum(Decimal),
     Maximum(Decimal),
@@ -31,7 +36,7 @@ pub(crate) enum NumberAtom {
 }
 
 impl NumberAtom {
-    /// Whether it holds of a value; `None` where that is too long to work out.
+    /// Whether it holds for a value; `None` if a divisor is too long to tell.
     pub(crate) fn holds(&self, value: &Decimal) -> Option<bool> {
         Some(match self {
             NumberAtom::Integer => value.is_integer(),
@@ -44,7 +49,7 @@ impl NumberAtom {
         })
     }
 
-    /// Those of the spellings for which it holds; all of its own where it is known in plain ones only.
+    /// The spellings of the values for which it holds. `Integer` and `MultipleOf` know plain spellings only.
     fn dfa(&self, spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
         match self {
             NumberAtom::Integer => multiples(1, 0, limit),
@@ -60,7 +65,7 @@ impl NumberAtom {
         }
     }
 
-    /// The bound with which the value is compared, if that is what is asked.
+    /// The bound, if the condition is a comparison.
     fn bound(&self) -> Option<&Decimal> {
         match self {
             NumberAtom::Minimum(bound) | NumberAtom::ExclusiveMinimum(bound) => Some(bound),
@@ -70,10 +75,10 @@ impl NumberAtom {
     }
 }
 
-/// The same conditions with only the strongest of the bounds, in one order.
+/// The same conditions with the strongest bound on each side only, in a normal order: equal conditions become equal keys of a cache.
 pub(crate) fn simplified(atoms: Vec<(NumberAtom, bool)>) -> Vec<(NumberAtom, bool)> {
     use NumberAtom::*;
-    // Bounds with whether they are exclusive; of equal ones the exclusive is the stronger.
+    // A bound and whether it is exclusive. Of two equal bounds the exclusive one is stronger.
     type Bound = Option<(Decimal, bool)>;
     let (mut lower, mut upper): (Bound, Bound) = (None, None);
     let mut rest = Vec::new();
@@ -109,7 +114,7 @@ pub(crate) fn simplified(atoms: Vec<(NumberAtom, bool)>) -> Vec<(NumberAtom, boo
     rest
 }
 
-/// The spellings of the numbers for which each atom holds (or, where it comes with `false`, does not).
+/// The spellings of the numbers for which each atom holds, or does not hold if its flag is false.
 pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa, TooManyStates> {
     match atoms {
         [] => return spelled(|_| true, |_, _, _| true, limit),
@@ -125,7 +130,7 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
     let mut states = 0;
     for (atom, holds) in atoms {
         let dfa = atom.dfa(spellings, limit)?;
-        // Each condition goes through all states once more.
+        // Each product visits all states so far again, so the total bounds the time.
         states += values.len();
         if states > limit.saturating_mul(MOST_ROUNDS) {
             return Err(TooManyStates);
@@ -148,7 +153,7 @@ pub(crate) fn language(atoms: &[(NumberAtom, bool)], limit: usize) -> Result<Dfa
     }
 }
 
-/// All conditions together go through so many states for each one that an automaton may have.
+/// The most states that the products of all conditions visit, for each state that an automaton may have.
 const MOST_ROUNDS: usize = 64;
 
 /// The plain spellings of the multiples of `m * 10^-scale`.
@@ -156,13 +161,13 @@ fn multiples(m: u64, scale: u32, limit: usize) -> Result<Dfa, TooManyStates> {
     if m == 0 || m > limit as u64 || scale > 400 {
         return Err(TooManyStates);
     }
-    // Remainder of the digits read, and how many of them stood after the point.
+    // A state has the remainder of the digits read, and the number of them after the point.
     let step = |&(spelled, rest, places): &(Spelled, u64, u32), class: usize| {
         let next = spelled.step(class).filter(|&to| to != Spelled::E)?;
         Some(match next {
             Spelled::Zero | Spelled::Whole => (next, (rest * 10 + class as u64) % m, 0),
             Spelled::Fraction if places < scale => (next, (rest * 10 + class as u64) % m, places + 1),
-            // A digit beyond the last place of any multiple must be zero.
+            // No multiple has a digit other than zero beyond this place.
             Spelled::Fraction if class != 0 => return None,
             _ => (next, rest, places),
         })
@@ -178,7 +183,7 @@ fn multiples(m: u64, scale: u32, limit: usize) -> Result<Dfa, TooManyStates> {
 pub(crate) struct Numbers {
     pub(crate) dfa: Dfa,
     pub(crate) costs: Vec<Cost>,
-    /// Stands for it wherever something is made from it.
+    /// Its key in caches.
     pub(crate) id: u64,
 }
 
@@ -188,7 +193,7 @@ impl Numbers {
         Numbers::with_costs(dfa, costs)
     }
 
-    /// With the costs of its states, [`Cost::NEVER`] for those in which no token may end.
+    /// The set with the costs of its states, [`Cost::NEVER`] for a state in which no token may end.
     pub(crate) fn with_costs(dfa: Dfa, costs: Vec<Cost>) -> Numbers {
         static COUNT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
         Numbers { dfa, costs, id: COUNT.fetch_add(1, atomic::Ordering::Relaxed) }
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_bounds_an_exponent_means_what_it_means() {
+    fn a_number_with_an_exponent_compares_with_bounds_by_its_value() {
         let bounds = ["0", "1", "-1", "10", "-10.5", "0.25", "99.99", "1e-6", "-0.001", "2.5e10", "1e99", "1e200"];
         let mantissas = ["0", "1", "9", "2.5", "2.49", "2.500", "1.0", "1.05", "0.0", "9.999"];
         let exponents =
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn exponents_are_written_beside_bounds_but_not_beside_multiples() {
+    fn exponents_are_accepted_with_bounds_but_not_with_multiples() {
         let positive = language(&[(ExclusiveMinimum(d("0")), true)], 99).expect("small");
         assert!(positive.accepts(b"1e-6") && positive.accepts(b"120e-7") && !positive.accepts(b"0e5"));
         assert!(!positive.accepts(b"-1e3"));
@@ -292,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_integer_has_a_fraction() {
+    fn a_number_that_is_no_integer_has_a_fraction() {
         let dfa = language(&[(Integer, false), (Maximum(d("2")), true)], 999).expect("small");
         assert!(dfa.accepts(b"1.5") && dfa.accepts(b"-7.01"));
         assert!(!dfa.accepts(b"1.0") && !dfa.accepts(b"1") && !dfa.accepts(b"2.5"));

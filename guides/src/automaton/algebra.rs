@@ -9,22 +9,17 @@ use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
 
 /// The most pairs of states that are numbered by a table: 1 MiB, which is still in the second-level cache.
-pub(crate) const MOST_PAIRS: usize = 1 << 18;
+const MOST_PAIRS: usize = 1 << 18;
 
 /// The product of several automata, and for each of its states the list of theirs; `None` for the dead state.
-pub(crate) type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
+type SideBySide = (Dfa, Vec<Option<Box<[u32]>>>);
 
 impl Dfa {
     /// The product: a text is accepted if `keep`, given whether each side accepts it, says so.
     ///
     /// # Errors
     /// [`TooManyStates`] if it has more than `limit` states before trimming.
-    pub(crate) fn product(
-        &self,
-        other: &Dfa,
-        keep: impl Fn(bool, bool) -> bool,
-        limit: usize,
-    ) -> Result<Dfa, TooManyStates> {
+    fn product(&self, other: &Dfa, keep: impl Fn(bool, bool) -> bool, limit: usize) -> Result<Dfa, TooManyStates> {
         let mut classes = Box::new([0u8; 256]);
         let mut pairs: Vec<(u8, u8)> = Vec::new();
         for byte in 0..256 {

@@ -37,7 +37,7 @@ pub(crate) struct ByteClasses {
 }
 
 /// As [`Dfa::build`], with the classes as a table. Without a start nothing is accepted.
-pub(crate) fn explore<S: Clone + Eq + std::hash::Hash>(
+pub(super) fn explore<S: Clone + Eq + std::hash::Hash>(
     classes: Box<[u8; 256]>,
     width: usize,
     start: Option<S>,
@@ -123,7 +123,7 @@ pub(crate) struct PairNumbers {
 }
 
 /// For each state whether it can reach an accepting one.
-pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
+fn living(dfa: &Dfa) -> Vec<bool> {
     /// Breadth-first numbers mostly grow along transitions, so a few passes from the last state to the first settle nearly all automata.
     /// The rest take a proper search, which builds the reversed transitions first.
     const PASSES: usize = 4;
@@ -147,7 +147,7 @@ pub(crate) fn living(dfa: &Dfa) -> Vec<bool> {
 
 /// Replaces every state that cannot reach acceptance by the dead state and renumbers the rest. Returns the new number of each old state
 /// too, 0 if it was dropped.
-pub(crate) fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
+pub(super) fn trim(mut dfa: Dfa) -> (Dfa, Vec<u32>) {
     let (count, width) = (dfa.len(), dfa.width);
     let alive = living(&dfa);
     if alive[1..].iter().all(|&alive| alive) {

@@ -22,7 +22,7 @@ const MOST_CUTS: usize = 64 << 20;
 
 /// The automaton of the texts that the regex matches from the first to the last byte. `None` if the regex has an assertion other than the
 /// beginning and the end of the text, or a byte that is neither a character nor a mark.
-pub(crate) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, TooManyStates> {
+pub(super) fn automaton(hir: &Hir, limits: DfaLimits) -> Result<Option<Dfa>, TooManyStates> {
     let mut nfa = Nfa::new(limits.bytes / size_of::<NfaState>());
     let start = match nfa.build(hir, ACCEPT) {
         Ok(start) => start,

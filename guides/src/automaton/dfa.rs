@@ -61,17 +61,17 @@ impl Dfa {
     }
 
     /// How many classes of bytes there are.
-    pub(crate) fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.width
     }
 
     /// The class of a byte.
-    pub(crate) fn class(&self, byte: u8) -> usize {
+    pub(super) fn class(&self, byte: u8) -> usize {
         usize::from(self.classes[usize::from(byte)])
     }
 
     /// The next state for each class of bytes.
-    pub(crate) fn row(&self, state: u32) -> &[u32] {
+    pub(super) fn row(&self, state: u32) -> &[u32] {
         &self.table[state as usize * self.width..][..self.width]
     }
 
@@ -91,7 +91,7 @@ impl Dfa {
     }
 
     /// Whether no byte leads on.
-    pub(crate) fn is_final(&self, state: u32) -> bool {
+    pub(super) fn is_final(&self, state: u32) -> bool {
         self.row(state).iter().all(|&next| next == 0)
     }
 
@@ -138,7 +138,7 @@ impl Dfa {
     }
 
     /// One byte of each pair of classes of two automata.
-    pub(crate) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
+    pub(super) fn class_bytes(&self, other: &Dfa) -> Vec<u8> {
         let mut seen = foldhash::HashSet::default();
         (0..=255u8).filter(|&byte| seen.insert((self.classes[byte as usize], other.classes[byte as usize]))).collect()
     }

@@ -23,7 +23,7 @@ impl Dfa {
     }
 
     /// As [`Dfa::from_hir`], by way of `regex-automata`, which knows every assertion.
-    pub(crate) fn from_assertions(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
+    pub(super) fn from_assertions(hir: &Hir, limits: DfaLimits) -> Result<Dfa, TooManyStates> {
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()

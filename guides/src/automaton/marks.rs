@@ -35,7 +35,7 @@ pub(crate) const LOOKS: [u8; 9] = [0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xC
 pub(crate) const KEY_OF_CLASS: u8 = 0xFF;
 
 /// Whether UTF-8 never has this byte, so that it may be a mark.
-pub(crate) fn is_mark(byte: u8) -> bool {
+pub(super) fn is_mark(byte: u8) -> bool {
     matches!(byte, 0xC0 | 0xC1) || byte > GREATEST_OF_TEXT
 }
 

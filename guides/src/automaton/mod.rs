@@ -24,19 +24,19 @@
 //! - Automata are not minimized. They are built once and walked often, and equal states cost memory, not correctness.
 //! - Every construction has a limit and asks [`passed`](crate::interrupt::passed), so no source takes longer than its limits allow.
 
-pub(crate) mod algebra;
+mod algebra;
 pub(crate) mod backward;
-pub(crate) mod build;
+mod build;
 pub(crate) mod cost;
-pub(crate) mod determinize;
+mod determinize;
 pub(crate) mod dfa;
-pub(crate) mod from_hir;
+mod from_hir;
 pub(crate) mod marks;
-pub(crate) mod measure;
-pub(crate) mod nfa;
+mod measure;
+mod nfa;
 pub(crate) mod regular;
 pub(crate) mod residual;
-pub(crate) mod utf8;
+mod utf8;
 pub(crate) mod whole_tokens;
 
 use crate::automaton::cost::Cost;

@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 
 /// The coarsest partition of the symbols that respects some sets: symbols of one kind are in the same sets.
 #[derive(Debug)]
-pub(crate) struct SymbolKinds {
+pub(super) struct SymbolKinds {
     /// The first symbol of each stretch of symbols of one kind, and that kind; sorted.
     stretches: Vec<(u32, u32)>,
     count: usize,
@@ -64,7 +64,7 @@ impl SymbolKinds {
     }
 
     /// Whether the symbols of a kind are in the set with this index.
-    pub(crate) fn has(&self, set: u32, kind: usize) -> bool {
+    pub(super) fn has(&self, set: u32, kind: usize) -> bool {
         self.sets[set as usize][kind / 64] >> (kind % 64) & 1 == 1
     }
 
@@ -97,14 +97,14 @@ struct ByteNode {
 }
 
 /// An automaton over kinds of symbols, as an automaton over bytes whose states are made when they are met.
-pub(crate) struct Spelling<'a> {
+pub(super) struct Spelling<'a> {
     nodes: Vec<ByteNode>,
     /// For each byte that is a symbol by itself its kind, counted from 1.
     symbol: [u32; 256],
     /// For each byte that begins a longer character its node, counted from 1.
     lead: [u32; 256],
     /// The class of each byte.
-    pub(crate) classes: [u8; 256],
+    pub(super) classes: [u8; 256],
     /// A byte of each class.
     bytes: Vec<u8>,
     /// The next state for each state and each kind.
@@ -150,7 +150,7 @@ impl<'a> Spelling<'a> {
     }
 
     /// How many classes of bytes there are.
-    pub(crate) fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.bytes.len()
     }
 
@@ -259,7 +259,7 @@ impl ByteNodes<'_> {
 }
 
 /// The symbol of byte 0, behind all characters. Only bytes that UTF-8 never has are symbols.
-pub(crate) const FIRST_BYTE: u32 = 0x11_0000;
+pub(super) const FIRST_BYTE: u32 = 0x11_0000;
 
 /// A set of symbols, as sorted inclusive ranges.
-pub(crate) type Symbols = Vec<(u32, u32)>;
+pub(super) type Symbols = Vec<(u32, u32)>;

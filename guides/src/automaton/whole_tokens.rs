@@ -20,7 +20,7 @@ pub(crate) struct ByTokens {
     /// For each state the fewest tokens to acceptance, of the two kinds that matter; [`Cost::NEVER`] if tokens never lead there.
     pub(crate) costs: Vec<Cost>,
     /// For each state whether no token leads to a state with a finite cost.
-    pub(crate) last: Vec<bool>,
+    pub(super) last: Vec<bool>,
 }
 
 /// The costs along the bytes that are tokens and along `others`, the tokens with a byte that is none. `None` if that takes too many steps.

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// A result, or a place where one thread makes it while the others wait. If that thread is interrupted, one of the others starts again: an
 /// interrupt belongs to one request and says nothing about the source.
 #[derive(Debug)]
-pub(crate) struct Slot<T> {
+pub(super) struct Slot<T> {
     state: Mutex<Filling<T>>,
     changed: Condvar,
 }

@@ -14,7 +14,7 @@ use crate::vocabulary::mask::Mask;
 
 /// The part of a budget that a mask depends on, with the key of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Slack {
+pub(super) enum Slack {
     /// The output can be completed after every token.
     Free,
     /// So many tokens are left beyond the cheapest completion, [`rounded`] down.
@@ -42,14 +42,14 @@ fn rounded(spare: u32) -> u32 {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct KnownMask {
-    pub(crate) mask: Mask,
+pub(super) struct KnownMask {
+    pub(super) mask: Mask,
     /// The most that one of the tokens adds to the cost of the output.
-    pub(crate) growth: u32,
+    pub(super) growth: u32,
 }
 
 /// Masks by the key of the state and the slack of the output.
-pub(crate) type MaskCache = Cache<(u128, Slack), KnownMask>;
+pub(super) type MaskCache = Cache<(u128, Slack), KnownMask>;
 
 impl KnownMask {
     /// Memory in bytes, with the key.

@@ -15,7 +15,7 @@ const LONGEST_PLAN: u32 = 4096;
 
 /// The tokens that complete the output.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(super) struct Plan {
     tokens: Arc<[u32]>,
     next: usize,
 }
@@ -31,12 +31,12 @@ impl Plan {
         (self.tokens.len() - self.next) as u32
     }
 
-    pub(crate) fn head(&self) -> Option<u32> {
+    pub(super) fn head(&self) -> Option<u32> {
         self.tokens.get(self.next).copied()
     }
 
     /// The plan after its head. The tokens are shared, so following a plan allocates nothing.
-    pub(crate) fn tail(&self) -> Plan {
+    pub(super) fn tail(&self) -> Plan {
         Plan { tokens: self.tokens.clone(), next: (self.next + 1).min(self.tokens.len()) }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn any() -> Hir {
 }
 
 /// Parses a translated regex (see [`syntax`](crate::regex::syntax)).
-pub(crate) fn parsed(translated: &str) -> Result<Hir, RegexError> {
+pub(super) fn parsed(translated: &str) -> Result<Hir, RegexError> {
     regex_syntax::ParserBuilder::new()
         .nest_limit(200)
         // Marks are bytes outside of UTF-8.
@@ -21,7 +21,7 @@ pub(crate) fn parsed(translated: &str) -> Result<Hir, RegexError> {
 }
 
 /// The reason without the excerpt of the translated regex, which the author of the regex never saw.
-pub(crate) fn describe(error: &regex_syntax::Error) -> String {
+fn describe(error: &regex_syntax::Error) -> String {
     match error {
         regex_syntax::Error::Parse(error) => error.kind().to_string(),
         regex_syntax::Error::Translate(error) => error.kind().to_string(),

@@ -60,7 +60,7 @@ struct Thread {
 }
 
 /// The automaton of the texts that match as a whole, or with `around` of the texts with a match somewhere.
-pub(crate) fn compile(regex: &Marked, around: bool, limits: DfaLimits) -> Result<Dfa, RegexError> {
+pub(super) fn compile(regex: &Marked, around: bool, limits: DfaLimits) -> Result<Dfa, RegexError> {
     let mut machine = Machine::new(limits)?;
     for (look, &mark) in regex.looks.iter().zip(&LOOKS) {
         machine.add_look(look, mark)?;

@@ -16,13 +16,13 @@
 //! - Matching is of whole texts, over characters. A pattern that may match anywhere is `.*pattern.*`.
 //! - An accepted text is UTF-8. Marks are gone from a finished automaton.
 
-pub(crate) mod class;
+mod class;
 pub(crate) mod error;
 pub(crate) mod escape;
-pub(crate) mod hir;
-pub(crate) mod lookahead;
-pub(crate) mod reader;
-pub(crate) mod syntax;
+mod hir;
+mod lookahead;
+mod reader;
+mod syntax;
 #[cfg(test)]
 mod tests;
 

@@ -20,26 +20,26 @@ use std::fmt::Write;
 const DEEPEST_GROUP: usize = 180;
 
 /// A regex in the syntax of `regex-syntax`.
-pub(crate) enum Translated {
+pub(super) enum Translated {
     Plain(String),
     Marked(Marked),
 }
 
 /// A regex in which every assertion is a mark.
-pub(crate) struct Marked {
-    pub(crate) regex: String,
+pub(super) struct Marked {
+    pub(super) regex: String,
     /// The look-aheads in the order in which they are closed: an inner one comes before the outer one, which uses its mark.
-    pub(crate) looks: Vec<LookAround>,
+    pub(super) looks: Vec<LookAround>,
 }
 
 /// A look-ahead: what must follow at a place, or must not.
-pub(crate) struct LookAround {
+pub(super) struct LookAround {
     pub(crate) negative: bool,
-    pub(crate) regex: String,
+    pub(super) regex: String,
 }
 
 /// Translates a regex, with marks only if an assertion needs them.
-pub(crate) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
+pub(super) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
     let mut reader = Translator::new(regex, dialect);
     reader.read()?;
     if !reader.needs_marks {

@@ -56,7 +56,7 @@ pub(super) const HEX_COST_BYTES: usize = 24;
 #[derive(Debug)]
 pub(super) struct Shortest {
     /// The number of characters that begin in such a suffix.
-    pub(super) characters: Vec<Cost>,
+    characters: Vec<Cost>,
     /// The least bytes of JSON of such a suffix, the closing quote not counted.
     pub(super) costs: Vec<Cost>,
     pub(super) most_characters: u32,
@@ -80,7 +80,7 @@ impl Characters {
     }
 
     /// The set with a repertoire that is not complete. The automaton excludes the other characters already.
-    pub(crate) fn within(self, spelled: Repertoire) -> Characters {
+    pub(super) fn within(self, spelled: Repertoire) -> Characters {
         Characters { spelled, ..self }
     }
 
@@ -118,7 +118,7 @@ impl Characters {
     }
 
     /// The least number of characters that begin in a suffix to acceptance.
-    pub(crate) fn needed(&self, state: u32) -> u32 {
+    pub(super) fn needed(&self, state: u32) -> u32 {
         self.shortest().characters[state as usize].get()
     }
 
@@ -153,7 +153,7 @@ impl Characters {
     }
 
     /// The state after one more character; 0 if dead.
-    pub(crate) fn push(&self, state: u32, c: char) -> u32 {
+    pub(super) fn push(&self, state: u32, c: char) -> u32 {
         self.dfa.after_character(state, c)
     }
 }

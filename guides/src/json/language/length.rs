@@ -26,7 +26,7 @@ pub(crate) fn with_length(dfa: &Dfa, min: u32, max: u32, limit: usize) -> Result
 }
 
 /// The least and the greatest number of characters of an accepted string; `None` if there is no greatest.
-pub(crate) fn lengths(dfa: &Dfa) -> (u32, Option<u32>) {
+fn lengths(dfa: &Dfa) -> (u32, Option<u32>) {
     let weight = |byte: u8| u32::from(byte & 0xC0 != 0x80);
     (dfa.costs(weight)[dfa.start() as usize].get(), dfa.longest(weight))
 }

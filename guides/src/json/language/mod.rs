@@ -19,11 +19,11 @@
 //! - An automaton with an `id` keeps it: caches elsewhere use the id as a key.
 
 pub(crate) mod cache;
-pub(crate) mod characters;
-pub(crate) mod escapes;
+mod characters;
+mod escapes;
 pub(crate) mod format;
 pub(crate) mod length;
 pub(crate) mod number;
-pub(crate) mod repertoire;
+mod repertoire;
 pub(crate) mod spellable;
 pub(crate) mod strings;

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Repertoire {
     /// Whether all characters can be written.
-    pub(crate) all: bool,
+    pub(super) all: bool,
     /// Whether `\uXXXX` can be written for each code.
-    pub(crate) codes: bool,
+    pub(super) codes: bool,
     /// The number of characters that take one byte.
     pub(crate) single: u32,
 }
@@ -23,7 +23,7 @@ impl Repertoire {
     }
 
     /// Whether a few characters make more different strings than an output can have entries.
-    pub(crate) fn are_many(self) -> bool {
+    pub(super) fn are_many(self) -> bool {
         self.single >= MANY
     }
 }

@@ -82,7 +82,7 @@ impl Spellable {
     }
 
     /// The characters that can be written.
-    pub(crate) fn repertoire(&self) -> Repertoire {
+    pub(super) fn repertoire(&self) -> Repertoire {
         self.any.as_ref().map_or(Repertoire::ALL, |any| any.spelled())
     }
 

@@ -153,7 +153,7 @@ impl Strings {
         (!self.cost(&next).is_never()).then_some(next)
     }
 
-    pub(crate) fn counted(&self, count: u32) -> u32 {
+    fn counted(&self, count: u32) -> u32 {
         // Without an upper bound, numbers beyond the lower bound make no difference: they are one state.
         if self.max == u32::MAX { (count + 1).min(self.min) } else { count + 1 }
     }

@@ -18,7 +18,7 @@ pub(crate) enum Agreement {
     Equal,
 }
 
-pub(crate) fn skip_space(text: &[u8], at: &mut usize) {
+fn skip_space(text: &[u8], at: &mut usize) {
     while matches!(text.get(*at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
         *at += 1;
     }
@@ -62,12 +62,7 @@ pub(crate) fn meet(text: &[u8], at: &mut usize, value: &Value, begin: &mut impl 
     }
 }
 
-pub(crate) fn meet_array(
-    text: &[u8],
-    at: &mut usize,
-    items: &[Value],
-    begin: &mut impl FnMut(&str, usize),
-) -> Agreement {
+fn meet_array(text: &[u8], at: &mut usize, items: &[Value], begin: &mut impl FnMut(&str, usize)) -> Agreement {
     *at += 1;
     let mut index = 0;
     loop {
@@ -90,12 +85,7 @@ pub(crate) fn meet_array(
     }
 }
 
-pub(crate) fn meet_object(
-    text: &[u8],
-    at: &mut usize,
-    members: &Members,
-    begin: &mut impl FnMut(&str, usize),
-) -> Agreement {
+fn meet_object(text: &[u8], at: &mut usize, members: &Members, begin: &mut impl FnMut(&str, usize)) -> Agreement {
     let mut reached = Reached { at: *at + 1, members: 0 };
     meet_members(text, at, &mut reached, members, begin)
 }
@@ -157,7 +147,7 @@ pub(crate) fn meet_members(
     }
 }
 
-pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement {
+fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement {
     let length =
         text[*at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
     let number = &text[*at..*at + length];
@@ -185,7 +175,7 @@ pub(crate) fn meet_number(text: &[u8], at: &mut usize, value: &str) -> Agreement
 }
 
 /// How the text of a string ends.
-pub(crate) enum Ending<'a> {
+enum Ending<'a> {
     Quote,
     /// Between characters, or within an unescaped one.
     Open,
@@ -215,7 +205,7 @@ impl Ending<'_> {
 }
 
 /// Reads a string or a prefix of one: the bytes of its characters, and how it ends.
-pub(crate) fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Ending<'a>) {
+fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Ending<'a>) {
     let mut characters = Vec::new();
     *at += 1;
     loop {
@@ -244,7 +234,7 @@ pub(crate) fn read_string<'a>(text: &'a [u8], at: &mut usize) -> (Vec<u8>, Endin
 }
 
 /// The character of the escape at the beginning of a text, and the bytes of the escape; `None` if it is incomplete.
-pub(crate) fn escaped(text: &[u8]) -> Option<(char, usize)> {
+fn escaped(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;
         u16::from_str_radix(digits, 16).ok()

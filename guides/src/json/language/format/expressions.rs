@@ -55,7 +55,7 @@ struct Pieces {
 }
 
 /// The regular expressions.
-pub(crate) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
+pub(super) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
     let pieces =
         Pieces { atom: whole(&atom())?, assertion: whole(r"\^|\$|\\[bB]")?, quantifier: whole(&quantifier())? };

@@ -106,7 +106,7 @@ fn ascii_beside_right(most: usize) -> String {
 }
 
 /// The names of hosts.
-pub(crate) fn hostnames(limits: DfaLimits) -> Result<Dfa, RegexError> {
+pub(super) fn hostnames(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let one_way = names(&format!("{}|{}", ascii(62), beside_left()), 4, limits)?;
     // With a label from right to left, the rule of RFC 5893 applies to every label.
     let mixed = names(&format!("{}|{}", ascii_beside_right(59), from_right()), 2, limits)?;
@@ -133,7 +133,7 @@ fn names(label: &str, most: u8, limits: DfaLimits) -> Result<Dfa, RegexError> {
 
 /// Whether a text is a host name with labels beyond ASCII, as they are or in Punycode. `None` if the answer depends on a contextual rule
 /// (RFC 5892, appendix A) or on a character that UTS 46 allows and IDNA2008 may not.
-pub(crate) fn judge(text: &str) -> Option<bool> {
+pub(super) fn judge(text: &str) -> Option<bool> {
     let uts46 = Uts46::new();
     let (mut octets, mut certain) = (0, true);
     for label in text.split(SEPARATORS) {
@@ -161,7 +161,7 @@ fn is_plain(character: char) -> bool {
 }
 
 /// The domains of mail addresses (RFC 6531, section 3.3), without literal addresses. Their labels need not be in normal form.
-pub(crate) fn mail_domain() -> String {
+pub(super) fn mail_domain() -> String {
     let accents = "\u{300}-\u{304}\u{306}-\u{30C}";
     let label = format!("{}|[a-z{LETTERS}](-?[0-9a-z{LETTERS}]|[{MARKS}{accents}]){{0,8}}", ascii(63));
     format!("({label})(\\.({label}))*")

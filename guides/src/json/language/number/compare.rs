@@ -42,7 +42,7 @@ enum Part {
 }
 
 /// The spellings of the values whose order with `bound` is wanted.
-pub(crate) fn compared(
+pub(super) fn compared(
     bound: &Decimal,
     wanted: impl Fn(Ordering) -> bool,
     spellings: Spellings,
@@ -56,7 +56,7 @@ pub(crate) fn compared(
 }
 
 /// The spellings of all values, without those of zero with a sign.
-pub(crate) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
+pub(super) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
     let zero = Bound { digits: &[], place: 0, negative: false, spellings };
     let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
     let accepts =

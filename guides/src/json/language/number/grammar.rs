@@ -6,7 +6,7 @@ use crate::json::text::decimal::Decimal;
 
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spellings {
+pub(super) enum Spellings {
     /// Digits and an optional fraction.
     Plain,
     /// An exponent too, after zero or after a mantissa with one digit, not zero, before the point: the form that programs write. With more
@@ -28,9 +28,9 @@ impl Spellings {
 }
 
 /// Classes of bytes: the digits 0 to 9, then `-`, `.`, `e`, `+`, and all others.
-pub(crate) const WIDTH: usize = 15;
+pub(super) const WIDTH: usize = 15;
 
-pub(crate) fn class_of(byte: u8) -> u8 {
+pub(super) fn class_of(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => byte - b'0',
         b'-' => 10,
@@ -100,7 +100,7 @@ pub(crate) fn spelled(
 }
 
 /// The spellings without an exponent; for integers also without a fraction and without `-0`.
-pub(crate) fn plain(integers: bool, limit: usize) -> Result<Dfa, TooManyStates> {
+pub(super) fn plain(integers: bool, limit: usize) -> Result<Dfa, TooManyStates> {
     spelled(
         |&to| to != Spelled::E && !(integers && to == Spelled::Point),
         |from, to, _| !(integers && from == Spelled::Sign && to == Spelled::Zero),

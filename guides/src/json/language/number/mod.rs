@@ -10,7 +10,7 @@
 //! | [`compare`] | bounds |
 //! | [`grammar`] | the grammar, and which spellings are written |
 
-pub(crate) mod compare;
+mod compare;
 pub(crate) mod grammar;
 
 use crate::automaton::cost::Cost;

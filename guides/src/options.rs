@@ -81,7 +81,7 @@ pub struct Options {
 /// How large and complex a source may be. A source beyond a limit is refused with
 /// [`CompileError::TooBig`](crate::CompileError::TooBig).
 ///
-/// There are fixed limits too, each on a quantity with a power of which time or memory grows:
+/// There are fixed limits too, on quantities for which time or memory grows faster than in proportion:
 ///
 /// | what | limit |
 /// |---|---|

@@ -1,4 +1,4 @@
-//! A table as a guide: what a regex or a choice is followed with.
+//! [`Regular`]: a table as an [`Automaton`], which regexes and choices compile to.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -17,7 +17,7 @@ pub(crate) struct Regular {
     last: Option<Vec<bool>>,
 }
 
-/// Why a vocabulary cannot follow an automaton.
+/// Why an automaton cannot be followed with the tokens of a vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unspellable {
     /// No text can be spelled: this byte is no token.

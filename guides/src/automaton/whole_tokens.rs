@@ -27,6 +27,7 @@ pub(crate) struct ByTokens {
 pub(crate) fn by_tokens(dfa: &Dfa, is_token: impl Fn(u8) -> bool, others: Option<&Trie>) -> Option<ByTokens> {
     let mut steps = MOST_STEPS;
     let single = |state: u32| (0..=255u8).filter(|&byte| is_token(byte)).map(move |byte| dfa.next(state, byte));
+    // Reversed edges, sorted by target: the search runs from the accepting states.
     let mut edges: Vec<(u32, u32)> = Vec::new();
     for state in 1..dfa.len() as u32 {
         let mut nexts: Vec<u32> = single(state).filter(|&next| next != 0).collect();

@@ -28,7 +28,7 @@ use crate::regex::syntax::{LookAround, Marked};
 use regex_syntax::hir::Hir;
 
 /// The most threads that are followed, for each state that the automaton may have.
-const WAYS: usize = 32;
+const THREADS_PER_STATE: usize = 32;
 
 /// The character before a place in a text, as `^` and `\b` see it.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +70,10 @@ pub(super) fn compile(regex: &Marked, around: bool, limits: DfaLimits) -> Result
     Ok(machine.unmarked(&marked, Before::Nothing)?)
 }
 
+/// The demands and assertions so far: those of `^`, `$`, `\b` and `\B`, then those of the look-aheads in order.
 struct Machine {
     limits: DfaLimits,
+    /// The automaton of all texts.
     any: Dfa,
     demands: Vec<Obligation>,
     assertions: Vec<Assertion>,
@@ -117,6 +119,7 @@ impl Machine {
         Ok(())
     }
 
+    /// Adds the demand of a look-ahead after such a character, and gives its index.
     fn look(&mut self, look: &LookAround, marked: &Dfa, before: Before) -> Result<usize, TooManyStates> {
         let matching = self.unmarked(marked, before)?;
         let wanted = if look.negative { self.any.difference(&matching, self.limits.states)? } else { matching };
@@ -139,78 +142,78 @@ impl Machine {
         let (class_of, bytes) = Dfa::common_classes(&automata, is_word);
         let start = self.closed(vec![Thread { state: marked.start(), owed: Vec::new() }], before, &used, marked);
         let (mut count, mut too_many) = (0, false);
-        let step = |ways: &Vec<Thread>, class: usize| {
+        let step = |threads: &Vec<Thread>, class: usize| {
             let byte = bytes[class];
             // Closing compares threads with each other; a comparison takes about an eighth of a step.
-            count += ways.len() * (1 + ways.len() / 8);
-            too_many |= count > self.limits.states * WAYS || passed(ways.len());
-            // Marks are no part of a text.
+            count += threads.len() * (1 + threads.len() / 8);
+            too_many |= count > self.limits.states * THREADS_PER_STATE || passed(threads.len());
+            // A text has no marks, so the finished automaton has no transition along them.
             if too_many || matches!(byte, 0xC0 | 0xC1 | 0xF5..) {
                 return None;
             }
-            let next = ways.iter().filter_map(|way| self.after(way, byte, marked)).collect::<Vec<Thread>>();
+            let next = threads.iter().filter_map(|thread| self.after(thread, byte, marked)).collect::<Vec<Thread>>();
             let before = if is_word(byte) { Before::Word } else { Before::Other };
             let next = self.closed(next, before, &used, marked);
             (!next.is_empty()).then_some(next)
         };
-        let accepts = |ways: &Vec<Thread>| ways.iter().any(|way| self.accepts(way, marked));
+        let accepts = |threads: &Vec<Thread>| threads.iter().any(|thread| self.accepts(thread, marked));
         let class = |byte: u8| class_of[usize::from(byte)];
         let dfa = Dfa::build(class, bytes.len(), start, self.limits.states, step, accepts)?;
         if too_many { Err(TooManyStates) } else { Ok(dfa) }
     }
 
-    fn accepts(&self, way: &Thread, marked: &Dfa) -> bool {
-        marked.accepts_at(way.state)
-            && way.owed.iter().all(|&(demand, state)| self.demands[demand].automaton.accepts_at(state))
+    fn accepts(&self, thread: &Thread, marked: &Dfa) -> bool {
+        marked.accepts_at(thread.state)
+            && thread.owed.iter().all(|&(demand, state)| self.demands[demand].automaton.accepts_at(state))
     }
 
     /// A thread after one more byte; `None` if its state or one of its demands is dead.
-    fn after(&self, way: &Thread, byte: u8, marked: &Dfa) -> Option<Thread> {
-        let next = Thread { state: marked.next(way.state, byte), owed: Vec::with_capacity(way.owed.len()) };
+    fn after(&self, thread: &Thread, byte: u8, marked: &Dfa) -> Option<Thread> {
+        let next = Thread { state: marked.next(thread.state, byte), owed: Vec::with_capacity(thread.owed.len()) };
         if next.state == 0 {
             return None;
         }
         let step = |&(demand, state): &(usize, u32)| (demand, self.demands[demand].automaton.next(state, byte));
-        way.owed.iter().map(step).try_fold(next, |way, (demand, state)| self.with(way, demand, state))
+        thread.owed.iter().map(step).try_fold(next, |thread, (demand, state)| self.with(thread, demand, state))
     }
 
     /// A thread with one more demand; `None` if the demand is dead.
-    fn with(&self, mut way: Thread, demand: usize, state: u32) -> Option<Thread> {
+    fn with(&self, mut thread: Thread, demand: usize, state: u32) -> Option<Thread> {
         if state == 0 {
             return None;
         }
         if !self.demands[demand].met[state as usize]
-            && let Err(place) = way.owed.binary_search(&(demand, state))
+            && let Err(place) = thread.owed.binary_search(&(demand, state))
         {
-            way.owed.insert(place, (demand, state));
+            thread.owed.insert(place, (demand, state));
         }
-        Some(way)
+        Some(thread)
     }
 
     /// The closure of the threads under marks at this place, reduced to an antichain: a thread is dropped if another one in the same state
     /// owes a subset of its demands, because every text that it accepts is accepted there too.
-    fn closed(&self, mut ways: Vec<Thread>, before: Before, used: &[&Assertion], marked: &Dfa) -> Vec<Thread> {
+    fn closed(&self, mut threads: Vec<Thread>, before: Before, used: &[&Assertion], marked: &Dfa) -> Vec<Thread> {
         let mut done = 0;
-        while done < ways.len() {
+        while done < threads.len() {
             for assertion in used {
-                let way = &ways[done];
-                let state = marked.next(way.state, assertion.mark);
+                let thread = &threads[done];
+                let state = marked.next(thread.state, assertion.mark);
                 if state == 0 {
                     continue;
                 }
                 let demand = assertion.demands[before as usize];
                 let start = self.demands[demand].automaton.start();
-                let next = self.with(Thread { state, owed: way.owed.clone() }, demand, start);
-                ways.extend(next.filter(|next| !ways.contains(next)));
+                let next = self.with(Thread { state, owed: thread.owed.clone() }, demand, start);
+                threads.extend(next.filter(|next| !threads.contains(next)));
             }
             done += 1;
         }
-        ways.sort_unstable();
-        ways.dedup();
-        let asks_more = |way: &Thread, other: &Thread| {
-            other != way && other.state == way.state && other.owed.iter().all(|owed| way.owed.contains(owed))
+        threads.sort_unstable();
+        threads.dedup();
+        let asks_more = |thread: &Thread, other: &Thread| {
+            other != thread && other.state == thread.state && other.owed.iter().all(|owed| thread.owed.contains(owed))
         };
-        ways.iter().filter(|way| !ways.iter().any(|other| asks_more(way, other))).cloned().collect()
+        threads.iter().filter(|thread| !threads.iter().any(|other| asks_more(thread, other))).cloned().collect()
     }
 }
 

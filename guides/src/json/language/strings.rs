@@ -373,7 +373,7 @@ mod tests {
         assert!(
             accepts(&emoji, r#""\uD83D\uDE00""#) && accepts(&emoji, "\"😀\"") && !accepts(&emoji, r#""\uD83D\uDE01""#)
         );
-        // What no encoder escapes has one spelling, so that it is forced.
+        // A character that no encoder escapes has one spelling, so it is forced.
         assert!(!accepts(&strings("^a$", 0, u32::MAX), r#""\u0061""#));
     }
 

@@ -71,7 +71,7 @@ fn undirected() -> String {
     let kana = format!("[{KANA_AND_HAN}]");
     [
         format!("[0-9](-?[0-9a-z{LETTERS}]|[{MARKS}]){{0,8}}"),
-        // Middle dot beside kana or Han.
+        // Middle dot next to kana or Han.
         format!("{kana}{{0,3}}\u{30FB}{kana}{{1,3}}|{kana}{{1,3}}\u{30FB}"),
         // Extended Arabic-Indic digits, which exclude the Arabic-Indic ones.
         "[\u{6F0}-\u{6F9}][0-9\u{6F0}-\u{6F9}]{0,8}".to_owned(),

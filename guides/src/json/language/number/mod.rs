@@ -25,11 +25,15 @@ use std::sync::atomic;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum NumberAtom {
     Integer,
-    /// A bound of the value, as the three after it.
+    /// At least the bound.
     Minimum(Decimal),
+    /// More than the bound.
     ExclusiveMinimum(Decimal),
+    /// At most the bound.
     Maximum(Decimal),
+    /// Less than the bound.
     ExclusiveMaximum(Decimal),
+    /// An integer multiple of the divisor.
     MultipleOf(Decimal),
     /// Exactly this value.
     Equal(Decimal),

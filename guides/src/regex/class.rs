@@ -2,13 +2,13 @@
 
 use crate::regex::error::RegexError;
 use crate::regex::escape::Escaped;
-use crate::regex::reader::{Dialect, Reader};
+use crate::regex::reader::{Dialect, RegexReader};
 use std::fmt::Write;
 
 /// Inclusive ranges of characters.
 type Ranges = Vec<(char, char)>;
 
-impl Reader {
+impl RegexReader {
     /// Reads a class in brackets, as `regex-syntax` writes it.
     pub(super) fn class(&mut self) -> Result<String, RegexError> {
         let start = self.at;

@@ -1,7 +1,7 @@
 //! Escapes of a regex: a character or a class of characters.
 
 use crate::regex::error::RegexError;
-use crate::regex::reader::{Dialect, Reader};
+use crate::regex::reader::{Dialect, RegexReader};
 
 /// What an escape means.
 pub(super) enum Escaped {
@@ -10,7 +10,7 @@ pub(super) enum Escaped {
     Class(String),
 }
 
-impl Reader {
+impl RegexReader {
     /// Reads an escape that means a character or a class.
     pub(super) fn escape(&mut self) -> Result<Escaped, RegexError> {
         let start = self.at;

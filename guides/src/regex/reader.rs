@@ -12,15 +12,15 @@ pub(crate) enum Dialect {
 }
 
 /// A regex and the position up to which it was read, in characters.
-pub(super) struct Reader {
+pub(super) struct RegexReader {
     pub(super) chars: Vec<char>,
     pub(super) at: usize,
     pub(super) dialect: Dialect,
 }
 
-impl Reader {
-    pub(super) fn new(regex: &str, dialect: Dialect) -> Reader {
-        Reader { chars: regex.chars().collect(), at: 0, dialect }
+impl RegexReader {
+    pub(super) fn new(regex: &str, dialect: Dialect) -> RegexReader {
+        RegexReader { chars: regex.chars().collect(), at: 0, dialect }
     }
 
     pub(super) fn peek(&self) -> Option<char> {

@@ -13,7 +13,7 @@ use crate::interrupt::passed;
 use crate::regex::class::push_char;
 use crate::regex::error::RegexError;
 use crate::regex::escape::Escaped;
-use crate::regex::reader::{Dialect, Reader};
+use crate::regex::reader::{Dialect, RegexReader};
 use std::fmt::Write;
 
 /// The deepest nesting of groups. Reading a group is recursive, so this bounds the stack.
@@ -59,7 +59,7 @@ struct Flags {
 }
 
 struct Translator {
-    reader: Reader,
+    reader: RegexReader,
     /// The regex so far, in the syntax of `regex-syntax`.
     out: String,
     flags: Flags,
@@ -74,7 +74,7 @@ struct Translator {
 impl Translator {
     fn new(regex: &str, dialect: Dialect) -> Translator {
         Translator {
-            reader: Reader::new(regex, dialect),
+            reader: RegexReader::new(regex, dialect),
             out: String::with_capacity(regex.len() * 2),
             flags: Flags::default(),
             depth: 0,

@@ -1,19 +1,22 @@
-//! Tokens by how many characters they add.
+//! The tokens that stay inside a string, by number of characters: the answer to `maxLength`.
+//!
+//! A vocabulary has many such tokens and few lengths, so a cumulative bitset for each length turns "at most `n` characters" into one
+//! union or intersection. A small subtree keeps a sorted list instead, since a bitset would be as long as the vocabulary.
 
 use crate::automaton::cost::Cost;
 use crate::vocabulary::mask::{FEW_TOKENS, TokenSet};
 
-/// Tokens that do not close the string and end between characters, by the characters that they begin.
+/// Tokens that end inside the string and between characters.
 #[derive(Debug)]
-pub(crate) enum ByLength {
-    /// With at most `n` characters, as a set.
+pub(super) enum ByLength {
+    /// Bitset `n` has the tokens with at most `n` characters.
     Sets(Vec<Box<[u32]>>),
-    /// Ordered by their characters; those with at most `n` end at `ends[n]`.
+    /// The shortest token first; the tokens with at most `n` characters end at `ends[n]`.
     List { tokens: Vec<u32>, ends: Vec<u32> },
 }
 
 impl ByLength {
-    /// Of tokens by the number of characters.
+    /// `tokens[n]` are the tokens with `n` characters.
     pub(super) fn new(tokens: &[Vec<u32>], words: usize) -> ByLength {
         if tokens.iter().map(Vec::len).sum::<usize>() < FEW_TOKENS {
             let ends = tokens.iter().scan(0, |end, level| {
@@ -30,7 +33,7 @@ impl ByLength {
         ByLength::Sets(sets.collect())
     }
 
-    /// Removes from tokens that end between characters those with more than `most` of them.
+    /// Removes the tokens with more than `most` characters from a set of tokens that end between characters.
     pub(super) fn keep_short(&self, most: u32, set: &mut TokenSet) {
         match self {
             ByLength::Sets(sets) => {
@@ -54,11 +57,11 @@ impl ByLength {
     }
 }
 
-/// The tokens that stay inside a string, of any strings.
+/// The tokens that stay inside a string of any characters.
 #[derive(Debug)]
-pub(crate) struct InsideTokens {
-    /// Those that end between characters.
+pub(super) struct InsideTokens {
+    /// The tokens that end between characters.
     pub(super) whole: ByLength,
-    /// The most bytes that complete the character, or the escape of one, in the midst of which a token ends.
+    /// The most bytes that complete the character or escape inside which another token ends.
     pub(super) most_tail: Cost,
 }

@@ -1,4 +1,7 @@
-//! Token classes that were worked out, for all guides of a vocabulary.
+//! The frames and classes of a vocabulary, shared by all its guides.
+//!
+//! Guides of different schemas share the frames, and often the automata of formats and patterns. The frames of the whole trie are built
+//! with the vocabulary, so that no request waits for them.
 
 use crate::automaton::residual::Reach;
 use crate::collections::cache::Cache;
@@ -13,32 +16,31 @@ use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
 use std::sync::{Arc, OnceLock};
 
-/// What a set of classes is for: the automaton, its state, the node of the trie, the spelling, and how many characters
-/// there is room for.
-pub(crate) type ClassesKey = (u64, u32, u32, Escapes, u32);
+/// The cache key of a set of classes: automaton, state, trie node, escapes, room for characters.
+type ClassesKey = (u64, u32, u32, Escapes, u32);
 
-/// Classes that were worked out, for all guides of a vocabulary. Emptied when full: what is in use soon comes back.
+/// Frames and classes, by all that they depend on. A full cache is emptied: the entries in use soon come back.
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
     strings: Cache<ClassesKey, Arc<StringClasses>>,
     frames: Cache<(u32, Escapes), Arc<Frame>>,
-    /// By the automaton, its state, and the node of the trie.
+    /// By automaton, state and trie node.
     numbers: Cache<(u64, u32, u32), Arc<NumberClasses>>,
     spellable: Spellable,
-    /// The tokens that JSON is written with, where these are not all.
+    /// The tokens that JSON is written with; `None` if these are all tokens.
     trie: Option<Trie>,
     whole_entries: WholeEntries,
-    /// Of the whole trie, for the usual escapes and for the needed ones. Every guide wants them, so they stay.
+    /// The frames of the whole trie, for the usual escapes and for the needed ones. Every guide uses them, so they are never evicted.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
 
-/// Bytes of the classes that are remembered for all guides together: the most of them, as each state of each pattern has its own.
+/// Memory for the classes of strings: the greatest part, since each state of each pattern has its own.
 const STRING_BYTES: usize = 48 << 20;
 
-/// The same of frames that begin within tokens: there are as many as nodes below which a mask is asked for.
+/// Memory for the frames below inner trie nodes, where a string begins inside a token: one for each node below which a mask is asked for.
 const FRAME_BYTES: usize = 8 << 20;
 
-/// The same of numbers.
+/// Memory for the classes of numbers.
 const NUMBER_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
@@ -50,7 +52,7 @@ impl Default for ClassesCache {
 }
 
 impl ClassesCache {
-    /// For the guides of this vocabulary. Works out what every guide wants, so that no mask has to wait for it.
+    /// The cache of a vocabulary, with the frames of the whole trie.
     pub(crate) fn new(vocabulary: &Vocabulary, spellable: Spellable) -> ClassesCache {
         let trie = vocabulary.trie_where(|token| spellable.is_used(token));
         let mut cache = ClassesCache::with(spellable, trie);
@@ -67,27 +69,27 @@ impl ClassesCache {
         ClassesCache { strings, frames, numbers, spellable, trie, whole_entries, roots: Default::default() }
     }
 
-    /// The tokens that JSON is written with: those of which each byte is a token too, and those with bytes that occur in numbers alone.
+    /// The tokens that JSON is written with: each of their bytes is a token too, or occurs in numbers alone.
     pub(crate) fn trie<'a>(&'a self, vocabulary: &'a Vocabulary) -> &'a Trie {
         self.trie.as_ref().unwrap_or(vocabulary.trie())
     }
 
-    /// Whether a token is one of these.
+    /// Whether JSON is written with a token.
     pub(crate) fn has(&self, token: &[u8]) -> bool {
         self.trie.is_none() || self.spellable.is_used(token)
     }
 
-    /// Which entries of an array tokens write whole.
+    /// The entries of an array that a single token can write.
     pub(crate) fn whole_entries(&self) -> &WholeEntries {
         &self.whole_entries
     }
 
-    /// Whether a token may end anywhere within a number.
+    /// Whether a token may end anywhere inside a number.
     pub(crate) fn may_stop_anywhere(&self) -> bool {
         !self.spellable.has_pieces()
     }
 
-    /// The classes of the tokens below `node`, for a string in a state between characters; `None` in the midst of one.
+    /// The classes of the tokens below `node` for a string; `None` if its state is inside a character.
     pub(crate) fn of_string(
         &self,
         strings: &Strings,
@@ -99,6 +101,8 @@ impl ClassesCache {
         if reach == Reach::Within {
             return None;
         }
+        // A bound that no token and its completion reach does not tell states apart. Without this, a string with a great `maxLength` would
+        // have classes of its own after each character.
         let longest = self.trie(vocabulary).depth() + strings.characters.most_needed();
         let room = match strings.max {
             u32::MAX => u32::MAX,
@@ -121,7 +125,7 @@ impl ClassesCache {
         Some(classes)
     }
 
-    /// The classes of the tokens below `node`, for a number in a state.
+    /// The classes of the tokens below `node` for a number.
     pub(crate) fn of_number(
         &self,
         numbers: &Numbers,

@@ -1,9 +1,20 @@
-//! The tokens that lie within a JSON string, worked out once for each state of the string's automaton.
+//! The part of the frame that one state of a string's automaton allows: the equivalence classes of tokens for that state.
 //!
-//! Inside a string a great many tokens are allowed, so walking the trie of the vocabulary there with the whole state of the
-//! output would cost milliseconds. What tokens do to a string of any characters is known ([`Frame`]). Of a string's state
-//! there remains which of them stay inside, which is all wherever whatever comes can be completed, and in which state of the
-//! automaton each of the others comes to its quote.
+//! The [frame](super::frame) says what a token does to a string of any characters. A state adds two facts, here for `^a+$` at its start:
+//!
+//! | token | what is kept |
+//! |---|---|
+//! | `ab` | inside, but dead: not in the set of tokens that stay inside |
+//! | `aa` | in that set; the cost of the string after it counts for `reach` |
+//! | `a"` | the state at the quote of the prefix `a`, which accepts |
+//! | `", "x` | nothing: in the state at the quote of the empty prefix the string may not be closed |
+//!
+//! Tokens with one prefix and one suffix are equivalent for every output in this state, so that a mask asks once for each suffix and looks
+//! the prefix up. A set is computed once for each state, trie node, kind of escapes and near bound on the length, by the cheapest of:
+//!
+//! 1. nothing, where every token of the frame is allowed: any continuation is accepted, or no token is long enough to reach a dead state;
+//! 2. the [search by characters](super::alphabet_search);
+//! 3. a walk of the trie with the state of the string alone.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::marks::GREATEST_OF_TEXT;
@@ -14,7 +25,7 @@ use crate::vocabulary::mask::{TokenSet, Tokens};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
-/// The tokens below a node of the trie, in masks of so many words.
+/// The tokens below a trie node, and the number of words of their masks.
 #[derive(Clone, Copy)]
 pub(super) struct Subtree<'a> {
     pub(super) trie: &'a Trie,
@@ -22,24 +33,24 @@ pub(super) struct Subtree<'a> {
     pub(super) words: usize,
 }
 
-/// What follows a quote, and the cost there.
+/// The suffixes that may follow a quote, and the cost at the quote.
 #[derive(Clone, Copy)]
 pub(crate) struct Following<'a> {
     pub(crate) after: &'a AfterQuote,
     pub(crate) cost: Cost,
 }
 
-/// The tokens below a node of the trie by what they do to a string in some state.
+/// The tokens below a trie node by what they do to a string in one state.
 #[derive(Debug)]
 pub(crate) struct StringClasses {
     frame: Arc<Frame>,
     inside: Inside,
     quotes: Quotes,
-    /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
+    /// The greatest cost of the string after a token that stays inside, the closing quote not counted.
     reach: Cost,
 }
 
-/// Tokens that do not close the string.
+/// The tokens that stay inside the string.
 #[derive(Debug)]
 enum Inside {
     /// All of the frame.
@@ -47,20 +58,20 @@ enum Inside {
     Tokens(Tokens),
 }
 
-/// The states of the automaton at the quote, by what stands before it.
+/// The states of the automaton at the quote, by number of the prefix.
 #[derive(Debug)]
 enum Quotes {
-    /// Of every prefix; 0 where the string may not be closed.
+    /// One for every prefix; 0 where the string may not be closed.
     All(Box<[u32]>),
-    /// Of some prefixes, in order.
+    /// Where few prefixes may be closed: these with their states, sorted.
     Some(Vec<(u32, u32)>),
 }
 
-/// A bound on the number of characters that no token meets.
+/// A bound on the number of characters that no token reaches.
 pub(crate) const ROOM_FOR_ANY: u32 = u32::MAX - 1;
 
 impl StringClasses {
-    /// For strings in `state` that have room for so many characters (`u32::MAX`: without a bound).
+    /// The classes for strings in `state` with room for so many characters; `u32::MAX` for no bound.
     pub(super) fn new(
         strings: &Strings,
         state: u32,
@@ -75,7 +86,7 @@ impl StringClasses {
         let quotes = Quotes::new(&strings, &start, &frame);
         let (inside, reach) = match strings.characters.reach(state) {
             Reach::Universal => (Inside::Frame, frame.most_tail()),
-            // Where no token is long enough to lead nowhere, all of them are allowed.
+            // No token has as many characters as the nearest dead state needs.
             Reach::Open | Reach::Bounded
                 if room >= ROOM_FOR_ANY
                     && frame.most_characters().map_or(u32::MAX, |most| most + 1)
@@ -87,13 +98,13 @@ impl StringClasses {
                 (Inside::Tokens(Tokens::Set(set.words().into())), reach)
             }
             _ => {
-                let mut sorted = Sorted { strings: &strings, trie, inside: Vec::new(), reach: Cost::ZERO };
+                let mut walk = InsideWalk { strings: &strings, trie, inside: Vec::new(), reach: Cost::ZERO };
                 if room >= ROOM_FOR_ANY {
-                    sorted.sort_unbounded(node, state);
+                    walk.add_unbounded(node, state);
                 } else {
-                    sorted.sort(node, &start);
+                    walk.add_below(node, &start);
                 }
-                (Inside::Tokens(Tokens::new(sorted.inside, words)), sorted.reach)
+                (Inside::Tokens(Tokens::new(walk.inside, words)), walk.reach)
             }
         };
         StringClasses { frame, inside, quotes, reach }
@@ -112,13 +123,14 @@ impl StringClasses {
         inside + quotes + 200
     }
 
-    /// Greatest cost of the string after a token that does not close it, the closing quote not counted.
+    /// The greatest cost of the string after a token that stays inside, the closing quote not counted.
     pub(crate) fn reach(&self) -> Cost {
         self.reach
     }
 
-    /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
-    /// of them, where only the midst of characters adds to it.
+    /// Adds the tokens that stay inside the string; of a string of any characters only those that have room. `cost` is that of the output
+    /// before the token where all characters are allowed, else a bound of the cost after any of them. Returns a bound of the cost after
+    /// each of them.
     pub(crate) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
         match &self.inside {
             Inside::Frame => return self.frame.add_inside(cost, room, set),
@@ -127,7 +139,7 @@ impl StringClasses {
         cost
     }
 
-    /// The frame that these fill.
+    /// The frame that these classes are a part of.
     pub(crate) fn frame(&self) -> &Frame {
         &self.frame
     }
@@ -137,16 +149,14 @@ impl StringClasses {
         matches!(&self.quotes, Quotes::Some(states) if states.is_empty())
     }
 
-    /// Adds the tokens that close the string in one of the states for which `closes` holds, and nothing more. `cost` is the cost after
-    /// the quote. Returns the greatest cost after any of them.
+    /// Adds the tokens that end with the closing quote, in a state for which `closes` holds. `cost` is that after the quote. Returns the
+    /// greatest cost after any of them.
     pub(crate) fn add_bare(&self, cost: Cost, room: Room, closes: impl Fn(u32) -> bool, set: &mut TokenSet) -> Cost {
         self.add_fitting([(&*self.frame.bare, cost)].into_iter(), room, closes, set)
     }
 
-    /// Adds the tokens that close the string in one of the states for which `closes` holds, and go on with what is allowed.
-    /// Returns the greatest cost after any of them.
-    ///
-    /// Tokens of which the rest was not looked into are added to `deferred`.
+    /// Adds the tokens that close the string, in a state for which `closes` holds, and continue with an allowed suffix. Returns the greatest
+    /// cost after any of them. Tokens whose suffix was left open go to `deferred`.
     pub(crate) fn add_closing(
         &self,
         following: Following<'_>,
@@ -180,7 +190,7 @@ impl StringClasses {
         reach
     }
 
-    /// Whether the string may be closed by the quote of a token.
+    /// Whether the string may be closed by this token's quote.
     fn fits(&self, one: &Closing, room: Room, closes: impl Fn(u32) -> bool) -> bool {
         let state = self.quotes.state(one.prefix);
         state != 0 && room.fits(one.characters) && closes(state)
@@ -202,7 +212,7 @@ impl Quotes {
         Quotes::All(states.into())
     }
 
-    /// The state at the quote after a prefix; 0 where the string may not be closed.
+    /// The state at the quote behind a prefix; 0 where the string may not be closed.
     fn state(&self, prefix: u32) -> u32 {
         match self {
             Quotes::All(states) => states[prefix as usize],
@@ -224,16 +234,16 @@ fn find_quotes(strings: &Strings, prefixes: &Trie, node: u32, state: &StringStat
     }
 }
 
-/// Tokens that do not close the string.
-struct Sorted<'a> {
+/// A trie walk with the state of the string alone.
+struct InsideWalk<'a> {
     strings: &'a Strings,
     trie: &'a Trie,
     inside: Vec<u32>,
     reach: Cost,
 }
 
-impl Sorted<'_> {
-    fn sort(&mut self, node: u32, state: &StringState) {
+impl InsideWalk<'_> {
+    fn add_below(&mut self, node: u32, state: &StringState) {
         let trie = self.trie;
         for child in trie.children(node) {
             let byte = trie.byte(child);
@@ -243,11 +253,12 @@ impl Sorted<'_> {
             let Some(next) = self.strings.step(state, byte) else { continue };
             self.add(child, || self.strings.cost(&next).without(1));
             if trie.end(child) > child + 1 {
-                self.sort(child, &next);
+                self.add_below(child, &next);
             }
         }
     }
 
+    /// Adds the tokens that end at a node. The cost is asked for only if there are any: in a bounded or escaped string it is a search.
     fn add(&mut self, node: u32, cost: impl FnOnce() -> Cost) {
         let own = self.trie.own(node);
         if !own.is_empty() {
@@ -256,12 +267,12 @@ impl Sorted<'_> {
         }
     }
 
-    /// As [`Self::sort`] where the number of characters is not bounded: what stands for itself is a step of the automaton and
-    /// nothing more, so that one pass over the nodes does.
-    fn sort_unbounded(&mut self, node: u32, start: u32) {
+    /// As [`Self::add_below`] where the number of characters is not bounded. A character that stands for itself is then a step of the
+    /// automaton and nothing more, so one pass over the nodes in memory order replaces the recursion.
+    fn add_unbounded(&mut self, node: u32, start: u32) {
         let (strings, trie) = (self.strings, self.trie);
         let dfa = &strings.characters.dfa;
-        // The states after the nodes above, and the ends of their subtrees.
+        // The open nodes above the current one: the state after each, and the end of its subtree.
         let mut above: Vec<(u32, u32)> = vec![(start, trie.end(node))];
         let mut next = node + 1;
         while let Some(&(state, end)) = above.last() {
@@ -277,7 +288,7 @@ impl Sorted<'_> {
                     let at = StringState { state, count: 0, decoder: Decoder::Body };
                     let Some(escape) = strings.step(&at, byte) else { continue };
                     self.add(child, || strings.cost(&escape).without(1));
-                    self.sort(child, &escape);
+                    self.add_below(child, &escape);
                 }
                 0x20..=GREATEST_OF_TEXT => {
                     let after = dfa.next(state, byte);

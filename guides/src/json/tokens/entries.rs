@@ -1,23 +1,24 @@
-//! Which entries of an array a single token can write whole.
+//! The entries of an array that a single token can write from comma to end.
 //!
-//! Where entries must differ, a token such as `","a"` ends one entry and writes the next: whether it may come depends on the text of the
-//! entry that it ends, even where that text differs from all entries before it. So states that differ in that text have masks of their
-//! own, but only as far as some token can write the same value again.
+//! Under `uniqueItems` a token such as `","a"` ends one entry and writes the next one. Whether it is allowed depends on the text of the entry
+//! that it ends, even if no earlier entry equals it: after `["a` the token would repeat it. States that differ in that text therefore need
+//! cache keys of their own, but only if some token can write the same value again. `ab`, `a"` and `", "x` write no whole entry,
+//! so for a vocabulary of such tokens all texts share one mask.
 
 use crate::json::text::value;
 
-/// White space in one place (33 bytes at most) and the byte behind it.
+/// A byte of a container with the white space before it, which is 33 bytes at most.
 const SPACED: usize = 34;
 
-/// The longest spelling of a byte of a string (`\u0061`).
+/// The longest spelling of one byte of a string, as in `\u0061`.
 const LONGEST_ESCAPE: usize = 6;
 
-/// The entries that tokens write whole behind a comma, by their kind.
+/// The entries that tokens write behind a comma, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WholeEntries {
-    /// Bytes of the longest string, quotes included; 0 for none.
+    /// The length of the longest string in bytes, quotes included; 0 for none.
     string: usize,
-    /// Bytes of the longest object or array.
+    /// The length of the longest object or array in bytes.
     container: usize,
     number: bool,
     /// `null`, `true` or `false`.
@@ -25,7 +26,7 @@ pub(crate) struct WholeEntries {
 }
 
 impl WholeEntries {
-    /// Of some tokens.
+    /// The entries of these tokens.
     pub(crate) fn new<'a>(tokens: impl Iterator<Item = &'a [u8]>) -> WholeEntries {
         let mut found = WholeEntries::default();
         for token in tokens {
@@ -36,7 +37,7 @@ impl WholeEntries {
         found
     }
 
-    /// Adds the values that a text begins with.
+    /// Adds the longest value that a text begins with.
     fn add(&mut self, text: &[u8]) {
         let Some(first) = text.first() else { return };
         let is_value = |end: &usize| {
@@ -52,14 +53,14 @@ impl WholeEntries {
         }
     }
 
-    /// Whether a token may write the value again that a text of so many bytes, which begins with `first`, has begun or is.
+    /// Whether a token may write the value of an entry again, whose text so far has `length` bytes and begins with `first`.
     pub(crate) fn may_repeat(&self, first: u8, length: usize) -> bool {
         match first {
             b'"' => length <= self.string * LONGEST_ESCAPE,
             // A container has white space in no more places than it has bytes.
             b'{' | b'[' => length <= self.container * SPACED * LONGEST_ESCAPE,
             b't' | b'f' | b'n' => self.word,
-            // Digits without end may mean the same number.
+            // A number has spellings of any length: `1`, `1.0`, `1.00`.
             _ => self.number,
         }
     }
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_values_that_are_whole_behind_a_comma_count() {
+    fn of_tokens_with_a_comma_only_complete_values_behind_it_can_repeat() {
         let of = |tokens: &[&str]| WholeEntries::new(tokens.iter().map(|token| token.as_bytes()));
         assert_eq!(of(&[",", ",\"", "\",\"", ",[", ",{\"", ",,,,", "a,b", ", tru"]), WholeEntries::default());
         let found = of(&["\",\"a\"", "\",\"abc\",\"", ",[]", ", -1.5,", ", null"]);

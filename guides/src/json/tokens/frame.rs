@@ -1,67 +1,83 @@
-//! The tokens that lie within a JSON string of any characters, worked out once: the frame that all other strings fill.
+//! What every token does to a JSON string of any characters. Strings with patterns and bounds allow a part of it.
 //!
-//! Of a token it matters whether it stays inside the string (and how many characters it begins), and, if it closes the string,
-//! what stands before the quote and what follows it. A string with a pattern differs only in which of these it allows.
+//! A token either stays inside the string or closes it, and the quote then splits it into a prefix and a suffix:
+//!
+//! | token | what the frame keeps |
+//! |---|---|
+//! | `ab` | inside, 2 characters: one bit in the bitset for its length ([`ByLength`]) |
+//! | the first byte of `é` | partial: 1 character, and 1 byte that completes it |
+//! | `a"` | bare: prefix `a`, 1 character, nothing behind the quote |
+//! | `", "x` | closing, in the list of the suffix `, "x`: prefix empty, 0 characters |
+//!
+//! The frame is built once for each trie node and kind of escapes, in one walk of the trie. Prefixes and suffixes are numbered and
+//! kept in tries of their own, so that the two halves of a token are looked at separately: a string's state decides once for each prefix
+//! ([`classes`](super::classes)), the machine's state once for each suffix ([`Frame::after_quote`]). This is exact, as no state depends on
+//! both halves, and fast, as many tokens share a prefix or a suffix and a trie shares the steps of their common beginnings.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::json::language::strings::{Characters, Decoder, Escapes, StringState, Strings};
-use crate::json::tokens::alphabet::{Allowed, Alphabets};
+use crate::json::tokens::alphabet::Alphabets;
+use crate::json::tokens::alphabet_search::Allowed;
 use crate::json::tokens::by_length::{ByLength, InsideTokens};
 use crate::vocabulary::mask::{FEW_TOKENS, TokenSet};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
-/// The node of the suffixes that is right after the quote.
+/// The node of the trie of suffixes right after the quote: its root.
 pub(crate) const QUOTE: u32 = 0;
 
-/// The tokens below a node of the trie by what they do to a string.
+/// The tokens below a trie node by what they do to a string of any characters.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(super) inside: InsideTokens,
-    /// Tokens that end in the midst of a character or of its escape.
+    /// Tokens that end inside a character or its escape.
     partial: Vec<Partial>,
-    /// What stands before the quote of tokens that close the string, numbered in order.
-    pub(crate) prefixes: Trie,
-    pub(crate) prefix_count: usize,
-    /// What follows the quote, numbered in order.
+    /// The prefixes of the tokens that close the string, numbered in order.
+    pub(super) prefixes: Trie,
+    pub(super) prefix_count: usize,
+    /// The suffixes that are not empty, numbered in order.
     suffixes: Trie,
-    /// The tokens that close the string by the number of their suffix.
+    /// By number of a suffix: the tokens that close the string and continue with it.
     closing: Vec<Vec<Closing>>,
-    /// Tokens that close the string and nothing more.
-    pub(crate) bare: Vec<Closing>,
-    /// Those that do not close it, where they are many.
+    /// The tokens that end with the closing quote.
+    pub(super) bare: Vec<Closing>,
+    /// The tokens that do not close the string, by character. A small subtree has none: a walk of it is cheaper than the index.
     alphabets: Option<Alphabets>,
 }
 
-/// A token that closes the string, the characters that it begins before the quote, and the number of what they are.
+/// A token that closes the string.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Closing {
-    pub(crate) token: u32,
-    pub(crate) characters: u32,
-    pub(crate) prefix: u32,
+pub(super) struct Closing {
+    pub(super) token: u32,
+    /// The number of characters before the quote.
+    pub(super) characters: u32,
+    /// The number of its prefix.
+    pub(super) prefix: u32,
 }
 
-/// Whether to look into what follows a state.
+/// How [`Frame::after_quote`] treats a state in its walk along the suffixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
+    /// Walk on.
     On,
-    /// What leads beyond it is left to be looked at.
+    /// Suffixes that continue here depend on more than the suffix; each of their tokens has to be followed on its own.
     Stop,
-    /// As [`Look::On`], and something may be complete here.
+    /// Walk on, and report the node: the value may be complete here.
     OnOrEnd,
-    /// What follows does so after something that is complete here.
+    /// Report the node and stop: the value is complete here.
     End,
 }
 
-/// What may follow the quote of a string, of the suffixes of a frame.
+/// The suffixes that may follow a quote.
 #[derive(Debug, Default)]
 pub(crate) struct AfterQuote {
-    /// The suffixes that are allowed, and by how much the cost after each differs from that at the quote.
+    /// The suffixes that are allowed, each with the difference of the cost after it to the cost at the quote. A difference holds wherever
+    /// the quote stands, so that this is cached without the surroundings.
     allowed: Vec<(u32, i64)>,
-    /// Suffixes that were not looked into.
+    /// The suffixes that continue behind a [`Look::Stop`].
     beyond: Vec<u32>,
-    /// Where something is complete and more of a suffix follows.
+    /// The nodes of [`Look::OnOrEnd`] and [`Look::End`].
     ends: Vec<u32>,
 }
 
@@ -71,41 +87,48 @@ impl AfterQuote {
         self.allowed.len() * 16 + (self.beyond.len() + self.ends.len()) * 4
     }
 
-    /// The suffixes that are allowed, and the cost after each, if it is `cost` at the quote.
-    pub(crate) fn allowed(&self, cost: Cost) -> impl Iterator<Item = (u32, Cost)> {
+    /// The suffixes that are allowed, with the cost after each; `cost` is that at the quote.
+    pub(super) fn allowed(&self, cost: Cost) -> impl Iterator<Item = (u32, Cost)> {
         self.allowed.iter().map(move |&(suffix, growth)| (suffix, cost.grown(growth)))
     }
 
-    /// The suffixes of which it is not known whether they are allowed.
-    pub(crate) fn beyond(&self) -> impl Iterator<Item = u32> {
+    /// The suffixes that the walk left open.
+    pub(super) fn beyond(&self) -> impl Iterator<Item = u32> {
         self.beyond.iter().copied()
     }
 
-    /// The nodes at which something is complete and more of a suffix follows, for [`Frame::after_quote`].
+    /// The nodes at which a value may be complete while suffixes continue; [`Frame::after_quote`] goes on from them.
     pub(crate) fn ends(&self) -> &[u32] {
         &self.ends
     }
 }
 
+/// A token that ends inside a character or its escape.
 #[derive(Debug, Clone, Copy)]
 struct Partial {
     token: u32,
-    /// Characters begun.
+    /// The number of characters, the last one included.
     characters: u32,
-    /// Least bytes that complete the last of them.
+    /// The least bytes that complete the last one.
     tail: Cost,
 }
 
 impl Frame {
-    /// Of the tokens below `node`, in a mask of so many words. Characters may be spelled with these escapes.
-    pub(crate) fn new(any: Arc<Characters>, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Frame {
+    /// The frame of the tokens below `node`, for masks of so many words. `any` are the strings of any characters.
+    pub(super) fn new(any: Arc<Characters>, escapes: Escapes, node: u32, trie: &Trie, words: usize) -> Frame {
         let start = StringState { state: any.dfa.start(), count: 0, decoder: Decoder::Body };
-        // A bound that no token meets: with it characters are counted.
+        // Characters are counted only below a bound, so this is one that no token reaches.
         let strings = Strings { characters: any, min: 0, max: u32::MAX - 1, escapes };
-        let mut sorting =
-            Sorting { strings, trie, inside: Vec::new(), partial: Vec::new(), closing: Vec::new(), path: Vec::new() };
-        sorting.sort(node, &start);
-        let Sorting { strings, inside, partial, mut closing, .. } = sorting;
+        let mut builder = FrameBuilder {
+            strings,
+            trie,
+            inside: Vec::new(),
+            partial: Vec::new(),
+            closing: Vec::new(),
+            path: Vec::new(),
+        };
+        builder.add_below(node, &start);
+        let FrameBuilder { strings, inside, partial, mut closing, .. } = builder;
         let many = inside.iter().map(Vec::len).sum::<usize>() >= FEW_TOKENS;
         closing.sort_unstable();
         let mut frame = Frame {
@@ -143,7 +166,7 @@ impl Frame {
     }
 
     /// Memory in bytes.
-    pub(crate) fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         let inside = self.inside.whole.size();
         let closing = self.closing.iter().map(|tokens| tokens.len() * 12 + 24).sum::<usize>();
         let tries = (self.prefixes.len() + self.suffixes.len()) * 20;
@@ -151,23 +174,23 @@ impl Frame {
         inside + self.partial.len() * 12 + tries + closing + self.bare.len() * 12 + alphabets + 200
     }
 
-    /// The tokens that do not close a string in `state`, where they are found by the characters that they are made of.
-    pub(crate) fn allowed(&self, strings: &Strings, state: u32) -> Option<Allowed> {
+    /// The tokens along which a string stays open, where the search by characters is faster than a walk.
+    pub(super) fn allowed(&self, strings: &Strings, state: u32) -> Option<Allowed> {
         self.alphabets.as_ref()?.allowed(strings, state, &self.inside)
     }
 
-    /// Most characters that a token begins, where those are known.
-    pub(crate) fn most_characters(&self) -> Option<u32> {
+    /// The number of characters of the longest token inside the string, if there is an index that knows it.
+    pub(super) fn most_characters(&self) -> Option<u32> {
         self.alphabets.as_ref().map(Alphabets::most_characters)
     }
 
-    /// The tokens that close the string and go on with this suffix.
-    pub(crate) fn closing(&self, suffix: u32) -> &[Closing] {
+    /// The tokens that close the string and continue with this suffix.
+    pub(super) fn closing(&self, suffix: u32) -> &[Closing] {
         &self.closing[suffix as usize]
     }
 
-    /// What may follow the quote where `state` is that after each of these nodes, [`QUOTE`] or some of [`AfterQuote::ends`]. `look` says
-    /// of a state whether what follows it is looked into.
+    /// The suffixes that may follow, from `nodes` on, all of which lead to `state`: [`QUOTE`] or [`AfterQuote::ends`]. Several nodes are
+    /// walked side by side, so that a byte that continues more than one of them costs a single step of the automaton.
     pub(crate) fn after_quote<A: Automaton>(
         &self,
         automaton: &A,
@@ -215,14 +238,14 @@ impl Frame {
         after
     }
 
-    /// Most bytes that complete the character in whose midst a token ends.
-    pub(crate) fn most_tail(&self) -> Cost {
+    /// The most bytes that complete the last character of a token that ends inside one.
+    pub(super) fn most_tail(&self) -> Cost {
         self.inside.most_tail
     }
 
-    /// Adds the tokens that do not close the string, of which `cost` is the cost so far. Returns the greatest cost after any
-    /// of them, where only the midst of characters adds to it.
-    pub(crate) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
+    /// Adds the tokens that stay inside the string and have room. `cost` is that of the output before the token. Returns the greatest cost
+    /// after one of them: of a string of any characters it grows only with a character that is not complete.
+    pub(super) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
         let most = room.most as usize;
         match &self.inside.whole {
             ByLength::Sets(sets) => {
@@ -247,28 +270,28 @@ impl Frame {
     }
 }
 
-/// The tokens of a frame that is being made.
-struct Sorting<'a> {
+struct FrameBuilder<'a> {
     strings: Strings,
     trie: &'a Trie,
-    /// By the number of characters begun.
+    /// By number of characters.
     inside: Vec<Vec<u32>>,
     partial: Vec<Partial>,
-    /// What follows the quote, what stands before it, the characters of that, and the token.
+    /// Suffix, prefix, number of characters of the prefix, token: sorted, the tokens with one suffix lie side by side.
     closing: Vec<(Vec<u8>, Vec<u8>, u32, u32)>,
-    /// What leads to the node that is looked at.
+    /// The bytes from the first node to the current one.
     path: Vec<u8>,
 }
 
-impl Sorting<'_> {
-    fn sort(&mut self, node: u32, state: &StringState) {
+impl FrameBuilder<'_> {
+    /// Adds the tokens below a node of the string.
+    fn add_below(&mut self, node: u32, state: &StringState) {
         let trie = self.trie;
         for child in trie.children(node) {
             let byte = trie.byte(child);
             if state.decoder == Decoder::Body && byte == b'"' {
-                // Closed, unless in the midst of a character.
+                // Inside a character there is no quote.
                 if self.strings.characters.dfa.accepts_at(state.state) {
-                    self.collect(child, &mut Vec::new(), state.count);
+                    self.add_closing(child, &mut Vec::new(), state.count);
                 }
                 continue;
             }
@@ -279,14 +302,15 @@ impl Sorting<'_> {
             }
             if trie.end(child) > child + 1 {
                 self.path.push(byte);
-                self.sort(child, &next);
+                self.add_below(child, &next);
                 self.path.pop();
             }
         }
     }
 
+    /// Adds the tokens that end at a node of the string, `state` being the state there.
     fn add(&mut self, tokens: &[u32], state: &StringState) {
-        // Without the closing quote.
+        // The cost counts the closing quote.
         let tail = self.strings.cost(state).without(1);
         if tail == 0 {
             let count = state.count as usize;
@@ -300,20 +324,20 @@ impl Sorting<'_> {
         }
     }
 
-    /// The tokens that end at the node, which is a closing quote or comes after one, or below it.
-    fn collect(&mut self, node: u32, suffix: &mut Vec<u8>, characters: u32) {
+    /// Adds the tokens at and below a node that is the closing quote, or lies behind it along `suffix`.
+    fn add_closing(&mut self, node: u32, suffix: &mut Vec<u8>, characters: u32) {
         let trie = self.trie;
         let prefix = &self.path;
         self.closing.extend(trie.own(node).iter().map(|&token| (suffix.clone(), prefix.clone(), characters, token)));
         for child in trie.children(node) {
             suffix.push(trie.byte(child));
-            self.collect(child, suffix, characters);
+            self.add_closing(child, suffix, characters);
             suffix.pop();
         }
     }
 }
 
-/// How many more characters a string may and must have, and how many bytes the output.
+/// What a token must keep to: the least and the most characters that the string still takes, and the bytes left for the output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     pub(crate) least: u32,
@@ -322,6 +346,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Whether a token may close the string after so many characters.
     pub(super) fn fits(self, characters: u32) -> bool {
         (self.least..=self.most).contains(&characters)
     }

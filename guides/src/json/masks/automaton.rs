@@ -1,4 +1,7 @@
-//! The machine as an automaton that guides follow.
+//! The machine as the [`Automaton`] that guides follow, and the cache key of its masks.
+//!
+//! States with equal keys share a mask, so the key has all that a mask depends on, and as little else as possible: counts only up to
+//! [`FAR`], texts only while something can repeat them.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -17,7 +20,6 @@ impl Automaton for JsonMachine {
 
     fn start(&self) -> JsonState {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
-        // A root value returns to nothing.
         let pending = Few::One(Choice { schema: self.root, next: Item::nowhere() });
         JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
     }
@@ -87,6 +89,7 @@ impl Automaton for JsonMachine {
                     match scalar.reader {
                         Reader::String { index, state } => {
                             let strings = &self.schema(scalar.schema).strings[index as usize];
+                            // Of several alternatives the cheapest can change with the count, however far the bounds are.
                             let far = if machines.as_slice().len() == 1 { FAR } else { u32::MAX };
                             print.add((scalar.schema, index, state.state, state.decoder));
                             print.add(strings.min.saturating_sub(state.count).min(far));
@@ -99,7 +102,7 @@ impl Automaton for JsonMachine {
             At::Key { keys, text } => {
                 self.print_level(level, keys.as_slice().iter().map(|key| &key.item), &mut print);
                 print.add((6u8, keys.as_slice()));
-                // What the key is so far matters only while it can become one that is used.
+                // The text of the key matters only while it can become a used one.
                 for key in keys.iter() {
                     let object = self.object(key.item.shape);
                     if used_with_prefix(object, &level.seen, text).next().is_some() {

@@ -1,9 +1,16 @@
-//! The tokens that are allowed within keys.
+//! The tokens inside keys: the named ones along the names, the others by token classes.
+//!
+//! A key that is not named is a string that must not repeat a key of the object. The token classes of its state give the tokens that stay
+//! inside it and those that close it, as for any string; then the tokens that would repeat a key are taken out.
+//!
+//! Whether a token leaves room for the rest depends on which keys are used, so an exact cost for each token would take a search for each. A
+//! single bound for all tokens replaces it, see [`JsonMachine::cost_inside_key`]. If the bound exceeds the budget, the tokens are walked
+//! byte by byte with exact costs.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
-use crate::json::language::strings::Decoder;
+use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::state::{At, JsonState, Key, KeyReader, Level, adding, written};
 use crate::json::machine::used_keys::{is_used, used_with_prefix};
 use crate::json::machine::{JsonMachine, subsumption};
@@ -15,19 +22,50 @@ use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
-/// The inside of a key that is not named.
+/// A key that is not named, between two characters.
 struct InsideKey<'a> {
+    level: &'a Level,
     object: &'a Object,
     additional: &'a Additional,
-    /// That of the keys' automaton.
-    state: u32,
-    /// Greatest cost of the rest of the key after a token.
+    /// Its characters so far.
+    text: &'a [u8],
+    at: StringState,
+    /// Whether it may continue with any characters.
+    universal: bool,
+    /// The greatest cost of the rest of the key after a token, as far as the pattern of the keys goes.
     reach: Cost,
 }
 
+/// The cost of the tokens that stay inside a key.
+struct CostInside {
+    /// A bound for each of them.
+    bound: Cost,
+    /// Whether none of them is added.
+    none: bool,
+}
+
+/// At least so many characters take one byte: of ASCII, 94 stand for themselves in JSON.
+const ONE_BYTE_CHARACTERS: usize = 64;
+
+/// Bytes that a detour around used keys is granted beyond [`characters_of_detour`] where not all characters are allowed. It is an allowance
+/// and not a bound: the keys of `^a*$` have one completion of each length, so that a detour is as long as the keys that are used.
+const MORE_IN_PATTERN: u32 = 63;
+
+/// The frame adds the bytes that complete a character to the cost of a token that ends inside it, and the bound of a key with a pattern has
+/// them already. Twice is too much, so the budget must exceed the bound by the most that this can be. In keys that is 4, behind `\u`;
+/// with surrogates it would be 8, behind `\ud8`.
+const TAIL_MARGIN: u32 = 16;
+
+/// The number of one-byte characters with which some completion is no used key: there are 64<sup>n</sup> completions of `n` such
+/// characters, so with the least `n` for which they outnumber the used keys one is free.
+fn characters_of_detour(used: usize) -> u32 {
+    let powers = std::iter::successors(Some(ONE_BYTE_CHARACTERS), |keys| keys.checked_mul(ONE_BYTE_CHARACTERS));
+    powers.take_while(|&keys| keys <= used).count() as u32 + 1
+}
+
 impl JsonMachine {
-    /// Within a key.
-    pub(crate) fn add_in_keys(
+    /// Adds the tokens inside a key. Alternatives are treated apart, except that those that agree on the keys share one search.
+    pub(super) fn add_in_keys(
         &self,
         state: &JsonState,
         keys: &Few<Key>,
@@ -47,7 +85,6 @@ impl JsonMachine {
         }
         let mut open: Vec<&Key> = keys.iter().filter(|key| is_in_key(key)).collect();
         while let Some(&first) = open.first() {
-            // Alternatives that agree on which keys there may be.
             let agree = |key: &Key| {
                 let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
                 first.reader == key.reader
@@ -68,8 +105,8 @@ impl JsonMachine {
         reach
     }
 
-    /// Within a key that is not named, read for alternatives that agree on which keys there may be. `None` if the tokens have to be looked
-    /// at one by one.
+    /// Adds the tokens inside a key that is not named, for alternatives that agree on the keys. `None` if no bound of the cost holds for all
+    /// of them, so that they have to be walked byte by byte.
     fn add_in_key(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
         let At::Key { keys, text } = &state.at else { return None };
         let key = keys.iter().next()?;
@@ -79,53 +116,31 @@ impl JsonMachine {
         }
         let (level, object) = (&state.level, self.object(key.item.shape));
         let additional = object.additional.as_ref()?;
-        // With few keys each token may be the one after which all of them are used.
+        // With few possible keys, any token may be the one after which all of them are used.
         if at.decoder != Decoder::Body || additional.counts[at.state as usize] < MANY_KEYS {
             return None;
         }
         let universal = additional.keys.characters.is_universal(at.state);
         let classes = self.classes.of_string(&additional.keys, &at, below.node, below.vocabulary)?;
         let reach = if universal { Cost::ZERO } else { classes.reach() };
-        let inside = InsideKey { object, additional, state: at.state, reach };
-        let costs = keys.iter().map(|key| self.cost_inside_key(level, key, &inside));
-        let cost = Cost::least(costs);
-        let least = Cost::least(keys.iter().map(|key| self.least_cost_inside_key(level, key)));
-        // A key that goes on with any characters and may end as it is needs none of them. They are left out where they would take all
-        // that there is.
-        let may_end = universal && additional.classes.len() == 1 && !is_used(object, &level.seen, text);
-        let none_inside = least > below.bytes || may_end && !cost.is_never() && cost > below.bytes;
-        // What a part of a character adds is kept for each token where all characters are allowed.
-        let margin = if universal { 0 } else { 16 };
-        if !none_inside && (cost.is_never() || cost + margin > below.bytes) {
-            return None;
-        }
+        let inside = InsideKey { level, object, additional, text, at, universal, reach };
+        debug_assert!(universal || classes.frame().most_tail().get() <= TAIL_MARGIN);
+        let cost = self.cost_inside_keys(keys, &inside, below.bytes)?;
         let room = Room { least: 0, most: u32::MAX, bytes: below.bytes };
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
-        // Two sorted lists, one after the other.
+        // The written keys come sorted, then the named ones: the stable sort merges the two runs in linear time.
         used.sort();
-        // What is taken out again must not take out what another alternative allows.
+        // Tokens are taken out again below, which must not take out what another alternative has added to the set.
         let mut apart = (!used.is_empty()).then(|| TokenSet::new(below.vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
-        let mut reach = if none_inside { Cost::ZERO } else { classes.add_inside(cost, room, own) };
+        let mut reach = if cost.none { Cost::ZERO } else { classes.add_inside(cost.bound, room, own) };
         let mut deferred = Vec::new();
-        let classes_of_keys = if classes.closes_nowhere() { 0 } else { additional.classes.len() };
-        for class in 0..classes_of_keys {
-            let Some(after) = self.after_key(level, keys, class) else { continue };
+        if !classes.closes_nowhere() {
             let open = OpenString { classes: &classes, node: below.node, escapes: additional.keys.escapes, room };
-            let closes = |state: u32| additional.class_of[state as usize] == class as u32;
-            reach = reach.max(self.add_closing(&open, &after, closes, &mut deferred, own));
+            reach = reach.max(self.add_closing_keys(keys, &inside, &open, &mut deferred, own));
         }
         if !used.is_empty() {
-            let keys = UsedKeys { additional, object, level, text, used: &used };
-            let find = || keys.tokens(below.vocabulary, below.node, &at);
-            let tokens = if universal {
-                let mut print = Fingerprint::new();
-                print.add((additional.keys.characters.id(), at.state, below.node, &used));
-                self.known.removed(print.value(), find)
-            } else {
-                find().into()
-            };
-            tokens.iter().for_each(|&token| own.remove(token));
+            self.remove_used(&inside, &used, below, own);
         }
         reach = reach.max(self.add_tokens(state, &deferred, below, own));
         if let Some(own) = apart {
@@ -134,16 +149,63 @@ impl JsonMachine {
         Some(reach)
     }
 
-    /// A bound of the cost after any token that stays inside the key.
-    fn cost_inside_key(&self, level: &Level, key: &Key, inside: &InsideKey<'_>) -> Cost {
-        let &InsideKey { object, additional, state, reach } = inside;
-        // A character or two lead to a key that is not used, or a few more where not all characters are allowed.
+    /// The cost of the tokens that stay inside the key, in the cheapest alternative; `None` if they do not all keep to the budget.
+    fn cost_inside_keys(&self, keys: &Few<Key>, inside: &InsideKey<'_>, bytes: u32) -> Option<CostInside> {
+        let &InsideKey { level, object, additional, text, universal, .. } = inside;
+        let bound = Cost::least(keys.iter().map(|key| self.cost_inside_key(key, inside)));
+        let least = Cost::least(keys.iter().map(|key| self.least_cost_inside_key(level, key)));
+        // A key that may be anything and may end here needs no more characters: near the end of the budget they are all left out. The key
+        // can be closed instead, so the mask does not become empty.
+        let may_end = universal && additional.classes.len() == 1 && !is_used(object, &level.seen, text);
+        let none = least > bytes || may_end && !bound.is_never() && bound > bytes;
+        let margin = if universal { 0 } else { TAIL_MARGIN };
+        let fits = none || !bound.is_never() && bound + margin <= bytes;
+        fits.then_some(CostInside { bound, none })
+    }
+
+    /// Adds the tokens that close the key. What follows depends on the class of the key alone, which the state at its quote tells.
+    fn add_closing_keys(
+        &self,
+        keys: &Few<Key>,
+        inside: &InsideKey<'_>,
+        open: &OpenString<'_>,
+        deferred: &mut Vec<u32>,
+        set: &mut TokenSet,
+    ) -> Cost {
+        let mut reach = Cost::ZERO;
+        for class in 0..inside.additional.classes.len() {
+            let Some(after) = self.after_key(inside.level, keys, class) else { continue };
+            let closes = |state: u32| inside.additional.class_of[state as usize] == class as u32;
+            reach = reach.max(self.add_closing(open, &after, closes, deferred, set));
+        }
+        reach
+    }
+
+    /// Removes the tokens that would repeat a key. `used` are the completions of the key to a used one, sorted.
+    fn remove_used(&self, inside: &InsideKey<'_>, used: &[&[u8]], below: Below<'_>, set: &mut TokenSet) {
+        let &InsideKey { level, object, additional, text, at, universal, .. } = inside;
+        let keys = UsedKeys { additional, object, level, text, used };
+        let find = || keys.tokens(below.vocabulary, below.node, &at);
+        // Only where all characters are allowed do the tokens depend on nothing else than is in this cache key.
+        let tokens = if universal {
+            let mut print = Fingerprint::new();
+            print.add((additional.keys.characters.id(), at.state, below.node, used));
+            self.known.removed(print.value(), find)
+        } else {
+            find().into()
+        };
+        tokens.iter().for_each(|&token| set.remove(token));
+    }
+
+    /// A bound of the cost of the output after any token that stays inside the key. It sums up the rest of the key by its pattern, a detour
+    /// around the used keys, the quote and the colon, the dearest value that a class of keys may need, and what follows the object.
+    fn cost_inside_key(&self, key: &Key, inside: &InsideKey<'_>) -> Cost {
+        let &InsideKey { level, object, additional, at, reach, .. } = inside;
         let used = object.properties.len() + written(level).count() as usize;
-        let powers = std::iter::successors(Some(64usize), |keys| keys.checked_mul(64));
-        let detour = powers.take_while(|&keys| keys <= used).count() as u32 + if reach == Cost::ZERO { 1 } else { 64 };
-        // Of a class of which no key may come, any key that is still possible may be: no bound holds for all tokens.
+        let detour = characters_of_detour(used) + if reach == Cost::ZERO { 0 } else { MORE_IN_PATTERN };
+        // If a class can still be reached of which no key may come, a token may lead to it alone: then no bound holds for all tokens.
         let is_reachable =
-            |class: usize| additional.classes[class].costs.get(state as usize).is_some_and(|&rest| !rest.is_never());
+            |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| !rest.is_never());
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();
         let known = key.costs.of_classes().iter().filter(|(_, class)| is_reachable(*class as usize));
         let value = if known.clone().count() < reachable { None } else { known.map(|(cost, _)| *cost).max() };
@@ -151,13 +213,15 @@ impl JsonMachine {
         value + reach + (detour + 2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
     }
 
-    /// Least bytes to the end of the output from anywhere inside the key.
+    /// The least bytes from anywhere inside the key to the end of the output: those of its quote and colon, the cheapest value, and what
+    /// follows the object.
     fn least_cost_inside_key(&self, level: &Level, key: &Key) -> Cost {
         let value = Cost::least(key.costs.of_classes().iter().map(|(cost, _)| *cost));
         value + (2 + self.spacing.colon) + Self::exit_cost(level, key.item.schema)
     }
 
-    /// The state after a key of this class. What comes after the next key is not known from it, as it does not know the key.
+    /// The state after a key of this class whose text is not known. It stands for all keys of the class up to the next key, which must not
+    /// repeat this one.
     fn after_key(&self, level: &Level, keys: &Few<Key>, class: usize) -> Option<JsonState> {
         let mut choices = Vec::new();
         for key in keys.iter() {
@@ -168,5 +232,81 @@ impl JsonMachine {
         let pending = self.pending(choices)?;
         let level = level.with_key_of_class(class as u32);
         Some(JsonState { level, at: At::Colon { pending, blanks: 0 } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::automaton::Automaton;
+    use crate::json;
+    use crate::json::language::cache::Languages;
+    use crate::json::language::spellable::Spellable;
+    use crate::json::schema::documents::Documents;
+    use crate::json::tokens::cache::ClassesCache;
+    use crate::options::{Limits, Options};
+    use crate::vocabulary::Vocabulary;
+
+    /// The ASCII characters that stand for themselves in JSON.
+    fn of_one_byte() -> impl Iterator<Item = char> {
+        (' '..='\x7F').filter(|c| !matches!(c, '"' | '\\'))
+    }
+
+    /// Asserts that no token behind the quote of a next key exceeds the budget, for each budget around the bound. Returns the cost after `a`.
+    fn check(schema: &str, used: &[String]) -> Cost {
+        let pieces = ["ab", "xyz", "\\u00", "\"", "\":", "\":n", "é\""].map(|piece| Some(piece.as_bytes().to_vec()));
+        let tokens: Vec<_> = (0..=255u8).map(|byte| Some(vec![byte])).chain(pieces).chain([None]).collect();
+        let end = tokens.len() as u32 - 1;
+        let vocabulary = Vocabulary::new(tokens, vec![end]).expect("a vocabulary");
+        let classes = Arc::new(ClassesCache::new(&vocabulary, Spellable::ALL));
+        let (options, limits, documents) = (Options::default(), Limits::default(), Documents::default());
+        let languages = Languages::new(1 << 20, Spellable::ALL);
+        let machine = json::compile(schema, &options, &limits, &languages, &documents, &classes).expect("a schema");
+        let keys: String = used.iter().map(|key| format!("\"{key}\":null,")).collect();
+        let text = format!("{{{keys}\"");
+        let step = |state: JsonState, byte: u8| machine.step(&state, byte);
+        let state = text.bytes().try_fold(machine.start(), step).expect("allowed");
+        let words = vocabulary.mask_words();
+        let mut all = TokenSet::new(words);
+        let reach = machine.allowed(&vocabulary, &state, &mut all);
+        let least = machine.cost(&state).get();
+        for left in least..reach.get() + 3 {
+            let mut set = TokenSet::new(words);
+            machine.allowed_within(&vocabulary, &state, left, &mut set);
+            for token in (0..end).filter(|&token| all.contains(token)) {
+                let bytes = vocabulary.bytes(token).expect("a token");
+                let after = bytes.iter().try_fold(state.clone(), |state, &byte| machine.step(&state, byte));
+                let cost = machine.cost(&after.expect("allowed"));
+                assert!(cost <= reach && (cost <= left || !set.contains(token)), "{token} within {left}: {cost:?}");
+            }
+        }
+        machine.cost(&step(state, b'a').expect("allowed"))
+    }
+
+    #[test]
+    fn with_all_keys_of_one_character_used_a_detour_of_one_character_is_in_the_bound() {
+        let used: Vec<String> = of_one_byte().map(String::from).collect();
+        assert_eq!(used.len(), 94);
+        assert_eq!(check(r#"{"additionalProperties": {"type": "null"}}"#, &used), "x\":null}".len() as u32);
+    }
+
+    #[test]
+    fn with_all_keys_that_continue_a_token_used_a_detour_of_two_characters_is_in_the_bound() {
+        let longer = of_one_byte().map(|c| format!("a{c}"));
+        let used: Vec<String> = std::iter::once("a".to_owned()).chain(longer).collect();
+        assert_eq!(check(r#"{"additionalProperties": {"type": "null"}}"#, &used), "xx\":null}".len() as u32);
+    }
+
+    #[test]
+    fn with_short_keys_of_a_pattern_used_the_detour_is_in_the_bound() {
+        let schema = r#"{"patternProperties": {"^[a-z]{2,}$": {"type": "null"}}, "additionalProperties": false}"#;
+        let used: Vec<String> = ('a'..='z').map(|c| format!("a{c}")).collect();
+        assert_eq!(check(schema, &used), "xx\":null}".len() as u32);
+    }
+
+    #[test]
+    fn a_detour_has_the_characters_with_which_completions_outnumber_the_used_keys() {
+        let counts = [0, 63, 64, 4095, 4096, usize::MAX];
+        assert_eq!(counts.map(characters_of_detour), [1, 1, 2, 2, 3, 11]);
     }
 }

@@ -1,4 +1,7 @@
-//! The tokens that are allowed where a value is one of some literals: found along the literals, without a state for each byte.
+//! The tokens where a value is one of some literals (`enum`, `const`), found along the literals.
+//!
+//! A step of the machine at each byte would clone its state; sorted literals side by side with the trie need none. Only behind the last
+//! byte of a literal does the machine step in. `uniqueItems` costs nothing here: a literal that an entry has is left out of the list.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -9,7 +12,7 @@ use crate::json::masks::Below;
 use crate::json::masks::texts::SortedTexts;
 use crate::vocabulary::mask::TokenSet;
 
-/// What a walk along literals of one schema is for: `depth` of their bytes were read, and `rest` is the cost after the value.
+/// A walk along literals of one schema, `depth` bytes of which were read. `rest` is the cost after the value.
 struct Walk<'a> {
     state: &'a JsonState,
     below: Below<'a>,
@@ -18,10 +21,9 @@ struct Walk<'a> {
 }
 
 impl JsonMachine {
-    /// Adds the tokens below a node that are allowed where nothing but one of the literals of one schema is being written, or is to be
-    /// written; of an entry that must differ from others one of those that none of them is. Returns a bound of the cost after any of
-    /// them; `None` where it is not so.
-    pub(crate) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
+    /// Adds the allowed tokens below a node if a literal of one schema is the only value that can be here. Under `uniqueItems` only literals
+    /// that no entry has count. Returns a bound of the cost after any of the tokens; `None` if other values can be here.
+    pub(super) fn add_literals(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
         let (pending, schema, (low, high, depth)) = match &state.at {
             &At::Scalar {
                 ref pending,

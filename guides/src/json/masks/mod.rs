@@ -1,4 +1,20 @@
-//! The tokens that are allowed in a state, found without a walk along all of them where the output is inside a string.
+//! The mask of a state: the tokens along whose bytes the output can go on.
+//!
+//! A trie walk that steps the machine at each byte is always right, and fast where few bytes can follow. Inside strings, keys and numbers
+//! many can, so these places have searches of their own. Without a budget, each of them finds exactly the tokens of the walk.
+//!
+//! | place in the text | file | how the tokens are found | what it costs |
+//! |---|---|---|---|
+//! | a literal of an `enum` | `literals`, `texts` | along the sorted literals, side by side with the trie | their common nodes |
+//! | a named key | `named_keys`, `texts` | along the sorted names, in the same way | their common nodes |
+//! | any other key | `keys`, `quotes` | token classes; less the tokens of `used_keys` | as a string, and the nodes along used keys |
+//! | a string | `strings`, `quotes` | token classes of the state; the suffixes behind the quote once for all | a union of bitsets; the tokens that close the string |
+//! | a number, and the start of a value | `numbers` | token classes of the state | a union of bitsets; a walk behind each end of the number |
+//! | an entry that must differ (`uniqueItems`) | `repeating` | the mask as if it need not, less the tokens that repeat an entry | that mask, and the nodes along the entries |
+//! | brackets, commas, colons, white space, the inside of an escape | here | a walk of the trie, byte by byte | a step of the machine at each node that it reaches |
+//!
+//! `automaton` makes the machine an [`Automaton`]. A search that ends inside a token calls [`JsonMachine::add_allowed`] for the nodes below,
+//! so a token such as `"}, {"` passes through several of these files.
 
 mod automaton;
 mod keys;
@@ -23,20 +39,20 @@ use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
 
-/// Subtrees of fewer nodes are walked whatever the state.
+/// Subtrees with no more nodes are always walked: to look up token classes takes longer.
 const SMALL: u32 = 24;
 
 /// The root of a trie.
 const ROOT: u32 = 0;
 
-/// The tokens that are asked for: those below a node of the trie after which the output can be completed in `bytes`.
+/// The tokens that a mask asks for: those below a trie node after which the output can be completed in `bytes`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Below<'a> {
     vocabulary: &'a Vocabulary,
     /// The tokens that JSON is written with.
     trie: &'a Trie,
     node: u32,
-    /// How many bytes lead to the node.
+    /// The number of bytes from the root to the node.
     depth: usize,
     bytes: u32,
 }
@@ -47,7 +63,7 @@ impl<'a> Below<'a> {
         Below { vocabulary, trie, node: ROOT, depth: 0, bytes }
     }
 
-    /// Those below a node so many bytes further.
+    /// The tokens below a node that is `further` bytes deeper.
     fn at(self, node: u32, further: usize) -> Below<'a> {
         Below { node, depth: self.depth + further, ..self }
     }
@@ -58,7 +74,19 @@ impl<'a> Below<'a> {
 }
 
 impl JsonMachine {
-    /// Adds those of the tokens along whose remaining bytes the output can go on from `state`. Returns a bound of the cost after any of them.
+    /// Adds the tokens along whose bytes below the node the output can go on from `state`. Returns a bound of the cost after any of them.
+    ///
+    /// The order of the cases matters:
+    ///
+    /// 1. A small subtree is walked: each of the other cases has a set-up that would cost more.
+    /// 2. Literals come before `uniqueItems`, as they handle it themselves: they leave out the used literals, which is cheaper than to
+    ///    remove tokens afterwards.
+    /// 3. An entry that may still repeat another one comes before all that is left, since the other cases know nothing of entries. It calls
+    ///    this function again with a state that is clear.
+    /// 4. Values and numbers come without `uniqueItems` only: a walk has to record the text of the entry byte by byte.
+    /// 5. A scalar of several alternatives is searched for each of them, if one is a string. The mask is the union.
+    /// 6. Keys have alternatives of different kinds, which `add_in_keys` tells apart.
+    /// 7. In all other places few bytes can follow, so they are walked.
     pub(crate) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
         if trie.end(below.node) - below.node > SMALL {
@@ -85,7 +113,6 @@ impl JsonMachine {
                     return self.add_numbers(place, numbers.collect(), below, set);
                 }
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
-                    // What one of the alternatives allows is allowed.
                     let each = machines.iter().map(|scalar| {
                         let at = At::Scalar { pending: pending.clone(), machines: Few::One(scalar.clone()) };
                         let state = JsonState { level: state.level.clone(), at };
@@ -101,12 +128,12 @@ impl JsonMachine {
         self.add_each(state, below, set)
     }
 
-    /// As [`Self::add_allowed`], byte by byte.
+    /// As [`Self::add_allowed`], by a walk. After each byte the cheaper searches get their chance again.
     fn add_each(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         self.add_along(state, self.next_bytes(state), below, set)
     }
 
-    /// As [`Self::add_each`], along these bytes.
+    /// As [`Self::add_each`], along these bytes alone.
     fn add_along(&self, state: &JsonState, possible: ByteSet, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
         let mut reach = Cost::ZERO;
@@ -117,7 +144,7 @@ impl JsonMachine {
         reach
     }
 
-    /// As [`Self::add_allowed`], with the tokens of the node itself. `state` is that after its bytes.
+    /// As [`Self::add_allowed`], with the tokens that end at the node itself.
     fn add_node(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
         let (own, mut reach) = (trie.own(below.node), Cost::ZERO);
@@ -134,13 +161,13 @@ impl JsonMachine {
         reach
     }
 
-    /// Adds those of the tokens along which the output can go on, looked at one by one.
+    /// Adds those of `tokens` along which the output can go on. It steps through each of them, where no search decides for many at once.
     fn add_tokens(&self, state: &JsonState, tokens: &[u32], below: Below<'_>, set: &mut TokenSet) -> Cost {
         let rest = |&token: &u32| Some((below.vocabulary.bytes(token)?.get(below.depth..)?, token));
         let mut tokens: Vec<(&[u8], u32)> = tokens.iter().filter_map(rest).collect();
         tokens.sort_unstable();
         let (mut reach, mut before) = (Cost::ZERO, &[][..]);
-        // The states after each of the bytes of the token before: those that the next one shares are not gone through again.
+        // The states after each byte of the previous token. Sorted tokens share prefixes, whose steps are not repeated.
         let mut states = vec![Some(state.clone())];
         for (bytes, token) in tokens {
             let shared = bytes.iter().zip(before).take_while(|(one, other)| one == other).count();
@@ -160,7 +187,7 @@ impl JsonMachine {
     }
 }
 
-/// Whether an entry begins that must differ from the others, of which the last is not known.
+/// Whether an entry begins that must differ from the others. Behind a quote the text of the last one is not known.
 fn begins_entry(state: &JsonState) -> bool {
     matches!(state.at, At::Value { .. }) && state.level.own_distinct().is_some()
 }

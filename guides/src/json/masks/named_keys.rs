@@ -1,4 +1,4 @@
-//! The tokens that are allowed where a key is one of those that the schema names: found along the names, without a state for each byte.
+//! The tokens inside a key that the schema names, found along the names without a step of the machine at each byte.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -10,21 +10,21 @@ use crate::json::masks::texts::SortedTexts;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
-/// Keys that are being written, of which the schema names what they may be.
+/// Alternatives of a key that agree on the names it may have.
 #[derive(Clone, Copy)]
 struct NamedKeys<'a> {
     keys: &'a [&'a Key],
-    /// Their characters so far, where one that is not named is written too.
+    /// The characters of the key so far. They are kept if it may also be one that is not named.
     text: &'a Arc<[u8]>,
 }
 
-/// A name that may come next.
+/// A name that the key may have.
 struct Name<'a> {
-    /// As JSON without the opening quote.
+    /// The name as JSON, without the opening quote.
     spelling: &'a [u8],
-    /// Its place among all names of the object.
+    /// Its place in the sorted names of the object.
     place: u32,
-    /// Least bytes from after its closing quote to the end of the output.
+    /// The least bytes from its closing quote to the end of the output.
     cost: Cost,
 }
 
@@ -35,8 +35,8 @@ impl AsRef<[u8]> for Name<'_> {
 }
 
 impl JsonMachine {
-    /// Within a key, read for alternatives that name it.
-    pub(crate) fn add_named(
+    /// Adds the tokens inside a key, for the alternatives that name it.
+    pub(super) fn add_named(
         &self,
         state: &JsonState,
         mut keys: Vec<&Key>,
@@ -46,7 +46,7 @@ impl JsonMachine {
     ) -> Cost {
         let mut reach = Cost::ZERO;
         while let Some(&first) = keys.first() {
-            // Alternatives that agree on the names are followed together.
+            // `anyOf` often repeats an object's names. Alternatives that agree on them share one walk.
             let agree = |key: &Key| {
                 let (one, other) = (self.object(first.item.shape), self.object(key.item.shape));
                 first.reader == key.reader && one.has_same_names(other)
@@ -79,13 +79,13 @@ impl JsonMachine {
         self.add_texts(SortedTexts { texts: &names, at: depth as usize }, |name| name.cost, whole, below, set)
     }
 
-    /// The state after a name that one of the keys becomes.
+    /// The state after a name, in the alternatives that allow it.
     fn after_name(&self, state: &JsonState, named: NamedKeys<'_>, name: &Name<'_>) -> Option<JsonState> {
         let NamedKeys { keys, text } = named;
         let &Name { spelling, place, .. } = name;
         let (low, high) = (place, place + 1);
         let from = match keys.first()?.reader {
-            // What is written is kept byte by byte where entries must differ.
+            // Under `uniqueItems` each byte has to be recorded, else the last one is enough.
             KeyReader::Named { depth, .. } if state.level.distinct.is_some() => depth,
             _ => spelling.len() as u32 - 1,
         };

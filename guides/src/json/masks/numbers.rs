@@ -1,4 +1,7 @@
-//! The tokens that are allowed within numbers, and where a value begins.
+//! The tokens inside numbers and at the start of a value, by the token classes of the numbers' automata.
+//!
+//! A number ends without a byte of its own, so `1,2` and `1}` end it inside a token. The classes give the trie nodes where it may end, and
+//! the walk goes on below them from one state, since the spelling of the number does not matter behind it.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -12,14 +15,14 @@ use crate::json::shape::SchemaId;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
 
-/// Where a value is written: the container around it, and the schemas of which it may be.
+/// The place of a value: the container around it, and the schemas that it may satisfy.
 #[derive(Clone, Copy)]
-pub(crate) struct ValuePlace<'a> {
-    pub(crate) level: &'a Level,
-    pub(crate) pending: &'a Few<Choice>,
+pub(super) struct ValuePlace<'a> {
+    pub(super) level: &'a Level,
+    pub(super) pending: &'a Few<Choice>,
 }
 
-/// A number that is being written, and the schemas that read it so.
+/// A number in a state of its automaton, and the schemas that read it in this state.
 struct OpenNumber<'a> {
     numbers: &'a Numbers,
     state: u32,
@@ -27,8 +30,9 @@ struct OpenNumber<'a> {
 }
 
 impl JsonMachine {
-    /// Where a value begins: numbers as a whole, the rest byte by byte.
-    pub(crate) fn add_values(
+    /// Adds the tokens at the start of a value: those of numbers by their classes, the others by a walk. Literals that begin like a number
+    /// are read side by side with it, which classes do not know, so with them all tokens are walked.
+    pub(super) fn add_values(
         &self,
         state: &JsonState,
         pending: &Few<Choice>,
@@ -51,9 +55,8 @@ impl JsonMachine {
         reach.max(self.add_along(state, possible, below, set))
     }
 
-    /// Within numbers, of these schemas and in these states: of what belongs to one each byte is a step of its automaton and nothing
-    /// more.
-    pub(crate) fn add_numbers(
+    /// Adds the tokens inside numbers of these schemas, in these states of their automata.
+    pub(super) fn add_numbers(
         &self,
         place: ValuePlace<'_>,
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
@@ -62,7 +65,7 @@ impl JsonMachine {
     ) -> Cost {
         let mut reach = Cost::ZERO;
         while let Some(&(_, numbers, state)) = open.first() {
-            // However many alternatives read the same number, it is the same tokens.
+            // Alternatives in one state of one automaton allow the same tokens.
             let is_same = |(_, other, at): &(SchemaId, &Arc<Numbers>, u32)| other.id == numbers.id && *at == state;
             let mut schemas = Vec::new();
             open.retain(|one| {
@@ -95,7 +98,6 @@ impl JsonMachine {
         if classes.ends().is_empty() {
             return reach;
         }
-        // However the number is spelled, the same comes after it.
         let Some(after) = self.value_done(level, pending, schemas) else { return reach };
         let (trie, possible) = (below.trie(), self.bytes_after_values(level));
         for &(end, depth) in classes.ends() {

@@ -1,4 +1,8 @@
-//! The tokens that close a string or a key, by what they go on with after its quote.
+//! The tokens that close a string or a key, by the suffix behind the quote.
+//!
+//! One walk along the trie of suffixes answers for all tokens, and its result is cached: by the machine's cache key after the quote, and for
+//! the value of a key by its schema alone. All keys of an object whose values have one schema thus share the walk through that value;
+//! only what follows the value is walked for the object itself.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -12,18 +16,18 @@ use crate::json::tokens::classes::{Following, StringClasses};
 use crate::json::tokens::frame::{Look, QUOTE, Room};
 use crate::vocabulary::mask::TokenSet;
 
-/// A string or a key that is read below a node of the trie, and the tokens of which those that close it are asked for.
-pub(crate) struct OpenString<'a> {
-    pub(crate) classes: &'a StringClasses,
-    pub(crate) node: u32,
-    pub(crate) escapes: Escapes,
-    pub(crate) room: Room,
+/// A string or a key below a trie node, with the token classes of its state.
+pub(super) struct OpenString<'a> {
+    pub(super) classes: &'a StringClasses,
+    pub(super) node: u32,
+    pub(super) escapes: Escapes,
+    pub(super) room: Room,
 }
 
 impl JsonMachine {
-    /// Adds the tokens that close it in one of the states for which `closes` holds, `after` being the output's state after the quote.
-    /// Returns a bound of the cost after any of them. Those that have to be looked at one by one are added to `deferred`.
-    pub(crate) fn add_closing(
+    /// Adds the tokens that close the string in a state for which `closes` holds; `after` is the state of the output behind the quote.
+    /// Returns a bound of the cost after any of them. Tokens that have to be stepped through go to `deferred`.
+    pub(super) fn add_closing(
         &self,
         open: &OpenString<'_>,
         after: &JsonState,
@@ -34,7 +38,7 @@ impl JsonMachine {
         let &OpenString { classes, node, escapes, room } = open;
         let cost = self.cost(after);
         let mut reach = classes.add_bare(cost, room, &closes, set);
-        // What comes after the next key is not known from a key whose text is not.
+        // The next key must not repeat this one, and the next entry not this entry. `after` does not know their texts.
         let look = |state: &JsonState| match state.at {
             At::Key { .. } if matches!(after.at, At::Colon { .. }) => Look::Stop,
             _ if begins_entry(state) => Look::Stop,
@@ -67,7 +71,7 @@ impl JsonMachine {
         reach
     }
 
-    /// The value that comes after a key, if no state within it depends on what is written around it.
+    /// The value behind a key, if the states inside it do not depend on the text around it.
     fn lone_value<'a>(&self, state: &'a JsonState) -> Option<(&'a Few<Choice>, SchemaId)> {
         match &state.at {
             At::Colon { pending: pending @ Few::One(choice), blanks: 0 }
@@ -79,13 +83,13 @@ impl JsonMachine {
         }
     }
 
-    /// Before a colon and a value with which the output ends.
+    /// The state before a colon and a value that ends the output: it stands for every place of such a value.
     fn colon_alone(schema: SchemaId) -> JsonState {
         let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
         JsonState { level, at: At::Colon { pending: Few::One(Choice { schema, next: Item::nowhere() }), blanks: 0 } }
     }
 
-    /// Up to the end of the outermost value.
+    /// Looks no further than the end of the outermost value.
     fn look_within(&self, state: &JsonState) -> Look {
         match &state.at {
             At::End => Look::End,

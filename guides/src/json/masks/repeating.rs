@@ -1,4 +1,7 @@
-//! The tokens along which an entry becomes equal to another one that it must differ from.
+//! `uniqueItems`: the mask as if entries might repeat, less the tokens along which one does.
+//!
+//! Few tokens repeat an entry, and they lie along the texts of the entries. To remove them takes a walk along those texts only,
+//! and the token classes serve for the rest.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -9,9 +12,8 @@ use crate::json::masks::Below;
 use crate::vocabulary::mask::TokenSet;
 
 impl JsonMachine {
-    /// As [`Self::add_allowed`], where what is being written can become equal to another entry: the tokens that are allowed if it
-    /// cannot, without those along which it does.
-    pub(crate) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
+    /// As [`Self::add_allowed`], where the entry can still become equal to another one.
+    pub(super) fn add_apart(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let mut own = TokenSet::new(below.vocabulary.mask_words());
         let reach = self.add_allowed(&state.apart(), below, &mut own);
         let reach = reach.max(self.remove_repeating(state, below, &mut own));
@@ -19,12 +21,12 @@ impl JsonMachine {
         reach
     }
 
-    /// Removes the tokens below a node along which an entry becomes equal to another one, or can no longer differ, as long as it
-    /// may. Returns a bound of the cost after those that may stay.
+    /// Removes the tokens below a node along which an entry becomes equal to another one or can no longer differ. Returns a bound of the cost
+    /// after the tokens along the entries that stay: to differ can cost more than the mask without `uniqueItems` counts.
     fn remove_repeating(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
         let trie = below.trie();
         let mut reach = Cost::ZERO;
-        // After a byte with which all that is written differs from the entries before it there is nothing to remove.
+        // After any other byte the entry differs from all, so there is nothing to remove.
         let open = state.level.distinct.as_ref().map_or_else(ByteSet::default, |distinct| distinct.open_bytes());
         let possible = self.next_bytes(state).and(open);
         for child in trie.children_along(below.node, possible) {

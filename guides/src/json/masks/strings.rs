@@ -1,4 +1,7 @@
-//! The tokens that are allowed within strings.
+//! The tokens inside a string, by the token classes of its state.
+//!
+//! A string of any characters ("free" here) counts exactly: each token is checked against `minLength`, `maxLength` and the budget. A string with a
+//! pattern has one bound for the cost after all its tokens. If that exceeds the budget, the tokens are walked byte by byte.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -12,8 +15,8 @@ use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 
 impl JsonMachine {
-    /// Within a string, read for one schema. `None` if the tokens have to be looked at one by one.
-    pub(crate) fn add_in_string(
+    /// Adds the tokens inside a string, read for one schema. `None` if they have to be walked byte by byte.
+    pub(super) fn add_in_string(
         &self,
         state: &JsonState,
         scalar: &Scalar,
@@ -23,12 +26,12 @@ impl JsonMachine {
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
         let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
-        // Of an entry that must differ from others it has to be known which value it becomes.
+        // Of an entry that must differ from others a walk has to know its value, unless there are so many strings that one is left.
         let own = state.level.own_distinct().is_some();
         if !state.is_clear() || own && !strings.characters.is_endless() {
             return None;
         }
-        // A lower bound goes with strings of all characters, here in the midst of one.
+        // Only strings of any characters have a lower bound, so this state is inside a character.
         if !strings.is_free(&at) && strings.min > 0 {
             return None;
         }
@@ -37,7 +40,7 @@ impl JsonMachine {
         let bytes = below.bytes;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
         let mut reach = cost;
-        // No character makes a string cheaper that could be closed.
+        // A string that may end costs more with each character. Over budget, none fits.
         let none_inside = strings.is_free(&at) && at.count >= strings.min && cost > bytes;
         if strings.is_free(&at) {
             if cost > bytes && !none_inside {
@@ -46,13 +49,13 @@ impl JsonMachine {
             room.least = strings.min.saturating_sub(at.count);
             room.most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
         } else {
-            // How much each token adds is not kept, but how much any of them may.
+            // The classes keep the greatest cost after a token, not that after each.
             reach = (cost + classes.reach() + 1).without(strings.cost(&at).get());
             if reach > bytes {
                 return None;
             }
         }
-        // A bound that all of them keep to is checked.
+        // The bound holds for all tokens and was checked, so none is checked again.
         let bytes_inside = if strings.is_free(&at) { bytes } else { u32::MAX };
         let inside =
             if none_inside { Cost::ZERO } else { classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set) };

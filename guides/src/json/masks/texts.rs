@@ -1,4 +1,7 @@
-//! The tokens along texts of which one is being written, found without a state for each byte.
+//! The tokens along a sorted list of texts, one of which is being written.
+//!
+//! Trie and list are walked side by side: a node of the trie meets the range of texts that begin with its bytes. Inside a text the
+//! cost of a token follows from its length, so the machine steps only at the end of a text.
 
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::{ByteSet, texts_along};
@@ -7,17 +10,17 @@ use crate::json::machine::state::JsonState;
 use crate::json::masks::Below;
 use crate::vocabulary::mask::TokenSet;
 
-/// Texts that are sorted and agree in their first `at` bytes, which were read.
+/// Sorted texts that agree in their first `at` bytes, which were read.
 #[derive(Clone, Copy)]
-pub(crate) struct SortedTexts<'a, T> {
-    pub(crate) texts: &'a [T],
-    pub(crate) at: usize,
+pub(super) struct SortedTexts<'a, T> {
+    pub(super) texts: &'a [T],
+    pub(super) at: usize,
 }
 
 impl JsonMachine {
-    /// Adds the tokens below a node along texts. `cost` is that after a text, `whole` the state there, from which all is found that
-    /// follows it. Returns a bound of the cost after any of the tokens.
-    pub(crate) fn add_texts<T: AsRef<[u8]>>(
+    /// Adds the tokens below a node along the texts. `cost` is that behind a text, and `whole` the state there, from which tokens that continue
+    /// are found. Returns a bound of the cost after any of the tokens.
+    pub(super) fn add_texts<T: AsRef<[u8]>>(
         &self,
         texts: SortedTexts<'_, T>,
         cost: impl Fn(&T) -> Cost,
@@ -26,7 +29,7 @@ impl JsonMachine {
         set: &mut TokenSet,
     ) -> Cost {
         let (trie, mut reach) = (below.trie(), Cost::ZERO);
-        // The nodes of the trie with the texts that begin with what leads there.
+        // Open nodes, each with the texts that begin with its bytes.
         let mut open = vec![(below, texts)];
         while let Some((below, SortedTexts { texts, at })) = open.pop() {
             let mut possible = ByteSet::default();

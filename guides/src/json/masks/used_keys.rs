@@ -1,4 +1,7 @@
-//! The tokens along which a key becomes one that may not come again.
+//! The tokens along which a key becomes one that is used already.
+//!
+//! They are found along the used keys, which are few, not among the tokens that close the key, which are many. `ab"` repeats `ab`, and so does
+//! every token that begins with it, such as `ab":1`.
 
 use crate::collections::byte_set::{ByteSet, texts_along};
 use crate::json::language::strings::{Decoder, StringState};
@@ -9,31 +12,31 @@ use crate::json::text::escape::{may_be_escaped, short_escape, spelled_length};
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
 
-/// The keys that cannot come again.
-pub(crate) struct UsedKeys<'a> {
-    pub(crate) additional: &'a Additional,
-    pub(crate) object: &'a Object,
-    pub(crate) level: &'a Level,
-    /// The key so far.
-    pub(crate) text: &'a [u8],
-    /// What would complete it to one that is used, sorted.
-    pub(crate) used: &'a [&'a [u8]],
+/// A key, and the used keys that it must not become.
+pub(super) struct UsedKeys<'a> {
+    pub(super) additional: &'a Additional,
+    pub(super) object: &'a Object,
+    pub(super) level: &'a Level,
+    /// The characters of the key so far.
+    pub(super) text: &'a [u8],
+    /// Its completions to a used key, sorted.
+    pub(super) used: &'a [&'a [u8]],
 }
 
-/// How far a search for them has come.
+/// A position of the search for repeating tokens.
 #[derive(Clone, Copy)]
 struct KeySearch<'a> {
-    /// The characters between the key so far and the node.
+    /// The characters from the key so far to the node.
     read: &'a [u8],
-    /// Whether an escape can spell some of what is used.
+    /// Whether an escape can spell a character of a used key.
     escaped: bool,
 }
 
-/// Bytes of an escape that gives a character's code.
+/// Bytes of an escape by code, as in `\u001f`.
 const CODE: u32 = 6;
 
-/// The tokens below a node that spell the rest of one of these keys, which are sorted, and close it. No character takes an escape with
-/// its code.
+/// The tokens below a node that complete one of these sorted keys and close it, in keys without characters that take an escape by code.
+/// Byte sets decide each step, so the automaton of the keys is not asked: that is right if it allows all characters.
 fn tokens_of_keys(trie: &Trie, node: u32, keys: &[&[u8]]) -> Vec<u32> {
     let mut found = Vec::new();
     let mut open = vec![(node, keys, 0)];
@@ -64,15 +67,15 @@ fn tokens_of_keys(trie: &Trie, node: u32, keys: &[&[u8]]) -> Vec<u32> {
     found
 }
 
-/// What stands for itself in no key.
+/// The characters that must be escaped, with a short escape.
 const ONLY_ESCAPED: ByteSet = ByteSet::of(b"\"\\\x08\x0C\n\r\t");
 
-/// What can be written with a short escape.
+/// The characters that can be written with a short escape.
 const ESCAPED: ByteSet = ByteSet::of(b"\"\\/\x08\x0C\n\r\t");
 
 impl UsedKeys<'_> {
-    /// The tokens below a node that close a key at one of those that are used, or after which all that the key could become are used.
-    pub(crate) fn tokens(&self, vocabulary: &Vocabulary, node: u32, state: &StringState) -> Vec<u32> {
+    /// The tokens below a node that close the key as a used one, or after which each key that it could become is used.
+    pub(super) fn tokens(&self, vocabulary: &Vocabulary, node: u32, state: &StringState) -> Vec<u32> {
         let any = |wanted: fn(u8) -> bool| self.used.iter().any(|key| key.iter().any(|&byte| wanted(byte)));
         let universal = self.additional.keys.characters.is_universal(state.state);
         if universal && !any(|byte| spelled_length(byte) == CODE) {
@@ -84,7 +87,7 @@ impl UsedKeys<'_> {
         found
     }
 
-    /// The bytes along which a key can come nearer to one of those that are used.
+    /// The bytes along which the key stays the beginning of a used one, or is closed.
     fn wanted(&self, state: &StringState, search: KeySearch<'_>) -> ByteSet {
         let KeySearch { read, escaped } = search;
         if state.decoder != Decoder::Body {
@@ -98,7 +101,7 @@ impl UsedKeys<'_> {
         bytes
     }
 
-    /// Adds the tokens below a node to those that were found.
+    /// Adds the tokens below a node to `found`.
     fn find(
         &self,
         vocabulary: &Vocabulary,

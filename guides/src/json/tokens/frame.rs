@@ -239,7 +239,7 @@ impl Frame {
     }
 
     /// The most bytes that complete the last character of a token that ends inside one.
-    pub(super) fn most_tail(&self) -> Cost {
+    pub(crate) fn most_tail(&self) -> Cost {
         self.inside.most_tail
     }
 

@@ -1,7 +1,7 @@
 //! The tokens inside keys: the named ones along the names, the others by token classes.
 //!
-//! A key that is not named is a string that must not repeat a key of the object. The token classes of its state give the tokens that stay
-//! inside it and those that close it, as for any string; then the tokens that would repeat a key are taken out.
+//! A key that is not named is a string that must not repeat a key of the object. As for any string, the token
+//! classes of its state give the tokens that stay inside and the tokens that close it. Then the tokens that would repeat a key are taken out.
 //!
 //! Whether a token leaves room for the rest depends on which keys are used, so an exact cost for each token would take a search for each. A
 //! single bound for all tokens replaces it, see [`JsonMachine::cost_inside_key`]. If the bound exceeds the budget, the tokens are walked
@@ -32,7 +32,7 @@ struct InsideKey<'a> {
     at: StringState,
     /// Whether it may continue with any characters.
     universal: bool,
-    /// The greatest cost of the rest of the key after a token, as far as the pattern of the keys goes.
+    /// The greatest cost of the rest of the key after a token, by the pattern of the keys alone.
     reach: Cost,
 }
 
@@ -64,7 +64,7 @@ fn characters_of_detour(used: usize) -> u32 {
 }
 
 impl JsonMachine {
-    /// Adds the tokens inside a key. Alternatives are treated apart, except that those that agree on the keys share one search.
+    /// Adds the tokens inside a key. Alternatives that agree on the keys share one search.
     pub(super) fn add_in_keys(
         &self,
         state: &JsonState,
@@ -203,7 +203,7 @@ impl JsonMachine {
         let &InsideKey { level, object, additional, at, reach, .. } = inside;
         let used = object.properties.len() + written(level).count() as usize;
         let detour = characters_of_detour(used) + if reach == Cost::ZERO { 0 } else { MORE_IN_PATTERN };
-        // If a class can still be reached of which no key may come, a token may lead to it alone: then no bound holds for all tokens.
+        // A token may lead to one class alone. If that class admits no key here, no bound holds for all tokens.
         let is_reachable =
             |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| !rest.is_never());
         let reachable = (0..additional.classes.len()).filter(|&class| is_reachable(class)).count();

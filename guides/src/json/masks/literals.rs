@@ -12,7 +12,7 @@ use crate::json::masks::Below;
 use crate::json::masks::texts::SortedTexts;
 use crate::vocabulary::mask::TokenSet;
 
-/// A walk along literals of one schema, `depth` bytes of which were read. `rest` is the cost after the value.
+/// A walk along literals of one schema, from `depth` bytes on. `rest` is the cost after the value.
 struct Walk<'a> {
     state: &'a JsonState,
     below: Below<'a>,

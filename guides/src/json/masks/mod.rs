@@ -34,7 +34,6 @@ use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
-use crate::json::masks::numbers::ValuePlace;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
@@ -103,14 +102,7 @@ impl JsonMachine {
                 At::Scalar { pending, machines }
                     if state.level.distinct.is_none() && machines.iter().all(is_number) =>
                 {
-                    let numbers = machines.iter().filter_map(|scalar| match scalar.reader {
-                        Reader::Number { state } => {
-                            Some((scalar.schema, self.schema(scalar.schema).numbers.as_ref()?, state))
-                        }
-                        _ => None,
-                    });
-                    let place = ValuePlace { level: &state.level, pending };
-                    return self.add_numbers(place, numbers.collect(), below, set);
+                    return self.add_in_numbers(state, pending, machines, below, set);
                 }
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
                     let each = machines.iter().map(|scalar| {

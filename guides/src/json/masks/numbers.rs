@@ -9,7 +9,7 @@ use crate::collections::few::Few;
 use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
 use crate::json::machine::JsonMachine;
-use crate::json::machine::state::{Choice, JsonState, Level};
+use crate::json::machine::state::{Choice, JsonState, Level, Reader, Scalar};
 use crate::json::masks::Below;
 use crate::json::shape::SchemaId;
 use crate::vocabulary::mask::TokenSet;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 /// The place of a value: the container around it, and the schemas that it may satisfy.
 #[derive(Clone, Copy)]
-pub(super) struct ValuePlace<'a> {
-    pub(super) level: &'a Level,
-    pub(super) pending: &'a Few<Choice>,
+struct ValuePlace<'a> {
+    level: &'a Level,
+    pending: &'a Few<Choice>,
 }
 
 /// A number in a state of its automaton, and the schemas that read it in this state.
@@ -55,8 +55,25 @@ impl JsonMachine {
         reach.max(self.add_along(state, possible, below, set))
     }
 
+    /// Adds the tokens inside a number that all alternatives read as one.
+    pub(super) fn add_in_numbers(
+        &self,
+        state: &JsonState,
+        pending: &Few<Choice>,
+        machines: &Few<Scalar>,
+        below: Below<'_>,
+        set: &mut TokenSet,
+    ) -> Cost {
+        let numbers = machines.iter().filter_map(|scalar| match scalar.reader {
+            Reader::Number { state } => Some((scalar.schema, self.schema(scalar.schema).numbers.as_ref()?, state)),
+            _ => None,
+        });
+        let place = ValuePlace { level: &state.level, pending };
+        self.add_numbers(place, numbers.collect(), below, set)
+    }
+
     /// Adds the tokens inside numbers of these schemas, in these states of their automata.
-    pub(super) fn add_numbers(
+    fn add_numbers(
         &self,
         place: ValuePlace<'_>,
         mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,

@@ -1,7 +1,7 @@
 //! The tokens inside a string, by the token classes of its state.
 //!
-//! A string of any characters ("free" here) counts exactly: each token is checked against `minLength`, `maxLength` and the budget. A string with a
-//! pattern has one bound for the cost after all its tokens. If that exceeds the budget, the tokens are walked byte by byte.
+//! A string of any characters ("free" here) counts exactly: each token is checked against `minLength`, `maxLength` and the budget. A
+//! string with a pattern has one bound for the cost after all its tokens. If that exceeds the budget, the tokens are walked byte by byte.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;

@@ -18,8 +18,8 @@ pub(super) struct SortedTexts<'a, T> {
 }
 
 impl JsonMachine {
-    /// Adds the tokens below a node along the texts. `cost` is that behind a text, and `whole` the state there, from which tokens that continue
-    /// are found. Returns a bound of the cost after any of the tokens.
+    /// Adds the tokens below a node along the texts. `cost` is that behind a text, and `whole` the state there, where the search goes on
+    /// for longer tokens. Returns a bound of the cost after any of the tokens.
     pub(super) fn add_texts<T: AsRef<[u8]>>(
         &self,
         texts: SortedTexts<'_, T>,

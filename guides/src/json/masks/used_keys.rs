@@ -1,7 +1,7 @@
 //! The tokens along which a key becomes one that is used already.
 //!
-//! They are found along the used keys, which are few, not among the tokens that close the key, which are many. `ab"` repeats `ab`, and so does
-//! every token that begins with it, such as `ab":1`.
+//! They are found along the used keys, which are few, not among the tokens that close the key, which are many. If `ab` is used, `ab"` repeats
+//! it, and so does every token that begins with `ab"`, such as `ab":1`.
 
 use crate::collections::byte_set::{ByteSet, texts_along};
 use crate::json::language::strings::{Decoder, StringState};

@@ -106,7 +106,7 @@ impl Alphabets {
         }
     }
 
-    /// The bytes of a token, those that lead to the node left out.
+    /// The bytes of a token below the node of the index.
     pub(super) fn text_of(&self, index: u32) -> &[u8] {
         let begin = index.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
         &self.text[begin as usize..self.ends[index as usize] as usize]
@@ -124,7 +124,7 @@ impl Alphabets {
         self.by_length.first().map_or(0, |&index| self.lengths[index as usize])
     }
 
-    /// The complete tokens that contain no characters but those that begin with these bytes.
+    /// The complete tokens all of whose characters begin with these bytes.
     pub(super) fn made_of(&self, alphabet: ByteSet) -> Arc<[u32]> {
         let make = || {
             let mut set = TokenSet::new(self.complete.len());

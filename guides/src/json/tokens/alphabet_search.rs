@@ -47,9 +47,9 @@ struct Search<'a> {
     chain: Chain,
     /// The number of tokens that begin with a live byte.
     alive: usize,
-    /// Tokens to follow, by index: those that contain a character outside the alphabet, the partial and the too long ones.
+    /// Lists of tokens to follow, by index: with a character outside the alphabet, partial, or longer than the chain.
     others: Vec<&'a [u32]>,
-    /// Tokens to follow, as ranges of indices: those whose first character does not lead to the start of the chain.
+    /// Ranges of tokens to follow: their first character is alive, but does not lead to the start of the chain.
     beginning: Vec<Range<u32>>,
     /// Tokens that consist of the alphabet, but whose first character does not lead to the start of the chain.
     removed: Vec<Range<u32>>,

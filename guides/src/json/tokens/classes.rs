@@ -128,9 +128,9 @@ impl StringClasses {
         self.reach
     }
 
-    /// Adds the tokens that stay inside the string; of a string of any characters only those that have room. `cost` is that of the output
-    /// before the token where all characters are allowed, else a bound of the cost after any of them. Returns a bound of the cost after
-    /// each of them.
+    /// Adds the tokens that stay inside the string. Where the whole frame is allowed, `cost` is that of the output before the token, and each
+    /// token is checked against the room. Else `cost` is a bound of the cost after any of the tokens, which the caller has checked. Returns a
+    /// bound of the cost after any of them.
     pub(crate) fn add_inside(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
         match &self.inside {
             Inside::Frame => return self.frame.add_inside(cost, room, set),

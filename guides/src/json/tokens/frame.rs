@@ -10,7 +10,7 @@
 //! | `", "x` | closing, in the list of the suffix `, "x`: prefix empty, 0 characters |
 //!
 //! The frame is built once for each trie node and kind of escapes, in one walk of the trie. Prefixes and suffixes are numbered and
-//! kept in tries of their own, so that the two halves of a token are looked at separately: a string's state decides once for each prefix
+//! kept in tries of their own, so that the two halves of a token are decided separately: a string's state decides once for each prefix
 //! ([`classes`](super::classes)), the machine's state once for each suffix ([`Frame::after_quote`]). This is exact, as no state depends on
 //! both halves, and fast, as many tokens share a prefix or a suffix and a trie shares the steps of their common beginnings.
 

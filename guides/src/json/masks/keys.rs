@@ -47,8 +47,9 @@ struct CostInside {
 /// At least so many characters take one byte: of ASCII, 94 stand for themselves in JSON.
 const ONE_BYTE_CHARACTERS: usize = 64;
 
-/// Bytes that a detour around used keys is granted beyond [`characters_of_detour`] where not all characters are allowed. It is an allowance
-/// and not a bound: the keys of `^a*$` have one completion of each length, so that a detour is as long as the keys that are used.
+/// Bytes that a detour around used keys is granted beyond [`characters_of_detour`] if some token leaves a key incomplete by its pattern. It
+/// is an allowance and not a bound: the keys of `^a*$` have one completion of each length, so that a detour is as long as the keys that are
+/// used.
 const MORE_IN_PATTERN: u32 = 63;
 
 /// The frame adds the bytes that complete a character to the cost of a token that ends inside it, and the bound of a key with a pattern has

@@ -6,7 +6,7 @@
 //! | [`strings`] | the decoder: from the spelling of a JSON string to its characters |
 //! | [`escapes`] | which characters may be written as `\uXXXX` |
 //! | [`length`] | bounds on the number of characters, as part of an automaton |
-//! | [`format`] | the formats of JSON Schema |
+//! | [`mod@format`] | the formats of JSON Schema |
 //! | [`number`] | sets of numbers by their conditions |
 //! | [`spellable`], [`repertoire`] | what a vocabulary without a token for each byte can write |
 //! | [`cache`] | all of these, shared by the schemas of a compiler |

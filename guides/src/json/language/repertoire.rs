@@ -23,7 +23,7 @@ impl Repertoire {
     }
 
     /// Whether a few characters make more different strings than an output can have entries.
-    pub(super) fn are_many(self) -> bool {
+    pub(crate) fn are_many(self) -> bool {
         self.single >= MANY
     }
 }

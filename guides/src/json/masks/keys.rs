@@ -47,11 +47,6 @@ struct CostInside {
 /// At least so many characters take one byte: of ASCII, 94 stand for themselves in JSON.
 const ONE_BYTE_CHARACTERS: usize = 64;
 
-/// Bytes that a detour around used keys is granted beyond [`characters_of_detour`] if some token leaves a key incomplete by its pattern. It
-/// is an allowance and not a bound: the keys of `^a*$` have one completion of each length, so that a detour is as long as the keys that are
-/// used.
-const MORE_IN_PATTERN: u32 = 63;
-
 /// The frame adds the bytes that complete a character to the cost of a token that ends inside it, and the bound of a key with a pattern has
 /// them already. Twice is too much, so the budget must exceed the bound by the most that this can be. In keys that is 4, behind `\u`;
 /// with surrogates it would be 8, behind `\ud8`.
@@ -121,7 +116,9 @@ impl JsonMachine {
         if at.decoder != Decoder::Body || additional.counts[at.state as usize] < MANY_KEYS {
             return None;
         }
-        let universal = additional.keys.characters.is_universal(at.state);
+        // The bound on a detour counts on many characters of one byte.
+        let characters = &additional.keys.characters;
+        let universal = characters.is_universal(at.state) && characters.spelled().are_many();
         let classes = self.classes.of_string(&additional.keys, &at, below.node, below.vocabulary)?;
         let reach = if universal { Cost::ZERO } else { classes.reach() };
         let inside = InsideKey { level, object, additional, text, at, universal, reach };
@@ -141,7 +138,7 @@ impl JsonMachine {
             reach = reach.max(self.add_closing_keys(keys, &inside, &open, &mut deferred, own));
         }
         if !used.is_empty() {
-            self.remove_used(&inside, &used, below, own);
+            self.remove_used(&inside, &used, below, &mut deferred, own);
         }
         reach = reach.max(self.add_tokens(state, &deferred, below, own));
         if let Some(own) = apart {
@@ -182,28 +179,39 @@ impl JsonMachine {
         reach
     }
 
-    /// Removes the tokens that would repeat a key. `used` are the completions of the key to a used one, sorted.
-    fn remove_used(&self, inside: &InsideKey<'_>, used: &[&[u8]], below: Below<'_>, set: &mut TokenSet) {
+    /// Removes the tokens that would repeat a key. `used` are the completions of the key to a used one, sorted. In keys with a pattern the
+    /// tokens along used keys are put off: no bound holds for the detour around the used keys, as in `^a*$`, where there is one key of each
+    /// length.
+    fn remove_used(
+        &self,
+        inside: &InsideKey<'_>,
+        used: &[&[u8]],
+        below: Below<'_>,
+        deferred: &mut Vec<u32>,
+        set: &mut TokenSet,
+    ) {
         let &InsideKey { level, object, additional, text, at, universal, .. } = inside;
-        let keys = UsedKeys { additional, object, level, text, used };
-        let find = || keys.tokens(below.vocabulary, below.node, &at);
-        // Only where all characters are allowed do the tokens depend on nothing else than is in this cache key.
-        let tokens = if universal {
+        let keys = UsedKeys { additional, object, level, text, used, trie: below.trie() };
+        if universal {
+            // Where all characters are allowed, the tokens depend on nothing else than is in this cache key.
             let mut print = Fingerprint::new();
             print.add((additional.keys.characters.id(), at.state, below.node, used));
-            self.known.removed(print.value(), find)
-        } else {
-            find().into()
-        };
-        tokens.iter().for_each(|&token| set.remove(token));
+            let tokens = self.known.removed(print.value(), || keys.repeating(below.node, &at));
+            tokens.iter().for_each(|&token| set.remove(token));
+            return;
+        }
+        let found = keys.along(below.node, &at);
+        found.repeating.iter().chain(&found.near).for_each(|&token| set.remove(token));
+        deferred.extend(found.near);
     }
 
-    /// A bound of the cost of the output after any token that stays inside the key. It sums up the rest of the key by its pattern, a detour
-    /// around the used keys, the quote and the colon, the dearest value that a class of keys may need, and what follows the object.
+    /// A bound of the cost of the output after any token that stays inside the key, in keys with a pattern after any that leaves the used keys
+    /// behind. It sums up the rest of the key by its pattern, a detour around the used keys, the quote and the colon, the dearest value that
+    /// a class of keys may need, and what follows the object.
     fn cost_inside_key(&self, key: &Key, inside: &InsideKey<'_>) -> Cost {
-        let &InsideKey { level, object, additional, at, reach, .. } = inside;
+        let &InsideKey { level, object, additional, at, reach, universal, .. } = inside;
         let used = object.properties.len() + written(level).count() as usize;
-        let detour = characters_of_detour(used) + if reach == Cost::ZERO { 0 } else { MORE_IN_PATTERN };
+        let detour = if universal { characters_of_detour(used) } else { 0 };
         // A token may lead to one class alone. If that class admits no key here, no bound holds for all tokens.
         let is_reachable =
             |class: usize| additional.classes[class].costs.get(at.state as usize).is_some_and(|&rest| !rest.is_never());
@@ -303,6 +311,18 @@ mod tests {
         let schema = r#"{"patternProperties": {"^[a-z]{2,}$": {"type": "null"}}, "additionalProperties": false}"#;
         let used: Vec<String> = ('a'..='z').map(|c| format!("a{c}")).collect();
         assert_eq!(check(schema, &used), "xx\":null}".len() as u32);
+    }
+
+    #[test]
+    fn with_keys_of_each_length_used_tokens_along_them_cost_what_is_left_to_the_first_free_one() {
+        for (pattern, used) in [("^(a*|b)$", 5), ("^(a*|b)$", 40), ("^(a*|b|xc{3})$", 40), ("^(a*|b|a*cd)$", 40)] {
+            let schema = format!(
+                r#"{{"patternProperties": {{"{pattern}": {{"type": "null"}}}}, "additionalProperties": false}}"#
+            );
+            let keys: Vec<String> = (0..used).map(|length| "a".repeat(length)).collect();
+            let shortest = if pattern.ends_with("cd)$") { 2 } else { used - 1 };
+            assert_eq!(check(&schema, &keys), (shortest + "\":null}".len()) as u32, "{pattern} {used}");
+        }
     }
 
     #[test]

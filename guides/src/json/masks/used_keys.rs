@@ -9,7 +9,6 @@ use crate::json::machine::state::Level;
 use crate::json::machine::used_keys::{any_possible, characters_after};
 use crate::json::shape::object::{Additional, MANY_KEYS, Object};
 use crate::json::text::escape::{may_be_escaped, short_escape, spelled_length};
-use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
 
 /// A key, and the used keys that it must not become.
@@ -21,6 +20,18 @@ pub(super) struct UsedKeys<'a> {
     pub(super) text: &'a [u8],
     /// Its completions to a used key, sorted.
     pub(super) used: &'a [&'a [u8]],
+    /// The tokens that JSON is written with.
+    pub(super) trie: &'a Trie,
+}
+
+/// Tokens by what they do to a key that may become a used one.
+#[derive(Default)]
+pub(super) struct AlongUsed {
+    /// The tokens that close the key as a used one, or after which each key that it could become is used.
+    pub(super) repeating: Vec<u32>,
+    /// The tokens after which the key is still the beginning of a used one: what completes it may have to go around the used keys. All
+    /// other tokens that stay inside the key leave them behind.
+    pub(super) near: Vec<u32>,
 }
 
 /// A position of the search for repeating tokens.
@@ -74,17 +85,26 @@ const ONLY_ESCAPED: ByteSet = ByteSet::of(b"\"\\\x08\x0C\n\r\t");
 const ESCAPED: ByteSet = ByteSet::of(b"\"\\/\x08\x0C\n\r\t");
 
 impl UsedKeys<'_> {
-    /// The tokens below a node that close the key as a used one, or after which each key that it could become is used.
-    pub(super) fn tokens(&self, vocabulary: &Vocabulary, node: u32, state: &StringState) -> Vec<u32> {
-        let any = |wanted: fn(u8) -> bool| self.used.iter().any(|key| key.iter().any(|&byte| wanted(byte)));
+    /// The tokens below a node that repeat a key.
+    pub(super) fn repeating(&self, node: u32, state: &StringState) -> Vec<u32> {
         let universal = self.additional.keys.characters.is_universal(state.state);
-        if universal && !any(|byte| spelled_length(byte) == CODE) {
-            return tokens_of_keys(vocabulary.trie(), node, self.used);
+        if universal && !self.has_used(|byte| spelled_length(byte) == CODE) {
+            return tokens_of_keys(self.trie, node, self.used);
         }
-        let mut found = Vec::new();
-        let search = KeySearch { read: &[], escaped: any(may_be_escaped) };
-        self.find(vocabulary, node, state, search, &mut found);
+        self.along(node, state).repeating
+    }
+
+    /// The tokens below a node along the used keys.
+    pub(super) fn along(&self, node: u32, state: &StringState) -> AlongUsed {
+        let mut found = AlongUsed::default();
+        let search = KeySearch { read: &[], escaped: self.has_used(may_be_escaped) };
+        self.find(node, state, search, &mut found);
         found
+    }
+
+    /// Whether some completion to a used key has such a byte.
+    fn has_used(&self, wanted: fn(u8) -> bool) -> bool {
+        self.used.iter().any(|key| key.iter().any(|&byte| wanted(byte)))
     }
 
     /// The bytes along which the key stays the beginning of a used one, or is closed.
@@ -102,22 +122,15 @@ impl UsedKeys<'_> {
     }
 
     /// Adds the tokens below a node to `found`.
-    fn find(
-        &self,
-        vocabulary: &Vocabulary,
-        node: u32,
-        state: &StringState,
-        search: KeySearch<'_>,
-        found: &mut Vec<u32>,
-    ) {
-        let trie = vocabulary.trie();
+    fn find(&self, node: u32, state: &StringState, search: KeySearch<'_>, found: &mut AlongUsed) {
+        let trie = self.trie;
         let keys = &self.additional.keys;
         let wanted = self.wanted(state, search);
         for child in trie.children_along(node, wanted) {
             let Some(next) = keys.step(state, trie.byte(child)) else { continue };
             if next.decoder == Decoder::Closed {
                 if self.used.binary_search(&search.read).is_ok() {
-                    found.extend_from_slice(trie.below(child));
+                    found.repeating.extend_from_slice(trie.below(child));
                 }
                 continue;
             }
@@ -131,11 +144,12 @@ impl UsedKeys<'_> {
                 let classes = 0..self.additional.classes.len();
                 let UsedKeys { additional, object, level, .. } = self;
                 if !any_possible(additional, object, &level.seen, &next, &text, classes) {
-                    found.extend_from_slice(trie.below(child));
+                    found.repeating.extend_from_slice(trie.below(child));
                     continue;
                 }
             }
-            self.find(vocabulary, child, &next, KeySearch { read: &read, ..search }, found);
+            found.near.extend_from_slice(trie.own(child));
+            self.find(child, &next, KeySearch { read: &read, ..search }, found);
         }
     }
 }

@@ -12,11 +12,10 @@ mod imports;
 mod paths;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use circles::circles;
-use imports::{Sources, imports};
+use imports::{Sources, imports, read};
 
 /// The layers (floors), lowest first. A room is a file, or a folder without the rooms inside it. A room may import itself and rooms of
 /// lower floors.
@@ -53,22 +52,8 @@ fn faults(sources: &Sources) -> Vec<String> {
     homeless.chain(upward).collect()
 }
 
-fn read(root: &Path, folder: &Path, sources: &mut Sources) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            read(root, &path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
-            sources.insert(name, fs::read_to_string(&path).expect("a source text"));
-        }
-    }
-}
-
 fn sources() -> Sources {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Sources::new();
-    read(&root, &root, &mut sources);
+    let sources = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     assert!(imports(&sources).len() > sources.len(), "too few imports to be all of them");
     sources
 }

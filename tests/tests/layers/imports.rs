@@ -1,6 +1,8 @@
 //! The imports between the files of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use crate::code::code;
 use crate::paths::{Written, paths};
@@ -9,6 +11,23 @@ use crate::paths::{Written, paths};
 pub(crate) type Sources = BTreeMap<String, String>;
 
 /// A file that names an item of another file.
+/// The texts of all Rust files below a folder, by their path within it.
+pub(crate) fn read(root: &Path) -> Sources {
+    let (mut sources, mut open) = (Sources::new(), vec![root.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
+                sources.insert(name, fs::read_to_string(&path).expect("a source text"));
+            }
+        }
+    }
+    sources
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Import {
     pub(crate) file: String,

@@ -16,11 +16,10 @@ mod code;
 mod imports;
 mod paths;
 
-use std::fs;
 use std::path::Path;
 
 use circles::circles;
-use imports::{Sources, imports};
+use imports::{imports, read};
 
 /// The checked folders, relative to the root of the workspace.
 const CRATES: [&str; 7] = [
@@ -33,27 +32,12 @@ const CRATES: [&str; 7] = [
     "backends/ort/src",
 ];
 
-/// Reads the texts of all Rust files below a folder, by their path in it.
-fn read(root: &Path, folder: &Path, sources: &mut Sources) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            read(root, &path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
-            sources.insert(name, fs::read_to_string(&path).expect("a source text"));
-        }
-    }
-}
-
 #[test]
 fn the_files_of_each_crate_form_no_cycle() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let mut found = String::new();
     for name in CRATES {
-        let mut sources = Sources::new();
-        let folder = workspace.join(name);
-        read(&folder, &folder, &mut sources);
+        let sources = read(&workspace.join(name));
         let imports = imports(&sources);
         assert!(imports.len() >= sources.len(), "{name}: the test finds too few imports: {}", imports.len());
         for circle in circles(&imports) {

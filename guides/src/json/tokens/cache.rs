@@ -35,13 +35,13 @@ pub(crate) struct ClassesCache {
 }
 
 /// Memory for the classes of strings: the greatest part, since each state of each pattern has its own.
-const STRING_BYTES: usize = 48 << 20;
+const STRING_BYTES: usize = 60 << 20;
 
 /// Memory for the frames below inner trie nodes, where a string begins inside a token: one for each node below which a mask is asked for.
-const FRAME_BYTES: usize = 8 << 20;
+const FRAME_BYTES: usize = 4 << 20;
 
 /// Memory for the classes of numbers.
-const NUMBER_BYTES: usize = 8 << 20;
+const NUMBER_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 impl Default for ClassesCache {

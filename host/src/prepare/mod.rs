@@ -7,7 +7,7 @@
 //! | `permits` | how many requests may be in a step at a time |
 //!
 //! The steps differ in how long they take: tokenizing takes microseconds to milliseconds for all but very long texts, compiling a guide
-//! may take seconds. Nothing here knows a protocol: what is wrong is said of a [`Field`](crate::request::Field) of the request.
+//! may take seconds. Nothing here knows a protocol: what is wrong is said of a [`Field`] of the request.
 
 mod permits;
 mod stages;

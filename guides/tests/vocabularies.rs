@@ -2,7 +2,7 @@
 
 mod support;
 
-use jig_guides::{Compiler, Guide, Limits, Options, Source, Vocabulary, Whitespace};
+use jig_guides::{Compiler, Documents, Guide, Limits, Options, Source, Vocabulary, Whitespace};
 use std::sync::Arc;
 use support::Random;
 
@@ -127,6 +127,19 @@ fn exactly_the_answers_that_tokens_can_spell_are_allowed() {
         written.iter().for_each(|answer| assert!(writes(&guide, answer), "{missing:?} {source:?}: {answer}"));
         not_written.iter().for_each(|answer| assert!(!writes(&guide, answer), "{missing:?} {source:?}: {answer}"));
     }
+}
+
+#[test]
+fn a_literal_of_another_document_is_refused_by_its_place_in_that_document() {
+    let mut documents = Documents::default();
+    documents.add(Some("https://a.example/pets"), r#"{"enum":["cat","dog"]}"#).expect("a schema");
+    let compiler = without(b"g", &[]).with_documents(documents);
+    let source = schema(r#"{"$ref":"https://a.example/pets"}"#);
+    let error = compiler.compile(&source, &Options::default()).expect_err("a missing byte").to_string();
+    assert!(
+        error.starts_with(r#"schema at https://a.example/pets#/enum/1: the model's vocabulary cannot spell "dog":"#),
+        "{error}"
+    );
 }
 
 #[test]

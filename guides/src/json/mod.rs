@@ -110,6 +110,6 @@ pub(crate) fn compile(
         return Err(CompileError::Interrupted);
     }
     let shapes = analysis::analyse(&graph, options.whitespace, limits, languages);
-    let shapes = shapes.map_err(|error| unspelled::with_index(error, &value))?;
+    let shapes = shapes.map_err(|error| unspelled::with_index(error, &value, documents))?;
     Ok(JsonMachine::new(shapes, options, classes.clone()))
 }

@@ -10,6 +10,7 @@ use crate::json::analysis::branch::{Branch, Term, narrow};
 use crate::json::analysis::strings::{StringLimits, string_dfa};
 use crate::json::language::number::{self, NumberAtom};
 use crate::json::language::strings::{Characters, any_strings};
+use crate::json::schema::documents::Documents;
 use crate::json::schema::graph::{Kinds, Node};
 use crate::json::text::escape::write_string;
 use crate::json::text::value::Value;
@@ -153,18 +154,9 @@ pub(crate) fn check_whitespace(
 }
 
 /// An error about a literal, with the literal's index in its `enum` added to the pointer.
-pub(crate) fn with_index(error: CompileError, schema: &Value) -> CompileError {
+pub(crate) fn with_index(error: CompileError, schema: &Value, documents: &Documents) -> CompileError {
     let CompileError::Vocabulary { at: Place::Pointer(pointer), what, byte } = error else { return error };
-    let mut value = Some(schema);
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        value = match value {
-            Some(Value::Array(items)) => step.parse().ok().and_then(|index: usize| items.get(index)),
-            Some(value) => value.get(&step),
-            None => None,
-        };
-    }
-    let index = match value {
+    let index = match documents.at(schema, &pointer) {
         Some(Value::Array(values)) => values.iter().position(|value| match value {
             Value::String(text) => write_string(text) == what,
             Value::Number(text) => *text == what,

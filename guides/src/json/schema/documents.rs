@@ -57,7 +57,7 @@ impl Documents {
     }
 
     /// The value at a place: in the schema `root` at a JSON pointer, in a document at its URI, `#` and a JSON pointer.
-    pub(super) fn at<'a>(&'a self, root: &'a Value, place: &str) -> Option<&'a Value> {
+    pub(crate) fn at<'a>(&'a self, root: &'a Value, place: &str) -> Option<&'a Value> {
         if place.is_empty() || place.starts_with('/') {
             return lookup(root, place);
         }

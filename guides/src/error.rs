@@ -73,6 +73,13 @@ pub enum CompileError {
     },
 }
 
+impl CompileError {
+    /// Whether the compilation was ended early. Such an error says nothing about the source, so it is not cached.
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(self, CompileError::Interrupted | CompileError::TooSlow { .. })
+    }
+}
+
 /// A place in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

@@ -132,9 +132,7 @@ impl Compiler {
             interrupt::until(interrupt, || self.build(source, options))
         });
         match result {
-            Err(CompileError::Interrupted | CompileError::TooSlow { .. }) => {
-                self.cache().forget(source, options, &slot)
-            }
+            Err(ref error) if error.is_interruption() => self.cache().forget(source, options, &slot),
             _ if fresh => self.account(source, options, used),
             _ => {}
         }

@@ -60,7 +60,7 @@ impl<T: Clone> Slot<T> {
         // If `make` panics, dropping this frees the slot.
         let mut busy = Busy { slot: self, result: None };
         let result = make();
-        if !matches!(result, Err(CompileError::Interrupted | CompileError::TooSlow { .. })) {
+        if !result.as_ref().is_err_and(CompileError::is_interruption) {
             busy.result = Some(result.clone());
         }
         result

@@ -1,7 +1,7 @@
 //! Guides constrain the output of a language model: before each token they give the set of tokens that may come next.
 //!
 //! A [`Vocabulary`] maps each token of a model to its bytes. A [`Compiler`] turns a [`Source`] (a regular expression, a JSON Schema, a
-//! list of choices) into a [`Guide`]. Each output has a [`GuideState`], which gives the allowed tokens ([`GuideState::mask`]) and takes
+//! list of choices, a [`Part`] of free and guided parts) into a [`Guide`]. Each output has a [`GuideState`], which gives the allowed tokens ([`GuideState::mask`]) and takes
 //! the token that was sampled ([`GuideState::advance`]). An output that ends where [`GuideState::may_end`] is true matches the source
 //! exactly. No allowed token leads to a dead end, and an output with a sufficient budget of tokens is completed within it.
 //!
@@ -34,6 +34,7 @@ mod interrupt;
 mod json;
 mod options;
 mod regex;
+mod source;
 mod vocabulary;
 
 pub use compiler::Compiler;
@@ -43,6 +44,8 @@ pub use interrupt::Interrupt;
 pub use json::schema::documents::Documents;
 pub use json::schema::drafts::draft_has_keyword;
 pub use json::schema::keyword_table as keywords;
-pub use options::{Formats, Limits, Options, Order, Source, Whitespace};
+pub use options::{Formats, Limits, Options, Order, Whitespace};
+pub use source::Source;
+pub use source::part::{After, Delimiters, Marker, Part, SeparatedTags, Style, Tag, TriggeredTags, Values};
 pub use vocabulary::Vocabulary;
 pub use vocabulary::mask::Mask;

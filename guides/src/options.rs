@@ -1,28 +1,4 @@
-//! Inputs of a compilation: the source and the options of a request, and the limits of the operator.
-
-/// What an output must match.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// The whole output matches this regex, in the regular part of the syntax of Python's `re`.
-    Regex(String),
-    /// The output is JSON text that is valid under this schema. The schema is given as JSON text too, because the spelling of its numbers
-    /// and the order of its keys matter.
-    JsonSchema(String),
-    /// The output is one of these strings.
-    Choice(Vec<String>),
-    /// The output is any JSON object.
-    JsonObject,
-}
-
-impl Source {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Source::Regex(text) | Source::JsonSchema(text) => text.len(),
-            Source::Choice(choices) => choices.iter().map(|choice| choice.len() + 16).sum(),
-            Source::JsonObject => 0,
-        }
-    }
-}
+//! The options of a request, and the limits of the operator.
 
 /// Where white space may stand in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

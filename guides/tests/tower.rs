@@ -21,7 +21,7 @@ use imports::{Sources, imports, read};
 /// lower floors.
 const TOWER: [&[&str]; 12] = [
     &["collections", "error.rs", "options.rs"],
-    &["interrupt.rs"],
+    &["interrupt.rs", "source"],
     &["vocabulary", "json/text"],
     &["automaton"],
     &["regex"],

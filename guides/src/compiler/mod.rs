@@ -28,9 +28,10 @@ use crate::json::language::spellable::Spellable;
 use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
 use crate::json::tokens::cache::ClassesCache;
-use crate::options::{Limits, Options, Source};
+use crate::options::{Limits, Options};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
+use crate::source::Source;
 use crate::vocabulary::Vocabulary;
 use foldhash::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -206,6 +207,13 @@ impl Compiler {
             Source::Choice(choices) => self.guide(self.regular(self.choice(choices)?)?),
             Source::JsonSchema(schema) => self.guide(self.json(schema, options)?),
             Source::JsonObject => self.guide(self.json(r#"{"type":"object"}"#, options)?),
+            Source::Tags(_) => {
+                return Err(CompileError::Unsupported {
+                    at: Place::Source,
+                    keyword: "tags".into(),
+                    reason: "free text around guided text is not compiled yet; send the guided part alone".into(),
+                });
+            }
         })
     }
 

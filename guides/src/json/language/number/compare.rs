@@ -22,12 +22,12 @@ use std::cmp::Ordering;
 struct Comparison {
     spelled: Spelled,
     negative: bool,
-    part: Part,
+    part: DecimalPart,
 }
 
 /// How the absolute value of the number so far compares with that of the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part {
+enum DecimalPart {
     /// Only zeros so far; the next digit has this place.
     Zeros(i64),
     /// The place of the first digit that is not zero, the number of digits compared from there on, and their order.
@@ -49,7 +49,7 @@ pub(super) fn compared(
     limit: usize,
 ) -> Result<Dfa, TooManyStates> {
     let bound = Bound::new(bound, spellings);
-    let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
+    let start = Comparison { spelled: Spelled::Start, negative: false, part: DecimalPart::Zeros(0) };
     let step = |state: &Comparison, class: usize| bound.step(*state, class);
     let accepts = |state: &Comparison| state.spelled.is_complete() && wanted(bound.order(state));
     Dfa::build(class_of, WIDTH, start, limit, step, accepts)
@@ -58,7 +58,7 @@ pub(super) fn compared(
 /// The spellings of all values, without those of zero with a sign.
 pub(super) fn unsigned_zero(spellings: Spellings, limit: usize) -> Result<Dfa, TooManyStates> {
     let zero = Bound { digits: &[], place: 0, negative: false, spellings };
-    let start = Comparison { spelled: Spelled::Start, negative: false, part: Part::Zeros(0) };
+    let start = Comparison { spelled: Spelled::Start, negative: false, part: DecimalPart::Zeros(0) };
     let accepts =
         |state: &Comparison| state.spelled.is_complete() && !(state.negative && zero.order(state) == Ordering::Equal);
     Dfa::build(class_of, WIDTH, start, limit, |state, class| zero.step(*state, class), accepts)
@@ -84,58 +84,62 @@ impl<'a> Bound<'a> {
         let mut negative = state.negative;
         let part = match (spelled, state.part) {
             (Spelled::E, part) => self.exponent(part)?,
-            (_, part @ Part::Decided(_)) => part,
+            (_, part @ DecimalPart::Decided(_)) => part,
             (Spelled::Sign, part) => {
                 negative = true;
                 part
             }
             (Spelled::Zero, part) => part,
             // A place beyond the bound's by one or by more is the same order.
-            (Spelled::Whole, Part::Digits { place, read, order }) => {
+            (Spelled::Whole, DecimalPart::Digits { place, read, order }) => {
                 let place = (place + 1).min(self.place.max(0) + 1);
                 self.compare(place, read, order, digit)
             }
             (Spelled::Whole, _) => self.compare(0, 0, Ordering::Equal, digit),
-            (Spelled::Point, Part::Zeros(_)) => Part::Zeros(-1),
-            (Spelled::Fraction, Part::Zeros(place)) if class == 0 => {
-                Part::Zeros((place - 1).max(self.place.min(0) - 1))
+            (Spelled::Point, DecimalPart::Zeros(_)) => DecimalPart::Zeros(-1),
+            (Spelled::Fraction, DecimalPart::Zeros(place)) if class == 0 => {
+                DecimalPart::Zeros((place - 1).max(self.place.min(0) - 1))
             }
-            (Spelled::Fraction, Part::Zeros(place)) => self.compare(place, 0, Ordering::Equal, digit),
-            (Spelled::Fraction, Part::Digits { place, read, order }) => self.compare(place, read, order, digit),
-            (Spelled::ExponentSign, Part::Exponent { order, .. }) => Part::Exponent { order, negative: class == 10 },
-            (Spelled::Exponent, Part::Exponent { order, negative }) => {
+            (Spelled::Fraction, DecimalPart::Zeros(place)) => self.compare(place, 0, Ordering::Equal, digit),
+            (Spelled::Fraction, DecimalPart::Digits { place, read, order }) => self.compare(place, read, order, digit),
+            (Spelled::ExponentSign, DecimalPart::Exponent { order, .. }) => {
+                DecimalPart::Exponent { order, negative: class == 10 }
+            }
+            (Spelled::Exponent, DecimalPart::Exponent { order, negative }) => {
                 let value = |number: i64| if negative { -number } else { number };
                 let digit = i64::from(digit);
                 let compare = |exponent: i64| value(exponent).cmp(&self.place).then(order);
                 let later =
                     (0..10).rev().fold(0, |later, next| later << 2 | (compare(digit * 10 + next) as i8 + 1) as u32);
-                Part::Digit { now: compare(digit), later }
+                DecimalPart::Digit { now: compare(digit), later }
             }
-            (Spelled::ExponentEnd, Part::Digit { later, .. }) => match later >> (2 * class) & 3 {
-                0 => Part::Decided(Ordering::Less),
-                1 => Part::Decided(Ordering::Equal),
-                _ => Part::Decided(Ordering::Greater),
+            (Spelled::ExponentEnd, DecimalPart::Digit { later, .. }) => match later >> (2 * class) & 3 {
+                0 => DecimalPart::Decided(Ordering::Less),
+                1 => DecimalPart::Decided(Ordering::Equal),
+                _ => DecimalPart::Decided(Ordering::Greater),
             },
             (_, part) => part,
         };
         Some(Comparison { spelled, negative, part: self.settled(spelled, part) })
     }
 
-    fn compare(&self, place: i64, read: usize, order: Ordering, digit: u8) -> Part {
+    fn compare(&self, place: i64, read: usize, order: Ordering, digit: u8) -> DecimalPart {
         let other = self.digits.get(read).copied().unwrap_or(0);
-        Part::Digits { place, read: (read + 1).min(self.digits.len()), order: order.then(digit.cmp(&other)) }
+        DecimalPart::Digits { place, read: (read + 1).min(self.digits.len()), order: order.then(digit.cmp(&other)) }
     }
 
     /// The part once an exponent begins; `None` where none may follow.
-    fn exponent(&self, part: Part) -> Option<Part> {
+    fn exponent(&self, part: DecimalPart) -> Option<DecimalPart> {
         match (self.spellings, part) {
-            (Spellings::Plain, _) | (Spellings::Scientific, Part::Decided(_)) => None,
+            (Spellings::Plain, _) | (Spellings::Scientific, DecimalPart::Decided(_)) => None,
             // Zero times a power of ten is zero, and nothing else is.
-            (_, Part::Zeros(_)) => Some(Part::Decided(self.order_of(part))),
-            (_, Part::Digits { place: 0, .. }) if self.digits.is_empty() => Some(Part::Decided(Ordering::Greater)),
-            (Spellings::Any, _) => Some(Part::Decided(Ordering::Greater)),
-            (_, Part::Digits { place: 0, read, order }) => {
-                Some(Part::Exponent { order: self.to_the_end(read, order), negative: false })
+            (_, DecimalPart::Zeros(_)) => Some(DecimalPart::Decided(self.order_of(part))),
+            (_, DecimalPart::Digits { place: 0, .. }) if self.digits.is_empty() => {
+                Some(DecimalPart::Decided(Ordering::Greater))
+            }
+            (Spellings::Any, _) => Some(DecimalPart::Decided(Ordering::Greater)),
+            (_, DecimalPart::Digits { place: 0, read, order }) => {
+                Some(DecimalPart::Exponent { order: self.to_the_end(read, order), negative: false })
             }
             _ => None,
         }
@@ -147,27 +151,27 @@ impl<'a> Bound<'a> {
     }
 
     /// The part reduced to what still makes a difference: equal parts are one state.
-    fn settled(&self, spelled: Spelled, part: Part) -> Part {
+    fn settled(&self, spelled: Spelled, part: DecimalPart) -> DecimalPart {
         match part {
-            Part::Digits { place, .. } if spelled == Spelled::Fraction && !self.takes_exponent(place) => {
+            DecimalPart::Digits { place, .. } if spelled == Spelled::Fraction && !self.takes_exponent(place) => {
                 // The place is fixed in a fraction. If the places differ, further digits make no difference.
                 match place.cmp(&self.place) {
                     Ordering::Equal => self.without_count(part),
-                    order => Part::Decided(if self.digits.is_empty() { Ordering::Greater } else { order }),
+                    order => DecimalPart::Decided(if self.digits.is_empty() { Ordering::Greater } else { order }),
                 }
             }
-            Part::Digits { .. } if self.digits.is_empty() && self.spellings == Spellings::Any => {
-                Part::Decided(Ordering::Greater)
+            DecimalPart::Digits { .. } if self.digits.is_empty() && self.spellings == Spellings::Any => {
+                DecimalPart::Decided(Ordering::Greater)
             }
             part => self.without_count(part),
         }
     }
 
     /// Once the digits differ, further ones need not be counted.
-    fn without_count(&self, part: Part) -> Part {
+    fn without_count(&self, part: DecimalPart) -> DecimalPart {
         match part {
-            Part::Digits { place, order, .. } if order != Ordering::Equal => {
-                Part::Digits { place, read: self.digits.len(), order }
+            DecimalPart::Digits { place, order, .. } if order != Ordering::Equal => {
+                DecimalPart::Digits { place, read: self.digits.len(), order }
             }
             part => part,
         }
@@ -177,15 +181,15 @@ impl<'a> Bound<'a> {
         self.spellings != Spellings::Plain && place == 0
     }
 
-    fn order_of(&self, part: Part) -> Ordering {
+    fn order_of(&self, part: DecimalPart) -> Ordering {
         match part {
-            Part::Zeros(_) if self.digits.is_empty() => Ordering::Equal,
-            Part::Zeros(_) => Ordering::Less,
-            Part::Digits { .. } if self.digits.is_empty() => Ordering::Greater,
-            Part::Digits { place, read, order } => place.cmp(&self.place).then(self.to_the_end(read, order)),
-            Part::Exponent { order, .. } => order,
-            Part::Digit { now, .. } => now,
-            Part::Decided(order) => order,
+            DecimalPart::Zeros(_) if self.digits.is_empty() => Ordering::Equal,
+            DecimalPart::Zeros(_) => Ordering::Less,
+            DecimalPart::Digits { .. } if self.digits.is_empty() => Ordering::Greater,
+            DecimalPart::Digits { place, read, order } => place.cmp(&self.place).then(self.to_the_end(read, order)),
+            DecimalPart::Exponent { order, .. } => order,
+            DecimalPart::Digit { now, .. } => now,
+            DecimalPart::Decided(order) => order,
         }
     }
 

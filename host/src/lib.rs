@@ -8,8 +8,9 @@
 //! |---|---|---|
 //! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` | all below |
 //! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `engine` |
-//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `engine`, `request` |
+//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `engine`, `request` |
 //! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
+//! | [`prompt`] | from messages and tools to the text of a prompt, by a model's chat template | `request` |
 //! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |
 //! | [`schema_report`] | what the guides make of a JSON Schema, as data | nothing |
 //! | [`backend`] | from `--backend` to a loaded plugin | nothing |
@@ -29,7 +30,6 @@
 //! # Where further parts go
 //!
 //! - Another protocol, such as OpenAI's, is a folder beside `protocol/outlines`. It shares `protocol::fields`, and its endpoints are routes of `http`.
-//! - Chat templates go into a folder `prompt`, below `protocol` and beside `prepare`: from messages and tools to the text of a prompt.
 //! - What a text says beside plain words (reasoning, tool calls) is found in a folder `output`, below `protocol`: from text to typed pieces. It
 //!   sees text and events, and no JSON form of a protocol.
 
@@ -39,6 +39,7 @@ pub mod engine;
 pub mod http;
 pub mod model;
 pub mod prepare;
+pub mod prompt;
 pub mod protocol;
 pub mod request;
 pub mod schema_report;

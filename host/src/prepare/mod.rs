@@ -19,7 +19,7 @@ use jig_guides::{CompileError, Compiler, Guide, Interrupt};
 
 pub use self::permits::NoTurn;
 pub use self::stages::{Stages, Unprepared};
-use crate::request::{Constraint, Field, GenerationParams, Invalid, Prompt, Request, TextRequest};
+use crate::request::{Constraint, Field, GenerationParams, Invalid, Prompt, Rendered, Request, TextRequest};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Longer texts take noticeable time to tokenize: up to a tenth of a second for digits, which some tokenizers treat as one long word.
@@ -95,6 +95,9 @@ impl Preparation {
     pub fn is_long(&self, request: &TextRequest) -> bool {
         let prompt = match &request.prompt {
             Prompt::Text(text) => text.len(),
+            // With literal places it is tokenized twice.
+            Prompt::Rendered(rendered) if rendered.literal.is_empty() => rendered.text.len(),
+            Prompt::Rendered(rendered) => 2 * rendered.text.len(),
             Prompt::Tokens(_) => 0,
         };
         let bad_words: usize = request.bad_words.iter().map(|word| 2 * (word.len() + BAD_WORD)).sum();
@@ -107,7 +110,12 @@ impl Preparation {
     /// A text that would have more tokens than the model's longest sequence, however it were tokenized.
     pub fn check_lengths(&self, request: &TextRequest) -> Result<(), Invalid> {
         let most = self.max_model_len as usize;
-        if let Prompt::Text(text) = &request.prompt
+        let text = match &request.prompt {
+            Prompt::Text(text) => Some(text),
+            Prompt::Rendered(rendered) => Some(&rendered.text),
+            Prompt::Tokens(_) => None,
+        };
+        if let Some(text) = text
             && let least = self.tokenizer.least_tokens(text)
             && least >= most
         {
@@ -142,11 +150,11 @@ impl Preparation {
 
     /// The prompt's tokens and text.
     fn prompt(&self, prompt: Prompt, skip_special_tokens: bool) -> Result<(Arc<[u32]>, String), Invalid> {
+        let refused = |error: TokenizerError| Invalid::new(Field::Prompt, format_args!("can't be tokenized: {error}"));
         let (tokens, text) = match prompt {
-            Prompt::Text(text) => {
-                let refused =
-                    |error: TokenizerError| Invalid::new(Field::Prompt, format_args!("can't be tokenized: {error}"));
-                (self.tokenizer.encode(&text, true).map_err(refused)?, Some(text))
+            Prompt::Text(text) => (self.tokenizer.encode(&text, true).map_err(refused)?, Some(text)),
+            Prompt::Rendered(Rendered { text, literal }) => {
+                (self.tokenizer.encode_rendered(&text, &literal).map_err(refused)?, Some(text))
             }
             Prompt::Tokens(tokens) => (tokens, None),
         };

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `request` | a request in texts, and one that is ready to run |
 //! | `params` | how to generate |
+//! | `rendered` | a prompt that a chat template wrote |
 //! | `constraint` | what every output must match |
 //! | `limits` | how much a request may ask for |
 //! | `event` | what the engine says of a running request |
@@ -17,6 +18,7 @@ mod event;
 mod invalid;
 pub mod limits;
 mod params;
+mod rendered;
 #[expect(clippy::module_inception, reason = "the folder is the domain, the file its main type")]
 mod request;
 
@@ -24,4 +26,5 @@ pub use self::constraint::Constraint;
 pub use self::event::{Delta, Event, FinishReason, TokenLogprob, Usage};
 pub use self::invalid::{Field, Invalid};
 pub use self::params::GenerationParams;
+pub use self::rendered::Rendered;
 pub use self::request::{Prompt, Request, TextRequest};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jig_guides::Guide;
 
-use super::{Constraint, GenerationParams};
+use super::{Constraint, GenerationParams, Rendered};
 
 /// A request in texts: read and checked, not yet tokenized, its guide not yet compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +22,10 @@ pub struct TextRequest {
 /// What to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prompt {
-    /// A text.
+    /// A text. The tokenizer puts around it what it puts around every text (a begin-of-text token).
     Text(String),
+    /// A text that a chat template wrote; nothing is put around it.
+    Rendered(Rendered),
     /// Tokens of the vocabulary; at least one.
     Tokens(Vec<u32>),
 }

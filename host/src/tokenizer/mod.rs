@@ -20,6 +20,7 @@ mod length;
 mod library;
 mod spelling;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,6 +110,20 @@ impl Tokenizer {
     /// Where the tokenizer has no token for a piece of the text, nor one that stands for the unknown.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
         self.inner.library.encode(text, add_special).map_err(TokenizerError::Encode)
+    }
+
+    /// The tokens of a text that a chat template wrote: nothing is put around it, and at the places `literal` (in bytes, rising, apart
+    /// from each other) the text of a special token is plain text. Elsewhere the tokens are those of [`Tokenizer::encode`].
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_rendered(&self, text: &str, literal: &[Range<usize>]) -> Result<Vec<u32>, TokenizerError> {
+        self.inner.library.encode_rendered(text, literal).map_err(TokenizerError::Encode)
+    }
+
+    /// The texts of all special tokens.
+    pub fn special_tokens(&self) -> impl Iterator<Item = &str> {
+        self.inner.library.tokens().flatten().filter(|token| token.special).map(|token| token.name.as_str())
     }
 
     /// A lower bound of the number of tokens of a text, found without tokenizing it: a text of which [`Tokenizer::encode`] makes fewer

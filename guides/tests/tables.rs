@@ -67,6 +67,11 @@ fn combinations_of_schemas_accept_and_reject_as_the_table_says() {
 }
 
 #[test]
+fn many_conditions_on_one_value_accept_and_reject_as_the_table_says() {
+    check("conditions");
+}
+
+#[test]
 fn formats_accept_and_reject_as_the_table_says() {
     check("formats");
 }

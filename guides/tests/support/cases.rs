@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The names of the tables.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
     "strings",
     "numbers",
     "arrays",
     "objects",
     "combining",
+    "conditions",
     "formats",
     "masks",
     "shortest",

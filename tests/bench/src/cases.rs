@@ -1,11 +1,14 @@
-//! The cases of MaskBench: one JSON object per line, `{"id", "schema", "tests": [{"valid", "data"}]}`.
+//! The cases of MaskBench: one JSON object per line, `{"id", "schema", "tests": [{"valid", "data"}]}`; and the documents that their
+//! schemas refer to, `{"id", "uris": [...], "schema"}`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use clap::Args;
 use flate2::read::GzDecoder;
+use jig_guides::Documents;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -38,6 +41,58 @@ pub(crate) struct Case {
     pub(crate) schema: Box<RawValue>,
     /// Instances with their expected verdicts.
     pub(crate) tests: Vec<Test>,
+}
+
+/// The file of the documents that schemas may refer to.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DocumentFile {
+    /// File of documents that the schemas may refer to, one JSON object per line, plain or compressed (`.gz`)
+    #[arg(long = "documents", value_name = "FILE")]
+    pub(crate) path: Option<std::path::PathBuf>,
+}
+
+/// A document that schemas may refer to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Document {
+    /// Its URIs. One that is relative is resolved by the document's own id.
+    uris: Vec<String>,
+    schema: Box<RawValue>,
+}
+
+impl DocumentFile {
+    /// The text of each document by its absolute URIs.
+    pub(crate) fn read(&self) -> Outcome<BTreeMap<String, String>> {
+        let mut texts = BTreeMap::new();
+        let Some(path) = &self.path else { return Ok(texts) };
+        for line in lines(path)? {
+            let Document { uris, schema } = serde_json::from_str(&line?)?;
+            let ids: Ids = serde_json::from_str(schema.get())?;
+            let absolute = uris.into_iter().chain([ids.id, ids.old_id].into_iter().flatten());
+            for uri in absolute.filter(|uri| uri.contains("://")) {
+                let uri = uri.trim_end_matches('#').to_owned();
+                texts.entry(uri).or_insert_with(|| schema.get().to_owned());
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The documents for Jig's compiler.
+    pub(crate) fn documents(&self) -> Outcome<Documents> {
+        let mut documents = Documents::default();
+        for (uri, text) in self.read()? {
+            documents.add(Some(&uri), &text)?;
+        }
+        Ok(documents)
+    }
+}
+
+/// The ids of a document.
+#[derive(Deserialize)]
+struct Ids {
+    #[serde(rename = "$id")]
+    id: Option<String>,
+    #[serde(rename = "id")]
+    old_id: Option<String>,
 }
 
 /// An instance.

@@ -1,9 +1,9 @@
 //! Judges whether a text is a valid document, with a validator that is independent of guides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use jsonschema::{Draft, Validator};
+use jsonschema::{Draft, Retrieve, Uri, Validator};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
@@ -20,9 +20,10 @@ pub(crate) enum Verdict {
 
 /// A validator of the schema's draft. A schema that names no draft is read as 2020-12 or, if that fails (`items` as a list,
 /// `exclusiveMinimum` as a boolean), as the newest draft that accepts it. `None` if no draft does, or if the schema refers to other
-/// documents.
-pub(crate) fn validator(schema: &Value) -> Option<Validator> {
-    let options = || jsonschema::options().should_validate_formats(true);
+/// documents than these, texts by URI.
+pub(crate) fn validator(schema: &Value, documents: &BTreeMap<String, String>) -> Option<Validator> {
+    let retriever = || Given(documents.clone());
+    let options = || jsonschema::options().should_validate_formats(true).with_retriever(retriever());
     let named = schema.get("$schema").and_then(Value::as_str).is_some();
     let own = options().build(schema).ok();
     if named && own.is_some() {
@@ -32,6 +33,16 @@ pub(crate) fn validator(schema: &Value) -> Option<Validator> {
         let drafts = [Draft::Draft202012, Draft::Draft7, Draft::Draft4];
         drafts.into_iter().find_map(|draft| options().with_draft(draft).build(schema).ok())
     })
+}
+
+/// Documents by URI.
+struct Given(BTreeMap<String, String>);
+
+impl Retrieve for Given {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let text = self.0.get(uri.as_str().trim_end_matches('#')).ok_or("no such document")?;
+        Ok(serde_json::from_str(text)?)
+    }
 }
 
 /// Judges a text.
@@ -145,10 +156,11 @@ impl<'de> Visitor<'de> for UniqueKeys {
 mod tests {
     use super::{Verdict, judge, validator};
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_text_is_valid_if_it_is_json_with_unique_keys_that_the_schema_allows() {
-        let validator = validator(&json!({"properties": {"a": {"type": "integer"}}}));
+        let validator = validator(&json!({"properties": {"a": {"type": "integer"}}}), &BTreeMap::new());
         let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
         assert_eq!(judged(r#"{"a":1,"b":[{"a":null}]}"#), Verdict::Valid);
         for invalid in [r#"{"a":1,"a":1}"#, r#"[{"b":1,"b":2}]"#, r#"{"a":"1"}"#, r#"{"a":1"#, r#"{"a":1}}"#, "01"] {
@@ -158,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_document_with_inexact_numbers_is_unjudged_where_the_validator_rejects_it() {
-        let validator = validator(&json!({"properties": {"a": {"multipleOf": 7}, "b": {"type": "string"}}}));
+        let validator =
+            validator(&json!({"properties": {"a": {"multipleOf": 7}, "b": {"type": "string"}}}), &BTreeMap::new());
         let judged = |text: &str| judge(validator.as_ref(), text.as_bytes());
         assert_eq!(judged(r#"{"a":20749389045927212545}"#), Verdict::Unjudged);
         assert_eq!(judged(&format!("[{}]", "7".repeat(400))), Verdict::Unjudged);
@@ -169,8 +182,8 @@ mod tests {
     #[test]
     fn schemas_of_older_drafts_have_a_validator_and_unknown_references_have_none() {
         for schema in [json!({"items": [{"type": "string"}]}), json!({"minimum": 1, "exclusiveMinimum": true})] {
-            assert!(validator(&schema).is_some(), "{schema}");
+            assert!(validator(&schema, &BTreeMap::new()).is_some(), "{schema}");
         }
-        assert!(validator(&json!({"$ref": "http://elsewhere.example/schema"})).is_none());
+        assert!(validator(&json!({"$ref": "http://elsewhere.example/schema"}), &BTreeMap::new()).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! `jig-bench walks`: random walks through the guides of schemas must end in valid documents.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use jig_guides::{Compiler, Guide, Limits, Options, Source};
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::cases::{Case, Selection};
+use crate::cases::{Case, DocumentFile, Selection};
 use crate::document::{self, Verdict};
 use crate::engines::Whitespace;
 use crate::random::Random;
@@ -22,6 +23,8 @@ pub(crate) struct Args {
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    documents: DocumentFile,
     /// Number of walks, over all schemas together
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     walks: u64,
@@ -56,7 +59,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     };
     let mut limits = Limits::default();
     limits.cache_bytes = 0;
-    let compiler = Compiler::new(tokens.vocabulary()?, limits);
+    let compiler = Compiler::new(tokens.vocabulary()?, limits).with_documents(args.documents.documents()?);
+    let documents = args.documents.read()?;
     let begun = Instant::now();
     let mut compiled = 0;
     for case in args.selection.read()? {
@@ -67,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     for case in args.selection.read()? {
         let case = case?;
         if let Some(guide) = compile(&compiler, args.whitespace, &case) {
-            walk_case(args, &case, &guide, each, &mut count)?;
+            walk_case(args, &case, &guide, &documents, each, &mut count)?;
         }
     }
     println!(
@@ -89,9 +93,16 @@ fn compile(compiler: &Compiler, whitespace: Whitespace, case: &Case) -> Option<G
     compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &options).ok()
 }
 
-fn walk_case(args: &Args, case: &Case, guide: &Guide, walks: u64, count: &mut Count) -> Outcome {
+fn walk_case(
+    args: &Args,
+    case: &Case,
+    guide: &Guide,
+    documents: &BTreeMap<String, String>,
+    walks: u64,
+    count: &mut Count,
+) -> Outcome {
     let schema: Value = serde_json::from_str(case.schema.get())?;
-    let validator = document::validator(&schema);
+    let validator = document::validator(&schema, documents);
     count.schemas += 1;
     let name = case.id.bytes().fold(args.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut random = Random::new(name);

@@ -9,7 +9,7 @@ use crate::automaton::dfa::Dfa;
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
-use crate::json::analysis::overlaps::{self, ScalarValue, kind_of};
+use crate::json::analysis::facts::{self, ScalarValue, kind_of};
 use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::strings::Strings;
 use crate::json::schema::graph::Kinds;
@@ -79,7 +79,7 @@ impl Builder<'_> {
         gathered: &mut Gathered,
         terms: &[Term],
     ) -> Result<(), CompileError> {
-        let excluded = overlaps::scalars(&branch.excluded);
+        let excluded = facts::scalars(&branch.excluded);
         let conditions = 1 + branch.patterns.len() + branch.numbers.len();
         self.spend((scalars.len() * conditions + branch.excluded.len()) / 16, terms)?;
         for value in scalars {

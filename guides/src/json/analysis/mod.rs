@@ -13,9 +13,11 @@ mod additional;
 mod arrays;
 mod branch;
 mod caps;
+mod facts;
 mod finish;
 mod fixpoint;
 mod keys;
+mod known_facts;
 mod names;
 mod objects;
 mod overlaps;
@@ -28,6 +30,7 @@ use crate::automaton::dfa::Dfa;
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::analysis::branch::{Counting, Keys, Term};
+use crate::json::analysis::facts::{KnownFacts, LEVELS};
 use crate::json::analysis::keys::{KeyAutomata, KeySet};
 use crate::json::analysis::names::KnownNames;
 use crate::json::analysis::overlaps::Overlaps;
@@ -85,6 +88,7 @@ pub(crate) fn analyse(
         key_sets: HashMap::new(),
         known_names: KnownNames::default(),
         overlaps: HashMap::new(),
+        known_facts: KnownFacts::default(),
         named_nodes: HashMap::new(),
         key_automata: KeyAutomata::default(),
         unspelled: None,
@@ -140,6 +144,7 @@ struct Builder<'a> {
     unspelled: Option<CompileError>,
     /// The alternatives of a `oneOf` that may hold together, by its node.
     overlaps: HashMap<NodeId, Rc<Overlaps>>,
+    known_facts: KnownFacts<'a>,
     /// The conditions by name of `Properties` nodes that were asked for single names.
     named_nodes: HashMap<NodeId, HashMap<&'a str, NodeId>>,
 }
@@ -206,7 +211,9 @@ impl Builder<'_> {
             Some(known) => known,
             None => {
                 let graph = self.graph;
-                let made = Overlaps::new(graph, nodes, |work| self.spend(work, &[Term::of(id)]))?;
+                let facts = nodes.iter().map(|&node| self.facts(Term::of(node), LEVELS));
+                let facts = facts.collect::<Result<Vec<_>, _>>()?;
+                let made = Overlaps::new(graph, &facts, |work| self.spend(work, &[Term::of(id)]))?;
                 let made = Rc::new(made);
                 self.overlaps.insert(id, made.clone());
                 made

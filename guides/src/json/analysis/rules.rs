@@ -11,7 +11,7 @@ use crate::json::analysis::branch::{
     Branch, Counted, Demand, IndexedTerm, Keys, NamedTerm, OUTSIDE, ScopeId, Scoped, SomeEntry, Split, Term, narrow,
     outside,
 };
-use crate::json::analysis::overlaps::{ScalarValue, scalars};
+use crate::json::analysis::facts::{ScalarValue, scalars};
 use crate::json::analysis::tableau::OpenBranch;
 use crate::json::schema::graph::{Kinds, Node, NodeId, Properties};
 use crate::json::text::value::Value;
@@ -22,7 +22,11 @@ const MOST_EVALUATED: usize = 8;
 
 impl Builder<'_> {
     /// Expands a term. Returns its disjuncts if it splits the branch.
-    pub(super) fn take(&mut self, scoped: Scoped<Term>, open: &mut OpenBranch) -> Result<Option<Split>, CompileError> {
+    pub(super) fn take(
+        &mut self,
+        scoped: Scoped<Term>,
+        open: &mut OpenBranch<'_>,
+    ) -> Result<Option<Split>, CompileError> {
         let graph = self.graph;
         let Scoped { item: term, scope } = scoped;
         let node = &graph.nodes[term.node.index()];
@@ -51,7 +55,7 @@ impl Builder<'_> {
         &mut self,
         node: &Node,
         Scoped { item: term, scope }: Scoped<Term>,
-        open: &mut OpenBranch,
+        open: &mut OpenBranch<'_>,
     ) -> Result<Option<Split>, CompileError> {
         let holds = term.holds;
         match (node, holds) {

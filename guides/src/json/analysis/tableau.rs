@@ -12,20 +12,37 @@
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Demand, Disjunct, Keys, OUTSIDE, ScopeId, Scoped, Split, Term};
+use crate::json::analysis::facts::{Facts, FactsComparison, LEVELS};
 use crate::json::analysis::finish::Gathered;
+use crate::json::analysis::overlaps::COMPARED_PER_STEP;
 use crate::json::schema::graph::{Kinds, Node, NodeId};
 use crate::json::shape::Schema;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// Steps after which a comparison of a branch with a disjunct gives up: both may hold.
+const STEPS_OF_A_LOOK: usize = 4_000;
 
 /// A branch with terms that are not expanded.
 #[derive(Clone)]
-pub(super) struct OpenBranch {
+pub(super) struct OpenBranch<'g> {
     /// To be expanded, last first.
     todo: Vec<Scoped<Term>>,
     /// Terms that split the branch.
     later: Vec<Scoped<Term>>,
     seen: BTreeSet<Scoped<Term>>,
     pub(super) so_far: Branch,
+    /// What certainly holds in the branch. Found when it is first split.
+    facts: Rc<Facts<'g>>,
+    /// What the facts do not yet say.
+    news: Vec<News<'g>>,
+}
+
+/// What was decided in a branch.
+#[derive(Clone)]
+enum News<'g> {
+    Term(Term),
+    Facts(Rc<Facts<'g>>),
 }
 
 /// A term of [`OpenBranch::later`] and its disjuncts.
@@ -34,10 +51,11 @@ struct Decision {
     split: Split,
 }
 
-impl OpenBranch {
-    fn new(terms: &[Term]) -> OpenBranch {
+impl<'g> OpenBranch<'g> {
+    fn new(terms: &[Term]) -> OpenBranch<'g> {
         let todo = terms.iter().rev().map(|&item| Scoped { item, scope: OUTSIDE }).collect();
-        OpenBranch { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new() }
+        let (facts, news) = (Rc::new(Facts::open()), Vec::new());
+        OpenBranch { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new(), facts, news }
     }
 
     /// Adds a term to be expanded next.
@@ -52,7 +70,7 @@ impl OpenBranch {
     }
 
     /// The branch with one disjunct of a term that stands in `scope`.
-    fn with(&self, disjunct: Disjunct, scope: ScopeId) -> OpenBranch {
+    fn with(&self, disjunct: Disjunct, scope: ScopeId) -> OpenBranch<'g> {
         let mut next = self.clone();
         match disjunct {
             Disjunct::Terms(terms) => terms.into_iter().rev().for_each(|term| next.add(term, scope)),
@@ -63,7 +81,7 @@ impl OpenBranch {
     }
 }
 
-impl Builder<'_> {
+impl<'g> Builder<'g> {
     /// The alternatives of a conjunction of terms.
     pub(super) fn alternatives(&mut self, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut gathered = Gathered::default();
@@ -81,7 +99,13 @@ impl Builder<'_> {
             let first = open.len();
             for disjunct in split.disjuncts() {
                 self.spend(10 + branch.seen.len() / 4 + branch.so_far.size() / 32, terms)?;
-                open.push(branch.with(disjunct, scope));
+                let facts = match &disjunct {
+                    Disjunct::Demand(demand) => self.facts_of_demand(demand)?,
+                    _ => None,
+                };
+                let mut next = branch.with(disjunct, scope);
+                next.news.extend(facts.map(|facts| News::Facts(Rc::new(facts))));
+                open.push(next);
             }
             open[first..].reverse();
         }
@@ -89,7 +113,7 @@ impl Builder<'_> {
     }
 
     /// Expands the terms of a branch, and puts off each that splits it. Returns false if the branch closes.
-    fn follow(&mut self, open: &mut OpenBranch, terms: &[Term]) -> Result<bool, CompileError> {
+    fn follow(&mut self, open: &mut OpenBranch<'g>, terms: &[Term]) -> Result<bool, CompileError> {
         while let Some(scoped) = open.todo.pop() {
             self.spend(1, terms)?;
             if !open.seen.insert(scoped) {
@@ -100,6 +124,8 @@ impl Builder<'_> {
             }
             if self.take(scoped, open)?.is_some() {
                 open.later.push(scoped);
+            } else if !is_logic(&self.graph.nodes[scoped.item.node.index()]) {
+                open.news.push(News::Term(scoped.item));
             }
             if open.so_far.kinds == Kinds::NONE {
                 return Ok(false);
@@ -108,12 +134,32 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// The term with the fewest disjuncts that are still possible; `None` if no term splits the branch.
-    fn most_constrained(&mut self, branch: &mut OpenBranch, terms: &[Term]) -> Result<Option<Decision>, CompileError> {
+    /// The term with the fewest disjuncts that are still possible; `None` if no term splits the branch. Terms that hold already are
+    /// dropped.
+    fn most_constrained(
+        &mut self,
+        branch: &mut OpenBranch<'g>,
+        terms: &[Term],
+    ) -> Result<Option<Decision>, CompileError> {
+        if branch.later.is_empty() {
+            return Ok(None);
+        }
+        self.learn(branch, terms)?;
         let mut fewest: Option<Decision> = None;
-        for index in 0..branch.later.len() {
-            let Some(split) = self.take(branch.later[index], branch)? else { continue };
-            let split = self.possible(split, branch);
+        let mut index = 0;
+        while index < branch.later.len() {
+            let scoped = branch.later[index];
+            // In a scope the term evaluates entries too.
+            let evaluates = scoped.scope != OUTSIDE && scoped.item.holds;
+            if !evaluates && !self.may_hold(branch, scoped.item.opposite())? {
+                branch.later.remove(index);
+                continue;
+            }
+            let Some(split) = self.take(scoped, branch)? else {
+                index += 1;
+                continue;
+            };
+            let split = self.possible(split, branch)?;
             self.spend(split.len(), terms)?;
             if fewest.as_ref().is_none_or(|least| split.len() < least.split.len()) {
                 // It closes the branch, or leaves no choice.
@@ -123,13 +169,47 @@ impl Builder<'_> {
                     break;
                 }
             }
+            index += 1;
         }
         Ok(fewest)
     }
 
+    /// Adds what was decided in a branch to its facts.
+    fn learn(&mut self, branch: &mut OpenBranch<'g>, terms: &[Term]) -> Result<(), CompileError> {
+        if branch.news.is_empty() {
+            return Ok(());
+        }
+        self.spend(branch.facts.size() / 16, terms)?;
+        let news = std::mem::take(&mut branch.news);
+        let facts = Rc::make_mut(&mut branch.facts);
+        for one in news {
+            let more = match one {
+                News::Term(term) => self.facts(term, LEVELS)?,
+                News::Facts(facts) => facts,
+            };
+            self.spend(more.size() / 8, terms)?;
+            facts.meet(&more);
+        }
+        Ok(())
+    }
+
+    /// Whether a term may hold in the branch, as far as its facts tell.
+    fn may_hold(&mut self, branch: &OpenBranch<'g>, term: Term) -> Result<bool, CompileError> {
+        let facts = self.facts(term, LEVELS)?;
+        self.may_share(branch, &facts)
+    }
+
+    /// Whether some value of the branch may have these facts.
+    fn may_share(&mut self, branch: &OpenBranch<'g>, facts: &Facts<'g>) -> Result<bool, CompileError> {
+        let mut comparison = FactsComparison::new(self.graph, STEPS_OF_A_LOOK);
+        let common = comparison.common(&branch.facts, facts).and(branch.so_far.kinds);
+        self.spend((STEPS_OF_A_LOOK - comparison.left) / COMPARED_PER_STEP, &[])?;
+        Ok(common != Kinds::NONE)
+    }
+
     /// Leaves out disjuncts that contradict the branch on sight. The check is incomplete: a disjunct that it misses becomes a branch
     /// that closes, or one that is finished with no value.
-    fn possible(&mut self, mut split: Split, open: &mut OpenBranch) -> Split {
+    fn possible(&mut self, split: Split, open: &mut OpenBranch<'g>) -> Result<Split, CompileError> {
         let graph = self.graph;
         for &Scoped { item: id, .. } in &open.so_far.properties {
             if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id.index()]) {
@@ -137,12 +217,35 @@ impl Builder<'_> {
                 self.named_nodes.entry(id).or_insert_with(places);
             }
         }
-        match &mut split {
-            Split::Terms(all) => all.retain(|terms| terms.iter().all(|term| !open.has_seen(term.opposite()))),
-            Split::Demands(demands) => demands.retain(|demand| !self.is_refused(demand, &open.so_far)),
-            Split::Ranges(ranges) => ranges.retain(|range| range.is_possible(&mut open.so_far)),
-        }
-        split
+        Ok(match split {
+            Split::Terms(all) => {
+                let mut kept = Vec::with_capacity(all.len());
+                for terms in all {
+                    let mut possible = terms.iter().all(|term| !open.has_seen(term.opposite()));
+                    for &term in &terms {
+                        possible = possible && self.may_hold(open, term)?;
+                    }
+                    kept.extend(possible.then_some(terms));
+                }
+                Split::Terms(kept)
+            }
+            Split::Demands(demands) => {
+                let mut kept = Vec::with_capacity(demands.len());
+                for demand in demands {
+                    let possible = !self.is_refused(&demand, &open.so_far)
+                        && match self.facts_of_demand(&demand)? {
+                            Some(facts) => self.may_share(open, &facts)?,
+                            None => true,
+                        };
+                    kept.extend(possible.then_some(demand));
+                }
+                Split::Demands(kept)
+            }
+            Split::Ranges(mut ranges) => {
+                ranges.retain(|range| range.is_possible(&mut open.so_far));
+                Split::Ranges(ranges)
+            }
+        })
     }
 
     /// Whether the branch rules out on sight the entry that a demand asks for.
@@ -187,4 +290,9 @@ impl Builder<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether a node only passes on to others.
+fn is_logic(node: &Node) -> bool {
+    matches!(node, Node::All(_) | Node::Any(_) | Node::One(_) | Node::Not(_) | Node::Scope { .. })
 }

@@ -4,6 +4,7 @@ use jig_guides::{CompileError, Compiler, GuideState, Limits, Mask, Options, Sour
 
 use super::{Choices, Engine, Matcher, Order, Refusal, Whitespace};
 use crate::Outcome;
+use crate::cases::DocumentFile;
 use crate::tokens::Tokens;
 
 pub(super) struct Jig {
@@ -12,8 +13,9 @@ pub(super) struct Jig {
 }
 
 impl Jig {
-    pub(super) fn new(tokens: &Tokens, choices: Choices) -> Outcome<Jig> {
+    pub(super) fn new(tokens: &Tokens, choices: Choices, documents: &DocumentFile) -> Outcome<Jig> {
         let compiler = Compiler::new(tokens.clone().vocabulary()?, Limits::default());
+        let compiler = compiler.with_documents(documents.documents()?);
         let mut options = Options::default();
         options.whitespace = choices.whitespace.into();
         options.order = match choices.order {

@@ -9,6 +9,7 @@ mod outlines;
 use clap::ValueEnum;
 
 use crate::Outcome;
+use crate::cases::DocumentFile;
 use crate::tokens::Tokens;
 
 /// An engine.
@@ -85,10 +86,10 @@ pub(crate) trait Matcher {
 }
 
 impl EngineName {
-    /// Prepares the engine for a vocabulary.
-    pub(crate) fn start(self, tokens: &Tokens, choices: Choices) -> Outcome<Box<dyn Engine>> {
+    /// Prepares the engine for a vocabulary. Engines other than Jig know no documents.
+    pub(crate) fn start(self, tokens: &Tokens, choices: Choices, documents: &DocumentFile) -> Outcome<Box<dyn Engine>> {
         match self {
-            EngineName::Jig => Ok(Box::new(jig::Jig::new(tokens, choices)?)),
+            EngineName::Jig => Ok(Box::new(jig::Jig::new(tokens, choices, documents)?)),
             #[cfg(feature = "peers")]
             EngineName::Llguidance => Ok(Box::new(llguidance::Llguidance::new(tokens, choices)?)),
             #[cfg(feature = "peers")]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::{Prepared, PreparedTest, Reader};
 use crate::Outcome;
+use crate::cases::DocumentFile;
 use crate::engines::{Choices, Engine, EngineName, Matcher, Order, Whitespace};
 use crate::memory;
 use crate::tokens::Tokens;
@@ -29,6 +30,8 @@ pub(crate) struct MeasureArgs {
     /// The file that `maskbench` has prepared
     #[arg(long)]
     pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) documents: DocumentFile,
     /// Number of the first case
     #[arg(long)]
     pub(super) from: usize,
@@ -79,7 +82,8 @@ pub(super) struct Wrong {
 
 pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     let (tokens, reader) = Reader::open(&args.file)?;
-    let engine = args.engine.start(&tokens, Choices { whitespace: args.whitespace, order: args.order })?;
+    let choices = Choices { whitespace: args.whitespace, order: args.order };
+    let engine = args.engine.start(&tokens, choices, &args.documents)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{READY}")?;
     out.flush()?;

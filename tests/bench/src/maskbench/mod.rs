@@ -13,7 +13,7 @@ mod report;
 use std::path::PathBuf;
 
 use crate::Outcome;
-use crate::cases::Selection;
+use crate::cases::{DocumentFile, Selection};
 use crate::engines::{Choices, EngineName, Order, Whitespace};
 use crate::tokens::Splitter;
 
@@ -27,6 +27,8 @@ pub(crate) struct Args {
     tokenizer: PathBuf,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    documents: DocumentFile,
     /// Engine to measure; may be repeated
     #[arg(long = "engine", value_enum, value_name = "ENGINE", default_value = "jig")]
     engines: Vec<EngineName>,
@@ -57,6 +59,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             choices: Choices { whitespace: args.whitespace, order: args.order },
             file: file.path(),
             count,
+            documents: &args.documents,
             timeout: std::time::Duration::from_secs(args.timeout),
         },
     )?;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use super::measure::{CaseResult, READY};
 use super::report::Run;
 use crate::Outcome;
+use crate::cases::DocumentFile;
 use crate::engines::{Choices, EngineName};
 
 /// Time limit for preparing an engine.
@@ -23,6 +24,8 @@ pub(super) struct Task<'a> {
     /// The prepared cases and their number.
     pub(super) file: &'a Path,
     pub(super) count: usize,
+    /// The documents that schemas may refer to.
+    pub(super) documents: &'a DocumentFile,
     /// Time limit for one case.
     pub(super) timeout: Duration,
 }
@@ -123,6 +126,7 @@ fn start(engine: EngineName, task: Task<'_>, from: usize) -> Outcome<Process> {
         .args(["--whitespace", &value(choices.whitespace.to_possible_value()).unwrap_or_default()])
         .args(["--order", &value(choices.order.to_possible_value()).unwrap_or_default()])
         .args(["--from", &from.to_string()])
+        .args(task.documents.path.iter().flat_map(|path| ["--documents".as_ref(), path.as_os_str()]))
         .arg("--file")
         .arg(task.file)
         // Engines with several threads would not be comparable.

@@ -8,10 +8,11 @@
 //! |---|---|---|
 //! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` | all below |
 //! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `engine` |
-//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `engine`, `request` |
+//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `request` |
 //! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
 //! | [`prompt`] | from messages and tools to the text of a prompt, by a model's chat template | `request` |
 //! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |
+//! | [`output`] | what a text says beside plain words: reasoning and tool calls | `request` |
 //! | [`schema_report`] | what the guides make of a JSON Schema, as data | nothing |
 //! | [`backend`] | from `--backend` to a loaded plugin | nothing |
 //! | [`model`] | from `--model` to a local directory: hub, cache, embedded demo | nothing |
@@ -30,14 +31,13 @@
 //! # Where further parts go
 //!
 //! - Another protocol, such as OpenAI's, is a folder beside `protocol/outlines`. It shares `protocol::fields`, and its endpoints are routes of `http`.
-//! - What a text says beside plain words (reasoning, tool calls) is found in a folder `output`, below `protocol`: from text to typed pieces. It
-//!   sees text and events, and no JSON form of a protocol.
 
 pub mod backend;
 pub mod cli;
 pub mod engine;
 pub mod http;
 pub mod model;
+pub mod output;
 pub mod prepare;
 pub mod prompt;
 pub mod protocol;

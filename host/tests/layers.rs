@@ -14,9 +14,10 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "backend", imports: &[], owns: &["jig_backend_cpu"] },
     Layer { folder: "schema_report", imports: &[], owns: &[] },
     Layer { folder: "prompt", imports: &["request"], owns: &["minijinja", "minijinja_contrib", "jiff"] },
+    Layer { folder: "output", imports: &["request"], owns: &[] },
     Layer { folder: "engine", imports: &["request", "tokenizer"], owns: &["rayon"] },
     Layer { folder: "prepare", imports: &["request", "tokenizer"], owns: &[] },
-    Layer { folder: "protocol", imports: &["request", "engine", "prepare", "prompt"], owns: &["strsim"] },
+    Layer { folder: "protocol", imports: &["request", "engine", "prepare", "prompt", "output"], owns: &["strsim"] },
     Layer {
         folder: "http",
         imports: &["engine", "prepare", "protocol"],

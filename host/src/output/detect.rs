@@ -1,0 +1,197 @@
+//! Which family a model is of, by its chat template and its vocabulary.
+
+use super::families::FAMILIES;
+use super::family::Family;
+use super::thinking::{THINKING, Thinking};
+
+/// The forms in which a model writes what is no plain text.
+#[derive(Clone, Copy, Debug)]
+pub struct Forms {
+    /// How it writes calls.
+    pub calls: Calls,
+    /// How it marks its reasoning; `None` where it has none that can be told from the answer.
+    pub thinking: Option<&'static Thinking>,
+}
+
+/// How a model writes calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// Never: tools are not offered to it.
+    Never,
+    /// As its template says, which describes the tools, too.
+    Native(&'static Family),
+    /// As a system prompt says: the template knows no tools, or writes calls in a way that is not known here.
+    Described(&'static Family),
+}
+
+impl Calls {
+    /// The family whose form the calls have.
+    #[must_use]
+    pub fn family(&self) -> Option<&'static Family> {
+        match self {
+            Self::Never => None,
+            Self::Native(family) | Self::Described(family) => Some(family),
+        }
+    }
+}
+
+impl Forms {
+    /// The forms of a model with this chat template, `has_token` saying whether its vocabulary has a token of that name.
+    ///
+    /// `calls` and `thinking` are names as `--tool-call-parser` and `--reasoning-parser` take them.
+    ///
+    /// # Errors
+    /// A name that is none; the text lists those that are.
+    pub fn of(template: &str, has_token: &dyn Fn(&str) -> bool, calls: &str, thinking: &str) -> Result<Self, String> {
+        Ok(Self { calls: calls_by(template, has_token, calls)?, thinking: thinking_by(template, thinking)? })
+    }
+
+    /// A model of which nothing is known but its plain text.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { calls: Calls::Never, thinking: None }
+    }
+}
+
+/// The family whose calls a template writes, if it is known; only of a template that describes tools.
+#[must_use]
+pub fn family_of(template: &str, has_token: &dyn Fn(&str) -> bool) -> Option<&'static Family> {
+    if !mentions_tools(template) {
+        return None;
+    }
+    FAMILIES.iter().find(|family| is_marked(family, template, has_token))
+}
+
+/// The reasoning that a template knows of.
+#[must_use]
+pub fn thinking_of(template: &str) -> Option<&'static Thinking> {
+    THINKING.iter().find(|thinking| thinking.markers.iter().any(|marker| template.contains(marker)))
+}
+
+/// Whether a template does something with tools.
+fn mentions_tools(template: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    template
+        .match_indices("tools")
+        .any(|(at, word)| !template[..at].ends_with(is_part) && !template[at + word.len()..].starts_with(is_part))
+}
+
+fn is_marked(family: &Family, template: &str, has_token: &dyn Fn(&str) -> bool) -> bool {
+    // A family whose calls have no text of their own is told by its tokens.
+    let needs_token = match family.name {
+        "llama3_json" => Some("<|eot_id|>"),
+        _ => None,
+    };
+    family.markers.iter().any(|texts| texts.iter().all(|text| template.contains(text)))
+        && needs_token.is_none_or(|token| template.contains(token) || has_token(token))
+}
+
+fn calls_by(template: &str, has_token: &dyn Fn(&str) -> bool, name: &str) -> Result<Calls, String> {
+    let fallback = || Family::named("hermes").map_or(Calls::Never, Calls::Described);
+    match name {
+        "auto" => Ok(family_of(template, has_token).map_or_else(fallback, Calls::Native)),
+        "none" => Ok(Calls::Never),
+        _ => {
+            let marked = Family::all_named(name).find(|family| is_marked(family, template, has_token));
+            let family = marked.or_else(|| Family::named(name)).ok_or_else(|| {
+                let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+                format!(
+                    "no way of writing tool calls has the name `{name}`; choose auto, none, or one of {}",
+                    names.join(", ")
+                )
+            })?;
+            Ok(if mentions_tools(template) { Calls::Native(family) } else { Calls::Described(family) })
+        }
+    }
+}
+
+fn thinking_by(template: &str, name: &str) -> Result<Option<&'static Thinking>, String> {
+    match name {
+        "auto" => Ok(thinking_of(template)),
+        "none" => Ok(None),
+        _ => Thinking::named(name).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = THINKING.iter().map(|thinking| thinking.name).collect();
+            format!(
+                "no way of marking reasoning has the name `{name}`; choose auto, none, or one of {}",
+                names.join(", ")
+            )
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const NO_TOKENS: &dyn Fn(&str) -> bool = &|_| false;
+
+    /// Rows `template family thinking`, `-` for none. Names only: the templates are data beside the repository.
+    const EXPECTED: &str = include_str!("../../tests/data/template-families.txt");
+
+    /// The folder of chat templates, if this machine has it.
+    fn corpus() -> Option<std::path::PathBuf> {
+        let data = std::env::var_os("JIG_TEST_DATA")?;
+        let folder = std::path::Path::new(&data).join("chat-templates");
+        folder.is_dir().then_some(folder)
+    }
+
+    #[test]
+    fn published_templates_are_of_the_families_in_the_table() {
+        let Some(folder) = corpus() else {
+            eprintln!("skipped: JIG_TEST_DATA names no folder with chat-templates");
+            return;
+        };
+        let mut found = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "jinja") {
+                let template = std::fs::read_to_string(&path).unwrap();
+                let family = family_of(&template, NO_TOKENS).map_or("-", |family| family.name);
+                let thinking = thinking_of(&template).map_or("-", |thinking| thinking.name);
+                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                found.insert(name, format!("{family} {thinking}"));
+            }
+        }
+        let found: String = found.iter().map(|(name, forms)| format!("{name} {forms}\n")).collect();
+        if std::env::var_os("JIG_BLESS").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/template-families.txt"), &found).unwrap();
+        }
+        assert_eq!(found, EXPECTED);
+    }
+
+    #[test]
+    fn the_table_counts_each_family_as_often_as_the_corpus_has_it() {
+        let mut families: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in EXPECTED.lines() {
+            *families.entry(line.split(' ').nth(1).unwrap()).or_default() += 1;
+        }
+        assert_eq!(EXPECTED.lines().count(), 135);
+        let often = ["hermes", "qwen3_coder", "mistral", "mistral_args", "glm47", "deepseek_v3", "kimi_k2", "-"];
+        assert_eq!(often.map(|family| families[family]), [17, 8, 7, 4, 4, 3, 3, 70]);
+    }
+
+    #[test]
+    fn templates_without_a_text_of_their_own_are_told_by_their_tokens() {
+        let llama =
+            r#"{% if tools %}{{ '{"name": "' + call.name + '", "parameters": ' }}{% endif %}<|start_header_id|>"#;
+        assert_eq!(family_of(llama, &|token| token == "<|eot_id|>").unwrap().name, "llama3_json");
+        assert!(family_of(llama, NO_TOKENS).is_none());
+    }
+
+    #[test]
+    fn a_name_that_several_families_share_is_settled_by_the_template() {
+        let forms = |template: &str| Forms::of(template, NO_TOKENS, "mistral", "auto").unwrap();
+        assert_eq!(forms("tools [TOOL_CALLS] name [ARGS]").calls.family().unwrap().name, "mistral_args");
+        assert_eq!(forms("tools [TOOL_CALLS] [").calls.family().unwrap().name, "mistral");
+    }
+
+    #[test]
+    fn a_template_without_tools_gets_them_described() {
+        let forms = Forms::of("{{ messages }}", NO_TOKENS, "auto", "auto").unwrap();
+        assert!(matches!(forms.calls, Calls::Described(family) if family.name == "hermes"));
+        assert!(matches!(Forms::of("tools", NO_TOKENS, "none", "none").unwrap().calls, Calls::Never));
+        let error = Forms::of("tools", NO_TOKENS, "hermes2", "auto").unwrap_err();
+        assert!(error.contains("`hermes2`") && error.contains("qwen3_coder"), "{error}");
+    }
+}

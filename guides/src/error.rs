@@ -91,6 +91,9 @@ pub enum Place {
     Pattern(String, usize),
     /// A position in the JSON text of the schema, in bytes from zero.
     Text(usize),
+    /// The way to a part of a [`Part`](crate::Part) as a JSON pointer, with the names `elements`, `content`, `tags`, `triggers`, `separator` and
+    /// `end`, and the place in the schema or regex of that part.
+    Part(String, Option<Box<Place>>),
     /// The whole source.
     Source,
 }
@@ -103,6 +106,10 @@ impl fmt::Display for Place {
             Place::Regex(n) => write!(f, "regex at character {n}"),
             Place::Pattern(p, n) => write!(f, "schema at {p}, character {n} of the regex"),
             Place::Text(n) => write!(f, "schema text at byte {n}"),
+            Place::Part(p, None) if p.is_empty() => f.write_str("tags"),
+            Place::Part(p, Some(inner)) if p.is_empty() => write!(f, "tags: {inner}"),
+            Place::Part(p, None) => write!(f, "tags at {p}"),
+            Place::Part(p, Some(inner)) => write!(f, "tags at {p}: {inner}"),
             Place::Source => f.write_str("guide"),
         }
     }

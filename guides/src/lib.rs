@@ -35,6 +35,7 @@ mod json;
 mod options;
 mod regex;
 mod source;
+mod tags;
 mod vocabulary;
 
 pub use compiler::Compiler;

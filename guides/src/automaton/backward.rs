@@ -5,6 +5,8 @@
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// The transitions of an automaton by the state that they lead to.
 #[derive(Debug)]
@@ -91,6 +93,26 @@ impl Backward {
                 }
             }
             distance += 1;
+        }
+        costs
+    }
+
+    /// For each state the least total weight of bytes that lead to another one and of what that one costs by itself.
+    pub(crate) fn costs_with(&self, own: &[Cost]) -> Vec<Cost> {
+        let mut costs = own.to_vec();
+        let open = (0u32..).zip(&costs).filter(|(_, cost)| !cost.is_never());
+        let mut open: BinaryHeap<_> = open.map(|(state, &cost)| Reverse((cost, state))).collect();
+        while let Some(Reverse((cost, state))) = open.pop() {
+            if costs[state as usize] < cost {
+                continue;
+            }
+            for transition in self.to(state as usize) {
+                let (before, known) = (cost + transition.weight, &mut costs[transition.from as usize]);
+                if before < *known {
+                    *known = before;
+                    open.push(Reverse((before, transition.from)));
+                }
+            }
         }
         costs
     }
@@ -183,5 +205,10 @@ mod tests {
         let counts = backward.counts_to(|state| state as u32 == after, &costs, 99);
         let start = dfa.start() as usize;
         assert_eq!((costs[start].get(), counts[start]), (u32::from(b'x') + u32::from(b'a'), 2));
+        // The other way costs less if that state costs much by itself.
+        let mut own = vec![Cost::NEVER; dfa.len()];
+        own[after as usize] = Cost::bytes(1000);
+        own[dfa.after(dfa.start(), b"bc") as usize] = Cost::bytes(5);
+        assert_eq!(backward.costs_with(&own)[start].get(), u32::from(b'b') + 5);
     }
 }

@@ -91,7 +91,7 @@ impl Dfa {
     }
 
     /// Whether no byte leads on.
-    pub(super) fn is_final(&self, state: u32) -> bool {
+    pub(crate) fn is_final(&self, state: u32) -> bool {
         self.row(state).iter().all(|&next| next == 0)
     }
 

@@ -11,6 +11,7 @@
 //! | 0xFD | the same | `\b` |
 //! | 0xFE | the same | `$` |
 //! | 0xFF | the same | `^` |
+//! | any of these | texts with special tokens | the special token with this index in the tree of parts |
 //! | 0xFF | the first byte of a key | a class of keys, [`KEY_OF_CLASS`] |
 
 /// The greatest byte of UTF-8: it begins the characters of the last plane.
@@ -34,8 +35,12 @@ pub(crate) const LOOKS: [u8; 9] = [0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xC
 /// The first byte of an entry for any key of a class. As the greatest byte it sorts behind all keys.
 pub(crate) const KEY_OF_CLASS: u8 = 0xFF;
 
+/// All marks. As a special token they stand for the token with the same index, of those that a tree of parts names.
+pub(crate) const ALL: [u8; 13] =
+    [0xC0, 0xC1, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, NO_BOUNDARY, BOUNDARY, END, BEGIN];
+
 /// Whether UTF-8 never has this byte, so that it may be a mark.
-pub(super) fn is_mark(byte: u8) -> bool {
+pub(crate) fn is_mark(byte: u8) -> bool {
     matches!(byte, 0xC0 | 0xC1) || byte > GREATEST_OF_TEXT
 }
 

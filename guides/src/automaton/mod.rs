@@ -1,7 +1,8 @@
 //! Finite automata over the bytes of an output.
 //!
-//! [`Automaton`] is what a guide follows: a state, a step by byte, and the least bytes to the end. Two kinds implement it:
-//! [`regular::Regular`] for regexes and choices here, and the pushdown automaton of JSON elsewhere. Below it stand deterministic finite
+//! [`Automaton`] is what a guide follows: a state, a step by byte, and the least bytes to the end. Three kinds implement it:
+//! [`regular::Regular`] for regexes and choices here, and elsewhere the pushdown automaton of JSON and the machine of free text
+//! around guided text. Below it stand deterministic finite
 //! automata as tables, [`dfa::Dfa`], and the operations on them.
 //!
 //! | file | what it holds |
@@ -14,6 +15,7 @@
 //! | [`from_hir`] | a parsed regex to a table, by one of two ways |
 //! | [`backward`], [`measure`] | least costs, lengths and counts of accepted texts |
 //! | [`residual`] | which states accept every suffix, and which never reject for good |
+//! | [`search`] | texts up to the first occurrence of a word |
 //! | [`whole_tokens`] | costs in tokens, for a vocabulary without a token for each byte |
 //! | [`regular`] | a table as a guide |
 //! | [`cost`], [`marks`] | bytes to completion; bytes that no text has |
@@ -36,6 +38,7 @@ mod measure;
 mod nfa;
 pub(crate) mod regular;
 pub(crate) mod residual;
+pub(crate) mod search;
 mod utf8;
 pub(crate) mod whole_tokens;
 
@@ -69,6 +72,16 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
     /// exclude tokens by their bytes.
     fn reads(&self, _token: &[u8]) -> bool {
         true
+    }
+
+    /// The special token that a byte stands for, if it is a [mark](crate::automaton::marks) of one.
+    fn special_token(&self, _mark: u8) -> Option<u32> {
+        None
+    }
+
+    /// The mark of a token without bytes; `None` if it never occurs in the output.
+    fn mark_of(&self, _token: u32) -> Option<u8> {
+        None
     }
 
     /// Whether a token may end in a state. It may not if no tokens spell the bytes that must follow.

@@ -18,6 +18,7 @@ use crate::automaton::Automaton;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::automaton::regular::{Regular, Unspellable};
 use crate::automaton::whole_tokens::MOST_STEPS;
+use crate::collections::cache::Cache;
 use crate::compiler::slot::Slot;
 use crate::error::{CompileError, Place, too_big};
 use crate::guide::Guide;
@@ -32,6 +33,9 @@ use crate::options::{Limits, Options};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use crate::source::Source;
+use crate::tags;
+use crate::tags::build::Contents;
+use crate::tags::tokens::TagTokens;
 use crate::vocabulary::Vocabulary;
 use foldhash::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +52,9 @@ pub struct Compiler {
     languages: Languages,
     /// Documents that schemas may refer to.
     documents: Documents,
+    tag_tokens: Arc<TagTokens>,
+    /// The machines of the schemas of tags. Requests repeat their tools.
+    contents: Cache<(String, Options), Arc<JsonMachine>>,
     cache: Mutex<CompiledGuides>,
     clock: AtomicU64,
 }
@@ -81,7 +88,9 @@ impl Compiler {
         let classes = Arc::new(ClassesCache::new(&vocabulary, spellable.clone()));
         let languages = Languages::new(LANGUAGE_BYTES, spellable);
         let (documents, cache, clock) = (Documents::default(), Mutex::default(), AtomicU64::new(0));
-        Compiler { vocabulary, limits, classes, languages, documents, cache, clock }
+        let tag_tokens = Arc::new(TagTokens::new(classes.clone()));
+        let contents = Cache::new(limits.cache_bytes / 4);
+        Compiler { vocabulary, limits, classes, languages, documents, tag_tokens, contents, cache, clock }
     }
 
     /// The compiler with documents that all schemas may refer to.
@@ -207,12 +216,9 @@ impl Compiler {
             Source::Choice(choices) => self.guide(self.regular(self.choice(choices)?)?),
             Source::JsonSchema(schema) => self.guide(self.json(schema, options)?),
             Source::JsonObject => self.guide(self.json(r#"{"type":"object"}"#, options)?),
-            Source::Tags(_) => {
-                return Err(CompileError::Unsupported {
-                    at: Place::Source,
-                    keyword: "tags".into(),
-                    reason: "free text around guided text is not compiled yet; send the guided part alone".into(),
-                });
+            Source::Tags(part) => {
+                let contents = CachedContents { compiler: self };
+                self.guide(tags::compile(part, options, &contents, &self.vocabulary, self.tag_tokens.clone())?)
             }
         })
     }
@@ -285,6 +291,31 @@ impl Compiler {
         Dfa::words(&sorted, limit).map_err(|_| {
             too_big(Place::Source, "characters of all choices together", limit, "give fewer or shorter choices")
         })
+    }
+}
+
+/// The contents of tags. Machines are shared by all tags with one schema.
+struct CachedContents<'a> {
+    compiler: &'a Compiler,
+}
+
+impl Contents for CachedContents<'_> {
+    fn json(&self, schema: &str, options: &Options) -> Result<Arc<JsonMachine>, CompileError> {
+        let key = (schema.to_owned(), options.clone());
+        if let Some(known) = self.compiler.contents.get(&key) {
+            return Ok(known);
+        }
+        let machine = Arc::new(self.compiler.json(schema, options)?);
+        self.compiler.contents.insert(key, machine.clone(), machine.size() + schema.len() + 256);
+        Ok(machine)
+    }
+
+    fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {
+        self.compiler.regex(regex)
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.compiler.limits
     }
 }
 

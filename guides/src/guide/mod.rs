@@ -177,8 +177,11 @@ impl GuideState {
         if vocabulary.end_tokens().binary_search(&token).is_ok() {
             return if self.may_end() { Ok(()) } else { Err(refused) };
         }
-        let bytes = vocabulary.bytes(token).ok_or(refused)?;
-        self.position = self.position.after(bytes).ok_or(refused)?;
+        let next = match vocabulary.bytes(token) {
+            Some(bytes) => self.position.after(bytes),
+            None => self.position.after_special(token),
+        };
+        self.position = next.ok_or(refused)?;
         let planned = match self.plan.get() {
             Some(Some(plan)) if plan.head() == Some(token) => OnceLock::from(Some(plan.tail())),
             _ => OnceLock::new(),

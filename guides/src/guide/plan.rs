@@ -24,7 +24,7 @@ impl Plan {
     /// The plan for `state`; `None` if the completion is longer than [`LONGEST_PLAN`].
     pub(crate) fn new<A: Automaton>(automaton: &A, trie: &Trie, state: &A::State) -> Option<Plan> {
         let bytes = shortest(automaton, state)?;
-        Some(Plan { tokens: fewest_tokens(trie, &bytes)?.into(), next: 0 })
+        Some(Plan { tokens: fewest_tokens(trie, &bytes, |byte| automaton.special_token(byte))?.into(), next: 0 })
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -69,14 +69,21 @@ fn shortest<A: Automaton>(automaton: &A, state: &A::State) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The fewest tokens that spell `bytes`, by dynamic programming from the end; `None` if none do.
-fn fewest_tokens(trie: &Trie, bytes: &[u8]) -> Option<Vec<u32>> {
+/// The fewest tokens that spell `bytes`, by dynamic programming from the end; `None` if none do. `special` gives the token of a mark.
+fn fewest_tokens(trie: &Trie, bytes: &[u8], special: impl Fn(u8) -> Option<u32>) -> Option<Vec<u32>> {
     // best[i]: for bytes[i..] the fewest tokens, the first of them and its length.
     let mut best: Vec<Option<(u32, u32, usize)>> = vec![None; bytes.len() + 1];
     best[bytes.len()] = Some((0, 0, 0));
     for start in (0..bytes.len()).rev() {
+        if let Some(token) = special(bytes[start]) {
+            best[start] = best[start + 1].map(|(rest, ..)| (rest + 1, token, 1));
+            continue;
+        }
         let mut node = 0;
         for (end, &byte) in bytes.iter().enumerate().skip(start) {
+            if special(byte).is_some() {
+                break;
+            }
             match trie.child(node, byte) {
                 Some(child) => node = child,
                 None => break,

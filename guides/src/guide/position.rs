@@ -27,6 +27,9 @@ pub(super) trait Position: Debug + Send + Sync {
     /// The position after the bytes of a token, at least one; `None` if the token is not allowed.
     fn after(&self, bytes: &[u8]) -> Option<Arc<dyn Position>>;
 
+    /// The position after a token without bytes; `None` if it is not allowed.
+    fn after_special(&self, token: u32) -> Option<Arc<dyn Position>>;
+
     /// The longest sequence of forced bytes, at most `most`, after which a token may end. A byte is forced if no other byte can follow and
     /// the output may not end.
     fn forced(&self, most: usize) -> Vec<u8>;
@@ -81,6 +84,11 @@ impl<A: Automaton> Position for Standing<A> {
         Some(Arc::new(Standing { automaton: self.automaton.clone(), state }))
     }
 
+    fn after_special(&self, token: u32) -> Option<Arc<dyn Position>> {
+        let state = self.automaton.step(&self.state, self.automaton.mark_of(token)?)?;
+        Some(Arc::new(Standing { automaton: self.automaton.clone(), state }))
+    }
+
     fn forced(&self, most: usize) -> Vec<u8> {
         let (automaton, mut state, mut text) = (&*self.automaton, self.state.clone(), Vec::new());
         let mut whole = 0;
@@ -92,6 +100,9 @@ impl<A: Automaton> Position for Standing<A> {
             let mut nexts = readable.chain(others).filter_map(|byte| Some((byte, automaton.step(&state, byte)?)));
             let (Some((byte, next)), None) = (nexts.next(), nexts.next()) else { break };
             drop(nexts);
+            if automaton.special_token(byte).is_some() {
+                break;
+            }
             text.push(byte);
             state = next;
             if automaton.may_stop(&state) {

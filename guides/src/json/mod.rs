@@ -87,6 +87,7 @@ use crate::json::language::cache::Languages;
 use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
 use crate::json::schema::{hash_cons, keywords};
+use crate::json::shape::shapes::Analysis;
 use crate::json::text::value;
 use crate::json::tokens::cache::ClassesCache;
 use crate::options::{Limits, Options};
@@ -101,6 +102,18 @@ pub(crate) fn compile(
     documents: &Documents,
     classes: &Arc<ClassesCache>,
 ) -> Result<JsonMachine, CompileError> {
+    let shapes = analysed(schema, options, limits, languages, documents)?;
+    Ok(JsonMachine::new(shapes, options, classes.clone()))
+}
+
+/// The alternatives of a schema, of which a machine is made.
+pub(crate) fn analysed(
+    schema: &str,
+    options: &Options,
+    limits: &Limits,
+    languages: &Languages,
+    documents: &Documents,
+) -> Result<Analysis, CompileError> {
     let value = value::parse(schema, limits.depth)?;
     unspelled::check_whitespace(options.whitespace, |text| languages.spellable().missing(text))?;
     let mut graph = keywords::read(&value, limits, options.formats, languages, documents)?;
@@ -110,6 +123,5 @@ pub(crate) fn compile(
         return Err(CompileError::Interrupted);
     }
     let shapes = analysis::analyse(&graph, options.whitespace, limits, languages);
-    let shapes = shapes.map_err(|error| unspelled::with_index(error, &value, documents))?;
-    Ok(JsonMachine::new(shapes, options, classes.clone()))
+    shapes.map_err(|error| unspelled::with_index(error, &value, documents))
 }

@@ -12,6 +12,13 @@ use crate::json::shape::SchemaId;
 use std::sync::Arc;
 
 impl JsonMachine {
+    /// The state before the first byte of a text that is a value of this schema.
+    pub(crate) fn begin(&self, schema: SchemaId) -> JsonState {
+        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
+        let pending = Few::One(Choice { schema, next: Item::nowhere() });
+        JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
+    }
+
     /// The first byte of a value.
     pub(super) fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
         match byte {

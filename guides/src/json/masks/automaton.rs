@@ -6,9 +6,8 @@
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
-use crate::collections::few::Few;
 use crate::collections::fingerprint::Fingerprint;
-use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader};
+use crate::json::machine::state::{At, JsonState, Reader};
 use crate::json::machine::used_keys::used_with_prefix;
 use crate::json::machine::{FAR, JsonMachine};
 use crate::json::masks::Below;
@@ -19,9 +18,7 @@ impl Automaton for JsonMachine {
     type State = JsonState;
 
     fn start(&self) -> JsonState {
-        let level = Level { kind: LevelKind::Root, count: 0, seen: None, parent: None, depth: 0, distinct: None };
-        let pending = Few::One(Choice { schema: self.root, next: Item::nowhere() });
-        JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
+        self.begin(self.root)
     }
 
     fn step(&self, state: &JsonState, byte: u8) -> Option<JsonState> {

@@ -51,6 +51,21 @@ impl Schema {
         self.numbers.is_none() && self.strings.is_empty() && self.objects.is_empty() && self.arrays.is_empty()
     }
 
+    /// The bytes with which its values end.
+    pub(crate) fn last_bytes(&self) -> ByteSet {
+        let mut bytes = ByteSet::default();
+        bytes.add_all(self.literals.iter().filter_map(|literal| literal.last().copied()));
+        for (some, ends) in [
+            (self.numbers.is_some(), &b"0123456789"[..]),
+            (!self.objects.is_empty(), b"}"),
+            (!self.arrays.is_empty(), b"]"),
+            (!self.strings.is_empty(), b"\""),
+        ] {
+            bytes.add(if some { ends } else { b"" });
+        }
+        bytes
+    }
+
     /// The bytes with which its values begin.
     pub(crate) fn first_bytes(&self) -> ByteSet {
         let mut bytes = ByteSet::default();

@@ -1,0 +1,476 @@
+//! Outputs in which free text and guided text alternate, compared with all texts of a small alphabet.
+
+mod support;
+
+use foldhash::{HashMap, HashSet};
+use jig_guides::{
+    After, Compiler, Guide, GuideState, Limits, Marker, Options, Part, SeparatedTags, Source, Tag, TriggeredTags,
+    Vocabulary,
+};
+use std::sync::Arc;
+use support::Random;
+
+/// The bytes of the texts that are enumerated. Byte `SPECIAL` stands for a special token.
+const ALPHABET: &[u8] = b"ab<1";
+const SPECIAL: u8 = 0xFF;
+const SPECIAL_TOKEN: u32 = 257;
+
+/// All bytes, the end token, a special token, and these pieces.
+fn compiler(pieces: &[&str]) -> Compiler {
+    let bytes = (0..=255u8).map(|byte| Some(vec![byte]));
+    let pieces = pieces.iter().map(|piece| Some(piece.as_bytes().to_vec()));
+    let tokens: Vec<Option<Vec<u8>>> = bytes.chain([None, None]).chain(pieces).collect();
+    Compiler::new(Arc::new(Vocabulary::new(tokens, vec![256]).expect("a vocabulary")), Limits::default())
+}
+
+fn text(text: &str) -> Marker {
+    Marker::text(text)
+}
+
+fn tag(begin: &str, content: Part, end: &str) -> Tag {
+    let ends = if end.is_empty() { Vec::new() } else { vec![text(end)] };
+    Tag { begin: vec![text(begin)], content, ends }
+}
+
+fn regex(regex: &str) -> Part {
+    Part::Regex(regex.into())
+}
+
+fn repeat(content: Part, min: u32, max: Option<u32>) -> Part {
+    Part::Repeat { content: Box::new(content), min, max }
+}
+
+fn triggered(triggers: &[&str], tags: Vec<Tag>, excludes: &[&str], min: u32, max: Option<u32>, after: After) -> Part {
+    let markers = |texts: &[&str]| texts.iter().map(|word| text(word)).collect();
+    Part::triggered(TriggeredTags { triggers: markers(triggers), tags, excludes: markers(excludes), min, max, after })
+}
+
+/// A text of the alphabet: three bits for each letter behind a leading one. Sets of all texts are small so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Word(u64);
+
+const EMPTY: Word = Word(1);
+
+impl Word {
+    fn of(bytes: &[u8]) -> Option<Word> {
+        let letter = |byte: &u8| Some(letters().iter().position(|letter| letter == byte)? as u64);
+        bytes.iter().try_fold(EMPTY, |word, byte| Some(Word(word.0 << 3 | letter(byte)?)))
+    }
+
+    fn len(self) -> usize {
+        (63 - self.0.leading_zeros() as usize) / 3
+    }
+
+    fn then(self, other: Word) -> Word {
+        let bits = 3 * other.len();
+        Word(self.0 << bits | other.0 & ((1 << bits) - 1))
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        (0..self.len()).rev().map(|at| letters()[(self.0 >> (3 * at) & 7) as usize]).collect()
+    }
+}
+
+type Words = HashSet<Word>;
+
+fn letters() -> Vec<u8> {
+    [ALPHABET, &[SPECIAL]].concat()
+}
+
+/// The texts of a part up to a length, by the definition of the part.
+struct Language {
+    longest: usize,
+    /// All texts, with special tokens if the tree names some.
+    all: Vec<(Word, Vec<u8>)>,
+}
+
+impl Language {
+    fn new(longest: usize, special: bool) -> Language {
+        let letters: Vec<u8> = ALPHABET.iter().copied().chain(special.then_some(SPECIAL)).collect();
+        let (mut all, mut last) = (vec![(EMPTY, Vec::new())], vec![Vec::new()]);
+        for _ in 0..longest {
+            last = last
+                .iter()
+                .flat_map(|text: &Vec<u8>| letters.iter().map(move |&byte| [&text[..], &[byte]].concat()))
+                .collect();
+            all.extend(last.iter().map(|text| (Word::of(text).expect("letters"), text.clone())));
+        }
+        Language { longest, all }
+    }
+
+    fn where_true(&self, holds: impl Fn(&[u8]) -> bool) -> Words {
+        self.all.iter().filter(|(_, text)| holds(text)).map(|(word, _)| *word).collect()
+    }
+
+    fn constant(&self, bytes: &[u8]) -> Words {
+        Word::of(bytes).into_iter().filter(|word| word.len() <= self.longest).collect()
+    }
+
+    fn join(&self, ones: &Words, others: &Words) -> Words {
+        let mut by_length: Vec<Vec<Word>> = vec![Vec::new(); self.longest + 1];
+        others.iter().for_each(|&word| by_length[word.len()].push(word));
+        let fits = |one: &Word| by_length[..=self.longest - one.len()].iter().flatten();
+        ones.iter().flat_map(|one| fits(one).map(move |&other| one.then(other))).collect()
+    }
+
+    fn times(&self, min: u32, max: Option<u32>, mut begin: Words, again: &Words) -> Words {
+        let mut found = if min == 0 { Words::from_iter([EMPTY]) } else { Words::default() };
+        // More iterations than bytes add nothing.
+        for count in 1..=max.unwrap_or(u32::MAX).min(min + self.longest as u32 + 1) {
+            if count >= min {
+                found.extend(&begin);
+            }
+            begin = self.join(&begin, again);
+        }
+        found
+    }
+
+    fn of(&self, part: &Part) -> Words {
+        match part {
+            Part::Constant(marker) => self.constant(&bytes(marker)),
+            Part::Free { excludes } => self.where_true(|text| is_free(text, excludes)),
+            Part::Until { ends, excludes } => self.where_true(|text| is_until(text, ends, excludes)),
+            Part::Json { schema, .. } => {
+                let schema: serde_json::Value = serde_json::from_str(schema).expect("a schema");
+                self.where_true(|text| {
+                    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+                    digits
+                        && schema["enum"].as_array().is_none_or(|values| {
+                            serde_json::from_slice(text).is_ok_and(|value: serde_json::Value| values.contains(&value))
+                        })
+                })
+            }
+            Part::Regex(regex) => {
+                let regex = regex_automata::meta::Regex::new(&format!("^(?:{regex})$")).expect("a regex");
+                self.where_true(|text| std::str::from_utf8(text).is_ok_and(|text| regex.is_match(text)))
+            }
+            Part::Sequence(parts) => {
+                parts.iter().fold(Words::from_iter([EMPTY]), |before, part| self.join(&before, &self.of(part)))
+            }
+            Part::Choice(parts) => parts.iter().flat_map(|part| self.of(part)).collect(),
+            Part::Repeat { content, min, max } => {
+                let content = self.of(content);
+                self.times(*min, *max, content.clone(), &content)
+            }
+            Part::Tag(tag) => self.of_tag(tag),
+            Part::Separated(tags) => {
+                let once = self.of_tags(&tags.tags);
+                let again = self.join(&self.of(&tags.separator), &once);
+                self.times(tags.min, tags.max, once, &again)
+            }
+            Part::Triggered(tags) => self.of_triggered(tags),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn of_tags(&self, tags: &[Tag]) -> Words {
+        tags.iter().flat_map(|tag| self.of_tag(tag)).collect()
+    }
+
+    fn of_tag(&self, tag: &Tag) -> Words {
+        let begin: Vec<u8> = tag.begin.iter().flat_map(bytes).collect();
+        let end: Words = tag.ends.iter().flat_map(|end| self.constant(&bytes(end))).collect();
+        let rest = match &tag.content {
+            content if tag.ends.is_empty() => self.of(content),
+            Part::Free { excludes } => self.where_true(|text| is_until(text, &tag.ends, excludes)),
+            content => self.join(&self.of(content), &end),
+        };
+        self.join(&self.constant(&begin), &rest)
+    }
+
+    fn of_triggered(&self, tags: &TriggeredTags) -> Words {
+        let excludes: Vec<Marker> = tags.triggers.iter().chain(&tags.excludes).cloned().collect();
+        let rest = self.where_true(|text| is_free(text, &excludes));
+        // A tag and the free text before it, in which the tag's trigger is the first one.
+        let one = self.of_tags(&tags.tags);
+        let mut begun = Words::default();
+        for trigger in &tags.triggers {
+            let trigger = bytes(trigger);
+            let is_first = |text: &[u8]| {
+                text.strip_suffix(&trigger[..]).is_some() && is_until(text, &tags.triggers, &tags.excludes)
+            };
+            let length = trigger.len();
+            let before: Words = self
+                .all
+                .iter()
+                .filter(|(_, text)| is_first(text))
+                .map(|(word, _)| Word(word.0 >> (3 * length)))
+                .collect();
+            let starts = one.iter().copied().filter(|word| word.bytes().starts_with(&trigger)).collect();
+            begun.extend(self.join(&before, &starts));
+        }
+        match &tags.after {
+            After::Free => self.join(&self.times(tags.min, tags.max, begun.clone(), &begun), &rest),
+            After::Separator(separator) => {
+                let again = self.join(&self.of(separator), &one);
+                let mut all = self.times(tags.min.max(1), tags.max, begun, &again);
+                all.extend(rest.iter().filter(|_| tags.min == 0));
+                all
+            }
+        }
+    }
+}
+
+fn bytes(marker: &Marker) -> Vec<u8> {
+    match marker {
+        Marker::Text(text) => text.as_bytes().to_vec(),
+        Marker::Token(SPECIAL_TOKEN) => vec![SPECIAL],
+        Marker::Token(other) => vec![*other as u8],
+    }
+}
+
+fn occurs(marker: &Marker, output: &[u8]) -> bool {
+    output.windows(bytes(marker).len()).any(|window| window == bytes(marker))
+}
+
+fn is_free(output: &[u8], excludes: &[Marker]) -> bool {
+    !output.contains(&SPECIAL) && !excludes.iter().any(|marker| occurs(marker, output))
+}
+
+/// Whether a text ends with the first marker in it.
+fn is_until(output: &[u8], ends: &[Marker], excludes: &[Marker]) -> bool {
+    let Some(before) = output.len().checked_sub(1) else { return false };
+    ends.iter().any(|marker| output.ends_with(&bytes(marker)))
+        && !output[..before].contains(&SPECIAL)
+        && !ends.iter().any(|marker| occurs(marker, &output[..before]))
+        && !excludes.iter().any(|marker| occurs(marker, output))
+}
+
+/// Tokens that cross the borders of parts.
+const PIECES: [&str; 11] = ["ab", "<a", "1b", "b<", "a<", "11", "1<", "<<", "b1", "a1b", "b<a"];
+
+/// The trees.
+fn trees() -> Vec<(&'static str, Part)> {
+    let one = || Part::json(r#"{"enum":[1,11]}"#);
+    let number = || Part::json(r#"{"type":"integer","minimum":0}"#);
+    vec![
+        ("a constant", Part::text("ab<")),
+        ("free text", Part::free()),
+        ("free text without some texts", Part::Free { excludes: vec![text("ab"), text("b<b")] }),
+        ("text until a marker", Part::Until { ends: vec![text("a<b"), text("<<")], excludes: vec![text("bb")] }),
+        ("text until a marker that overlaps itself", Part::Until { ends: vec![text("aba")], excludes: vec![] }),
+        ("free text before a constant", Part::Sequence(vec![Part::free(), Part::text("ab")])),
+        ("free text between constants", Part::Sequence(vec![Part::text("<"), Part::free(), Part::text("<")])),
+        (
+            "a choice of alike beginnings",
+            Part::Choice(vec![Part::text("ab"), regex("a+"), Part::Sequence(vec![Part::text("a"), number()])]),
+        ),
+        ("a number and digits", Part::Sequence(vec![number(), regex("1?"), Part::text("<")])),
+        ("a number and a number", Part::Sequence(vec![one(), one()])),
+        ("a part twice or thrice", repeat(regex("a|b<"), 2, Some(3))),
+        ("a part any number of times", repeat(Part::Choice(vec![Part::text("ab"), one()]), 0, None)),
+        ("at least two", Part::Sequence(vec![repeat(Part::text("a"), 2, None), Part::text("ab")])),
+        ("an empty part many times", repeat(regex("a?"), 3, Some(1_000_000))),
+        ("repetitions within each other", repeat(repeat(Part::optional(Part::text("a")), 0, None), 2, Some(4))),
+        (
+            "a repetition within a repetition",
+            repeat(Part::Sequence(vec![repeat(Part::text("a"), 1, Some(2)), Part::text("<")]), 1, Some(2)),
+        ),
+        ("a tag", Part::tag(tag("<a", one(), "b"))),
+        (
+            "a tag with free text",
+            Part::Sequence(vec![Part::tag(tag("<", Part::free(), "b<")), Part::optional(Part::text("a"))]),
+        ),
+        (
+            "tags with a separator",
+            Part::separated(SeparatedTags {
+                tags: vec![tag("a", one(), ""), tag("<", regex("b*"), "<")],
+                separator: Part::text("b"),
+                min: 1,
+                max: Some(3),
+            }),
+        ),
+        ("a trigger", triggered(&["<a"], vec![tag("<a", one(), "b")], &[], 0, None, After::Free)),
+        (
+            "a trigger and an exclusion",
+            triggered(&["<a"], vec![tag("<ab", regex("1?"), "")], &["bb"], 0, None, After::Free),
+        ),
+        (
+            "one tag at least",
+            triggered(&["<"], vec![tag("<a", one(), ""), tag("<b", regex("a"), "<")], &[], 1, None, After::Free),
+        ),
+        ("one tag at most", triggered(&["<a"], vec![tag("<a", one(), "")], &[], 0, Some(1), After::Free)),
+        ("exactly two tags", triggered(&["<"], vec![tag("<", one(), "")], &[], 2, Some(2), After::Free)),
+        (
+            "no text after a tag",
+            triggered(&["<"], vec![tag("<", one(), "b")], &[], 0, Some(1), After::Separator(Part::text("a"))),
+        ),
+        (
+            "a separator after a tag",
+            triggered(&["<"], vec![tag("<", one(), "b")], &[], 1, Some(3), After::Separator(regex("a?"))),
+        ),
+        (
+            "triggers that end each other",
+            triggered(&["b<", "<"], vec![tag("<a", one(), ""), tag("b<b", regex("a"), "")], &[], 0, None, After::Free),
+        ),
+        ("a special token", Part::Sequence(vec![regex("a*"), Part::token(SPECIAL_TOKEN), regex("b?")])),
+        (
+            "text until a special token",
+            Part::Until { ends: vec![Marker::Token(SPECIAL_TOKEN)], excludes: vec![text("bb")] },
+        ),
+        (
+            "a special trigger",
+            Part::triggered(TriggeredTags {
+                triggers: vec![Marker::Token(SPECIAL_TOKEN)],
+                tags: vec![Tag {
+                    begin: vec![Marker::Token(SPECIAL_TOKEN), text("a")],
+                    content: one(),
+                    ends: vec![Marker::Token(SPECIAL_TOKEN), text("b")],
+                }],
+                excludes: vec![],
+                min: 0,
+                max: Some(2),
+                after: After::Free,
+            }),
+        ),
+        ("the token of a text", Part::Sequence(vec![Part::token(u32::from(b'a')), Part::text("b")])),
+    ]
+}
+
+/// The tokens of an output of the enumeration.
+fn advance(state: &GuideState, bytes: &[u8]) -> Option<GuideState> {
+    let mut state = state.clone();
+    for &byte in bytes {
+        let token = if byte == SPECIAL { SPECIAL_TOKEN } else { u32::from(byte) };
+        state.advance(token).ok()?;
+    }
+    Some(state)
+}
+
+fn compile(compiler: &Compiler, name: &str, part: &Part) -> Guide {
+    let guide = compiler.compile(&Source::Tags(part.clone()), &Options::default());
+    guide.unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A tree, its guide, and by text the least bytes that complete an output that begins with it.
+struct Enumerated {
+    name: &'static str,
+    guide: Guide,
+    special: bool,
+    longest: usize,
+    costs: HashMap<Word, usize>,
+}
+
+impl Enumerated {
+    fn new(compiler: &Compiler, name: &'static str, part: &Part) -> Enumerated {
+        let guide = compile(compiler, name, part);
+        let special = format!("{part:?}").contains("Token(257)");
+        let longest = if special { LONGEST - 1 } else { LONGEST };
+        let accepted = Language::new(longest, special).of(part);
+        assert!(!accepted.is_empty(), "{name}");
+        let mut costs: HashMap<Word, usize> = HashMap::default();
+        for word in accepted {
+            for rest in 0..=word.len() {
+                let cost = costs.entry(Word(word.0 >> (3 * rest))).or_insert(rest);
+                *cost = rest.min(*cost);
+            }
+        }
+        Enumerated { name, guide, special, longest, costs }
+    }
+
+    /// The prefixes up to a length.
+    fn prefixes(&self, longest: usize) -> Vec<Vec<u8>> {
+        Language::new(longest, self.special).all.into_iter().map(|(_, text)| text).collect()
+    }
+
+    fn cost(&self, text: &[u8]) -> Option<usize> {
+        self.costs.get(&Word::of(text).expect("letters")).copied()
+    }
+
+    /// Whether the state after a text is the one that is expected. A completion beyond the longest text is not known.
+    fn check(&self, text: &[u8], state: Option<&GuideState>) {
+        let (name, shown) = (self.name, String::from_utf8_lossy(text));
+        let known = state.filter(|state| state.min_tokens_left() as usize + text.len() <= self.longest);
+        assert_eq!(known.map(|state| state.min_tokens_left() as usize), self.cost(text), "{name}: {shown}");
+        if let Some(state) = state {
+            assert_eq!(state.may_end(), self.cost(text) == Some(0), "{name}: {shown}");
+        }
+    }
+}
+
+/// The longest texts that are enumerated.
+const LONGEST: usize = 8;
+
+#[test]
+fn masks_are_the_tokens_along_which_an_enumerated_text_goes_on() {
+    let plain = compiler(&[]);
+    let compiler = compiler(&PIECES);
+    for (name, part) in trees() {
+        let known = Enumerated::new(&plain, name, &part);
+        let guide = compile(&compiler, name, &part);
+        for prefix in known.prefixes(3) {
+            let by_bytes = advance(&known.guide.start(), &prefix);
+            known.check(&prefix, by_bytes.as_ref());
+            let (Some(by_bytes), Some(state)) = (by_bytes, advance(&guide.start(), &prefix)) else { continue };
+            let shown = String::from_utf8_lossy(&prefix);
+            let mask = state.mask(None);
+            let tokens = ALPHABET.iter().map(|&byte| (u32::from(byte), vec![byte]));
+            let tokens = tokens.chain((258..).zip(&PIECES).map(|(id, piece)| (id, piece.as_bytes().to_vec())));
+            for (id, bytes) in tokens.chain(known.special.then(|| (SPECIAL_TOKEN, vec![SPECIAL]))) {
+                // The state byte by byte is compared with the texts, the mask with that state.
+                let next = advance(&by_bytes, &bytes);
+                known.check(&[&prefix[..], &bytes].concat(), next.as_ref());
+                assert_eq!(mask.contains(id), next.is_some(), "{name}: {shown} + {}", String::from_utf8_lossy(&bytes));
+                assert_eq!(state.clone().advance(id).is_ok(), next.is_some(), "{name}: {shown} + {id}");
+            }
+            assert_eq!(mask.contains(256), state.may_end(), "{name}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_budget_allows_exactly_the_bytes_after_which_the_rest_suffices() {
+    let compiler = compiler(&[]);
+    for (name, part) in trees() {
+        let known = Enumerated::new(&compiler, name, &part);
+        for prefix in known.prefixes(2) {
+            let (Some(state), Some(cost)) = (advance(&known.guide.start(), &prefix), known.cost(&prefix)) else {
+                continue;
+            };
+            for left in cost.max(1)..=(cost + 2).min(LONGEST - 4) {
+                let mask = state.mask(Some(left as u32));
+                for &byte in ALPHABET.iter().chain(known.special.then_some(&SPECIAL)) {
+                    let expected = known.cost(&[&prefix[..], &[byte]].concat()).is_some_and(|cost| cost < left);
+                    let id = if byte == SPECIAL { SPECIAL_TOKEN } else { u32::from(byte) };
+                    assert_eq!(mask.contains(id), expected, "{name}: {prefix:?} + {byte}, {left} left");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn random_walks_end_whole_within_their_budget() {
+    let compiler = compiler(&PIECES);
+    let len = compiler.vocabulary().len();
+    let mut random = Random(7);
+    let mut ended = 0;
+    for (name, part) in trees() {
+        let guide = compile(&compiler, name, &part);
+        let language = Enumerated::new(&compiler, name, &part);
+        for _ in 0..60 {
+            let budget = guide.min_tokens() + random.below(6) as u32;
+            let (mut state, mut output) = (guide.start(), Vec::new());
+            for left in (1..=budget).rev() {
+                let allowed = state.mask(Some(left)).tokens(len);
+                assert!(!allowed.is_empty(), "{name}: a dead end after {output:?}");
+                // Letters of the alphabet, which meet triggers.
+                let letters = allowed.iter().copied().filter(|&id| id > 255 || ALPHABET.contains(&(id as u8)));
+                let letters: Vec<u32> = letters.collect();
+                let from = if letters.is_empty() { &allowed } else { &letters };
+                let token = from[random.below(from.len())];
+                if token == 256 {
+                    break;
+                }
+                output.extend_from_slice(compiler.vocabulary().bytes(token).unwrap_or(&[SPECIAL]));
+                state.advance(token).expect("an allowed token");
+            }
+            let shown = String::from_utf8_lossy(&output);
+            assert!(state.may_end(), "{name}: {shown}");
+            let word = Word::of(&output).filter(|word| word.len() <= language.longest);
+            assert!(word.is_none_or(|word| language.costs.get(&word) == Some(&0)), "{name}: {shown}");
+            ended += usize::from(word.is_some());
+        }
+    }
+    assert!(ended > 30 * trees().len(), "{ended}");
+}

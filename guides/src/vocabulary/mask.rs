@@ -153,6 +153,19 @@ impl Tokens {
         Tokens::Set(set.words().into())
     }
 
+    /// Of a set.
+    pub(crate) fn of_set(set: &TokenSet) -> Tokens {
+        let count: u32 = set.words.iter().map(|word| word.count_ones()).sum();
+        if count as usize >= FEW_TOKENS {
+            return Tokens::Set(set.words().into());
+        }
+        let tokens = (0..).zip(&set.words).flat_map(|(at, &word)| {
+            let bits = std::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+            bits.take_while(|&word| word != 0).map(move |word| at * 32 + word.trailing_zeros())
+        });
+        Tokens::List(tokens.collect())
+    }
+
     /// Memory in bytes.
     pub(crate) fn size(&self) -> usize {
         let (Tokens::Set(words) | Tokens::List(words)) = self;
@@ -230,13 +243,15 @@ mod tests {
         let words = FEW_TOKENS / 16;
         for len in [0, 1, FEW_TOKENS - 1, FEW_TOKENS, FEW_TOKENS + 1] {
             let list: Vec<u32> = (0..len as u32).map(|token| token * 2 % (words as u32 * 32)).collect();
-            let tokens = Tokens::new(list.clone(), words);
-            assert_eq!(matches!(tokens, Tokens::List(_)), len < FEW_TOKENS);
-            assert_eq!(tokens.size(), 4 * if len < FEW_TOKENS { len } else { words });
-            let mut added = set(&[5], words);
-            tokens.add_to(&mut added);
-            let expected = set(&[&list[..], &[5]].concat(), words);
-            assert_eq!(added.words(), expected.words());
+            let of_set = Tokens::of_set(&set(&list, words));
+            for tokens in [Tokens::new(list.clone(), words), of_set] {
+                assert_eq!(matches!(tokens, Tokens::List(_)), len < FEW_TOKENS);
+                assert_eq!(tokens.size(), 4 * if len < FEW_TOKENS { len } else { words });
+                let mut added = set(&[5], words);
+                tokens.add_to(&mut added);
+                let expected = set(&[&list[..], &[5]].concat(), words);
+                assert_eq!(added.words(), expected.words());
+            }
         }
     }
 }

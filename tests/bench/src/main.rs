@@ -7,11 +7,13 @@
 //! | `walks` | that random walks through guides end in valid documents |
 //! | `masks` | that a mask has exactly the tokens that the guide accepts |
 //! | `streams` | tokens per second of a server under guided and unguided streams, and its share of time in masks |
+//! | `curves` | how the time of a mask grows with the schema |
 //! | `hostile` | that expensive sources are answered or refused quickly |
 //!
 //! Times are meaningful only in a release build: `cargo run --release -p jig-bench --features peers -- maskbench ...`.
 
 mod cases;
+mod curves;
 mod document;
 mod engines;
 mod hostile;
@@ -22,6 +24,7 @@ mod random;
 mod spelling;
 mod streams;
 mod suite;
+mod timer;
 mod tokens;
 mod walk;
 mod walks;
@@ -61,6 +64,8 @@ enum Command {
     Masks(masks::Args),
     /// Measure a server with the embedded model under guided and unguided streams
     Streams(streams::Args),
+    /// Show how the time of a mask grows with the schema
+    Curves(curves::Args),
     /// Check that hostile schemas and regexes are answered or refused within 1 s and 256 MB
     Hostile(hostile::Args),
     /// The process that `hostile` starts for each source
@@ -76,6 +81,7 @@ fn main() -> ExitCode {
         Command::Walks(args) => walks::run(&args),
         Command::Masks(args) => masks::run(&args),
         Command::Streams(args) => streams::run(&args),
+        Command::Curves(args) => curves::run(&args),
         Command::Hostile(args) => hostile::run(&args),
         Command::Endure(args) => hostile::endure(&args),
     };

@@ -70,7 +70,7 @@ fn run(mut state: GuideState, budget: u32, manner: Manner, random: &mut Random, 
 }
 
 /// A random token of the mask; `None` if the mask is empty.
-fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Random) -> Option<u32> {
+pub(crate) fn draw(mask: &Mask, vocabulary: &Vocabulary, manner: Manner, random: &mut Random) -> Option<u32> {
     let words = match mask {
         Mask::One(token) => return Some(*token),
         Mask::Words(words) => words,

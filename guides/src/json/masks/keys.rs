@@ -4,8 +4,9 @@
 //! classes of its state give the tokens that stay inside and the tokens that close it. Then the tokens that would repeat a key are taken out.
 //!
 //! Whether a token leaves room for the rest depends on which keys are used, so an exact cost for each token would take a search for each. A
-//! single bound for all tokens replaces it, see [`JsonMachine::cost_inside_key`]. If the bound exceeds the budget, the tokens are walked
-//! byte by byte with exact costs.
+//! single bound for all tokens replaces it, see [`JsonMachine::cost_inside_key`]. If the bound exceeds the budget, the tokens along used
+//! keys are stepped through one by one, and all others are taken [by the state](crate::json::tokens::by_state) after each: behind the used
+//! keys the rest of a key costs what its pattern asks for.
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
@@ -17,7 +18,7 @@ use crate::json::machine::{JsonMachine, subsumption};
 use crate::json::masks::quotes::OpenString;
 use crate::json::masks::used_keys::UsedKeys;
 use crate::json::masks::{Below, is_in_key, is_named};
-use crate::json::shape::object::{Additional, MANY_KEYS, Object};
+use crate::json::shape::object::{Additional, Object};
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 use std::sync::Arc;
@@ -37,11 +38,14 @@ struct InsideKey<'a> {
 }
 
 /// The cost of the tokens that stay inside a key.
-struct CostInside {
-    /// A bound for each of them.
-    bound: Cost,
-    /// Whether none of them is added.
-    none: bool,
+#[derive(Clone, Copy)]
+enum CostInside {
+    /// None of them keeps to the budget.
+    None,
+    /// All of them keep to the budget: a bound.
+    Bound(Cost),
+    /// Each has a cost of its own.
+    Each,
 }
 
 /// At least so many characters take one byte: of ASCII, 94 stand for themselves in JSON.
@@ -112,8 +116,7 @@ impl JsonMachine {
         }
         let (level, object) = (&state.level, self.object(key.item.shape));
         let additional = object.additional.as_ref()?;
-        // With few possible keys, any token may be the one after which all of them are used.
-        if at.decoder != Decoder::Body || additional.counts[at.state as usize] < MANY_KEYS {
+        if at.decoder != Decoder::Body {
             return None;
         }
         // The bound on a detour counts on many characters of one byte.
@@ -123,7 +126,7 @@ impl JsonMachine {
         let reach = if universal { Cost::ZERO } else { classes.reach() };
         let inside = InsideKey { level, object, additional, text, at, universal, reach };
         debug_assert!(universal || classes.frame().most_tail().get() <= TAIL_MARGIN);
-        let cost = self.cost_inside_keys(keys, &inside, below.bytes)?;
+        let cost = self.cost_inside_keys(keys, &inside, below.bytes);
         let room = Room { least: 0, most: u32::MAX, bytes: below.bytes };
         let mut used: Vec<&[u8]> = used_with_prefix(object, &level.seen, text).map(|key| &key[text.len()..]).collect();
         // The written keys come sorted, then the named ones: the stable sort merges the two runs in linear time.
@@ -131,14 +134,23 @@ impl JsonMachine {
         // Tokens are taken out again below, which must not take out what another alternative has added to the set.
         let mut apart = (!used.is_empty()).then(|| TokenSet::new(below.vocabulary.mask_words()));
         let own = apart.as_mut().unwrap_or(&mut *set);
-        let mut reach = if cost.none { Cost::ZERO } else { classes.add_inside(cost.bound, room, own) };
+        let mut reach = match cost {
+            CostInside::None => Cost::ZERO,
+            CostInside::Bound(bound) => classes.add_inside(bound, room, own),
+            CostInside::Each => {
+                let groups = self.classes.of_string_by_state(&additional.keys, &at, below.node, below.vocabulary)?;
+                let cost = |after| self.cost_beyond_used(keys, &inside, after);
+                self.add_by_state(state, &groups, cost, below, own)
+            }
+        };
         let mut deferred = Vec::new();
         if !classes.closes_nowhere() {
             let open = OpenString { classes: &classes, node: below.node, escapes: additional.keys.escapes, room };
             reach = reach.max(self.add_closing_keys(keys, &inside, &open, &mut deferred, own));
         }
         if !used.is_empty() {
-            self.remove_used(&inside, &used, below, &mut deferred, own);
+            let put_off = !universal || matches!(cost, CostInside::Each);
+            self.remove_used(&inside, &used, put_off, below, &mut deferred, own);
         }
         reach = reach.max(self.add_tokens(state, &deferred, below, own));
         if let Some(own) = apart {
@@ -147,18 +159,33 @@ impl JsonMachine {
         Some(reach)
     }
 
-    /// The cost of the tokens that stay inside the key, in the cheapest alternative; `None` if they do not all keep to the budget.
-    fn cost_inside_keys(&self, keys: &Few<Key>, inside: &InsideKey<'_>, bytes: u32) -> Option<CostInside> {
+    /// The cost of the tokens that stay inside the key, in the cheapest alternative.
+    fn cost_inside_keys(&self, keys: &Few<Key>, inside: &InsideKey<'_>, bytes: u32) -> CostInside {
         let &InsideKey { level, object, additional, text, universal, .. } = inside;
         let bound = Cost::least(keys.iter().map(|key| self.cost_inside_key(key, inside)));
         let least = Cost::least(keys.iter().map(|key| self.least_cost_inside_key(level, key)));
         // A key that may be anything and may end here needs no more characters: near the end of the budget they are all left out. The key
         // can be closed instead, so the mask does not become empty.
         let may_end = universal && additional.classes.len() == 1 && !is_used(object, &level.seen, text);
-        let none = least > bytes || may_end && !bound.is_never() && bound > bytes;
         let margin = if universal { 0 } else { TAIL_MARGIN };
-        let fits = none || !bound.is_never() && bound + margin <= bytes;
-        fits.then_some(CostInside { bound, none })
+        match bound {
+            _ if least > bytes => CostInside::None,
+            bound if !bound.is_never() && bound + margin <= bytes => CostInside::Bound(bound),
+            bound if may_end && !bound.is_never() => CostInside::None,
+            _ => CostInside::Each,
+        }
+    }
+
+    /// The least bytes to the end of the output where a token has left all used keys behind and led to a state of the automaton of keys.
+    fn cost_beyond_used(&self, keys: &Few<Key>, inside: &InsideKey<'_>, after: u32) -> Cost {
+        Cost::least(keys.iter().map(|key| {
+            let classes = key.costs.of_classes().iter();
+            let of_class =
+                |&(value, class): &(Cost, u32)| value + inside.additional.classes[class as usize].costs[after as usize];
+            Cost::least(classes.map(of_class))
+                + (2 + self.spacing.colon)
+                + Self::exit_cost(inside.level, key.item.schema)
+        }))
     }
 
     /// Adds the tokens that close the key. What follows depends on the class of the key alone, which the state at its quote tells.
@@ -179,20 +206,21 @@ impl JsonMachine {
         reach
     }
 
-    /// Removes the tokens that would repeat a key. `used` are the completions of the key to a used one, sorted. In keys with a pattern the
-    /// tokens along used keys are put off: no bound holds for the detour around the used keys, as in `^a*$`, where there is one key of each
-    /// length.
+    /// Removes the tokens that would repeat a key. `used` are the completions of the key to a used one, sorted. With `put_off` so are the
+    /// tokens along used keys: in keys with a pattern no bound holds for the detour around the used keys, as in `^a*$`, where there is one
+    /// key of each length.
     fn remove_used(
         &self,
         inside: &InsideKey<'_>,
         used: &[&[u8]],
+        put_off: bool,
         below: Below<'_>,
         deferred: &mut Vec<u32>,
         set: &mut TokenSet,
     ) {
-        let &InsideKey { level, object, additional, text, at, universal, .. } = inside;
+        let &InsideKey { level, object, additional, text, at, .. } = inside;
         let keys = UsedKeys { additional, object, level, text, used, trie: below.trie() };
-        if universal {
+        if !put_off {
             // Where all characters are allowed, the tokens depend on nothing else than is in this cache key.
             let mut print = Fingerprint::new();
             print.add((additional.keys.characters.id(), at.state, below.node, used));

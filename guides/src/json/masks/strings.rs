@@ -1,7 +1,8 @@
 //! The tokens inside a string, by the token classes of its state.
 //!
 //! A string of any characters ("free" here) counts exactly: each token is checked against `minLength`, `maxLength` and the budget. A
-//! string with a pattern has one bound for the cost after all its tokens. If that exceeds the budget, the tokens are walked byte by byte.
+//! string with a pattern has one bound for the cost after all its tokens. If that exceeds the budget, the tokens are taken
+//! [by the state](crate::json::tokens::by_state) after each.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -11,6 +12,7 @@ use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Reader, Scalar};
 use crate::json::masks::Below;
 use crate::json::masks::quotes::OpenString;
+use crate::json::tokens::by_state::InsideByState;
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 
@@ -36,29 +38,32 @@ impl JsonMachine {
             return None;
         }
         let cost = self.cost(state);
+        if cost.is_never() {
+            return None;
+        }
         let classes = self.classes.of_string(strings, &at, below.node, below.vocabulary)?;
         let bytes = below.bytes;
         let mut room = Room { least: 0, most: u32::MAX, bytes };
-        let mut reach = cost;
-        // A string that may end costs more with each character. Over budget, none fits.
-        let none_inside = strings.is_free(&at) && at.count >= strings.min && cost > bytes;
-        if strings.is_free(&at) {
-            if cost > bytes && !none_inside {
-                return None;
-            }
+        let inside = if strings.is_free(&at) {
             room.least = strings.min.saturating_sub(at.count);
             room.most = if strings.max == u32::MAX { u32::MAX } else { strings.max - at.count };
+            match cost.beyond(Cost::bytes(bytes)) {
+                0 => classes.add_inside(cost, room, set),
+                // A string that may end costs more with each character. Over budget, none fits.
+                _ if room.least == 0 => Cost::ZERO,
+                _ => classes.add_lacking(cost, room, set),
+            }
         } else {
             // The classes keep the greatest cost after a token, not that after each.
-            reach = (cost + classes.reach() + 1).without(strings.cost(&at).get());
-            if reach > bytes {
-                return None;
+            let beyond = cost.without(strings.cost(&at).get());
+            let reach = beyond + classes.reach() + 1;
+            if reach <= bytes {
+                classes.add_inside(reach, Room { bytes: u32::MAX, ..room }, set)
+            } else {
+                let groups = self.classes.of_string_by_state(strings, &at, below.node, below.vocabulary)?;
+                self.add_by_state(state, &groups, |after| beyond + strings.cost_between(after), below, set)
             }
-        }
-        // The bound holds for all tokens and was checked, so none is checked again.
-        let bytes_inside = if strings.is_free(&at) { bytes } else { u32::MAX };
-        let inside =
-            if none_inside { Cost::ZERO } else { classes.add_inside(reach, Room { bytes: bytes_inside, ..room }, set) };
+        };
         let closed = Scalar {
             reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
             schema: scalar.schema,
@@ -72,5 +77,25 @@ impl JsonMachine {
         let closed = self.add_closing(&open, &after, |_| true, &mut deferred, set);
         let others = self.add_tokens(state, &deferred, below, set);
         Some(inside.max(closed).max(others))
+    }
+
+    /// Adds the tokens that stay inside a string or a key, each by its own cost; `cost` is that of the output by the state after a token.
+    pub(super) fn add_by_state(
+        &self,
+        state: &JsonState,
+        groups: &InsideByState,
+        cost: impl Fn(u32) -> Cost,
+        below: Below<'_>,
+        set: &mut TokenSet,
+    ) -> Cost {
+        let mut reach = Cost::ZERO;
+        for (after, tokens) in groups.groups() {
+            let cost = cost(*after);
+            if cost <= below.bytes && !cost.is_never() {
+                tokens.add_to(set);
+                reach = reach.max(cost);
+            }
+        }
+        reach.max(self.add_tokens(state, groups.within_escapes(), below, set))
     }
 }

@@ -42,6 +42,15 @@ const LONGEST_CHAIN: usize = 40;
 /// The tokens that stay inside a string, and the greatest cost of the string after one of them.
 pub(super) type Allowed = (TokenSet, Cost);
 
+/// The tokens that stay inside a string, by the state after each.
+#[derive(Default)]
+pub(super) struct StatesAfter {
+    /// By state of the automaton, between characters.
+    pub(super) sets: Vec<(u32, TokenSet)>,
+    /// Tokens that were followed one by one.
+    pub(super) others: Vec<(StringState, u32)>,
+}
+
 /// The tokens to add, to take out and to follow one by one.
 struct Search<'a> {
     chain: Chain,
@@ -223,6 +232,50 @@ impl Alphabets {
         (set, reach)
     }
 
+    /// The tokens along which a string stays open, by the state after each, from a state between characters; `None` where a walk finds them
+    /// as fast. The number of characters is not bounded.
+    pub(super) fn by_state(&self, strings: &Strings, state: u32, inside: &InsideTokens) -> Option<StatesAfter> {
+        let search = self.search(strings, state).filter(Search::pays)?;
+        Some(self.states_after(&search, strings, state, inside))
+    }
+
+    fn states_after(&self, search: &Search, strings: &Strings, state: u32, inside: &InsideTokens) -> StatesAfter {
+        let mut found = StatesAfter::default();
+        let mut set = TokenSet::new(self.complete.len());
+        set.union(&self.made_of(search.chain.alphabet));
+        search.removed.iter().cloned().flatten().for_each(|index| set.remove(self.tokens[index as usize]));
+        if let (&[only], Some(_)) = (&*search.chain.states, search.chain.turn) {
+            found.sets.push((only, set));
+        } else {
+            for count in 1..self.longer.len() {
+                let Some(state) = search.chain.after(count) else { break };
+                let mut own = TokenSet::new(self.complete.len());
+                inside.whole.add_between(count as u32, count as u32, &mut own);
+                own.intersect(set.words());
+                match found.sets.iter_mut().find(|(known, _)| *known == state) {
+                    Some((_, known)) => known.union(own.words()),
+                    None => found.sets.push((state, own)),
+                }
+            }
+        }
+        // As for the set of all: a token is in a list for each of its characters.
+        let mut followed = TokenSet::new(self.complete.len());
+        let others = search.others.iter().copied().flatten().copied();
+        let start = StringState { state, count: 0, decoder: Decoder::Body };
+        let escaped = &self.containing[usize::from(b'\\')];
+        for index in others.chain(search.beginning.iter().cloned().flatten()).chain(escaped.iter().copied()) {
+            let token = self.tokens[index as usize];
+            if followed.contains(token) {
+                continue;
+            }
+            followed.insert(token);
+            if let Some(end) = self.follow(index, strings, start) {
+                found.others.push((end, token));
+            }
+        }
+        found
+    }
+
     /// The state after a token, which may contain escapes.
     fn follow(&self, index: u32, strings: &Strings, start: StringState) -> Option<StringState> {
         self.text_of(index).iter().try_fold(start, |at, &byte| strings.step(&at, byte))
@@ -310,6 +363,40 @@ mod tests {
             assert_eq!(set.contains(id), end.is_some(), "{context}: {:?}", String::from_utf8_lossy(word));
         }
         assert!(reach >= most, "{context}: {reach:?} {most:?}");
+    }
+
+    #[test]
+    fn the_search_by_state_finds_the_state_after_each_token_of_a_walk() {
+        let words = words();
+        let tokens: Vec<Option<Vec<u8>>> = words.iter().cloned().map(Some).collect();
+        let (trie, size) = (Trie::new(&tokens), tokens.len().div_ceil(32));
+        let any = any_strings(Characters::any().expect("small"), 0, u32::MAX - 1);
+        let frame = Frame::new(any.characters.clone(), Escapes::Usual, 0, &trie, size);
+        let alphabets = Alphabets::new(&any, 0, &trie, size);
+        let mut searched = 0;
+        for pattern in PATTERNS {
+            let limits = DfaLimits { states: 9999, bytes: 1 << 22 };
+            let dfa = regex::anywhere(pattern, Dialect::Ecma, limits).expect("a regex");
+            let characters = Arc::new(Characters::new(dfa, &any.characters.dfa));
+            let strings = any_strings(characters.clone(), 0, u32::MAX);
+            let between = |state: &u32| strings.characters.reach(*state) != Reach::Within;
+            for state in (1..characters.dfa.len() as u32).filter(between) {
+                let Some(search) = alphabets.search(&strings, state) else { continue };
+                let found = alphabets.states_after(&search, &strings, state, &frame.inside);
+                searched += 1;
+                let start = StringState { state, count: 0, decoder: Decoder::Body };
+                for (id, word) in (0u32..).zip(&words) {
+                    let end = word.iter().try_fold(start, |at, &byte| strings.step(&at, byte));
+                    let in_sets =
+                        found.sets.iter().filter(|(_, set)| set.contains(id)).map(|&(state, _)| (state, Decoder::Body));
+                    let others = found.others.iter().filter(|(_, token)| *token == id);
+                    let all: Vec<_> = in_sets.chain(others.map(|(end, _)| (end.state, end.decoder))).collect();
+                    let expected: Vec<_> = end.iter().map(|end| (end.state, end.decoder)).collect();
+                    assert_eq!(all, expected, "{pattern} {state}: {:?}", String::from_utf8_lossy(word));
+                }
+            }
+        }
+        assert!(searched > 20, "{searched}");
     }
 
     #[test]

@@ -48,6 +48,26 @@ impl ByLength {
         }
     }
 
+    /// Adds the tokens with `least` to `most` characters; `least` is not zero.
+    pub(super) fn add_between(&self, least: u32, most: u32, set: &mut TokenSet) {
+        let (shorter, most) = (least as usize - 1, most as usize);
+        match self {
+            ByLength::Sets(sets) => {
+                if let (Some(shorter), Some(all)) = (sets.get(shorter), sets.get(most).or(sets.last())) {
+                    let mut own = TokenSet::new(all.len());
+                    own.union(all);
+                    own.subtract(shorter);
+                    set.union(own.words());
+                }
+            }
+            ByLength::List { tokens, ends } => {
+                if let (Some(&begin), Some(&end)) = (ends.get(shorter), ends.get(most).or(ends.last())) {
+                    set.insert_all(&tokens[begin as usize..end.max(begin) as usize]);
+                }
+            }
+        }
+    }
+
     /// Memory in bytes.
     pub(super) fn size(&self) -> usize {
         match self {

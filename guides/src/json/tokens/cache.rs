@@ -8,6 +8,7 @@ use crate::collections::cache::Cache;
 use crate::json::language::number::Numbers;
 use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::{Escapes, StringState, Strings};
+use crate::json::tokens::by_state::InsideByState;
 use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses, Subtree};
 use crate::json::tokens::entries::WholeEntries;
 use crate::json::tokens::frame::Frame;
@@ -23,6 +24,7 @@ type ClassesKey = (u64, u32, u32, Escapes, u32);
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
     strings: Cache<ClassesKey, Arc<StringClasses>>,
+    by_state: Cache<ClassesKey, Arc<InsideByState>>,
     frames: Cache<(u32, Escapes), Arc<Frame>>,
     /// By automaton, state and trie node.
     numbers: Cache<(u64, u32, u32), Arc<NumberClasses>>,
@@ -36,6 +38,9 @@ pub(crate) struct ClassesCache {
 
 /// Memory for the classes of strings: the greatest part, since each state of each pattern has its own.
 const STRING_BYTES: usize = 60 << 20;
+
+/// Memory for the groups of tokens by state, which only outputs near the end of their budget use.
+const BY_STATE_BYTES: usize = 8 << 20;
 
 /// Memory for the frames below inner trie nodes, where a string begins inside a token: one for each node below which a mask is asked for.
 const FRAME_BYTES: usize = 4 << 20;
@@ -65,8 +70,8 @@ impl ClassesCache {
 
     fn with(spellable: Spellable, trie: Option<Trie>) -> ClassesCache {
         let (strings, frames, numbers) = (Cache::new(STRING_BYTES), Cache::new(FRAME_BYTES), Cache::new(NUMBER_BYTES));
-        let whole_entries = WholeEntries::default();
-        ClassesCache { strings, frames, numbers, spellable, trie, whole_entries, roots: Default::default() }
+        let (by_state, whole_entries) = (Cache::new(BY_STATE_BYTES), WholeEntries::default());
+        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, roots: Default::default() }
     }
 
     /// The tokens that JSON is written with: each of their bytes is a token too, or occurs in numbers alone.
@@ -97,18 +102,7 @@ impl ClassesCache {
         node: u32,
         vocabulary: &Vocabulary,
     ) -> Option<Arc<StringClasses>> {
-        let reach = strings.characters.reach(at.state);
-        if reach == Reach::Within {
-            return None;
-        }
-        // A bound that no token and its completion reach does not tell states apart. Without this, a string with a great `maxLength` would
-        // have classes of its own after each character.
-        let longest = self.trie(vocabulary).depth() + strings.characters.most_needed();
-        let room = match strings.max {
-            u32::MAX => u32::MAX,
-            _ if reach == Reach::Universal => u32::MAX,
-            max => Some(max - at.count).filter(|&room| room < longest).unwrap_or(ROOM_FOR_ANY),
-        };
+        let room = self.room(strings, at, vocabulary)?;
         let key = (strings.characters.id(), at.state, node, strings.escapes, room);
         if let Some(found) = self.strings.get(&key) {
             return Some(found);
@@ -123,6 +117,40 @@ impl ClassesCache {
         ));
         self.strings.insert(key, classes.clone(), classes.size());
         Some(classes)
+    }
+
+    /// The tokens below `node` that stay inside a string, by the state after each; `None` if its state is inside a character.
+    pub(crate) fn of_string_by_state(
+        &self,
+        strings: &Strings,
+        at: &StringState,
+        node: u32,
+        vocabulary: &Vocabulary,
+    ) -> Option<Arc<InsideByState>> {
+        let room = self.room(strings, at, vocabulary)?;
+        let key = (strings.characters.id(), at.state, node, strings.escapes, room);
+        let frame = self.frame(strings.escapes, node, vocabulary)?;
+        let make = || {
+            let tokens = Subtree { trie: self.trie(vocabulary), node, words: vocabulary.mask_words() };
+            Arc::new(InsideByState::new(strings, at.state, room, &frame, tokens))
+        };
+        Some(self.by_state.get_or_make(key, |_, groups| groups.size(), make))
+    }
+
+    /// The room for characters that tells classes apart; `None` if the state is inside a character.
+    fn room(&self, strings: &Strings, at: &StringState, vocabulary: &Vocabulary) -> Option<u32> {
+        let reach = strings.characters.reach(at.state);
+        if reach == Reach::Within {
+            return None;
+        }
+        // A bound that no token and its completion reach does not tell states apart. Without this, a string with a great `maxLength` would
+        // have classes of its own after each character.
+        let longest = self.trie(vocabulary).depth() + strings.characters.most_needed();
+        Some(match strings.max {
+            u32::MAX => u32::MAX,
+            _ if reach == Reach::Universal => u32::MAX,
+            max => Some(max - at.count).filter(|&room| room < longest).unwrap_or(ROOM_FOR_ANY),
+        })
     }
 
     /// The classes of the tokens below `node` for a number.

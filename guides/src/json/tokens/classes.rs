@@ -139,6 +139,14 @@ impl StringClasses {
         cost
     }
 
+    /// Adds the tokens that stay inside a string of any characters which lacks so many of them that it does not fit as it is: the tokens that
+    /// bring it near enough to its end. `cost` is that of the output before the token, `room.least` the number of characters that it lacks.
+    /// Returns a bound of the cost after any of them.
+    pub(crate) fn add_lacking(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
+        debug_assert!(matches!(self.inside, Inside::Frame), "any characters may follow");
+        self.frame.add_lacking(cost, room, set)
+    }
+
     /// The frame that these classes are a part of.
     pub(crate) fn frame(&self) -> &Frame {
         &self.frame

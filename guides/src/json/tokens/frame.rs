@@ -18,7 +18,7 @@ use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::json::language::strings::{Characters, Decoder, Escapes, StringState, Strings};
 use crate::json::tokens::alphabet::Alphabets;
-use crate::json::tokens::alphabet_search::Allowed;
+use crate::json::tokens::alphabet_search::{Allowed, StatesAfter};
 use crate::json::tokens::by_length::{ByLength, InsideTokens};
 use crate::vocabulary::mask::{FEW_TOKENS, TokenSet};
 use crate::vocabulary::trie::Trie;
@@ -179,6 +179,11 @@ impl Frame {
         self.alphabets.as_ref()?.allowed(strings, state, &self.inside)
     }
 
+    /// The same by the state after each token. The number of characters is not bounded.
+    pub(super) fn by_state(&self, strings: &Strings, state: u32) -> Option<StatesAfter> {
+        self.alphabets.as_ref()?.by_state(strings, state, &self.inside)
+    }
+
     /// The number of characters of the longest token inside the string, if there is an index that knows it.
     pub(super) fn most_characters(&self) -> Option<u32> {
         self.alphabets.as_ref().map(Alphabets::most_characters)
@@ -267,6 +272,23 @@ impl Frame {
             }
         }
         reach
+    }
+}
+
+impl Frame {
+    /// As [`Frame::add_inside`], where `cost` exceeds the room and each of the first `room.least` characters of a token makes up for one byte.
+    pub(super) fn add_lacking(&self, cost: Cost, room: Room, set: &mut TokenSet) -> Cost {
+        let needed = cost.beyond(Cost::bytes(room.bytes));
+        if needed > room.least {
+            return Cost::ZERO;
+        }
+        self.inside.whole.add_between(needed, room.most, set);
+        for partial in self.partial.iter().filter(|partial| partial.characters <= room.most) {
+            if cost.without(partial.characters.min(room.least)) + partial.tail <= room.bytes {
+                set.insert(partial.token);
+            }
+        }
+        Cost::bytes(room.bytes)
     }
 }
 

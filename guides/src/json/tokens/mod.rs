@@ -18,6 +18,7 @@
 //! | [`alphabet_search`] | nothing: it finds the tokens that stay inside for a state that repeats a set of characters | |
 //! | [`destinations`] | nothing: it tells where each character leads from a state | |
 //! | [`classes`] | which of these tokens stay inside, and the state at the quote of each prefix | state of a string's automaton |
+//! | [`by_state`] | the tokens that stay inside, by the state of the string's automaton after each | state of a string's automaton, near the end of a budget |
 //! | [`numbers`] | the tokens inside a number | state of a number's automaton |
 //! | [`entries`] | which entries of an array one token can write | vocabulary |
 //! | [`cache`] | all of these, shared by the guides of a vocabulary | |
@@ -33,6 +34,7 @@
 pub(crate) mod alphabet;
 pub(crate) mod alphabet_search;
 pub(crate) mod by_length;
+pub(crate) mod by_state;
 pub(crate) mod cache;
 pub(crate) mod classes;
 pub(crate) mod destinations;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +10,7 @@ use crate::Outcome;
 use crate::cases::DocumentFile;
 use crate::engines::{Choices, Engine, EngineName, Matcher, Order, Whitespace};
 use crate::memory;
+use crate::timer::Stopwatch;
 use crate::tokens::Tokens;
 
 /// The line before the first case. It says that the engine is prepared.
@@ -37,7 +37,7 @@ pub(crate) struct MeasureArgs {
     pub(super) from: usize,
 }
 
-/// The measurements of one case. Times are in microseconds.
+/// The measurements of one case. Times are in microseconds, see [`Stopwatch`].
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct CaseResult {
     pub(super) id: String,
@@ -100,20 +100,16 @@ pub(crate) fn measure(args: &MeasureArgs) -> Outcome {
     Ok(())
 }
 
-fn microseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e6
-}
-
 fn run(engine: &dyn Engine, tokens: &Tokens, case: &Prepared) -> CaseResult {
     let mut result = CaseResult { id: case.id.clone(), ..CaseResult::default() };
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let compiled = engine.compile(&case.schema);
-    result.compile = microseconds(begun);
+    result.compile = begun.microseconds();
     let compiled = compiled.and_then(|mut matcher| match matcher.mask() {
         Ok(()) => Ok(matcher),
         Err(reason) => Err(crate::engines::Refusal { unsatisfiable: false, reason }),
     });
-    result.first = microseconds(begun);
+    result.first = begun.microseconds();
     match compiled {
         Ok(mut matcher) => {
             for (i, test) in case.tests.iter().enumerate() {
@@ -155,9 +151,9 @@ fn walk(
     };
     for (i, &token) in test.tokens.iter().enumerate() {
         if i > 0 || !first {
-            let begun = Instant::now();
+            let begun = Stopwatch::start();
             let mask = matcher.mask();
-            let time = microseconds(begun) as f32;
+            let time = begun.microseconds() as f32;
             mask.map_err(|reason| format!("{} ({reason})", before(i)))?;
             result.masks.push(time);
             let slow = result.slowest.last().map_or(0.0, |slow| slow.microseconds);
@@ -171,9 +167,9 @@ fn walk(
             let text = tokens.text(&[token]);
             return Err(format!("{} >>> {}", before(i), String::from_utf8_lossy(&text)));
         }
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let advanced = matcher.advance(token);
-        result.advances.push(microseconds(begun) as f32);
+        result.advances.push(begun.microseconds() as f32);
         advanced.map_err(|reason| format!("{} ({reason})", before(i + 1)))?;
     }
     if matcher.may_end() { Ok(()) } else { Err(format!("{} >>> the end", before(test.tokens.len()))) }

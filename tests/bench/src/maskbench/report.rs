@@ -13,6 +13,9 @@ pub(super) struct Run {
     pub(super) cases: Vec<CaseResult>,
 }
 
+/// So many of the slowest compilations and masks are printed.
+const SLOWEST: usize = 10;
+
 /// Numbers of cases by result.
 #[derive(Default)]
 struct Count {
@@ -46,15 +49,15 @@ impl Times {
 
     fn row(&self) -> String {
         let most = self.0.last().copied().unwrap_or(0.0);
-        let (p50, p99, p999) = (self.percentile(0.5), self.percentile(0.99), self.percentile(0.999));
+        let [p50, p99, p999, p9999] = [0.5, 0.99, 0.999, 0.9999].map(|share| self.percentile(share));
         let mean = self.mean();
-        format!("{:9}  {p50:10.1}  {mean:10.1}  {p99:10.1}  {p999:10.1}  {most:10.0}", self.0.len())
+        format!("{:9}  {p50:10.1}  {mean:10.1}  {p99:10.1}  {p999:10.1}  {p9999:10.1}  {most:10.0}", self.0.len())
     }
 
     fn json(&self) -> Value {
         json!({
             "n": self.0.len(), "p50": self.percentile(0.5), "mean": self.mean(), "p99": self.percentile(0.99),
-            "p99.9": self.percentile(0.999), "max": self.0.last(),
+            "p99.9": self.percentile(0.999), "p99.99": self.percentile(0.9999), "max": self.0.last(),
         })
     }
 }
@@ -140,9 +143,9 @@ pub(super) fn print(runs: &[Run]) {
     ];
     let table = |head: &str, times: TimesOf, wanted: Wanted| {
         println!("\n{head}, microseconds");
-        let columns = ("engine", "n", "p50", "mean", "p99", "p99.9", "max");
-        let (engine, n, p50, mean, p99, p999, max) = columns;
-        println!("{engine:14}  {n:>9}  {p50:>10}  {mean:>10}  {p99:>10}  {p999:>10}  {max:>10}");
+        print!("{:14}  {:>9}", "engine", "n");
+        ["p50", "mean", "p99", "p99.9", "p99.99", "max"].iter().for_each(|column| print!("  {column:>10}"));
+        println!();
         for run in runs {
             println!("{:14}  {}", run.engine, times(run, wanted).row());
         }
@@ -153,6 +156,22 @@ pub(super) fn print(runs: &[Run]) {
         let common = taken_by_all(runs);
         println!("\nOf the {} schemas that all engines accept:", common.len());
         heads.iter().for_each(|(head, times)| table(head, *times, Some(&common)));
+    }
+    runs.iter().for_each(print_slowest);
+}
+
+/// The slowest compilations and masks of an engine, of different schemas, with the end of the text before each mask.
+fn print_slowest(run: &Run) {
+    let mut cases: Vec<&CaseResult> = run.taken(None).collect();
+    println!("\n{}: slowest compilations with first mask, microseconds", run.engine);
+    cases.sort_by(|one, other| other.first.total_cmp(&one.first));
+    cases.iter().take(SLOWEST).for_each(|case| println!("{:10.0}  {}", case.first, case.id));
+    println!("\n{}: slowest further masks, microseconds", run.engine);
+    let slowest = |case: &CaseResult| case.slowest.first().map_or(0.0, |slow| slow.microseconds);
+    cases.sort_by(|one, other| slowest(other).total_cmp(&slowest(one)));
+    for case in cases.iter().take(SLOWEST) {
+        let before = case.slowest.first().map_or("", |slow| &slow.before);
+        println!("{:10.0}  {}  after {before:?}", slowest(case), case.id);
     }
 }
 

@@ -38,7 +38,7 @@ impl InsideByState {
             _ => None,
         };
         let after = found.get_or_insert_with(|| {
-            let mut walk = Walk { strings: &strings, trie, found: StatesAfter::default() };
+            let mut walk = GroupWalk { strings: &strings, trie, found: StatesAfter::default() };
             if room >= ROOM_FOR_ANY {
                 walk.add_unbounded(node, state);
             } else {
@@ -77,13 +77,13 @@ impl InsideByState {
 }
 
 /// A trie walk with the state of the string alone.
-struct Walk<'a> {
+struct GroupWalk<'a> {
     strings: &'a Strings,
     trie: &'a Trie,
     found: StatesAfter,
 }
 
-impl Walk<'_> {
+impl GroupWalk<'_> {
     fn add(&mut self, node: u32, state: &StringState) {
         self.found.others.extend(self.trie.own(node).iter().map(|&token| (*state, token)));
     }

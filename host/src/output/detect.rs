@@ -35,15 +35,24 @@ impl Calls {
     }
 }
 
+/// What a model shows of its ways.
+#[derive(Clone, Copy)]
+pub struct Traits<'a> {
+    /// Whether its chat template contains a text.
+    pub mentions: &'a dyn Fn(&str) -> bool,
+    /// Whether its chat template does something with tools.
+    pub reads_tools: bool,
+    /// Whether its vocabulary has a token of a name.
+    pub has_token: &'a dyn Fn(&str) -> bool,
+}
+
 impl Forms {
-    /// The forms of a model with this chat template, `has_token` saying whether its vocabulary has a token of that name.
-    ///
-    /// `calls` and `thinking` are names as `--tool-call-parser` and `--reasoning-parser` take them.
+    /// The forms of a model. `calls` and `thinking` are names as `--tool-call-parser` and `--reasoning-parser` take them.
     ///
     /// # Errors
     /// A name that is none; the text lists those that are.
-    pub fn of(template: &str, has_token: &dyn Fn(&str) -> bool, calls: &str, thinking: &str) -> Result<Self, String> {
-        Ok(Self { calls: calls_by(template, has_token, calls)?, thinking: thinking_by(template, thinking)? })
+    pub fn of(traits: Traits<'_>, calls: &str, thinking: &str) -> Result<Self, String> {
+        Ok(Self { calls: calls_by(traits, calls)?, thinking: thinking_by(traits, thinking)? })
     }
 
     /// A model of which nothing is known but its plain text.
@@ -53,46 +62,38 @@ impl Forms {
     }
 }
 
-/// The family whose calls a template writes, if it is known; only of a template that describes tools.
+/// The family whose calls a model's template writes, if it is known; only of a template that describes tools.
 #[must_use]
-pub fn family_of(template: &str, has_token: &dyn Fn(&str) -> bool) -> Option<&'static Family> {
-    if !mentions_tools(template) {
-        return None;
-    }
-    FAMILIES.iter().find(|family| is_marked(family, template, has_token))
+pub fn family_of(traits: Traits<'_>) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| traits.reads_tools && is_marked(family, traits))
 }
 
-/// The reasoning that a template knows of.
+/// The reasoning that a model's template knows of.
 #[must_use]
-pub fn thinking_of(template: &str) -> Option<&'static Thinking> {
-    THINKING.iter().find(|thinking| thinking.markers.iter().any(|marker| template.contains(marker)))
+pub fn thinking_of(traits: Traits<'_>) -> Option<&'static Thinking> {
+    THINKING.iter().find(|thinking| thinking.markers.iter().any(|marker| (traits.mentions)(marker)))
 }
 
-/// Whether a template does something with tools.
-fn mentions_tools(template: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    template
-        .match_indices("tools")
-        .any(|(at, word)| !template[..at].ends_with(is_part) && !template[at + word.len()..].starts_with(is_part))
-}
-
-fn is_marked(family: &Family, template: &str, has_token: &dyn Fn(&str) -> bool) -> bool {
+fn is_marked(family: &Family, traits: Traits<'_>) -> bool {
     // A family whose calls have no text of their own is told by its tokens.
     let needs_token = match family.name {
         "llama3_json" => Some("<|eot_id|>"),
         _ => None,
     };
-    family.markers.iter().any(|texts| texts.iter().all(|text| template.contains(text)))
-        && needs_token.is_none_or(|token| template.contains(token) || has_token(token))
+    family.markers.iter().any(|texts| texts.iter().all(|text| (traits.mentions)(text)))
+        && needs_token.is_none_or(|token| (traits.mentions)(token) || (traits.has_token)(token))
 }
 
-fn calls_by(template: &str, has_token: &dyn Fn(&str) -> bool, name: &str) -> Result<Calls, String> {
+fn calls_by(traits: Traits<'_>, name: &str) -> Result<Calls, String> {
     let fallback = || Family::named("hermes").map_or(Calls::Never, Calls::Described);
     match name {
-        "auto" => Ok(family_of(template, has_token).map_or_else(fallback, Calls::Native)),
+        "auto" => {
+            let family = family_of(traits).filter(|family| family.is_guidable());
+            Ok(family.map_or_else(fallback, Calls::Native))
+        }
         "none" => Ok(Calls::Never),
         _ => {
-            let marked = Family::all_named(name).find(|family| is_marked(family, template, has_token));
+            let marked = Family::all_named(name).find(|family| is_marked(family, traits));
             let family = marked.or_else(|| Family::named(name)).ok_or_else(|| {
                 let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
                 format!(
@@ -100,14 +101,18 @@ fn calls_by(template: &str, has_token: &dyn Fn(&str) -> bool, name: &str) -> Res
                     names.join(", ")
                 )
             })?;
-            Ok(if mentions_tools(template) { Calls::Native(family) } else { Calls::Described(family) })
+            match (family.is_guidable(), traits.reads_tools) {
+                (true, true) => Ok(Calls::Native(family)),
+                // The description shows one way of writing calls only.
+                _ => Ok(fallback()),
+            }
         }
     }
 }
 
-fn thinking_by(template: &str, name: &str) -> Result<Option<&'static Thinking>, String> {
+fn thinking_by(traits: Traits<'_>, name: &str) -> Result<Option<&'static Thinking>, String> {
     match name {
-        "auto" => Ok(thinking_of(template)),
+        "auto" => Ok(thinking_of(traits)),
         "none" => Ok(None),
         _ => Thinking::named(name).map(Some).ok_or_else(|| {
             let names: Vec<&str> = THINKING.iter().map(|thinking| thinking.name).collect();
@@ -124,7 +129,14 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    const NO_TOKENS: &dyn Fn(&str) -> bool = &|_| false;
+    /// What is found in the text of a template, beside a vocabulary of one token.
+    fn with_traits<T>(template: &str, token: &str, find: impl FnOnce(Traits<'_>) -> T) -> T {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let reads_tools = template
+            .match_indices("tools")
+            .any(|(at, word)| !template[..at].ends_with(is_part) && !template[at + word.len()..].starts_with(is_part));
+        find(Traits { mentions: &|text| template.contains(text), reads_tools, has_token: &|name| name == token })
+    }
 
     /// Rows `template family thinking`, `-` for none. Names only: the templates are data beside the repository.
     const EXPECTED: &str = include_str!("../../tests/data/template-families.txt");
@@ -147,8 +159,8 @@ mod tests {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "jinja") {
                 let template = std::fs::read_to_string(&path).unwrap();
-                let family = family_of(&template, NO_TOKENS).map_or("-", |family| family.name);
-                let thinking = thinking_of(&template).map_or("-", |thinking| thinking.name);
+                let family = with_traits(&template, "", family_of).map_or("-", |family| family.name);
+                let thinking = with_traits(&template, "", thinking_of).map_or("-", |thinking| thinking.name);
                 let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
                 found.insert(name, format!("{family} {thinking}"));
             }
@@ -175,23 +187,24 @@ mod tests {
     fn templates_without_a_text_of_their_own_are_told_by_their_tokens() {
         let llama =
             r#"{% if tools %}{{ '{"name": "' + call.name + '", "parameters": ' }}{% endif %}<|start_header_id|>"#;
-        assert_eq!(family_of(llama, &|token| token == "<|eot_id|>").unwrap().name, "llama3_json");
-        assert!(family_of(llama, NO_TOKENS).is_none());
+        assert_eq!(with_traits(llama, "<|eot_id|>", family_of).unwrap().name, "llama3_json");
+        assert!(with_traits(llama, "", family_of).is_none());
     }
 
     #[test]
     fn a_name_that_several_families_share_is_settled_by_the_template() {
-        let forms = |template: &str| Forms::of(template, NO_TOKENS, "mistral", "auto").unwrap();
+        let forms = |template: &str| with_traits(template, "", |traits| Forms::of(traits, "mistral", "auto")).unwrap();
         assert_eq!(forms("tools [TOOL_CALLS] name [ARGS]").calls.family().unwrap().name, "mistral_args");
         assert_eq!(forms("tools [TOOL_CALLS] [").calls.family().unwrap().name, "mistral");
     }
 
     #[test]
     fn a_template_without_tools_gets_them_described() {
-        let forms = Forms::of("{{ messages }}", NO_TOKENS, "auto", "auto").unwrap();
-        assert!(matches!(forms.calls, Calls::Described(family) if family.name == "hermes"));
-        assert!(matches!(Forms::of("tools", NO_TOKENS, "none", "none").unwrap().calls, Calls::Never));
-        let error = Forms::of("tools", NO_TOKENS, "hermes2", "auto").unwrap_err();
+        let forms = |template: &str, name| with_traits(template, "", |traits| Forms::of(traits, name, "auto"));
+        let described = forms("{{ messages }}", "auto").unwrap();
+        assert!(matches!(described.calls, Calls::Described(family) if family.name == "hermes"));
+        assert!(matches!(forms("tools", "none").unwrap().calls, Calls::Never));
+        let error = forms("tools", "hermes2").unwrap_err();
         assert!(error.contains("`hermes2`") && error.contains("qwen3_coder"), "{error}");
     }
 }

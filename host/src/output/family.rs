@@ -124,6 +124,28 @@ impl Call {
 }
 
 impl Family {
+    /// All texts that stand in its calls.
+    pub(super) fn texts(&self) -> Vec<&'static str> {
+        let Section { begin, between, end, .. } = self.section;
+        let mut texts = vec![begin, between, end];
+        match self.call {
+            Call::Object { begin, end, .. } => texts.extend([begin, end]),
+            Call::Named { begin, after_name, end, .. } => texts.extend([begin, after_name, end]),
+            Call::Tagged(tags) => {
+                texts.extend([tags.begin, tags.after_name, tags.open, tags.after_key, tags.close, tags.end]);
+            }
+            Call::Python => {}
+            Call::Bare { begin, quote, end } => texts.extend([begin, quote, end]),
+        }
+        texts
+    }
+
+    /// Whether a guide can hold a model to this way of writing. What it can't, is described to the model in another way.
+    #[must_use]
+    pub fn is_guidable(&self) -> bool {
+        matches!(self.call, Call::Object { .. } | Call::Named { .. })
+    }
+
     /// The text by which a call is recognised, without the white space around it. What follows it belongs to a call.
     #[must_use]
     pub fn trigger(&self) -> &'static str {

@@ -4,9 +4,10 @@ mod support;
 
 use foldhash::{HashMap, HashSet};
 use jig_guides::{
-    After, Compiler, Guide, GuideState, Limits, Marker, Options, Part, SeparatedTags, Source, Tag, TriggeredTags,
-    Vocabulary,
+    After, Compiler, Delimiters, Guide, GuideState, Limits, Marker, Options, Order, Part, SeparatedTags, Source, Style,
+    Tag, TriggeredTags, Values, Vocabulary,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 use support::Random;
 
@@ -38,6 +39,27 @@ fn regex(regex: &str) -> Part {
 
 fn repeat(content: Part, min: u32, max: Option<u32>) -> Part {
     Part::Repeat { content: Box::new(content), min, max }
+}
+
+/// Members `a` and `b` with these schemas; `delimiters` are those before a name, a string and another value.
+fn arguments(a: &str, b: &str, required: &str, delimiters: [&'static str; 3], after: &'static str, any: bool) -> Part {
+    let required: Vec<&str> = Some(required).filter(|name| !name.is_empty()).into_iter().collect();
+    let [member, before_string, before_other] = delimiters.map(Cow::Borrowed);
+    let mut options = Options::default();
+    options.order = if any { Order::Any } else { Order::Schema };
+    Part::Arguments {
+        schema: format!(r#"{{"type":"object","properties":{{"a":{a},"b":{b}}},"required":{required:?}}}"#),
+        style: Style::Delimited(Delimiters {
+            member,
+            before_string,
+            after_string: after.into(),
+            before_other,
+            after_other: "<".into(),
+            separator: if any { "b".into() } else { "".into() },
+            values: Values::Raw,
+        }),
+        options: Some(options),
+    }
 }
 
 fn triggered(triggers: &[&str], tags: Vec<Tag>, excludes: &[&str], min: u32, max: Option<u32>, after: After) -> Part {
@@ -159,6 +181,11 @@ impl Language {
                 self.times(tags.min, tags.max, once, &again)
             }
             Part::Triggered(tags) => self.of_triggered(tags),
+            Part::Arguments { schema, style: Style::Delimited(style), options } => {
+                let schema: serde_json::Value = serde_json::from_str(schema).expect("a schema");
+                let any_order = options.as_ref().is_some_and(|options| options.order == Order::Any);
+                self.of_members(&schema, style, any_order, &[])
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -176,6 +203,48 @@ impl Language {
             content => self.join(&self.of(content), &end),
         };
         self.join(&self.constant(&begin), &rest)
+    }
+
+    /// The members that may follow those with these indices.
+    fn of_members(&self, schema: &serde_json::Value, style: &Delimiters, any_order: bool, begun: &[usize]) -> Words {
+        let properties = schema["properties"].as_object().expect("properties");
+        let is_required =
+            |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+        let missing = |index: usize| !begun.contains(&index);
+        let mut found = Words::default();
+        if (0..).zip(properties).all(|(index, (name, _))| !missing(index) || !is_required(name)) {
+            found.insert(EMPTY);
+        }
+        for (index, (name, value)) in properties.iter().enumerate() {
+            let skips = (0..index).zip(properties).any(|(other, (name, _))| missing(other) && is_required(name));
+            let in_order = begun.last().is_none_or(|&last| last < index) && !skips;
+            if !missing(index) || !any_order && !in_order {
+                continue;
+            }
+            let separator = if begun.is_empty() { "" } else { &*style.separator };
+            let string = Marker::text(&*style.after_string);
+            let is_string = |text: &[u8]| {
+                let raw = text.strip_suffix(&bytes(&string)[..]).filter(|_| is_until(text, &[string.clone()], &[]));
+                raw.and_then(|raw| std::str::from_utf8(raw).ok()).is_some_and(|raw| match &value["enum"] {
+                    serde_json::Value::Array(values) => values.iter().any(|value| value == raw),
+                    _ => value["type"] == "string" && raw.len() <= value["maxLength"].as_u64().unwrap_or(99) as usize,
+                })
+            };
+            let is_other = |text: &[u8]| {
+                let raw = text.strip_suffix(style.after_other.as_bytes());
+                raw.and_then(|raw| serde_json::from_slice::<serde_json::Value>(raw).ok()).is_some_and(|other| {
+                    other.is_i64() && value["enum"].as_array().is_some_and(|values| values.contains(&other))
+                })
+            };
+            let rest = self.of_members(schema, style, any_order, &[begun, &[index]].concat());
+            for (before, values) in
+                [(&style.before_string, self.where_true(is_string)), (&style.before_other, self.where_true(is_other))]
+            {
+                let begin = self.constant([separator, &style.member, name, before].concat().as_bytes());
+                found.extend(self.join(&self.join(&begin, &values), &rest));
+            }
+        }
+        found
     }
 
     fn of_triggered(&self, tags: &TriggeredTags) -> Words {
@@ -322,6 +391,19 @@ fn trees() -> Vec<(&'static str, Part)> {
                 max: Some(2),
                 after: After::Free,
             }),
+        ),
+        (
+            "members with raw strings",
+            arguments(r#"{"type":"string","maxLength":2}"#, r#"{"enum":[1,11]}"#, "b", ["<", "1", "1"], "<", false),
+        ),
+        ("members in any order", arguments(r#"{"type":"string"}"#, r#"{"enum":[1]}"#, "a", ["", "1", "1"], "<", true)),
+        (
+            "a member of two kinds",
+            arguments(r#"{"enum":["b","b<",1,"1"]}"#, r#"{"enum":["a"]}"#, "", ["", "<", "1"], "<", false),
+        ),
+        (
+            "raw strings whose end overlaps itself",
+            arguments(r#"{"type":"string"}"#, r#"{"enum":[1]}"#, "a", ["", "<", "1"], "aba", false),
         ),
         ("the token of a text", Part::Sequence(vec![Part::token(u32::from(b'a')), Part::text("b")])),
     ]
@@ -473,4 +555,173 @@ fn random_walks_end_whole_within_their_budget() {
         }
     }
     assert!(ended > 30 * trees().len(), "{ended}");
+}
+
+/// Whether the text is a whole output, byte by byte.
+fn whole(guide: &Guide, output: &str) -> bool {
+    support::text(&guide.start(), output).is_some_and(|state| state.may_end())
+}
+
+#[test]
+fn members_are_written_in_the_styles_of_model_families() {
+    let schema = r#"{
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "minLength": 2, "pattern": "^[^!]*$"},
+            "unit": {"enum": ["c", "f", null]},
+            "days": {"type": "integer", "minimum": 1},
+            "deep": {"type": "object", "properties": {"x": {"type": "boolean"}}, "additionalProperties": false}
+        },
+        "required": ["city"]
+    }"#;
+    let rows: &[(Delimiters, &[&str], &[&str])] = &[
+        (
+            Delimiters::QWEN_XML,
+            &[
+                "<parameter=city>\nBerlin\n</parameter>\n",
+                "<parameter=city>\n\"a\"\n<b>\n</para\n</parameter>\n<parameter=unit>\nc\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n<parameter=unit>\nnull\n</parameter>\n<parameter=days>\n14\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n<parameter=deep>\n{\"x\": true}\n</parameter>\n",
+            ],
+            &[
+                "",
+                "<parameter=city>\na\n</parameter>\n",
+                "<parameter=city>\na!\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n<parameter=unit>\nk\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n<parameter=days>\n0\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n<parameter=city>\nab\n</parameter>\n",
+                "<parameter=city>\nab\n</parameter>\n\n</parameter>\n",
+            ],
+        ),
+        (
+            Delimiters::GLM_XML,
+            &[
+                "<arg_key>city</arg_key>\n<arg_value>New York\n</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n",
+            ],
+            &["<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n"],
+        ),
+        (
+            Delimiters::DEEPSEEK_XML,
+            &[
+                "<｜DSML｜parameter name=\"city\" string=\"true\">ab</｜DSML｜parameter>\n<｜DSML｜parameter name=\"days\" string=\"false\">3</｜DSML｜parameter>\n",
+            ],
+            &["<｜DSML｜parameter name=\"city\" string=\"false\">ab</｜DSML｜parameter>\n"],
+        ),
+        (
+            Delimiters::MINIMAX_XML,
+            &["<parameter name=\"city\">a\"b</parameter>\n<parameter name=\"unit\">f</parameter>\n"],
+            &["<parameter name=\"unit\">f</parameter>\n"],
+        ),
+    ];
+    let compiler = compiler(&[]);
+    for (style, valid, invalid) in rows {
+        let part = Part::Arguments { schema: schema.into(), style: Style::Delimited(style.clone()), options: None };
+        let guide = compile(&compiler, &style.member, &part);
+        valid.iter().for_each(|output| assert!(whole(&guide, output), "{output}"));
+        invalid.iter().for_each(|output| assert!(!whole(&guide, output), "{output}"));
+    }
+}
+
+#[test]
+fn members_are_written_as_arguments_of_python() {
+    let schema = r#"{
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "loud": {"type": ["boolean", "null"]},
+            "tags": {"type": "array", "items": {"enum": ["a", 1]}}
+        },
+        "required": ["city", "loud"]
+    }"#;
+    let style = Style::Delimited(Delimiters::PYTHON);
+    let compiler = compiler(&[]);
+    let guide =
+        compile(&compiler, "python", &Part::Arguments { schema: schema.into(), style: style.clone(), options: None });
+    for (output, valid) in [
+        (r#"city="a\"b", loud=True"#, true),
+        (r#"city="", loud=None, tags=["a", 1]"#, true),
+        (r#"city="", loud=true"#, false),
+        (r#"city="""#, false),
+        (r#"city="", loud=False,"#, false),
+        (r#"loud=True, city="a""#, false),
+    ] {
+        assert_eq!(whole(&guide, output), valid, "{output}");
+    }
+    let nested = r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"boolean"}}}}"#;
+    let part = Part::Arguments { schema: nested.into(), style, options: None };
+    let error = compiler.compile(&Source::Tags(part), &Options::default()).expect_err("nested words").to_string();
+    assert!(error.contains("\"a\" may have true, false or null inside"), "{error}");
+}
+
+#[test]
+fn what_is_refused_is_named_by_its_place_in_the_tree() {
+    let compiler = compiler(&[]);
+    let one = || Part::json("true");
+    let rows = [
+        (Part::Sequence(vec![one(), Part::json("{")]), "tags at /elements/1: schema text at byte 1"),
+        (Part::tag(tag("<a", Part::json(r#"{"type":"strin"}"#), "")), "tags at /content: schema at /type"),
+        (Part::Regex("(a".into()), "tags: regex at character"),
+        (Part::text(""), "tags: a marker has at least one character"),
+        (Part::token(999), "tags: token 999 is not in the vocabulary"),
+        (Part::token(256), "tags: token: token 256 ends the output"),
+        (Part::Choice(vec![]), "tags: a choice has at least one part"),
+        (repeat(one(), 3, Some(2)), "tags: the most is less than the fewest"),
+        (Part::json("false"), "nothing can match"),
+        (
+            triggered(&["<"], vec![tag("a", one(), "")], &[], 0, None, After::Free),
+            "tags at /tags/0: the tag's beginning begins with",
+        ),
+        (
+            triggered(&["<", "a"], vec![tag("<", one(), "")], &[], 0, None, After::Free),
+            "tags at /triggers/1: no tag begins with",
+        ),
+        (
+            triggered(&["<ab"], vec![tag("<ab", one(), "")], &["ab"], 0, None, After::Free),
+            "tags: \"<ab\" can never be written",
+        ),
+        ((0..40).fold(one(), |part, _| Part::Sequence(vec![part])), "is not refused"),
+        ((0..70).fold(one(), |part, _| Part::Sequence(vec![part])), "levels of parts (limit 64)"),
+        (
+            (0..9).fold(one(), |part, _| repeat(part, 2, Some(3))),
+            "repetitions and arguments within each other (limit 8)",
+        ),
+        (
+            Part::Sequence(vec![Part::Arguments {
+                schema: r#"{"anyOf":[{"type":"object","required":["a"]},{"type":"object","required":["b"]}]}"#.into(),
+                style: Style::Delimited(Delimiters::QWEN_XML),
+                options: None,
+            }]),
+            "tags at /elements/0: style: members between delimiters need a schema of one plain object",
+        ),
+    ];
+    for (part, says) in rows {
+        let result = compiler.compile(&Source::Tags(part), &Options::default());
+        let message = result.err().map_or("is not refused".to_owned(), |error| error.to_string());
+        assert!(message.contains(says), "{message}\n{says}");
+    }
+}
+
+#[test]
+fn a_call_begins_only_if_the_budget_holds_the_cheapest_one() {
+    let call = tag("<tool_call>", Part::json(r#"{"enum":["long enough",1]}"#), "</tool_call>");
+    let part = triggered(&["<tool_call>"], vec![call], &[], 0, None, After::Free);
+    let compiler = compiler(&["<tool_call>", "<tool_call>1", "</tool_call>", "<tool"]);
+    let guide = compile(&compiler, "a call", &part);
+    let [trigger, with_one, end, begun] = [258, 259, 260, 261];
+    let allowed = |state: &GuideState, left| {
+        let mask = state.mask(Some(left));
+        [trigger, with_one, begun].map(|token| mask.contains(token))
+    };
+    let state = guide.start();
+    // The rest of a call has 13 bytes. A trigger that is not complete costs nothing.
+    assert_eq!((allowed(&state, 12), allowed(&state, 14)), ([false, false, true], [true, true, true]));
+    assert!(state.may_end() && state.mask(Some(12)).contains(256));
+    let mut state = state;
+    state.advance(trigger).expect("a trigger");
+    assert_eq!((state.min_tokens_left(), state.may_end()), (2, false));
+    assert_eq!(state.mask(Some(2)).tokens(262), [u32::from(b'1')]);
+    state.advance(u32::from(b'1')).expect("a value");
+    assert_eq!(state.forced_text(99), "</tool_call>");
+    state.advance(end).expect("an end");
+    assert!(state.may_end() && !state.must_end());
 }

@@ -1,4 +1,4 @@
-//! Texts up to the first occurrence of one of some words (Aho, Corasick 1975).
+//! Texts up to the first occurrence of one of some words (Aho, Corasick 1975), and texts with an end that occurs nowhere else.
 //!
 //! A state is the state of the text and the longest suffix of what was read that begins a word. For example, with the word `<tool>` it is
 //! `<to` after `a<t<to`. A word that is excluded leads to the dead state, one that ends the text to a final state.
@@ -154,6 +154,36 @@ pub(crate) fn up_to(text: &Dfa, words: Words<'_>, limit: usize) -> Result<TextsU
     Ok(TextsUpTo { dfa, found: found.collect() })
 }
 
+/// The longest word that may end the texts of [`ended_by`], in bytes.
+pub(crate) const LONGEST_END: usize = 127;
+
+/// The texts of `text` with `end` behind them in which `end` occurs nowhere else. So whoever reads up to the first `end` gets the text back.
+/// For example, with `</p>` the text `a<` is followed by `</p>`, and `a</p` by nothing.
+pub(crate) fn ended_by(text: &Dfa, end: &[u8], limit: usize) -> Result<Dfa, TooManyStates> {
+    let matcher = Matcher::new(&Words { ends: &[end.to_vec()], excluded: &[], open: false }, limit)?;
+    let (class_of, bytes) = classes(text, end.iter());
+    let last = end.len() as u32;
+    // The state of the text, the longest beginning of the end that was read last, and a bit for each shorter beginning that was read last
+    // with an accepted text before it.
+    let step = |&(within, node, begun): &(u32, u32, u128), class: usize| {
+        let byte = bytes[class];
+        if node == last {
+            return None;
+        }
+        let next = matcher.next[node as usize][usize::from(byte)];
+        let begun = begun | u128::from(text.accepts_at(within));
+        let fits = (0..).zip(end).filter(|(_, expected)| **expected == byte).fold(0, |fits, (at, _)| fits | 1 << at);
+        let begun = (begun & fits) << 1;
+        if next == last {
+            return (begun >> last & 1 == 1).then_some((0, last, 0));
+        }
+        let within = text.next(within, byte);
+        (within != 0 || begun != 0).then_some((within, next, begun))
+    };
+    let accepts = |&(_, node, _): &(u32, u32, u128)| node == last;
+    Dfa::build(|byte| class_of[usize::from(byte)], bytes.len(), (text.start(), 0, 0), limit, step, accepts)
+}
+
 /// Classes of bytes that neither the text nor a word tells apart: the class of each byte, and a byte of each class.
 fn classes<'a>(text: &Dfa, word: impl Iterator<Item = &'a u8>) -> ([u8; 256], Vec<u8>) {
     let mut occurs = [false; 256];
@@ -210,6 +240,23 @@ mod tests {
         for (text, words) in [("b", &[2][..]), ("ab", &[1, 2]), ("xab", &[0, 1, 2])] {
             let state = found.dfa.after(found.dfa.start(), text.as_bytes());
             assert_eq!(found.found.get(&state).map(Vec::as_slice), Some(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_with_its_end_has_that_end_nowhere_else() {
+        let text = |regex: &str| {
+            regex::whole(regex, Dialect::Python, DfaLimits { states: 99, bytes: 1 << 20 }).expect("small")
+        };
+        for (regex, end, accepted, refused) in [
+            ("(?s:.*)", "</p>", &["</p>", "a</p>", "a<</p>", "</</p>"][..], &["a</p></p>", "</p", "a"][..]),
+            ("(?s:.*)", "abab", &["abab", "aabab", "babab"], &["ababab", "abababab"]),
+            ("(?s:.*)", "\n</p>\n", &["\n\n</p>\n", "a\n\n</p>\n"], &["\n</p>\n</p>\n"]),
+            ("a|a<|b*", "<x", &["a<x", "a<<x", "bb<x", "<x"], &["ab<x", "<<x"]),
+        ] {
+            let dfa = ended_by(&text(regex), end.as_bytes(), 999).expect("small");
+            accepted.iter().for_each(|text| assert!(dfa.accepts(text.as_bytes()), "{regex} {end} {text}"));
+            refused.iter().for_each(|text| assert!(!dfa.accepts(text.as_bytes()), "{regex} {end} {text}"));
         }
     }
 

@@ -28,6 +28,7 @@ use crate::json::language::cache::Languages;
 use crate::json::language::spellable::Spellable;
 use crate::json::machine::JsonMachine;
 use crate::json::schema::documents::Documents;
+use crate::json::shape::shapes::Analysis;
 use crate::json::tokens::cache::ClassesCache;
 use crate::options::{Limits, Options};
 use crate::regex::error::RegexError;
@@ -308,6 +309,15 @@ impl Contents for CachedContents<'_> {
         let machine = Arc::new(self.compiler.json(schema, options)?);
         self.compiler.contents.insert(key, machine.clone(), machine.size() + schema.len() + 256);
         Ok(machine)
+    }
+
+    fn analysis(&self, schema: &str, options: &Options) -> Result<Analysis, CompileError> {
+        let Compiler { limits, languages, documents, .. } = self.compiler;
+        json::analysed(schema, options, limits, languages, documents)
+    }
+
+    fn machine(&self, analysis: Analysis, options: &Options) -> JsonMachine {
+        JsonMachine::new(analysis, options, self.compiler.classes.clone())
     }
 
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {

@@ -166,8 +166,8 @@ pub enum Style {
 ///  member  name  before_string  string  after_string  separator  member  name  before_other  other value  after_other
 /// ```
 ///
-/// Required members come, and no member comes twice; [`Options::order`] says in which order. A schema that allows members which it does not
-/// name is refused, as are schemas that are not one plain object.
+/// Required members come, and no member comes twice; [`Options::order`] says in which order. Members that the schema does not name do not
+/// occur, even if it allows them. A schema that is not one plain object of at most 64 members is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Delimiters {
     /// Before the name of a member.

@@ -11,6 +11,8 @@ use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::language::strings::Characters;
 use crate::json::machine::JsonMachine;
+use crate::json::shape::SchemaId;
+use crate::json::shape::shapes::Analysis;
 use crate::options::{Limits, Options};
 use crate::source::part::{Marker, Part, SeparatedTags, Style, Tag};
 use crate::tags::net::{Json, Net, Scope, ScopeId, ScopeKind, Segment, SegmentId, Text, times};
@@ -30,6 +32,12 @@ const MOST_SEGMENTS: usize = 100_000;
 pub(crate) trait Contents {
     /// The machine of a schema.
     fn json(&self, schema: &str, options: &Options) -> Result<Arc<JsonMachine>, CompileError>;
+
+    /// The alternatives of a schema.
+    fn analysis(&self, schema: &str, options: &Options) -> Result<Analysis, CompileError>;
+
+    /// The machine of alternatives.
+    fn machine(&self, analysis: Analysis, options: &Options) -> JsonMachine;
 
     /// The automaton of a regex.
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError>;
@@ -95,8 +103,9 @@ impl Builder<'_> {
             }
             Part::Json { schema, options } => self.json(schema, options.as_ref(), next),
             Part::Arguments { schema, style: Style::Json, options } => self.json(schema, options.as_ref(), next),
-            Part::Arguments { style: Style::Delimited(_), .. } => {
-                Err(self.unsupported("style", "members between delimiters are not compiled yet; use JSON"))
+            Part::Arguments { schema, style: Style::Delimited(style), options } => {
+                let options = options.as_ref().unwrap_or(self.options);
+                self.arguments(schema, style, options, next)
             }
             Part::Regex(regex) => {
                 let dfa = self.contents.regex(regex).map_err(|error| self.inside(error))?;
@@ -237,20 +246,23 @@ impl Builder<'_> {
         self.syntax(&format!("{marker} can never be written: another marker occurs in it"))
     }
 
-    /// Text up to one of `ends`, with what `exits` gives for the ends that were found, by their index; if there is an `exit`, also text that ends
+    /// Text up to one of the markers, with what `exits` gives for the markers that were found, by their index; if there is an `exit`, also text that ends
     /// before.
     pub(super) fn free(
         &mut self,
-        ends: &[Marker],
+        markers: &[Marker],
         excludes: &[Marker],
         exit: Option<SegmentId>,
         mut exits: impl FnMut(&mut Self, &[u32]) -> Built<Vec<SegmentId>>,
     ) -> Built {
-        let ends: Vec<Vec<u8>> = ends.iter().map(|marker| self.bytes(marker)).collect::<Built<_>>()?;
+        let ends: Vec<Vec<u8>> = markers.iter().map(|marker| self.bytes(marker)).collect::<Built<_>>()?;
         let excluded: Vec<Vec<u8>> = excludes.iter().map(|marker| self.bytes(marker)).collect::<Built<_>>()?;
         let limit = self.contents.limits().states;
         let words = Words { ends: &ends, excluded: &excluded, open: exit.is_some() };
         let texts = self.sized(up_to(&self.any, words, limit))?;
+        if texts.dfa.is_empty() && !ends.is_empty() {
+            return Err(self.never_written(&markers[0]));
+        }
         let mut next: HashMap<u32, Box<[SegmentId]>> = HashMap::new();
         let mut known: HashMap<Vec<u32>, Box<[SegmentId]>> = HashMap::new();
         let mut found: Vec<(u32, Vec<u32>)> = texts.found.into_iter().collect();
@@ -307,12 +319,7 @@ impl Builder<'_> {
     }
 
     /// A JSON value of a schema of the machine.
-    pub(super) fn value(
-        &mut self,
-        machine: Arc<JsonMachine>,
-        schema: crate::json::shape::SchemaId,
-        next: SegmentId,
-    ) -> Built {
+    pub(super) fn value(&mut self, machine: Arc<JsonMachine>, schema: SchemaId, next: SegmentId) -> Built {
         let cost = machine.cost_of(schema) + self.net.cost(next);
         self.add(Segment::Json(Json { machine, schema, next }), cost)
     }

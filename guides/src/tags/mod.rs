@@ -17,6 +17,7 @@
 //! | [`registers`] | how far repetitions have come |
 //! | [`net`] | segments, scopes, and their costs |
 //! | [`build`], [`triggers`] | a tree of parts to a net |
+//! | [`arguments`], [`values`] | the members of an object between delimiters |
 //! | [`state`] | the places that an output may have come to |
 //! | [`automaton`] | the machine as an automaton; masks |
 //! | [`tokens`] | the tokens that cross the end of a JSON value |
@@ -29,6 +30,7 @@
 //! - Special tokens are bytes that no text has ([`marks`](crate::automaton::marks)). No token spells them, so the trie of tokens is never
 //!   walked along them.
 
+mod arguments;
 mod automaton;
 pub(crate) mod build;
 mod net;
@@ -36,6 +38,7 @@ mod registers;
 mod state;
 pub(crate) mod tokens;
 mod triggers;
+mod values;
 
 use crate::automaton::cost::Cost;
 use crate::error::CompileError;

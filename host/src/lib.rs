@@ -6,7 +6,7 @@
 //!
 //! | folder | what it holds | what of this crate it imports |
 //! |---|---|---|
-//! | [`cli`] | the command line: `serve`, `generate`, `backends`, `check-plugin`, `check-schema` | all below |
+//! | [`cli`] | the command line: `serve`, `generate`, `chat`, `backends`, `check-plugin`, `check-schema` | all below |
 //! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `engine` |
 //! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `request` |
 //! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |

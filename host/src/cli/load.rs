@@ -10,10 +10,12 @@ use jig_plugin_api::{Model, ModelSpec};
 
 use super::logs::PluginServices;
 use super::schemas::SchemasArgs;
+use super::template::TemplateArgs;
 use crate::backend::{self, SearchPath};
 use crate::engine::{Engine, EngineConfig, EngineHandle};
 use crate::model::{self, ModelArgs};
 use crate::prepare::Preparation;
+use crate::prompt::ChatTemplate;
 use crate::tokenizer::Tokenizer;
 
 /// Where to look for backends.
@@ -89,6 +91,8 @@ pub(super) struct LoadArgs {
     seed: u64,
     #[command(flatten)]
     schemas: SchemasArgs,
+    #[command(flatten)]
+    template: TemplateArgs,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -102,6 +106,8 @@ pub(super) struct Loaded {
     pub(super) engine: EngineHandle,
     pub(super) preparation: Preparation,
     pub(super) compiler: Arc<Compiler>,
+    /// `None` where the model has no chat template and none was named.
+    pub(super) chat_template: Option<Arc<ChatTemplate>>,
 }
 
 impl LoadArgs {
@@ -124,6 +130,7 @@ impl LoadArgs {
         })?;
         // Before the weights: it is quick to read, and quick to be wrong.
         let tokenizer = Tokenizer::load_for_model(&resolved.tokenizer_directory, &resolved.directory)?;
+        let chat_template = self.template.load(&resolved, &tokenizer)?;
         let start = Instant::now();
         let spec = ModelSpec {
             device: self.device.clone(),
@@ -149,7 +156,7 @@ impl LoadArgs {
         let compiler = Arc::new(compiler);
         let max_model_len = engine.info().max_model_len;
         let preparation = Preparation::new(tokenizer, compiler.clone(), max_model_len, self.schemas.compile_timeout());
-        Ok(Loaded { name: resolved.name, engine, preparation, compiler })
+        Ok(Loaded { name: resolved.name, engine, preparation, compiler, chat_template })
     }
 }
 

@@ -1,7 +1,9 @@
-//! The command line: `jig` (which is `jig serve`), `jig generate`, `jig backends`, `jig check-plugin`,
+//! The command line: `jig` (which is `jig serve`), `jig generate`, `jig chat`, `jig backends`, `jig check-plugin`,
 //! `jig check-schema`.
 
+mod answer;
 mod backends;
+mod chat;
 mod check_plugin;
 mod check_schema;
 mod generate;
@@ -10,6 +12,7 @@ mod logs;
 mod schemas;
 mod serve;
 mod table;
+mod template;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -34,6 +37,7 @@ Examples:
   jig --model demo
   jig --model Qwen/Qwen2.5-0.5B-Instruct --port 8080
   jig generate --model demo --schema '{\"type\":\"string\"}' 'What is the capital of France?'
+  jig chat --model demo
   curl http://127.0.0.1:8000/generate -d '{\"prompt\":\"What is the capital of France?\",\"schema\":{\"type\":\"string\"}}'")]
 struct CommandLine {
     #[command(subcommand)]
@@ -50,6 +54,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Answer one prompt on the terminal, without a server
     Generate(generate::GenerateArgs),
+    /// Talk with a model on the terminal, without a server
+    Chat(chat::ChatArgs),
     /// List the backends that were found, and why some can't be used
     Backends(backends::BackendsArgs),
     /// Run the conformance kit on a backend's file
@@ -74,6 +80,7 @@ pub fn main() -> ExitCode {
         None => serve::run(&line.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),
+        Some(Command::Chat(args)) => chat::run(&args),
         Some(Command::Backends(args)) => backends::run(&args),
         Some(Command::CheckPlugin(args)) => check_plugin::run(&args),
         Some(Command::CheckSchema(args)) => check_schema::run(&args),

@@ -15,8 +15,23 @@ pub(super) const SINGLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Files that say more about a model or a tokenizer; small, and taken where they exist.
-pub(super) const OPTIONAL: [&str; 4] =
-    [CONFIG, "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"];
+pub(super) const OPTIONAL: [&str; 6] = [
+    CONFIG,
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "chat_template.json",
+];
+
+/// The folder in which a model keeps chat templates beside its default one.
+const CHAT_TEMPLATES: &str = "additional_chat_templates/";
+
+/// Whether a file is a chat template beside the model's default one.
+pub(super) fn is_chat_template(name: &str) -> bool {
+    let name = name.strip_prefix(CHAT_TEMPLATES).and_then(|name| name.strip_suffix(".jinja"));
+    name.is_some_and(is_plain_name)
+}
 
 /// What a tokenizer of the GPT-2 kind has instead of `tokenizer.json`; see `legacy`.
 pub(super) const LEGACY_TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use minijinja::Value as Variable;
 use serde_json::{Map, Value, json};
@@ -33,7 +34,7 @@ pub struct ChatTemplate {
     default: Template,
     /// For conversations with tools, where the model has another template for them.
     with_tools: Option<Template>,
-    special_tokens: SpecialTokens,
+    special_tokens: Arc<SpecialTokens>,
     /// The named special tokens (`bos_token`), as templates know them.
     variables: Map<String, Value>,
     options: ChatTemplateOptions,
@@ -50,6 +51,13 @@ enum TakesParts {
     Also,
     Only,
 }
+
+/// The work that a template may do for a conversation, in instructions: a second or so. Templates in use take some hundreds for each message.
+const FUEL: u64 = 5_000_000;
+/// And for each byte of its texts: sixteen copies of it.
+const FUEL_BYTES: usize = 4;
+/// The work that a template may do for a content that is tried.
+const FUEL_TRIED: u64 = 200_000;
 
 /// The roles whose content is tried in both forms. Others are taken for users.
 const ROLES: [&str; 4] = ["user", "system", "assistant", "tool"];
@@ -68,12 +76,32 @@ impl ChatTemplate {
         special_tokens: impl IntoIterator<Item = String>,
         options: ChatTemplateOptions,
     ) -> Result<Self, String> {
+        let special_tokens = Arc::new(SpecialTokens::new(special_tokens));
+        Self::compile(source, default, with_tools, variables, special_tokens, options)
+    }
+
+    fn compile(
+        source: String,
+        default: &str,
+        with_tools: Option<&str>,
+        variables: Map<String, Value>,
+        special_tokens: Arc<SpecialTokens>,
+        options: ChatTemplateOptions,
+    ) -> Result<Self, String> {
         let default = Template::compile(default, options.clock)?;
         let with_tools = with_tools.map(|text| Template::compile(text, options.clock)).transpose()?;
-        let special_tokens = SpecialTokens::new(special_tokens);
         let mut template = Self { default, with_tools, special_tokens, variables, options, source, parts: Vec::new() };
         template.parts = ROLES.map(|role| (role, template.takes_parts(role))).to_vec();
         Ok(template)
+    }
+
+    /// The same with another template, as a client may send one. It takes a millisecond or so.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`].
+    pub fn replaced(&self, template: &str) -> Result<Self, String> {
+        let (variables, special_tokens) = (self.variables.clone(), self.special_tokens.clone());
+        Self::compile("the request".to_owned(), template, None, variables, special_tokens, self.options.clone())
     }
 
     /// Finds and compiles the template of a model whose files lie in these directories; the first that has one wins. `flag` is the value
@@ -87,8 +115,10 @@ impl ChatTemplate {
         special_tokens: impl IntoIterator<Item = String>,
         options: ChatTemplateOptions,
     ) -> Result<Option<Self>, TemplateError> {
-        let Some(found) = files::find(directories, flag)? else { return Ok(None) };
-        let variables = files::variables(directories)?;
+        let mut directories = directories.to_vec();
+        directories.dedup();
+        let Some(found) = files::find(&directories, flag)? else { return Ok(None) };
+        let variables = files::variables(&directories)?;
         let (default, with_tools) = (&found.default, found.with_tools.as_deref());
         let template = Self::new(found.source.clone(), default, with_tools, variables, special_tokens, options);
         template.map(Some).map_err(|problem| TemplateError::Syntax { place: found.source, problem })
@@ -182,7 +212,8 @@ impl ChatTemplate {
                 "tool" => vec![user, json!({"role": "assistant", "content": "", "tool_calls": call}), own],
                 _ => vec![user.clone(), own, user],
             };
-            let text = self.text(&Conversation { messages, ..Conversation::default() }, None).unwrap_or_default();
+            let text =
+                self.text(&Conversation { messages, ..Conversation::default() }, None, FUEL_TRIED).unwrap_or_default();
             // In quotes where the template writes the list as it is.
             let is_written = |mark: &str| {
                 text.contains(mark) && !text.contains(&format!("'{mark}'")) && !text.contains(&format!("\"{mark}\""))
@@ -202,7 +233,8 @@ impl ChatTemplate {
     /// # Errors
     /// See [`RenderError`].
     pub fn render(&self, conversation: &Conversation) -> Result<Rendered, RenderError> {
-        let text = self.text(conversation, None)?;
+        let fuel = FUEL + (literal::length(conversation) / FUEL_BYTES) as u64;
+        let text = self.text(conversation, None, fuel)?;
         if self.options.special_in_content {
             return Ok(Rendered::from(text));
         }
@@ -211,7 +243,7 @@ impl ChatTemplate {
         let mark = literal::mark_for(conversation, &text).ok_or_else(refused)?;
         for place in [Place::Before, Place::Within] {
             let marked = self.special_tokens.mark(conversation, mark, place);
-            let Ok(marked) = self.text(&marked, Some(mark)) else { continue };
+            let Ok(marked) = self.text(&marked, Some(mark), fuel) else { continue };
             let (unmarked, literal) = self.special_tokens.unmark(&marked, mark, place);
             if unmarked == text {
                 return Ok(Rendered { text, literal });
@@ -220,7 +252,7 @@ impl ChatTemplate {
         Err(refused())
     }
 
-    fn text(&self, conversation: &Conversation, mark: Option<char>) -> Result<String, RenderError> {
+    fn text(&self, conversation: &Conversation, mark: Option<char>, fuel: u64) -> Result<String, RenderError> {
         let mut conversation = Cow::Borrowed(conversation);
         let content = match conversation.continue_final_message {
             true => Some(continuation::open(conversation.to_mut())?),
@@ -230,7 +262,7 @@ impl ChatTemplate {
             Some(template) if conversation.tools.is_some() => template,
             _ => &self.default,
         };
-        let mut text = template.render(self.variables(&conversation, mark)).map_err(|failure| match failure {
+        let mut text = template.render(self.variables(&conversation, mark), fuel).map_err(|failure| match failure {
             Failure::Raised(message) => RenderError::Raised(message),
             Failure::Failed(problem) => RenderError::Failed(problem),
             Failure::TooLarge(problem) => RenderError::TooLarge(problem),

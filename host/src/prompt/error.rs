@@ -65,6 +65,11 @@ pub enum RenderError {
 /// Why there is no prompt for a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {
+    /// There is no template.
+    #[error(
+        "this model has no chat template, so it can't be asked with messages: start Jig with --chat-template FILE, or give a prompt as a text"
+    )]
+    NoTemplate,
     /// A message that no template can be given.
     #[error(transparent)]
     Message(#[from] MessageError),

@@ -125,6 +125,11 @@ pub(super) fn mark_for(conversation: &Conversation, rendered: &str) -> Option<ch
     ('\u{fdd0}'..='\u{fdef}').find(is_free)
 }
 
+/// The bytes of all texts of a conversation.
+pub(super) fn length(conversation: &Conversation) -> usize {
+    strings(conversation).map(str::len).sum()
+}
+
 /// All texts of a conversation that may be marked.
 fn strings(conversation: &Conversation) -> impl Iterator<Item = &str> {
     let tools = conversation.tools.iter().flatten();

@@ -336,3 +336,102 @@ pub(super) fn same_roles(messages: &[Value]) -> Option<(usize, String)> {
     let (index, (role, _)) = roles().zip(roles().skip(1)).enumerate().find(|(_, (a, b))| a == b && spoken(a))?;
     Some((index, role.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(messages: Value) -> Result<Value, String> {
+        let parts = |_: &str, content: &Value| content.is_array() && content[0] == "as parts";
+        let messages = messages.as_array().cloned().expect("a list");
+        let normal = normalize(&messages, Wanted { developers: false, parts: &parts });
+        normal.map(Value::Array).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn parts_become_a_text_and_what_was_thought_becomes_reasoning() {
+        let content = json!(["a", {"type": "text", "text": "b"}, {"type": "output_text", "text": "c"}, {"type": "refusal", "refusal": "d"},
+            {"type": "thinking", "thinking": "t"}]);
+        let expected = json!([{"role": "assistant", "reasoning_content": "t", "content": "a\nb\nc\nd"}]);
+        assert_eq!(normal(json!([{"role": "assistant", "content": content}])), Ok(expected));
+        let as_parts = normal(json!([{"role": "user", "content": ["as parts", "b"]}]));
+        let expected =
+            json!([{"role": "user", "content": [{"type": "text", "text": "as parts"}, {"type": "text", "text": "b"}]}]);
+        assert_eq!(as_parts, Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_its_place() {
+        for (message, place) in [
+            (json!(1), "messages[0]: "),
+            (json!({"content": "a"}), "messages[0].role: "),
+            (json!({"role": "user", "content": 1}), "messages[0].content: "),
+            (
+                json!({"role": "user", "content": ["a", {"type": "image_url"}]}),
+                "messages[0].content[1].type: \"image_url\"",
+            ),
+            (json!({"role": "user", "content": [{}]}), "messages[0].content[0].type: "),
+            (json!({"role": "user", "content": [{"type": "text"}]}), "messages[0].content[0].text: "),
+            (json!({"role": "assistant", "tool_calls": {}}), "messages[0].tool_calls: "),
+            (json!({"role": "assistant", "tool_calls": [1]}), "messages[0].tool_calls[0]: "),
+            (json!({"role": "assistant", "tool_calls": [{"function": {}}]}), "messages[0].tool_calls[0].function: "),
+            (json!({"role": "assistant", "content": "a", "reasoning": 1}), "messages[0].reasoning: "),
+        ] {
+            let error = normal(json!([message])).expect_err("an error");
+            assert!(error.starts_with(place), "{error}");
+        }
+        assert!(normal(json!([])).expect_err("an error").starts_with("messages: "));
+    }
+
+    #[test]
+    fn an_answer_sent_back_as_it_came_is_a_message() {
+        let dump = json!([{"role": "assistant", "content": null, "refusal": null, "annotations": [], "audio": null, "function_call": null,
+            "parsed": {"a": 1}, "tool_calls": [{"id": "c", "type": "function", "index": 0, "function": {"name": "f", "arguments": "{\"a\": [1.5]}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": {"b": 1}}, {"role": "assistant", "content": "d", "tool_calls": []}]);
+        let expected = json!([{"role": "assistant",
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": [1.5]}}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "{\"b\":1}"}, {"role": "assistant", "content": "d"}]);
+        assert_eq!(normal(dump), Ok(expected));
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_stay_the_text_that_they_are() {
+        for (arguments, expected) in [
+            (json!("{\"a\": "), json!("{\"a\": ")),
+            (json!("[1]"), json!("[1]")),
+            (json!(""), json!({})),
+            (json!(null), json!({})),
+            (json!({"a": 1}), json!({"a": 1})),
+        ] {
+            assert_eq!(arguments_of(&arguments), expected);
+        }
+        let old = json!([{"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}}]);
+        let called = json!([{"type": "function", "function": {"name": "f", "arguments": {}}}]);
+        assert_eq!(normal(old).expect("messages")[0]["tool_calls"], called);
+    }
+
+    #[test]
+    fn a_developer_is_the_system_and_messages_of_both_are_one() {
+        let messages = json!([{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}, {"role": "user", "content": "c"}]);
+        let expected = json!([{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "c"}]);
+        assert_eq!(normal(messages), Ok(expected));
+        let twice = json!([{"role": "system", "content": "a"}, {"role": "system", "content": "b"}]);
+        assert_eq!(normal(twice.clone()), Ok(twice));
+    }
+
+    #[test]
+    fn ids_of_calls_become_short_and_stay_the_same_for_the_same() {
+        let messages = [
+            json!({"role": "assistant", "tool_calls": [{"id": "call_123"}, {"id": "a1B2c3D4e"}]}),
+            json!({"role": "tool", "tool_call_id": "call_123"}),
+        ];
+        let short = with_short_ids(&messages).expect("other ids");
+        let id = short[1]["tool_call_id"].as_str().expect("an id");
+        assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_eq!(
+            (&short[0]["tool_calls"][0]["id"], &short[0]["tool_calls"][1]["id"]),
+            (&json!(id), &json!("a1B2c3D4e"))
+        );
+        assert_eq!(with_short_ids(&short), None);
+    }
+}

@@ -20,6 +20,8 @@ mod files;
 mod jinja;
 mod literal;
 mod messages;
+#[cfg(test)]
+mod tests;
 
 pub use self::chat_template::{ChatTemplate, ChatTemplateOptions};
 pub use self::conversation::Conversation;

@@ -114,6 +114,7 @@ impl Tokenizer {
 
     /// The tokens of a text that a chat template wrote: nothing is put around it, and at the places `literal` (in bytes, rising, apart
     /// from each other) the text of a special token is plain text. Elsewhere the tokens are those of [`Tokenizer::encode`].
+    /// (A Unigram model may have the special token as a piece of text, too.)
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].

@@ -290,6 +290,49 @@ fn real_tokenizers() -> Vec<(String, Tokenizer)> {
 }
 
 #[test]
+fn the_text_of_a_special_token_at_a_literal_place_is_plain_text() {
+    let tokenizer = testing::byte_level();
+    let text = "a<|end|>b<|end|> Pa<think>";
+    let tokens = |literal: &[std::ops::Range<usize>]| tokenizer.encode_rendered(text, literal).expect("tokens");
+    let ends = |tokens: &[u32]| tokens.iter().filter(|&&token| token == testing::END).count();
+    assert_eq!(tokens(&[]), tokenizer.encode(text, false).expect("tokens"));
+    let (first, second) = (1..8, 9..16);
+    for (literal, left) in [(vec![first.clone()], 1), (vec![second.clone()], 1), (vec![first, second], 0)] {
+        let tokens = tokens(&literal);
+        assert_eq!(ends(&tokens), left, "{literal:?}");
+        assert_eq!(tokenizer.decode(&tokens, false), text, "{literal:?}");
+        // Only special tokens become text, and what stands beside them is tokenized as ever.
+        assert_eq!(tokens.last(), Some(&264));
+    }
+    assert!(tokenizer.encode_rendered("é", &[1..2]).is_err() && tokenizer.encode_rendered("é", &[0..9]).is_err());
+}
+
+#[test]
+fn real_tokenizers_tokenize_rendered_text_as_ever_and_literal_places_as_plain_text() {
+    // The vocabulary of a Unigram model, such as t5's, has the special tokens as pieces of text.
+    for (name, tokenizer) in real_tokenizers().into_iter().filter(|(name, _)| !name.starts_with("t5")) {
+        let special =
+            tokenizer.special_tokens().find(|token| token.starts_with('<')).expect("a special token").to_owned();
+        let id = tokenizer.token_id(&special).expect("an id");
+        let text = format!("{special}user\nWho said {special}? I did.{special} \nAnd then{special}");
+        let plain = tokenizer.encode(&text, false).expect("tokens");
+        assert_eq!(tokenizer.encode_rendered(&text, &[]).expect("tokens"), plain, "{name}");
+        let at = text.find("said ").expect("a place") + 5;
+        let literal = tokenizer.encode_rendered(&text, &[at..at + special.len()]).expect("tokens");
+        let count = |tokens: &[u32]| tokens.iter().filter(|&&token| token == id).count();
+        assert_eq!((count(&plain), count(&literal)), (4, 3), "{name}");
+        // Before and behind the stretch in which the place lies, nothing is changed.
+        let ends = |tokens: &[u32]| tokens.iter().rposition(|&token| token == id).expect("an end");
+        let last = |tokens: &[u32]| tokens[..ends(tokens)].iter().rposition(|&token| token == id).expect("a token");
+        assert_eq!(literal[last(&literal)..], plain[last(&plain)..], "{name}");
+        assert_eq!(literal[..3], plain[..3], "{name}");
+        // Some tokenizers put a space before whatever follows a special token.
+        let text = |tokens: &[u32]| tokenizer.decode(tokens, false).replace(' ', "");
+        assert_eq!(text(&literal), text(&plain), "{name}");
+    }
+}
+
+#[test]
 fn real_tokenizers_spell_texts_as_the_library_decodes_them() {
     for (name, tokenizer) in real_tokenizers() {
         if name.starts_with("t5") {

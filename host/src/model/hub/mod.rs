@@ -137,6 +137,7 @@ impl Hub<'_> {
         let has = |file: &str| listing.files.iter().any(|name| name == file);
         let names = || listing.files.iter().map(String::as_str);
         let mut wanted: Vec<&str> = OPTIONAL.into_iter().filter(|file| has(file)).collect();
+        wanted.extend(names().filter(|name| files::is_chat_template(name)));
         if need.tokenizer {
             match (has(TOKENIZER), files::has_tokenizer(names())) {
                 (true, _) => wanted.push(TOKENIZER),

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest, Tuple, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 
 use super::value::{Exponential, as_float, generator, of_float};
-use super::{json, text};
+use super::{json, plus, text};
 
 /// The filter that stands behind what a loop iterates; [`super::source`] writes it.
 pub(super) const ITERATED: &str = "_iterated";
@@ -20,6 +20,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("count", length);
     environment.add_filter("items", items);
     environment.add_filter(ITERATED, iterated);
+    environment.add_filter(plus::PLUS, plus::plus);
     // Those that are generators in Python; their work is that of `minijinja`.
     environment.add_filter("_map", filters::map);
     environment.add_filter("_select", filters::select);

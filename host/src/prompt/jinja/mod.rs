@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | a compiled template, and the environment it runs in |
 //! | `source` | what is mended in a template's text before it is compiled |
+//! | `plus` | `+` on strings that were marked safe |
 //! | `value` | JSON to values, and values that Python has and `minijinja` has not |
 //! | `filters` | filters and tests that answer otherwise in Python |
 //! | `methods` | methods of Python's strings, lists and dicts |
@@ -17,6 +18,7 @@ mod clock;
 mod filters;
 mod json;
 mod methods;
+mod plus;
 mod source;
 mod text;
 mod value;
@@ -29,9 +31,6 @@ use minijinja::{Environment, Error, ErrorKind};
 pub use self::clock::Clock;
 pub(super) use self::text::is_blank;
 pub(super) use self::value::of_json;
-
-/// The work that a template may do: instructions, and 64 bytes each of what is made. Templates in use take some hundreds for each message.
-const FUEL: u64 = 20_000_000;
 
 /// The longest text that a template may write, in bytes.
 const MAX_OUTPUT: usize = 64 << 20;
@@ -86,12 +85,15 @@ impl Template {
         &self.text
     }
 
-    /// What the template writes with these variables.
+    /// What the template writes with these variables. `fuel` is the work that it may do: instructions, and 64 bytes each of what is made.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub(super) fn render(&self, variables: minijinja::Value) -> Result<String, Failure> {
-        let template = self.environment.get_template(NAME).map_err(|error| Failure::Failed(describe(&error)))?;
+    pub(super) fn render(&self, variables: minijinja::Value, fuel: u64) -> Result<String, Failure> {
+        // A clone shares the template and all that stands in the environment.
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(fuel));
+        let template = environment.get_template(NAME).map_err(|error| Failure::Failed(describe(&error)))?;
         let mut output = Limited(Vec::new());
         if let Err(error) = template.render_captured_to(variables, &mut output) {
             return Err(failure(&error));
@@ -135,7 +137,6 @@ fn environment(clock: Clock) -> Environment<'static> {
         environment.set_syntax(syntax);
     }
     environment.set_debug(false);
-    environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(MAX_DEPTH);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_unknown_method_callback(methods::call);

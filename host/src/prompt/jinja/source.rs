@@ -5,14 +5,17 @@
 //! | CR LF, CR | LF | Jinja does so |
 //! | `{% generation %}`, `{% endgeneration %}` | `{% with %}`, `{% endwith %}` | transformers' tag prints its body, in a scope of its own |
 //! | `{% for x in LIST %}` | `{% for x in (LIST)\|_iterated %}` | see [`ITERATED`] |
+//! | `a + b` in a template with `safe` | `(a)\|_plus(b)` | see [`plus`] |
 //! | a line end behind `{% raw %}` | two | Jinja keeps it |
 
 use super::filters::ITERATED;
+use super::plus;
 
 /// The text for `minijinja`.
 pub(super) fn mend(template: &str) -> String {
     let text = template.replace("\r\n", "\n").replace('\r', "\n");
     let mut mended = String::with_capacity(text.len() + text.len() / 16);
+    let sums = plus::is_needed(&text);
     let mut rest = text.as_str();
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{{")).chain(rest.find("{#")).min() {
         mended.push_str(&rest[..at]);
@@ -27,7 +30,7 @@ pub(super) fn mend(template: &str) -> String {
         let (tag, after) = rest.split_at(end);
         rest = after;
         if tag.starts_with("{%") {
-            let raw = block(tag, &mut mended);
+            let raw = block(tag, sums, &mut mended);
             if raw {
                 if rest.starts_with('\n') && !tag.ends_with("-%}") {
                     mended.push('\n');
@@ -36,6 +39,9 @@ pub(super) fn mend(template: &str) -> String {
                 mended.push_str(&rest[..end]);
                 rest = &rest[end..];
             }
+        } else if sums && tag.starts_with("{{") {
+            let (open, content, close) = parts(tag);
+            mended.extend([open, &plus::rewrite(content), close]);
         } else {
             mended.push_str(tag);
         }
@@ -44,13 +50,21 @@ pub(super) fn mend(template: &str) -> String {
     mended
 }
 
-/// Writes a block tag. Whether it begins raw text.
-fn block(tag: &str, mended: &mut String) -> bool {
+/// A tag's opening and what controls blanks, its content, and its closing.
+fn parts(tag: &str) -> (&str, &str, &str) {
     let begin = 2 + usize::from(matches!(tag.as_bytes().get(2), Some(b'-' | b'+')));
     let end = tag.len() - 2 - usize::from(matches!(tag.as_bytes().get(tag.len() - 3), Some(b'-' | b'+')));
-    let content = tag.get(begin..end).unwrap_or_default();
+    // `{{-}}` has one sign, which opens.
+    let end = end.max(begin);
+    (&tag[..begin], &tag[begin..end], &tag[end..])
+}
+
+/// Writes a block tag. Whether it begins raw text.
+fn block(tag: &str, sums: bool, mended: &mut String) -> bool {
+    let (open, content, close) = parts(tag);
+    let rewritten = if sums { plus::rewrite(content) } else { String::new() };
+    let content = if sums { &rewritten } else { content };
     let word: String = content.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    let (open, close) = (&tag[..begin], &tag[end.max(begin)..]);
     match word.as_str() {
         "generation" => mended.extend([open, " with ", close]),
         "endgeneration" => mended.extend([open, " endwith ", close]),
@@ -59,9 +73,9 @@ fn block(tag: &str, mended: &mut String) -> bool {
                 let (before, list, after) = (&content[..from], &content[from..to], &content[to..]);
                 mended.extend([open, before, "(", list, ")|", ITERATED, " ", after, close]);
             }
-            None => mended.push_str(tag),
+            None => mended.extend([open, content, close]),
         },
-        _ => mended.push_str(tag),
+        _ => mended.extend([open, content, close]),
     }
     word == "raw"
 }
@@ -134,7 +148,7 @@ fn end_of_tag(text: &str, close: &str) -> Option<usize> {
 }
 
 /// The length of a string with its quotes.
-fn end_of_string(text: &str) -> Option<usize> {
+pub(super) fn end_of_string(text: &str) -> Option<usize> {
     let quote = text.chars().next()?;
     let mut escaped = false;
     for (at, character) in text.char_indices().skip(1) {

@@ -66,23 +66,28 @@ fn main() -> Result<(), Failure> {
         ("mask again, with budget", &mut budgeted),
         ("advance", &mut steps),
     ] {
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(0.0);
-        let mean = times.iter().sum::<f64>() / times.len().max(1) as f64;
-        println!(
-            "{name:24} n {:8}  p50 {:9.2}  mean {mean:9.2}  p99 {:10.2}  p99.9 {:10.2}  max {:10.1}",
-            times.len(),
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            times.last().copied().unwrap_or(0.0)
-        );
+        print(name, times);
     }
     Ok(())
 }
 
+/// A line with the distribution of some times.
+pub(crate) fn print(name: &str, times: &mut [f64]) {
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(0.0);
+    let mean = times.iter().sum::<f64>() / times.len().max(1) as f64;
+    println!(
+        "{name:24} n {:8}  p50 {:9.2}  mean {mean:9.2}  p99 {:10.2}  p99.9 {:10.2}  max {:10.1}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        times.last().copied().unwrap_or(0.0)
+    );
+}
+
 /// The tokens of `model.vocab`, with GPT-2's printable stand-ins for bytes undone. Added tokens stay special.
-fn read_tokens(path: &str) -> Result<Vec<Option<Vec<u8>>>, Failure> {
+pub(crate) fn read_tokens(path: &str) -> Result<Vec<Option<Vec<u8>>>, Failure> {
     let tokenizer: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let others = (0..=255u8).filter(|byte| !printable(byte)).zip(256u32..);

@@ -224,7 +224,9 @@ impl Language {
             let separator = if begun.is_empty() { "" } else { &*style.separator };
             let string = Marker::text(&*style.after_string);
             let is_string = |text: &[u8]| {
-                let raw = text.strip_suffix(&bytes(&string)[..]).filter(|_| is_until(text, &[string.clone()], &[]));
+                let raw = text
+                    .strip_suffix(&bytes(&string)[..])
+                    .filter(|_| is_until(text, std::slice::from_ref(&string), &[]));
                 raw.and_then(|raw| std::str::from_utf8(raw).ok()).is_some_and(|raw| match &value["enum"] {
                     serde_json::Value::Array(values) => values.iter().any(|value| value == raw),
                     _ => value["type"] == "string" && raw.len() <= value["maxLength"].as_u64().unwrap_or(99) as usize,

@@ -89,6 +89,12 @@ pub(crate) trait Automaton: Debug + Send + Sync + 'static {
         true
     }
 
+    /// The state in which the output stands once a token has ended in a state. It may give up outputs, so that states stay small, but not
+    /// the cheapest one.
+    fn settled(&self, state: Self::State) -> Self::State {
+        state
+    }
+
     /// A superset of the bytes that `step` takes, as small as is cheap to know.
     fn next_bytes(&self, _state: &Self::State) -> ByteSet {
         ByteSet::ALL

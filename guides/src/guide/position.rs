@@ -81,7 +81,7 @@ impl<A: Automaton> Position for Standing<A> {
         if !self.automaton.may_stop(&state) {
             return None;
         }
-        Some(Arc::new(Standing { automaton: self.automaton.clone(), state }))
+        Some(Arc::new(Standing { automaton: self.automaton.clone(), state: self.automaton.settled(state) }))
     }
 
     fn after_special(&self, token: u32) -> Option<Arc<dyn Position>> {

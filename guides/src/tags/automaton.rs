@@ -4,7 +4,7 @@
 //!
 //! | place | how the tokens are found |
 //! |---|---|
-//! | in a text | a walk of the trie along the automaton; behind each end of the text, along all places that follow |
+//! | in a text | a walk of the trie along the automaton, remembered for all guides; behind each end of the text, along all places that follow |
 //! | in a JSON value | the masks of JSON; tokens that go on behind the value along a small trie of the tokens that may |
 //!
 //! In JSON, most tokens stay within the value, and only tokens with a closing byte and something behind it go on. They are few, so they
@@ -16,6 +16,7 @@ use crate::automaton::marks;
 use crate::collections::byte_set::ByteSet;
 use crate::tags::TagMachine;
 use crate::tags::net::{Json, Segment, Text};
+use crate::tags::registers::Registers;
 use crate::tags::state::{Spot, TagState, Within};
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
@@ -25,16 +26,20 @@ impl Automaton for TagMachine {
     type State = TagState;
 
     fn start(&self) -> TagState {
-        self.state(self.net.begin(self.first, Default::default()))
+        TagState { places: self.net.begin(self.first, Registers::default()).into() }
     }
 
     fn step(&self, state: &TagState, byte: u8) -> Option<TagState> {
         let places = self.net.after(&state.places, byte);
-        (!places.is_empty()).then(|| self.state(places))
+        (!places.is_empty()).then(|| TagState { places: places.into() })
     }
 
     fn cost(&self, state: &TagState) -> Cost {
-        state.cost
+        self.net.cost_of_all(&state.places)
+    }
+
+    fn settled(&self, state: TagState) -> TagState {
+        TagState { places: self.net.settled(state.places) }
     }
 
     fn size(&self) -> usize {
@@ -56,7 +61,7 @@ impl Automaton for TagMachine {
     }
 
     fn may_stop(&self, state: &TagState) -> bool {
-        !state.cost.is_never()
+        !self.cost(state).is_never()
     }
 
     fn next_bytes(&self, state: &TagState) -> ByteSet {
@@ -99,10 +104,6 @@ impl Wanted<'_> {
 }
 
 impl TagMachine {
-    fn state(&self, places: Vec<Spot>) -> TagState {
-        TagState { cost: self.net.cost_of_all(&places), places: places.into() }
-    }
-
     /// Adds the wanted tokens along which the output can go on from one of the places. Returns a bound of the cost after any of them.
     fn add_allowed(&self, places: &[Spot], wanted: Wanted<'_>, set: &mut TokenSet) -> Cost {
         let mut reach = Cost::ZERO;
@@ -114,7 +115,7 @@ impl TagMachine {
         }
         for place in places {
             reach = reach.max(match (self.net.segment(place.segment), &place.within) {
-                (Segment::Text(text), Within::Text(state)) => self.add_along_text(place, text, *state, 0, wanted, set),
+                (Segment::Text(text), Within::Text(state)) => self.add_in_text(place, text, *state, wanted, set),
                 (Segment::Json(json), Within::Json(_)) => self.add_in_json(place, json, wanted, set),
                 _ => Cost::ZERO,
             });
@@ -122,35 +123,36 @@ impl TagMachine {
         reach
     }
 
-    /// Adds the tokens below a node that go on within a text, or behind it.
-    fn add_along_text(
-        &self,
-        place: &Spot,
-        text: &Text,
-        state: u32,
-        node: u32,
-        wanted: Wanted<'_>,
-        set: &mut TokenSet,
-    ) -> Cost {
-        let trie = self.tokens.trie(wanted.vocabulary);
+    /// Adds the tokens that go on within a text, or behind it.
+    fn add_in_text(&self, place: &Spot, text: &Text, state: u32, wanted: Wanted<'_>, set: &mut TokenSet) -> Cost {
+        let vocabulary = wanted.vocabulary;
+        let within = self.tokens.within(vocabulary, &text.dfa, text.fingerprint, state);
         let beyond = self.net.cost_beyond(place);
         let mut reach = Cost::ZERO;
-        for child in trie.children(node) {
-            let next = text.dfa.next(state, trie.byte(child));
-            if next == 0 || marks::is_mark(trie.byte(child)) {
-                continue;
+        for (last, tokens) in &within.tokens {
+            // A text that is complete costs what follows it.
+            let cost = beyond + text.costs[*last as usize];
+            if cost <= wanted.bytes && !cost.is_never() {
+                tokens.add_to(set);
+                reach = reach.max(cost);
             }
-            // Where the text ends, what follows may cost less than to go on within it, but never less than the cost says.
-            reach = reach.max(wanted.add(trie.own(child), beyond + text.costs[next as usize], set));
-            if trie.end(child) == child + 1 {
-                continue;
-            }
-            if !text.last[next as usize] {
-                reach = reach.max(self.add_along_text(place, text, next, child, wanted, set));
-            }
-            if text.dfa.accepts_at(next) {
-                let behind = self.net.beyond(&Spot { within: Within::Text(next), ..*place });
-                reach = reach.max(self.add_along(&behind, trie, child, wanted, set));
+        }
+        let trie = self.tokens.trie(vocabulary);
+        for &(node, last) in &within.ends {
+            let behind = self.net.beyond(&Spot { within: Within::Text(last), ..*place });
+            reach = reach.max(self.add_along(&behind, trie, node, wanted, set));
+        }
+        // What follows a text that ends anywhere is the same wherever it ends.
+        let exit = text.exit.map(|exit| self.net.begin(exit, place.registers)).unwrap_or_default();
+        let goes_on = self.net.bytes_after(&exit) != ByteSet::default();
+        if goes_on || text.exit.is_none() {
+            for &(node, last) in &self.tokens.inner_ends(vocabulary, &text.dfa, state, &within) {
+                if text.exits.contains_key(&last) {
+                    let behind = self.net.beyond(&Spot { within: Within::Text(last), ..*place });
+                    reach = reach.max(self.add_along(&behind, trie, node, wanted, set));
+                } else if goes_on {
+                    reach = reach.max(self.add_along(&exit, trie, node, wanted, set));
+                }
             }
         }
         reach

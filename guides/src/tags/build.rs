@@ -7,6 +7,7 @@ use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
 use crate::automaton::marks;
 use crate::automaton::search::{Words, up_to};
+use crate::collections::fingerprint::Fingerprint;
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
 use crate::json::language::strings::Characters;
@@ -308,7 +309,10 @@ impl Builder<'_> {
         let costs = Backward::new(&dfa, |_| 1).costs_with(&own);
         let last = (0..dfa.len() as u32).map(|state| dfa.is_final(state)).collect();
         let cost = costs[dfa.start() as usize];
-        self.add(Segment::Text(Text { dfa: Arc::new(dfa), exit, exits, costs, last }), cost)
+        let mut print = Fingerprint::new();
+        print.add(&dfa);
+        let text = Text { dfa: Arc::new(dfa), fingerprint: print.value(), exit, exits, costs, last };
+        self.add(Segment::Text(text), cost)
     }
 
     fn json(&mut self, schema: &str, options: Option<&Options>, next: SegmentId) -> Built {

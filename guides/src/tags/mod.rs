@@ -41,7 +41,7 @@ mod triggers;
 mod values;
 
 use crate::automaton::cost::Cost;
-use crate::error::CompileError;
+use crate::error::{CompileError, Place, too_big};
 use crate::options::Options;
 use crate::source::part::Part;
 use crate::tags::build::{Builder, Contents};
@@ -49,6 +49,9 @@ use crate::tags::net::{Net, Segment, SegmentId};
 use crate::tags::tokens::TagTokens;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
+
+/// The most parts that can begin at one place. Each of them is followed by itself.
+const MOST_ALTERNATIVES: usize = 200;
 
 /// The automaton of a tree of parts.
 #[derive(Debug)]
@@ -69,5 +72,13 @@ pub(crate) fn compile(
     let mut builder = Builder::new(contents, vocabulary, options)?;
     let whole = builder.add(Segment::Whole, Cost::ZERO)?;
     let first = builder.part(part, whole)?;
+    if builder.net.most_alternatives(MOST_ALTERNATIVES) > MOST_ALTERNATIVES {
+        return Err(too_big(
+            Place::Part(String::new(), None),
+            "parts that can begin at one place",
+            MOST_ALTERNATIVES,
+            "let constant texts tell them apart, such as the beginnings of tags",
+        ));
+    }
     Ok(TagMachine { net: builder.net, first, tokens })
 }

@@ -22,7 +22,7 @@ use crate::collections::id::id;
 use crate::json::machine::JsonMachine;
 use crate::json::shape::SchemaId;
 use crate::tags::registers::Registers;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::sync::Arc;
 
 id! {
@@ -68,6 +68,8 @@ pub(super) enum Segment {
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) dfa: Arc<Dfa>,
+    /// Stands for the automaton in caches.
+    pub(super) fingerprint: u128,
     /// What follows an accepted text, if its last state is not in `exits`.
     pub(super) exit: Option<SegmentId>,
     /// What follows by last state.
@@ -164,6 +166,46 @@ impl Net {
             scope = around;
         }
         cost
+    }
+
+    /// The most parts that can begin at one place, counted up to `limit` and one more.
+    pub(super) fn most_alternatives(&self, limit: usize) -> usize {
+        let mut most = 0;
+        for first in 0..self.segments.len() {
+            let (mut open, mut known, mut count) = (vec![SegmentId::new(first)], HashSet::default(), 0);
+            while let Some(id) = open.pop().filter(|_| count <= limit) {
+                if !known.insert(id) {
+                    continue;
+                }
+                match self.segment(id) {
+                    Segment::Text(text) => {
+                        count += 1;
+                        let start = text.dfa.start();
+                        if text.dfa.accepts_at(start) {
+                            match text.exits.get(&start) {
+                                Some(exits) => open.extend(exits),
+                                None => open.extend(text.exit),
+                            }
+                        }
+                    }
+                    Segment::Json(_) => count += 1,
+                    Segment::Branch(all) => open.extend(all),
+                    Segment::Leave(_, out) => open.push(*out),
+                    Segment::Whole => {}
+                    Segment::Enter(scope) | Segment::Again(scope) => {
+                        open.push(self.scope(*scope).out);
+                        match &self.scope(*scope).kind {
+                            ScopeKind::Count { first, below, between, .. } => open.extend([first, below, between]),
+                            ScopeKind::Members { members, .. } => {
+                                open.extend(members.iter().flat_map(|member| [member.first, member.further]));
+                            }
+                        }
+                    }
+                }
+            }
+            most = most.max(count);
+        }
+        most
     }
 
     /// Memory in bytes, roughly.

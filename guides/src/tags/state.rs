@@ -13,8 +13,9 @@ use crate::tags::registers::Registers;
 use foldhash::HashSet;
 use std::sync::Arc;
 
-/// The most places of a state. Beyond it those that cost most are given up, which excludes outputs, but leads to no dead end: the place that
-/// costs least goes on to one that costs less.
+/// The most places of a state once a token has ended. Beyond it those that cost most are given up, which excludes outputs, but leads to no
+/// dead end: the place that costs least goes on to one that costs less. Only free text before a JSON value or a regex has so many, if nothing
+/// tells where the value begins.
 const MOST_PLACES: usize = 256;
 
 /// The state of an output. Cheap to clone.
@@ -22,8 +23,6 @@ const MOST_PLACES: usize = 256;
 pub(crate) struct TagState {
     /// Sorted by segment and registers.
     pub(super) places: Arc<[Spot]>,
-    /// The least bytes to the end of the output.
-    pub(super) cost: Cost,
 }
 
 /// A place in the net.
@@ -72,6 +71,18 @@ impl Net {
             reached.step(place, byte);
         }
         reached.close()
+    }
+
+    /// Those of the places that are kept once a token has ended.
+    pub(super) fn settled(&self, places: Arc<[Spot]>) -> Arc<[Spot]> {
+        if places.len() <= MOST_PLACES {
+            return places;
+        }
+        let mut by_cost: Vec<(Cost, usize)> = places.iter().map(|place| self.cost_at(place)).zip(0..).collect();
+        by_cost.sort_unstable();
+        let mut kept: Vec<usize> = by_cost.into_iter().take(MOST_PLACES).map(|(_, index)| index).collect();
+        kept.sort_unstable();
+        kept.into_iter().map(|index| places[index].clone()).collect()
     }
 
     /// Least bytes to the end of the output.
@@ -168,7 +179,9 @@ impl<'a> Reached<'a> {
         self.leave(&place, ended);
         let goes_on = match (self.net.segment(place.segment), &place.within) {
             (Segment::Text(text), Within::Text(state)) => !text.last[*state as usize],
-            (Segment::Json(json), Within::Json(state)) => !json.machine.is_final(state),
+            (Segment::Json(json), Within::Json(state)) => {
+                !json.machine.is_whole(state) || !json.machine.is_final(state)
+            }
             _ => true,
         };
         if goes_on && !self.has(&place) {
@@ -184,7 +197,7 @@ impl<'a> Reached<'a> {
                 Some(exits) => self.open.extend(exits.iter().map(|&exit| (exit, registers, ended))),
                 None => self.open.extend(text.exit.map(|exit| (exit, registers, ended))),
             },
-            (Segment::Json(json), Within::Json(state)) if json.machine.cost(state) == 0 => {
+            (Segment::Json(json), Within::Json(state)) if json.machine.is_whole(state) => {
                 self.open.push((json.next, registers, ended));
             }
             _ => {}
@@ -277,10 +290,6 @@ impl<'a> Reached<'a> {
     fn close(mut self) -> Vec<Spot> {
         while let Some(entry) = self.open.pop() {
             self.enter(entry);
-        }
-        if self.places.len() > MOST_PLACES {
-            self.places.sort_by_cached_key(|place| self.net.cost_at(place));
-            self.places.truncate(MOST_PLACES);
         }
         if self.places.len() > 1 {
             self.places.sort_by_cached_key(|place| {

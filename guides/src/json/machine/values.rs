@@ -19,6 +19,15 @@ impl JsonMachine {
         JsonState { level, at: At::Value { pending, blanks: self.most_blanks } }
     }
 
+    /// Whether the outermost value is complete. A number that is may go on.
+    pub(crate) fn is_whole(&self, state: &JsonState) -> bool {
+        match state.at {
+            At::End => true,
+            At::Scalar { .. } => state.level.kind == LevelKind::Root && self.cost_plain(state) == 0,
+            _ => false,
+        }
+    }
+
     /// The first byte of a value.
     pub(super) fn step_value(&self, level: &Level, pending: &Few<Choice>, byte: u8) -> Option<JsonState> {
         match byte {

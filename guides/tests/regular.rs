@@ -142,3 +142,34 @@ fn an_empty_choice_is_refused() {
     let error = compiler(AB).compile(&Source::Choice(Vec::new()), &Options::default()).expect_err("nothing to choose");
     assert_eq!(error.to_string(), "guide: choice is empty; give at least one string");
 }
+
+#[test]
+fn an_output_may_end_inside_a_token_where_its_bytes_up_to_there_match() {
+    let compiler = compiler(AB);
+    let ends = |regex: &str, before: &[u32], token: u32| {
+        let guide = compiler.compile(&Source::Regex(regex.to_owned()), &Options::default()).expect("a guide");
+        let mut state = guide.start();
+        before.iter().for_each(|&token| state.advance(token).expect("an allowed token"));
+        state.ends_within(token)
+    };
+    let (a, bbbb, end) = (0, 7, 8);
+    assert_eq!(ends("b+", &[], bbbb), [1, 2, 3, 4]);
+    assert_eq!(ends("(bb)*", &[], bbbb), [2, 4]);
+    assert_eq!(ends("ab{2,3}", &[a], bbbb), [2, 3]);
+    assert_eq!(ends("b{6}", &[], bbbb), [0usize; 0]);
+    assert_eq!(ends("b*", &[], end), [0usize; 0]);
+}
+
+#[test]
+fn a_budget_narrows_a_mask_only_where_it_takes_a_token_away() {
+    let guide = compiler(AB).compile(&Source::Regex("[ab]+ab".to_owned()), &Options::default()).expect("a guide");
+    let mut state = guide.start();
+    let narrowed = |state: &GuideState| (1..9).map(|left| state.is_narrowed_by(left)).collect::<Vec<_>>();
+    let by_masks =
+        |state: &GuideState| (1..9).map(|left| state.mask(Some(left)) != state.mask(None)).collect::<Vec<_>>();
+    for token in [1, 1, 7] {
+        assert_eq!(narrowed(&state)[2..], by_masks(&state)[2..]);
+        assert!(narrowed(&state).contains(&true) && narrowed(&state).contains(&false), "{:?}", narrowed(&state));
+        state.advance(token).expect("an allowed token");
+    }
+}

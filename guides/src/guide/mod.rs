@@ -124,6 +124,20 @@ impl GuideState {
         }
     }
 
+    /// Whether a budget of `tokens_left` tokens takes away tokens that the source allows here. With so small a budget that completions are
+    /// planned token by token the answer is yes.
+    pub fn is_narrowed_by(&self, tokens_left: u32) -> bool {
+        let key = self.position.key();
+        let Some(free) = self.guide.masks().get(&(key, Slack::Free)) else {
+            return self.mask(Some(tokens_left)) != self.mask(None);
+        };
+        match Slack::of(self.position.cost().get(), free.growth, tokens_left) {
+            Slack::Free => false,
+            Slack::Short => true,
+            Slack::Spare(_) => self.mask(Some(tokens_left)) != free.mask,
+        }
+    }
+
     fn known_or_made(&self, key: u128, slack: Slack, make: impl FnOnce() -> KnownMask) -> KnownMask {
         self.guide.masks().get_or_make((key, slack), |_, known| known.bytes(), make)
     }
@@ -188,6 +202,13 @@ impl GuideState {
         };
         self.plan = Arc::new(planned);
         Ok(())
+    }
+
+    /// Where the output may end inside the next token: the numbers of the token's bytes after which the output is complete, in rising order.
+    /// The last one is the length of the token if the output may end after it. Empty for a token that spells nothing.
+    pub fn ends_within(&self, token: u32) -> Vec<usize> {
+        let bytes = self.guide.inner.vocabulary.bytes(token);
+        bytes.map_or_else(Vec::new, |bytes| self.position.ends_within(bytes))
     }
 
     /// Whether the output so far is complete.

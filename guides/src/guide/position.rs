@@ -30,6 +30,9 @@ pub(super) trait Position: Debug + Send + Sync {
     /// The position after a token without bytes; `None` if it is not allowed.
     fn after_special(&self, token: u32) -> Option<Arc<dyn Position>>;
 
+    /// The numbers of bytes of a token, in rising order and the whole token included, after which the output may end.
+    fn ends_within(&self, bytes: &[u8]) -> Vec<usize>;
+
     /// The longest sequence of forced bytes, at most `most`, after which a token may end. A byte is forced if no other byte can follow and
     /// the output may not end.
     fn forced(&self, most: usize) -> Vec<u8>;
@@ -87,6 +90,18 @@ impl<A: Automaton> Position for Standing<A> {
     fn after_special(&self, token: u32) -> Option<Arc<dyn Position>> {
         let state = self.automaton.step(&self.state, self.automaton.mark_of(token)?)?;
         Some(Arc::new(Standing { automaton: self.automaton.clone(), state }))
+    }
+
+    fn ends_within(&self, bytes: &[u8]) -> Vec<usize> {
+        let (mut state, mut ends) = (self.state.clone(), Vec::new());
+        for (at, &byte) in bytes.iter().enumerate() {
+            let Some(next) = self.automaton.step(&state, byte) else { break };
+            state = next;
+            if self.automaton.cost(&state) == 0 {
+                ends.push(at + 1);
+            }
+        }
+        ends
     }
 
     fn forced(&self, most: usize) -> Vec<u8> {

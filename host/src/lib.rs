@@ -7,8 +7,8 @@
 //! | folder | what it holds | what of this crate it imports |
 //! |---|---|---|
 //! | [`cli`] | the command line: `serve`, `generate`, `chat`, `backends`, `check-plugin`, `check-schema` | all below |
-//! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `engine` |
-//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `request` |
+//! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `prompt`, `engine` |
+//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `tokenizer`, `request` |
 //! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
 //! | [`prompt`] | from messages and tools to the text of a prompt, by a model's chat template | `request` |
 //! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |
@@ -30,7 +30,7 @@
 //!
 //! # Where further parts go
 //!
-//! - Another protocol, such as OpenAI's, is a folder beside `protocol/outlines`. It shares `protocol::fields`, and its endpoints are routes of `http`.
+//! - Another protocol is a folder beside `protocol/outlines` and `protocol/openai`. It shares `protocol::fields`, and its endpoints are routes of `http`.
 
 pub mod backend;
 pub mod cli;

@@ -17,11 +17,15 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "output", imports: &["request"], owns: &[] },
     Layer { folder: "engine", imports: &["request", "tokenizer"], owns: &["rayon"] },
     Layer { folder: "prepare", imports: &["request", "tokenizer"], owns: &[] },
-    Layer { folder: "protocol", imports: &["request", "engine", "prepare", "prompt", "output"], owns: &["strsim"] },
+    Layer {
+        folder: "protocol",
+        imports: &["request", "tokenizer", "engine", "prepare", "prompt", "output"],
+        owns: &["strsim"],
+    },
     Layer {
         folder: "http",
-        imports: &["engine", "prepare", "protocol"],
-        owns: &["axum", "hyper", "hyper_util", "http_body_util", "tokio_rustls"],
+        imports: &["engine", "prepare", "prompt", "protocol"],
+        owns: &["axum", "hyper", "hyper_util", "http_body_util", "tokio_rustls", "tower_http"],
     },
     Layer {
         folder: "cli",

@@ -22,6 +22,29 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// A status, headers and a body as they came.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, by their lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Raw {
+    /// The value of a header; empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
 impl Answer {
     /// The texts of a successful answer.
     ///
@@ -93,6 +116,42 @@ impl Client {
         let mut chunks: Vec<&str> = text.split('\0').collect();
         assert_eq!(chunks.pop(), Some(""), "the last chunk is ended by NUL: {text:?}");
         chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("a chunk is JSON")).collect()
+    }
+
+    /// Any request, with headers. Returns the status, the headers of the answer by their lower-case names, and the body.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Raw {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = match body {
+            "" => self.agent.run(request.body(()).expect("a request")),
+            body => self.agent.run(request.body(body).expect("a request")),
+        };
+        let mut response = response.expect("the server answers");
+        let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let body = response.body_mut().read_to_string().expect("the body is UTF-8");
+        Raw { status: response.status().as_u16(), headers, body }
+    }
+
+    /// The data of a stream of server-sent events, which ends with `[DONE]`. Comments are skipped.
+    ///
+    /// # Panics
+    /// If the answer is no stream, or one that ends otherwise.
+    pub fn events(&self, path: &str, body: &Value) -> Vec<Value> {
+        let answer = self.request("POST", path, &[], &body.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("content-type"), "text/event-stream; charset=utf-8");
+        let frames: Vec<&str> = answer.body.split("\n\n").filter(|frame| !frame.starts_with(':')).collect();
+        let (last, frames) = frames.split_last().expect("a stream has frames");
+        let (done, frames) = frames.split_last().expect("a stream has frames");
+        assert_eq!((*done, *last), ("data: [DONE]", ""), "{}", answer.body);
+        let data = |frame: &&str| serde_json::from_str(frame.strip_prefix("data: ").expect("data")).expect("JSON");
+        frames.iter().map(data).collect()
     }
 
     /// The value of a metric by its name. Its labels, if it has any, are ignored.

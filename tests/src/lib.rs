@@ -7,5 +7,5 @@ mod client;
 mod server;
 
 pub use artifacts::{Artifacts, artifacts};
-pub use client::{Answer, Client, stream_until};
+pub use client::{Answer, Client, Raw, stream_until};
 pub use server::{Server, jig};

@@ -27,18 +27,40 @@ fn every_curl_command_of_the_readme_gets_the_answer_below_it() {
 }
 
 #[test]
-fn the_python_example_of_the_readme_prints_the_text_below_it() {
-    let has = std::process::Command::new("python3").args(["-c", "import requests"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        println!("skipped: needs python3 with the package requests");
-        return;
+fn the_chat_of_the_readme_gets_the_content_below_it() {
+    let server = Server::demo();
+    let mut seen = 0;
+    for pair in blocks().windows(2) {
+        let [(_, command), (_, expected)] = pair else { continue };
+        let Some((_, rest)) = command.split_once("/v1/chat/completions -d '") else { continue };
+        let (body, _) = rest.split_once("' | jq").expect("the content is taken out of the answer");
+        let answer = server.client().post("/v1/chat/completions", body).body;
+        assert_eq!(answer["choices"][0]["message"]["content"].as_str(), Some(expected.trim()), "{command}");
+        seen += 1;
     }
+    assert!(seen > 0, "the README shows a chat");
+}
+
+#[test]
+fn the_python_examples_of_the_readme_print_the_text_below_each() {
     let server = Server::demo();
     let blocks = blocks();
-    let at = blocks.iter().position(|(kind, _)| kind == "python").expect("the README has a Python example");
-    let program = blocks[at].1.replace("http://127.0.0.1:8000", server.address());
-    let output = std::process::Command::new("python3").args(["-c", &program]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), blocks[at + 1].1.trim());
+    let mut seen = 0;
+    for (at, (_, program)) in blocks.iter().enumerate().filter(|(_, (kind, _))| kind == "python") {
+        seen += 1;
+        let imports = program.lines().filter(|line| line.starts_with("import ") || line.starts_with("from "));
+        let imports = imports.collect::<Vec<_>>().join("\n");
+        let has = std::process::Command::new("python3").args(["-c", &imports]).output();
+        if !has.is_ok_and(|output| output.status.success()) {
+            println!("skipped: python3 has not what this needs:\n{imports}");
+            continue;
+        }
+        let program = program.replace("http://127.0.0.1:8000", server.address());
+        let output = std::process::Command::new("python3").args(["-c", &program]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), blocks[at + 1].1.trim(), "{errors}");
+    }
+    assert!(seen >= 2, "the README has Python examples");
 }
 
 #[test]

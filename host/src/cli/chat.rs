@@ -108,7 +108,7 @@ async fn print(mut stream: RequestStream) -> Result<String, Box<dyn std::error::
                 out.flush()?;
             }
             Some(Event::Finished { reason: FinishReason::Length, .. }) => print!(" [cut off: the limit of tokens]"),
-            Some(Event::Finished { .. }) => {}
+            Some(Event::Finished { .. } | Event::Prompt(_)) => {}
             Some(Event::Failed(error)) => return Err(error.into()),
             None => {
                 println!();

@@ -46,7 +46,7 @@ fn print(answer: &AnswerArgs, question: Question, loaded: &Loaded) -> CommandRes
                 out.write_all(delta.text.as_bytes())?;
                 out.flush()?;
             }
-            Event::Finished { .. } => {}
+            Event::Finished { .. } | Event::Prompt(_) => {}
             Event::Failed(error) => return Err(error.into()),
         }
     }

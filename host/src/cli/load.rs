@@ -103,6 +103,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// A model that is ready to be asked.
 pub(super) struct Loaded {
     pub(super) name: String,
+    /// Where its files are.
+    pub(super) directory: PathBuf,
     pub(super) engine: EngineHandle,
     pub(super) preparation: Preparation,
     pub(super) compiler: Arc<Compiler>,
@@ -156,7 +158,7 @@ impl LoadArgs {
         let compiler = Arc::new(compiler);
         let max_model_len = engine.info().max_model_len;
         let preparation = Preparation::new(tokenizer, compiler.clone(), max_model_len, self.schemas.compile_timeout());
-        Ok(Loaded { name: resolved.name, engine, preparation, compiler, chat_template })
+        Ok(Loaded { name: resolved.name, directory: resolved.directory, engine, preparation, compiler, chat_template })
     }
 }
 

@@ -2,6 +2,7 @@
 //! `jig check-schema`.
 
 mod answer;
+mod api;
 mod backends;
 mod chat;
 mod check_plugin;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::api::ApiArgs;
 use super::load::LoadArgs;
 use super::{CommandResult, MODEL_FREED_WITHIN};
 use crate::http;
@@ -13,6 +14,8 @@ use crate::http;
 pub(super) struct ServeArgs {
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    api: ApiArgs,
     /// The address to listen on; 0.0.0.0 for all
     #[arg(long, env = "JIG_HOST", default_value = "127.0.0.1", help_heading = "Server")]
     host: String,
@@ -40,13 +43,16 @@ pub(super) fn run(args: &ServeArgs) -> CommandResult {
     };
     // Before the model: an address in use is known at once, not after minutes of loading.
     let server = runtime.block_on(http::Server::bind(options))?;
+    let way_in = args.api.http()?;
     let loaded = args.load.load()?;
     // Whether that succeeds or not: what is not there is made when a request asks for it.
     let warming = loaded.compiler.clone();
     let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
     let engine = loaded.engine.clone();
-    let state = http::AppState::new(loaded.name, loaded.engine, loaded.preparation);
-    runtime.block_on(server.run(state, shutdown()));
+    let settings = args.api.settings(&loaded.name, &loaded.directory)?;
+    let state =
+        http::AppState::new(loaded.name, loaded.engine, loaded.preparation, loaded.chat_template, settings, way_in);
+    runtime.block_on(server.run(state, shutdown()))?;
     // A compilation or a tokenization that nobody waits for may still run, and the end of the program does not wait for it either.
     runtime.shutdown_background();
     if !engine.finish(MODEL_FREED_WITHIN) {

@@ -22,7 +22,7 @@ pub(super) fn check(request: &Request, info: &ModelInfo) -> Result<(), Invalid> 
         let problem = format_args!(
             "it has {prompt} tokens, and the model's longest sequence (max_model_len) is {longest} tokens, output included"
         );
-        return Err(Invalid::new(Field::Prompt, problem));
+        return Err(Invalid::new(Field::Room { prompt_tokens: prompt, is_counted: true }, problem));
     }
     let unknown = |tokens: &[u32]| tokens.iter().copied().find(|&token| token >= info.vocab_size);
     if let Some(token) = unknown(&request.prompt) {
@@ -32,7 +32,7 @@ pub(super) fn check(request: &Request, info: &ModelInfo) -> Result<(), Invalid> 
     if params.n == 0 {
         return Err(Invalid::new(Field::N, "it must be at least 1"));
     }
-    if params.max_tokens == Some(0) {
+    if params.max_tokens == Some(0) && params.prompt_logprobs.is_none() {
         return Err(Invalid::new(Field::MaxTokens, "it must be at least 1"));
     }
     if let Some(allowed) = &params.allowed_token_ids {
@@ -65,7 +65,7 @@ pub(super) fn check(request: &Request, info: &ModelInfo) -> Result<(), Invalid> 
                 "it has {prompt} tokens of the model's {longest} (max_model_len), which leaves {limit} for the output, and an \
                  answer that matches the schema or regex needs at least {needed}"
             );
-            Invalid::new(Field::Prompt, problem)
+            Invalid::new(Field::Room { prompt_tokens: prompt, is_counted: true }, problem)
         }
     })
 }

@@ -139,7 +139,7 @@ impl RequestStream {
         let stopped = || Event::Failed(Error::internal("the engine has stopped; the server must be started again"));
         let event = event.unwrap_or_else(stopped);
         match event {
-            Event::Delta(_) => {}
+            Event::Delta(_) | Event::Prompt(_) => {}
             Event::Finished { .. } => self.outputs_left -= 1,
             Event::Failed(_) => self.outputs_left = 0,
         }

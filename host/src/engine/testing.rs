@@ -137,8 +137,13 @@ impl Model for SmallModel {
             }
             held.tokens.extend_from_slice(chunk.tokens);
             held.blocks.resize_with(held.tokens.len().div_ceil(BLOCK), Arc::default);
-            if chunk.logits == LogitsWanted::Last {
-                self.rows.push(logits(&held.tokens));
+            let before = held.tokens.len() - chunk.tokens.len();
+            match chunk.logits {
+                LogitsWanted::None => {}
+                LogitsWanted::Last => self.rows.push(logits(&held.tokens)),
+                LogitsWanted::All => {
+                    self.rows.extend((before..held.tokens.len()).map(|last| logits(&held.tokens[..=last])));
+                }
             }
         }
         Ok(())

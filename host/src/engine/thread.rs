@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sampled, mask};
+use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sampled, SamplingParams, mask};
 
 use super::guard::guarded;
 use super::mailbox::{Mail, Shared, Submission};
@@ -22,6 +22,7 @@ use super::schedule::{Scheduler, Turn, does_not_fit, release};
 use super::sequence::masks::{self, Choice};
 use super::sequence::{ForcedText, Job, Progress, Seeds, Sequence, uniform};
 use super::{EngineConfig, EngineStats, check};
+use crate::request::TokenLogprob;
 use crate::tokenizer::Tokenizer;
 
 /// What was drawn for a place of the batch, or why nothing was.
@@ -120,7 +121,10 @@ impl EngineThread {
 
     fn run_batch(&mut self, mut batch: Vec<Turn>) {
         match self.forward(&mut batch) {
-            Ok(()) => self.draw(batch),
+            Ok(()) => match self.score(&mut batch) {
+                Ok(()) => self.draw(batch),
+                Err(error) => self.separate(batch, &error),
+            },
             Err(error) if error.code == ErrorCode::OutOfMemory => self.scheduler.make_room(batch, &mut *self.model),
             Err(error) => self.separate(batch, &error),
         }
@@ -132,17 +136,22 @@ impl EngineThread {
         let mut chunks = Vec::with_capacity(batch.len());
         for turn in &mut *batch {
             let completes = turn.tokens == turn.sequence.pending();
-            turn.row = completes.then_some(rows);
-            rows += u32::from(completes);
+            turn.first_row = turn.sequence.scores_prompt().then_some(rows);
+            rows += if turn.first_row.is_some() { turn.tokens as u32 } else { u32::from(completes) };
+            turn.row = completes.then(|| rows - 1);
         }
-        for Turn { sequence, tokens, row } in &*batch {
+        for Turn { sequence, tokens, row, first_row } in &*batch {
             let Some(handle) = sequence.handle else {
                 return Err(Error::internal("a sequence without memory was planned"));
             };
             chunks.push(Chunk {
                 sequence: handle,
                 tokens: &sequence.tokens[sequence.computed..sequence.computed + tokens],
-                logits: if row.is_some() { LogitsWanted::Last } else { LogitsWanted::None },
+                logits: match (first_row, row) {
+                    (Some(_), _) => LogitsWanted::All,
+                    (None, Some(_)) => LogitsWanted::Last,
+                    (None, None) => LogitsWanted::None,
+                },
             });
         }
         guarded("the backend", || self.model.forward(&chunks))?;
@@ -152,6 +161,42 @@ impl EngineThread {
             turn.sequence.shares_block = false;
         }
         self.steps += 1;
+        Ok(())
+    }
+
+    /// Tells the log-probabilities of the prompts' tokens that a batch has computed, where they are wanted.
+    ///
+    /// A row's token is drawn with a mask of the one that the prompt has there, so that every backend can say how likely it was.
+    fn score(&mut self, batch: &mut [Turn]) -> Result<(), Error> {
+        for Turn { sequence, tokens, first_row, .. } in batch {
+            let Some(first_row) = *first_row else { continue };
+            let Some(top) = sequence.job.params().prompt_logprobs else { continue };
+            let params = SamplingParams { logprobs: Some(top), ..SamplingParams::greedy() };
+            let computed_before = sequence.computed - *tokens;
+            let places = sequence.scored.max(computed_before + 1)..sequence.prompt_len().min(sequence.computed + 1);
+            let masks: Vec<Vec<u32>> =
+                places.clone().map(|place| mask::pack(self.vocab_size, [sequence.tokens[place]])).collect();
+            let rows: Vec<SampleRow<'_>> = places
+                .zip(&masks)
+                .map(|(place, mask)| SampleRow {
+                    row: first_row + (place - 1 - computed_before) as u32,
+                    mask,
+                    banned: &[],
+                    params: &params,
+                    uniform: 0.0,
+                    prompt: &[],
+                    output: &[],
+                })
+                .collect();
+            let mut scores = Vec::with_capacity(rows.len());
+            for sampled in sample_rows(&mut *self.model, &rows, self.vocab_size)? {
+                let Sampled { token, logprob, top_logprobs } = sampled?;
+                scores.push(TokenLogprob { token, logprob, top: top_logprobs });
+            }
+            if !scores.is_empty() {
+                sequence.tell_scores(scores);
+            }
+        }
         Ok(())
     }
 
@@ -165,11 +210,18 @@ impl EngineThread {
             let (job, row) = (sequence.job.clone(), *row);
             let followers = if row.is_some() { sequence.followers } else { 0 };
             for index in 1..=followers {
-                batch.push(Turn { sequence: Sequence::new(job.clone(), index), tokens: 0, row });
+                let sequence = Sequence::new(job.clone(), index);
+                batch.push(Turn { sequence, tokens: 0, row, first_row: None });
                 leader_of.push(at);
             }
         }
 
+        let mut continues = vec![true; batch.len()];
+        for (turn, continues) in batch.iter_mut().zip(&mut continues) {
+            if turn.row.is_some() && turn.sequence.finish_if_unwanted() {
+                (turn.row, *continues) = (None, false);
+            }
+        }
         let drawn = match self.sample(&batch) {
             Ok(drawn) => drawn,
             Err(error) => {
@@ -177,12 +229,11 @@ impl EngineThread {
                 return self.separate(batch, &error);
             }
         };
-        let mut continues = vec![true; batch.len()];
         for (at, sampled) in drawn {
             let sequence = &mut batch[at].sequence;
             let accepted = sampled.and_then(|sampled| {
                 let before = sequence.drawn();
-                let progress = guarded("the guide", || match sequence.accept(sampled) {
+                let progress = guarded("the guide", || match sequence.accept_drawn(sampled) {
                     Progress::Continues => Ok(self.forced.append(sequence)),
                     ended => Ok(ended),
                 });
@@ -284,9 +335,9 @@ impl EngineThread {
                     sequence.handle = Some(handle);
                 }),
                 Some(_) => {
-                    let tokens = sequence.pending().min(self.max_num_batched_tokens);
-                    let mut batch = [Turn { sequence, tokens, row: None }];
-                    let result = self.forward(&mut batch);
+                    let tokens = sequence.pending().min(sequence.most_tokens()).min(self.max_num_batched_tokens);
+                    let mut batch = [Turn { sequence, tokens, row: None, first_row: None }];
+                    let result = self.forward(&mut batch).and_then(|()| self.score(&mut batch));
                     let [turn] = batch;
                     if result.is_ok() && turn.row.is_some() {
                         return self.draw(vec![turn]);

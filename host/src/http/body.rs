@@ -8,14 +8,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::protocol::ApiError;
 
-/// The largest body.
-const MAX_BODY_BYTES: usize = 4 << 20;
 /// The longest that a client may take to send it.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Waits for all of a body.
-pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+/// Waits for all of a body of at most so many bytes.
+pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, ApiError> {
+    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await;
     let late = || {
         let message = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
         ApiError::new(408, "timeout", message)
@@ -23,7 +21,7 @@ pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
     match whole.map_err(|_| late())? {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if is_too_long(&*error) => {
-            let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
+            let message = format!("the body has more than {most} bytes (--max-body-size)");
             Err(ApiError::new(413, "too_large", message))
         }
         Err(error) => Err(ApiError::new(400, "invalid_body", format!("the body broke off: {error}"))),

@@ -11,7 +11,7 @@ use crate::engine::EngineStats;
 
 pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let service = state.service();
-    let text = text(&service.engine().stats(), service.stages().compilations_running(), service.model());
+    let text = text(&service.engine().stats(), service.stages().compilations_running(), service.settings().name());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

@@ -9,30 +9,65 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::request_id::RequestId;
-use super::{AppState, body, metrics};
+use super::{AppState, access, body, metrics, openai};
 use crate::protocol::ApiError;
+use crate::protocol::fields::nearest;
 use crate::protocol::outlines::{self, Reply};
 
 /// What `GET /` and an unknown path tell.
-const ROUTES: &str = "POST /generate, GET /health, GET /version, GET /metrics";
+const ROUTES: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, GET /v1/models, POST /tokenize, POST /detokenize, POST /generate, GET /health, GET /version, \
+                      GET /metrics";
 
-pub(super) fn router(state: AppState) -> Router {
-    Router::new()
-        .route("/", get(about))
-        .route("/generate", post(generate))
-        .route("/health", get(health))
-        .route("/version", get(version))
-        .route("/metrics", get(metrics::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
+/// Paths of other APIs, of which this server has none whatever its model.
+const ELSEWHERE: &[&str] = &[
+    "embeddings",
+    "embed",
+    "pooling",
+    "score",
+    "rerank",
+    "classify",
+    "audio",
+    "images",
+    "moderations",
+    "files",
+    "batches",
+];
+
+/// All routes, both at `/` and under the root path.
+///
+/// # Errors
+/// See [`super::HttpOptions::check`].
+pub(super) fn router(state: AppState) -> Result<Router, String> {
+    state.options().check()?;
+    let mut router = openai::router().route("/", get(about));
+    for (path, method) in [
+        ("/generate", post(generate)),
+        ("/health", get(health)),
+        ("/ping", get(health).post(health)),
+        ("/version", get(version)),
+        ("/metrics", get(metrics::metrics)),
+    ] {
+        router = both(router, path, method);
+    }
+    let router = router.fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    let root = &state.options().root_path;
+    let router = if root.is_empty() { router } else { router.clone().nest(root, router) };
+    Ok(router
+        .layer(middleware::from_fn_with_state(state.clone(), access::guard))
+        .layer(state.options().cors.layer()?)
         .layer(middleware::from_fn(observe))
-        .with_state(state)
+        .with_state(state))
+}
+
+/// A route with and without a slash at its end.
+pub(super) fn both(router: Router<AppState>, path: &str, method: MethodRouter<AppState>) -> Router<AppState> {
+    router.route(path, method.clone()).route(&format!("{path}/"), method)
 }
 
 async fn about(State(state): State<AppState>) -> String {
@@ -46,7 +81,7 @@ async fn generate(
     Extension(id): Extension<RequestId>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body::read(body).await?;
+    let body = body::read(body, state.options().max_body_bytes).await?;
     Ok(match outlines::generate(state.service(), id.to_string(), body).await? {
         Reply::Whole(answer) => Json(answer).into_response(),
         Reply::Stream(chunks) => {
@@ -71,8 +106,26 @@ async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {
 }
 
 async fn unknown_path(request: Request) -> ApiError {
-    let message = format!("there is no {}; there are: {ROUTES}", request.uri().path());
+    let path = request.uri().path();
+    let message = match (meant(path), ELSEWHERE.iter().find(|other| path.split('/').any(|part| part == **other))) {
+        (Some(meant), _) => format!("there is no {path}; did you mean {meant}?"),
+        (None, Some(_)) => {
+            format!("there is no {path}: this server generates text, and nothing else; there are: {ROUTES}")
+        }
+        (None, None) => format!("there is no {path}; there are: {ROUTES}"),
+    };
     ApiError::new(404, "not_found", message)
+}
+
+/// The path that was meant by one that does not exist: with `/v1` once, where it is missing or there twice, or nearly the same.
+fn meant(path: &str) -> Option<&'static str> {
+    let mut rest = path.trim_end_matches('/');
+    while let Some(shorter) = rest.strip_prefix("/v1").filter(|shorter| shorter.starts_with('/')) {
+        rest = shorter;
+    }
+    let versioned = format!("/v1{rest}");
+    let known = |path: &str| openai::PATHS.iter().copied().find(|known| *known == path);
+    known(&versioned).or_else(|| known(rest)).or_else(|| nearest(&versioned, openai::PATHS.iter().copied()))
 }
 
 async fn wrong_method(request: Request) -> ApiError {
@@ -89,7 +142,7 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answer.unwrap_or_else(|_| {
-        ApiError::internal("the server failed at this request; its log tells more").into_response()
+        ApiError::internal("the server failed at this request; its log tells more").lasting().into_response()
     });
     let (status, time) = (response.status().as_u16(), start.elapsed().as_secs_f64() * 1e3);
     if response.status().is_success() {

@@ -94,9 +94,12 @@ impl Server {
     }
 
     /// Answers until `shutdown` is done; then takes no new requests, waits for the running ones and returns.
-    pub async fn run(self, state: AppState, shutdown: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// Options that can't be.
+    pub async fn run(self, state: AppState, shutdown: impl Future<Output = ()>) -> Result<(), String> {
         let url = self.url();
-        let router = routes::router(state.clone());
+        let router = routes::router(state.clone())?;
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         tracing::info!("listening on {url}");
@@ -142,6 +145,7 @@ impl Server {
             tracing::warn!("some answers were not read by their clients");
         }
         tracing::info!("done");
+        Ok(())
     }
 }
 

@@ -11,11 +11,12 @@ use hyper_util::service::TowerToHyperService;
 use jig_guides::{Compiler, Limits};
 use serde_json::{Value, json};
 
-use super::{AppState, routes};
+use super::{AppState, HttpOptions, routes};
 use crate::engine::testing::SmallModel;
 use crate::engine::{Engine, EngineConfig};
 use crate::prepare::{Preparation, Stages};
 use crate::protocol::Service;
+use crate::protocol::openai::Settings;
 use crate::tokenizer::testing;
 
 /// A regex whose automaton has a million states.
@@ -36,11 +37,12 @@ fn state_with(patience: Duration, compile_timeout: Duration) -> AppState {
     let compiler = Arc::new(Compiler::new(Arc::new(vocabulary), limits));
     let preparation = Preparation::new(tokenizer, compiler, engine.info().max_model_len, compile_timeout);
     let stages = Stages::with_permits(preparation, 2, patience);
-    AppState(Arc::new(Service::with_stages("small".to_owned(), engine, stages)))
+    let service = Service::with_stages("small".to_owned(), engine, stages, Settings::new("small"));
+    AppState::of(service, HttpOptions::default())
 }
 
 async fn post(state: &AppState, body: Value) -> (u16, Value) {
-    let service = TowerToHyperService::new(routes::router(state.clone()));
+    let service = TowerToHyperService::new(routes::router(state.clone()).unwrap());
     let request = Request::post("/generate").body(Body::from(body.to_string())).unwrap();
     let response = service.call(request).await.unwrap();
     let status = response.status().as_u16();

@@ -75,6 +75,12 @@ impl Preparation {
         Self { tokenizer, compiler, max_model_len, compile_timeout }
     }
 
+    /// The tokenizer of the prompts.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Does all that a request needs, on this thread.
     ///
     /// # Errors
@@ -119,7 +125,9 @@ impl Preparation {
             && let least = self.tokenizer.least_tokens(text)
             && least >= most
         {
-            return Err(self.too_long(format_args!("has {} bytes, which are at least {least} tokens,", text.len())));
+            let room = Field::Room { prompt_tokens: least, is_counted: false };
+            let have = format_args!("has {} bytes, which are at least {least} tokens,", text.len());
+            return Err(self.too_long(room, have));
         }
         if request.bad_words.iter().any(|word| self.tokenizer.least_tokens(word) > most) {
             return Err(Invalid::new(Field::BadWords, "has an entry that is longer than any output; leave it out"));
@@ -127,11 +135,11 @@ impl Preparation {
         Ok(())
     }
 
-    fn too_long(&self, have: impl std::fmt::Display) -> Invalid {
+    fn too_long(&self, room: Field, have: impl std::fmt::Display) -> Invalid {
         let most = self.max_model_len;
         let what =
             format_args!("{have} and leaves no room for an answer: prompt and answer together have at most {most}");
-        Invalid::new(Field::Prompt, what)
+        Invalid::new(room, what)
     }
 
     /// Tokenizes the prompt and the bad words.
@@ -165,7 +173,8 @@ impl Preparation {
             ));
         }
         if tokens.len() >= self.max_model_len as usize {
-            return Err(self.too_long(format_args!("has {} tokens", tokens.len())));
+            let room = Field::Room { prompt_tokens: tokens.len(), is_counted: true };
+            return Err(self.too_long(room, format_args!("has {} tokens", tokens.len())));
         }
         let text = text.unwrap_or_else(|| self.tokenizer.decode(&tokens, skip_special_tokens));
         Ok((tokens.into(), text))

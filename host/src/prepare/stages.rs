@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::permits::{FIRST_TRY, NoTurn, Permits, TURN_TIME};
 use super::{Preparation, Prepared, Tokenized};
 use crate::request::{Constraint, Invalid, TextRequest};
+use crate::tokenizer::Tokenizer;
 
 /// Preparation for many requests at once; a clone shares the permits.
 #[derive(Clone)]
@@ -85,6 +86,27 @@ impl Stages {
         self.unless_draining(async {
             let permit = self.inner.permits.reading.take().await?;
             self.blocking(permit, |_| work()).await
+        })
+        .await
+    }
+
+    /// The tokenizer of the prompts, for what takes no time.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        self.inner.preparation.tokenizer()
+    }
+
+    /// Does work with the tokenizer that may take long.
+    ///
+    /// # Errors
+    /// [`Unprepared`], all but its `Invalid`.
+    pub async fn tokenizing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tokenizer) -> T + Send + 'static,
+    ) -> Result<T, Unprepared> {
+        self.unless_draining(async {
+            let permit = self.inner.permits.tokenizing.take().await?;
+            self.blocking(permit, |preparation| work(preparation.tokenizer())).await
         })
         .await
     }

@@ -10,14 +10,15 @@ use super::fields::Refusal;
 pub struct ApiError {
     status: u16,
     param: Option<String>,
-    code: &'static str,
+    code: Option<&'static str>,
     message: String,
+    is_lasting: bool,
 }
 
 impl ApiError {
     /// An error with this status and this code, for programs.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, param: None, code, message: message.into() }
+        Self { status, param: None, code: Some(code), message: message.into(), is_lasting: false }
     }
 
     /// The server's own fault; the message is for the client, too.
@@ -30,10 +31,43 @@ impl ApiError {
         Self::new(503, "unavailable", message)
     }
 
+    /// The same error with another code; `None` is `null`.
+    #[must_use]
+    pub fn with_code(mut self, code: Option<&'static str>) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The same error, told of a field.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// The same error, of which a client is to know that trying again mends nothing.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.is_lasting = true;
+        self
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The field that it is told of.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        self.param.as_deref()
+    }
+
+    /// Whether the client is to be told not to try again, though the status says otherwise.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.is_lasting
     }
 
     /// The body of the answer, and the last chunk of a stream that fails.
@@ -46,7 +80,8 @@ impl ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        Self { status: 400, param: refusal.param, code: refusal.code, message: refusal.message }
+        let error = Self::new(400, refusal.code, refusal.message);
+        Self { param: refusal.param, ..error }
     }
 }
 

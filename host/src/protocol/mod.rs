@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`fields`] | what any protocol of JSON bodies needs: fields, their values, refusals that name them |
 //! | [`outlines`] | `POST /generate`, the protocol of `outlines.serve` with vLLM's sampling parameters |
+//! | [`openai`] | the API of OpenAI with vLLM's extensions: chat, completions, models, tokens |
+//! | `sampling` | vLLM's sampling parameters |
+//! | `neutral` | fields that are accepted only where they ask for nothing |
+//! | `record` | what is logged when a generation ends |
 //! | `error` | the body of an answer that is an error |
 //! | `service` | what the endpoints of all protocols share |
 //!
@@ -12,7 +16,11 @@
 
 mod error;
 pub mod fields;
+mod neutral;
+pub mod openai;
 pub mod outlines;
+mod record;
+mod sampling;
 mod service;
 
 pub use self::error::ApiError;

@@ -4,6 +4,9 @@
 /// or after `Failed`, nothing follows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// The log-probabilities of further tokens of the prompt, in their order and without the first one, of which nothing is known. They come
+    /// once for all outputs, where the request asked for them.
+    Prompt(Vec<TokenLogprob>),
     /// Further text of an output.
     Delta(Delta),
     /// An output is whole.
@@ -12,6 +15,11 @@ pub enum Event {
         index: u32,
         /// Why it ended.
         reason: FinishReason,
+        /// What of the request ended it, if something did.
+        stopped_by: Option<StoppedBy>,
+        /// Whether the limit on its tokens kept a guided output from tokens that its guide allows: it is whole, and may be shorter than it
+        /// would have been.
+        squeezed: bool,
         /// The tokens that it took.
         usage: Usage,
     },
@@ -35,6 +43,8 @@ pub struct Delta {
     pub index: u32,
     /// The text since the last delta; may be empty where there are only `logprobs`.
     pub text: String,
+    /// The tokens since the last delta, those included whose text is held back.
+    pub tokens: Vec<u32>,
     /// One entry for each token since the last delta, where the request asked for log-probabilities.
     pub logprobs: Vec<TokenLogprob>,
 }
@@ -48,6 +58,15 @@ pub struct TokenLogprob {
     pub logprob: f32,
     /// The most likely tokens, the most likely first.
     pub top: Vec<(u32, f32)>,
+}
+
+/// What a request named to end its outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    /// A stop string.
+    String(String),
+    /// A stop token.
+    Token(u32),
 }
 
 /// Why an output ended.

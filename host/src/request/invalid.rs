@@ -8,6 +8,13 @@ use std::fmt;
 pub enum Field {
     /// What to continue.
     Prompt,
+    /// The room that the prompt leaves in the model's longest sequence: none, or too little for an answer.
+    Room {
+        /// The tokens of the prompt.
+        prompt_tokens: usize,
+        /// Whether the prompt was counted; else it has so many tokens at least.
+        is_counted: bool,
+    },
     /// Words that may not be written.
     BadWords,
     /// What every output must match.
@@ -23,7 +30,7 @@ pub enum Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Prompt => "prompt",
+            Self::Prompt | Self::Room { .. } => "prompt",
             Self::BadWords => "bad_words",
             Self::Constraint => "constraint",
             Self::N => "n",

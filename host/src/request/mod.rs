@@ -23,7 +23,7 @@ mod rendered;
 mod request;
 
 pub use self::constraint::Constraint;
-pub use self::event::{Delta, Event, FinishReason, TokenLogprob, Usage};
+pub use self::event::{Delta, Event, FinishReason, StoppedBy, TokenLogprob, Usage};
 pub use self::invalid::{Field, Invalid};
 pub use self::params::GenerationParams;
 pub use self::rendered::Rendered;

@@ -20,8 +20,11 @@ pub struct GenerationParams {
     pub include_stop_str_in_output: bool,
     /// Whether end-of-text tokens are drawn like any other (a guide has the last word).
     pub ignore_eos: bool,
-    /// The most tokens of an output. `None`: to the model's limit (a guided text ends by itself).
+    /// The most tokens of an output. `None`: to the model's limit (a guided text ends by itself). 0 is for requests that want
+    /// `prompt_logprobs` alone.
     pub max_tokens: Option<u32>,
+    /// Report the log-probability of each token of the prompt and of this many of the most likely ones in its place.
+    pub prompt_logprobs: Option<u32>,
     /// No end-of-text token, stop token or stop string ends the text before this many tokens.
     pub min_tokens: u32,
     /// If set, no other token may be drawn.
@@ -45,6 +48,7 @@ impl Default for GenerationParams {
             include_stop_str_in_output: false,
             ignore_eos: false,
             max_tokens: None,
+            prompt_logprobs: None,
             min_tokens: 0,
             allowed_token_ids: None,
             bad_words: Vec::new(),

@@ -58,6 +58,15 @@ impl Detokenizer {
         }
     }
 
+    /// Whether it has the beginning of a character that is not whole yet.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        match &self.held {
+            Held::Bytes(bytes) => !bytes.is_empty(),
+            Held::Tokens { pending, .. } => !pending.is_empty(),
+        }
+    }
+
     /// What is left when no token follows: half a character becomes U+FFFD.
     pub fn finish(self) -> String {
         match self.held {
@@ -93,6 +102,14 @@ pub(super) fn decode(library: &Library, spelling: &Spelling, tokens: &[u32], ski
         }
     }
     rest.to_owned()
+}
+
+/// What a token spells, as far as it can be told without its neighbours.
+pub(super) fn bytes_alone(library: &Library, spelling: &Spelling, token: u32) -> Vec<u8> {
+    match spelling {
+        Spelling::Bytes { .. } => bytes_of(spelling, token).to_vec(),
+        Spelling::Opaque { .. } => library.decode(&[token]).into_bytes(),
+    }
 }
 
 /// What a token spells after others; nothing for an id without a token.

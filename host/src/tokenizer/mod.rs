@@ -140,6 +140,13 @@ impl Tokenizer {
         detokenizer::decode(&self.inner.library, &self.inner.spelling, tokens, skip_special)
     }
 
+    /// The bytes that a token spells, special tokens included. They need not be whole characters. Where the text of a token depends on its
+    /// neighbours, the text of the token alone.
+    #[must_use]
+    pub fn token_bytes(&self, token: u32) -> Vec<u8> {
+        detokenizer::bytes_alone(&self.inner.library, &self.inner.spelling, token)
+    }
+
     /// Turns the tokens of an output into text as they come.
     #[must_use]
     pub fn detokenizer(&self, skip_special: bool) -> Detokenizer {

@@ -56,6 +56,8 @@ pub(in crate::engine) struct Turn {
     pub(in crate::engine) tokens: usize,
     /// The row of logits after them, where its next token is drawn from.
     pub(in crate::engine) row: Option<u32>,
+    /// The row after the first of them, where there is one after each.
+    pub(in crate::engine) first_row: Option<u32>,
 }
 
 impl Scheduler {
@@ -208,7 +210,8 @@ impl Scheduler {
         let mut at = 0;
         while at < self.running.len() {
             let sequence = &self.running[at];
-            let tokens = if sequence.decodes() { 1 } else { sequence.pending().min(prefill) };
+            let tokens =
+                if sequence.decodes() { 1 } else { sequence.pending().min(sequence.most_tokens()).min(prefill) };
             let blocks = Blocks::of(&model.memory());
             let needed = planned + blocks.to_append(sequence, tokens);
             if needed > blocks.free() && self.running.len() > 1 {
@@ -228,7 +231,7 @@ impl Scheduler {
         for (sequence, tokens) in all {
             match tokens {
                 0 => self.running.push(sequence),
-                _ => batch.push(Turn { sequence, tokens, row: None }),
+                _ => batch.push(Turn { sequence, tokens, row: None, first_row: None }),
             }
         }
         batch

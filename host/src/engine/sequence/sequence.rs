@@ -8,8 +8,11 @@ use jig_plugin_api::{Error, Sampled, SequenceId};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::stop::{StopStrings, TextStream, Wholeness};
-use crate::request::{Delta, Event, FinishReason, GenerationParams, Request, TokenLogprob, Usage};
+use crate::request::{Delta, Event, FinishReason, GenerationParams, Request, StoppedBy, TokenLogprob, Usage};
 use crate::tokenizer::Tokenizer;
+
+/// The most tokens of a prompt in one step where each one's log-probability is wanted.
+const MOST_SCORED: usize = 64;
 
 /// A request that the engine has taken: what its outputs share.
 pub(in crate::engine) struct Job {
@@ -98,7 +101,13 @@ pub(in crate::engine) struct Sequence {
     /// The prompt, and behind it what was drawn.
     pub(in crate::engine) tokens: Vec<u32>,
     pub(in crate::engine) guide: Option<GuideState>,
+    /// The tokens of the prompt whose log-probabilities the client has. They are not told again where the prompt is computed again.
+    pub(in crate::engine) scored: usize,
     text: Option<TextStream>,
+    /// Tokens that no delta has named yet.
+    unsent: Vec<u32>,
+    /// Whether the budget has taken tokens away from a mask of the guide.
+    squeezed: bool,
 }
 
 /// What became of an output by its last token.
@@ -119,7 +128,23 @@ impl Sequence {
         let text = TextStream::new(job.tokenizer.detokenizer(job.params().skip_special_tokens), may_be_empty);
         let tokens = job.request.prompt.to_vec();
         let (handle, computed, shares_block, followers) = (None, 0, false, 0);
-        Self { job, index, followers, handle, computed, shares_block, tokens, guide, text: Some(text) }
+        // Nothing precedes the first token that could tell how likely it is.
+        let scored = 1;
+        let (unsent, squeezed) = (Vec::new(), false);
+        Self {
+            job,
+            index,
+            followers,
+            handle,
+            computed,
+            shares_block,
+            tokens,
+            guide,
+            scored,
+            text: Some(text),
+            unsent,
+            squeezed,
+        }
     }
 
     /// Oldest request first, and its outputs in their order.
@@ -150,6 +175,31 @@ impl Sequence {
         self.pending() == 1 && self.computed > 0
     }
 
+    /// Whether log-probabilities of the prompt's tokens are still to be told.
+    pub(in crate::engine) fn scores_prompt(&self) -> bool {
+        self.index == 0 && self.job.params().prompt_logprobs.is_some() && self.scored < self.prompt_len()
+    }
+
+    /// The most tokens that are computed in one step. Where each needs a row of logits they are few, for a row is large.
+    pub(in crate::engine) fn most_tokens(&self) -> usize {
+        if self.scores_prompt() { MOST_SCORED } else { usize::MAX }
+    }
+
+    /// Tells the log-probabilities of the next tokens of the prompt.
+    pub(in crate::engine) fn tell_scores(&mut self, scores: Vec<TokenLogprob>) {
+        self.scored += scores.len();
+        self.job.send(Event::Prompt(scores));
+    }
+
+    /// Ends an output that was to have no tokens. Returns whether it was.
+    pub(in crate::engine) fn finish_if_unwanted(&mut self) -> bool {
+        let unwanted = self.job.limit == 0;
+        if unwanted {
+            self.finish(FinishReason::Length, None, Vec::new(), None);
+        }
+        unwanted
+    }
+
     /// How many more tokens it may have.
     pub(in crate::engine) fn tokens_left(&self) -> u32 {
         self.job.limit.saturating_sub(self.drawn())
@@ -164,18 +214,34 @@ impl Sequence {
     pub(in crate::engine) fn finish_if_empty(&mut self) -> bool {
         let empty = self.guide.as_ref().is_some_and(GuideState::must_end);
         if empty {
-            self.finish(FinishReason::Stop, Vec::new(), None);
+            self.finish(FinishReason::Stop, None, Vec::new(), None);
         }
         empty
     }
 
+    /// Notes whether the budget takes something away from what is drawn next.
+    fn note_squeeze(&mut self) {
+        let left = self.tokens_left();
+        self.squeezed = self.squeezed || self.guide.as_ref().is_some_and(|guide| guide.is_narrowed_by(left));
+    }
+
     /// Appends a token that was drawn: follows the guide, sends text, ends the output where it is to end.
-    pub(in crate::engine) fn accept(&mut self, sampled: Sampled) -> Progress {
+    pub(in crate::engine) fn accept_drawn(&mut self, sampled: Sampled) -> Progress {
+        self.note_squeeze();
+        self.accept(sampled)
+    }
+
+    fn accept(&mut self, sampled: Sampled) -> Progress {
         let token = sampled.token;
         let job = self.job.clone();
         let params = job.params();
         let stops_before = !self.is_below_minimum();
         let was_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        let mut wholeness = Wholeness::Free;
+        if let Some(guide) = self.guide.as_ref().filter(|_| !params.stop.is_empty()) {
+            let bytes = guide.guide().vocabulary().bytes(token).map_or(0, <[u8]>::len);
+            wholeness = Wholeness::Guided { bytes, ends: guide.ends_within(token) };
+        }
         if let Some(guide) = &mut self.guide
             && guide.advance(token).is_err()
         {
@@ -184,6 +250,7 @@ impl Sequence {
             )));
         }
         self.tokens.push(token);
+        self.unsent.push(token);
         let logprobs = match params.sampling.logprobs {
             Some(_) => vec![TokenLogprob { token, logprob: sampled.logprob, top: sampled.top_logprobs }],
             None => Vec::new(),
@@ -192,51 +259,63 @@ impl Sequence {
         // The guide decides where a guided text ends; it has just accepted the end.
         let is_end = job.end_tokens().binary_search(&token).is_ok();
         if is_end && (self.guide.is_some() || !params.ignore_eos) {
-            return self.finish(FinishReason::Stop, logprobs, None);
+            return self.finish(FinishReason::Stop, None, logprobs, None);
         }
         let is_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
+        if is_whole && let Wholeness::Guided { bytes: 0, ends } = &mut wholeness {
+            ends.push(0);
+        }
         if stops_before && params.stop_token_ids.contains(&token) {
             let included = params.include_stop_str_in_output;
             if self.guide.is_none() || if included { is_whole } else { was_whole } {
-                return self.finish(FinishReason::Stop, logprobs, included.then_some(token));
+                let stopped_by = Some(StoppedBy::Token(token));
+                return self.finish(FinishReason::Stop, stopped_by, logprobs, included.then_some(token));
             }
         }
 
-        let wholeness = match (&self.guide, is_whole) {
-            (None, _) => Wholeness::Free,
-            (Some(_), true) => Wholeness::Whole,
-            (Some(_), false) => Wholeness::Partial,
-        };
         let may_stop = !self.is_below_minimum();
         let stop = StopStrings { strings: &params.stop, include: params.include_stop_str_in_output };
         let Some(text) = &mut self.text else { return Progress::Finished };
-        let piece = text.push(token, &stop, wholeness, may_stop);
-        if piece.stopped {
+        let piece = text.push(token, &stop, &wholeness, may_stop);
+        if let Some(string) = piece.stopped_by {
             self.text = None;
             self.send(piece.text, logprobs);
-            return self.finish(FinishReason::Stop, Vec::new(), None);
+            let stopped_by = params.stop.get(string).cloned().map(StoppedBy::String);
+            return self.finish(FinishReason::Stop, stopped_by, Vec::new(), None);
         }
         self.send(piece.text, logprobs);
 
         if self.guide.as_ref().is_some_and(GuideState::must_end) {
-            return self.finish(FinishReason::Stop, Vec::new(), None);
+            return self.finish(FinishReason::Stop, None, Vec::new(), None);
         }
         if self.tokens_left() == 0 {
             if self.guide.is_some() && !is_whole {
                 let message = "the guide did not keep within max_tokens: this is a fault of the server";
                 return self.fail(Error::internal(message));
             }
-            return self.finish(FinishReason::Length, Vec::new(), None);
+            // The guide would have let it go on.
+            self.squeezed = self.guide.is_some();
+            return self.finish(FinishReason::Length, None, Vec::new(), None);
         }
         Progress::Continues
     }
 
     /// Ends the output: sends the text that was held back, and `last` where a stop token stays in the text.
-    fn finish(&mut self, reason: FinishReason, logprobs: Vec<TokenLogprob>, last: Option<u32>) -> Progress {
+    fn finish(
+        &mut self,
+        reason: FinishReason,
+        stopped_by: Option<StoppedBy>,
+        logprobs: Vec<TokenLogprob>,
+        last: Option<u32>,
+    ) -> Progress {
         let rest = self.text.take().map(|text| text.finish(last)).unwrap_or_default();
         self.send(rest, logprobs);
+        if !self.unsent.is_empty() {
+            self.deliver(String::new(), Vec::new());
+        }
         let usage = Usage { prompt_tokens: self.prompt_len() as u32, output_tokens: self.drawn() };
-        self.job.send(Event::Finished { index: self.index, reason, usage });
+        let squeezed = self.squeezed;
+        self.job.send(Event::Finished { index: self.index, reason, stopped_by, squeezed, usage });
         self.job.outputs_left.fetch_sub(1, Relaxed);
         Progress::Finished
     }
@@ -273,10 +352,15 @@ impl Sequence {
         Progress::Continues
     }
 
-    fn send(&self, text: String, logprobs: Vec<TokenLogprob>) {
+    fn send(&mut self, text: String, logprobs: Vec<TokenLogprob>) {
         if !text.is_empty() || !logprobs.is_empty() {
-            self.job.send(Event::Delta(Delta { index: self.index, text, logprobs }));
+            self.deliver(text, logprobs);
         }
+    }
+
+    fn deliver(&mut self, text: String, logprobs: Vec<TokenLogprob>) {
+        let tokens = std::mem::take(&mut self.unsent);
+        self.job.send(Event::Delta(Delta { index: self.index, text, tokens, logprobs }));
     }
 
     /// Ends the whole request with an error.

@@ -6,13 +6,15 @@ use crate::tokenizer::Detokenizer;
 /// Turns the tokens of an output into text that can be sent.
 ///
 /// A stop string ends the text where it is first complete; among those complete at one place the longest counts. That
-/// depends on the text alone, not on how it was cut into tokens.
+/// depends on the text alone, not on how it was cut into tokens: a guided text may end inside a token, too.
 pub(super) struct TextStream {
     detokenizer: Detokenizer,
     /// Text that may turn out to be part of a stop string.
     held: String,
     /// The place in the text where `held` begins, in bytes.
     held_at: usize,
+    /// The bytes that the tokens of a guided text spell. They are the bytes of its text, since what a guide allows is UTF-8.
+    spelled: usize,
     /// Where a guided text may end, in bytes and rising; kept for stop strings only.
     whole_at: Vec<usize>,
 }
@@ -28,47 +30,57 @@ pub(super) struct StopStrings<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) text: String,
-    /// Whether a stop string ended the text.
-    pub(super) stopped: bool,
+    /// The stop string that ended the text, by its index.
+    pub(super) stopped_by: Option<usize>,
 }
 
-/// What a guide says of the text after a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a guide says of the text by a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wholeness {
     /// There is no guide: the text may end anywhere.
     Free,
-    /// The guide allows the text to end here.
-    Whole,
-    /// The guide wants more text.
-    Partial,
+    /// The guide allows the text to end after so many bytes of the token, which spells `bytes`.
+    Guided { bytes: usize, ends: Vec<usize> },
+}
+
+/// A stop string in `held`.
+struct Found {
+    begin: usize,
+    end: usize,
+    string: usize,
 }
 
 impl TextStream {
     /// A text that has not begun. `may_be_empty` says whether a guide lets it end at once.
     pub(super) fn new(detokenizer: Detokenizer, may_be_empty: bool) -> Self {
         let whole_at = if may_be_empty { vec![0] } else { Vec::new() };
-        Self { detokenizer, held: String::new(), held_at: 0, whole_at }
+        Self { detokenizer, held: String::new(), held_at: 0, spelled: 0, whole_at }
     }
 
     /// Takes the next token. `may_stop` says whether a stop string that is complete now ends the text; a guided text
     /// it ends only where the guide lets what remains stand.
-    pub(super) fn push(&mut self, token: u32, stop: &StopStrings<'_>, wholeness: Wholeness, may_stop: bool) -> Piece {
+    pub(super) fn push(&mut self, token: u32, stop: &StopStrings<'_>, wholeness: &Wholeness, may_stop: bool) -> Piece {
         let text = self.detokenizer.push(token);
         if stop.strings.is_empty() {
-            return Piece { text, stopped: false };
+            return Piece { text, stopped_by: None };
         }
         self.held.push_str(&text);
-        if wholeness == Wholeness::Whole {
-            self.whole_at.push(self.held_at + self.held.len());
+        if let Wholeness::Guided { bytes, ends } = wholeness {
+            if *bytes == 0 {
+                // What a special token adds to the text, if it is shown at all, is no matter of the guide.
+                self.spelled = self.held_at + self.held.len();
+            }
+            self.whole_at.extend(ends.iter().map(|end| self.spelled + end));
+            self.spelled += bytes;
         }
-        if may_stop && let Some(end) = self.find(stop, wholeness) {
-            self.held.truncate(end);
-            return Piece { text: std::mem::take(&mut self.held), stopped: true };
+        if may_stop && let Some(found) = self.find(stop, wholeness) {
+            self.held.truncate(if stop.include { found.end } else { found.begin });
+            return Piece { text: std::mem::take(&mut self.held), stopped_by: Some(found.string) };
         }
         let sure = self.held.len() - self.longest_beginning(stop.strings);
         let rest = self.held.split_off(sure);
         self.held_at += sure;
-        Piece { text: std::mem::replace(&mut self.held, rest), stopped: false }
+        Piece { text: std::mem::replace(&mut self.held, rest), stopped_by: None }
     }
 
     /// All that is left, when the text has ended for another reason: by a stop token, `last`, that stays in the text, or
@@ -80,20 +92,20 @@ impl TextStream {
         self.held + &self.detokenizer.finish()
     }
 
-    /// Where in `held` the text is to be cut, if a stop string is complete.
-    fn find(&self, stop: &StopStrings<'_>, wholeness: Wholeness) -> Option<usize> {
-        let mut found: Option<(usize, usize)> = None; // end and beginning of the match
-        for string in stop.strings {
+    /// The stop string that ends the text, if one is complete.
+    fn find(&self, stop: &StopStrings<'_>, wholeness: &Wholeness) -> Option<Found> {
+        let mut found: Option<Found> = None;
+        for (index, string) in stop.strings.iter().enumerate() {
             for (begin, _) in self.held.match_indices(string.as_str()) {
                 let end = begin + string.len();
                 let cut = self.held_at + if stop.include { end } else { begin };
-                let stands = wholeness == Wholeness::Free || self.may_end_at(cut);
-                if stands && found.is_none_or(|best| (end, begin) < best) {
-                    found = Some((end, begin));
+                let stands = *wholeness == Wholeness::Free || self.may_end_at(cut);
+                if stands && found.as_ref().is_none_or(|best| (end, begin) < (best.end, best.begin)) {
+                    found = Some(Found { begin, end, string: index });
                 }
             }
         }
-        found.map(|(end, begin)| if stop.include { end } else { begin })
+        found
     }
 
     fn may_end_at(&self, at: usize) -> bool {
@@ -128,9 +140,9 @@ mod tests {
         let mut stream = stream();
         let mut pieces = Vec::new();
         for byte in text.bytes() {
-            let piece = stream.push(byte.into(), &stop, Wholeness::Free, true);
+            let piece = stream.push(byte.into(), &stop, &Wholeness::Free, true);
             pieces.push(piece.text);
-            if piece.stopped {
+            if piece.stopped_by.is_some() {
                 return (pieces, true);
             }
         }
@@ -166,10 +178,10 @@ mod tests {
             let mut stream = stream();
             let mut text = String::new();
             for (byte, whole) in [(b'a', false), (b',', false), (b'b', true), (b',', false), (b'c', true)] {
-                let wholeness = if whole { Wholeness::Whole } else { Wholeness::Partial };
-                let piece = stream.push(byte.into(), &stop, wholeness, true);
+                let wholeness = Wholeness::Guided { bytes: 1, ends: if whole { vec![1] } else { Vec::new() } };
+                let piece = stream.push(byte.into(), &stop, &wholeness, true);
                 text.push_str(&piece.text);
-                if piece.stopped {
+                if piece.stopped_by.is_some() {
                     return (text, true);
                 }
             }
@@ -177,6 +189,23 @@ mod tests {
         };
         assert_eq!(run(false), ("a,b".to_owned(), true));
         assert_eq!(run(true), ("a,b,c".to_owned(), false));
+    }
+
+    #[test]
+    fn a_guided_text_stops_inside_a_token_where_what_remains_is_whole() {
+        // Token 257 is " Pa".
+        let strings = ["P".to_owned()];
+        let cut = |include, ends: &[usize]| {
+            let stop = StopStrings { strings: &strings, include };
+            let mut stream = stream();
+            let first = stream.push(b'x'.into(), &stop, &Wholeness::Guided { bytes: 1, ends: vec![1] }, true);
+            let piece = stream.push(257, &stop, &Wholeness::Guided { bytes: 3, ends: ends.to_vec() }, true);
+            (first.text + &piece.text, piece.stopped_by)
+        };
+        assert_eq!(cut(false, &[1, 2, 3]), ("x ".to_owned(), Some(0)));
+        assert_eq!(cut(true, &[1, 2, 3]), ("x P".to_owned(), Some(0)));
+        assert_eq!(cut(false, &[2, 3]), ("x Pa".to_owned(), None));
+        assert_eq!(cut(true, &[1, 3]), ("x Pa".to_owned(), None));
     }
 
     proptest! {

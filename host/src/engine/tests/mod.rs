@@ -1,6 +1,7 @@
 //! The engine over a small model made here: what it promises, whatever else runs and however little memory there is.
 
 mod crowd;
+mod ends;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,8 @@ fn collect(mut stream: RequestStream, n: u32) -> Result<Vec<Output>, String> {
                 output.text.push_str(&delta.text);
                 output.logprobs.extend(delta.logprobs);
             }
-            Event::Finished { index, reason, usage } => {
+            Event::Prompt(_) => {}
+            Event::Finished { index, reason, usage, .. } => {
                 outputs[index as usize].end = Some((reason, usage.output_tokens));
             }
             Event::Failed(error) => return Err(error.message),

@@ -13,5 +13,5 @@ mod refusal;
 mod value;
 
 pub(super) use body::{Field, read};
-pub(super) use names::nearest;
+pub(crate) use names::nearest;
 pub use refusal::Refusal;

@@ -1,7 +1,7 @@
 //! The nearest one to a name that no field has.
 
 /// The name that is a few slips of the hand away.
-pub(in crate::protocol) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     /// Longer ones are no slip of the hand, and not worth the time.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {

@@ -1,13 +1,12 @@
 //! A request's events to the text so far, whole or as a stream of chunks that each end in a NUL.
 
-use std::time::Instant;
-
 use futures_util::Stream;
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
 use crate::engine::RequestStream;
 use crate::protocol::ApiError;
+use crate::protocol::record::Record;
 use crate::request::{Delta, Event, TokenLogprob};
 
 /// The answer to a running request. Dropping it cancels the request.
@@ -23,27 +22,11 @@ pub(super) struct Answer {
     record: Record,
 }
 
-/// What is logged when a generation ends, however it ends.
-struct Record {
-    id: String,
-    start: Instant,
-    tokens: u32,
-    outcome: &'static str,
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        let time = self.start.elapsed().as_secs_f64();
-        tracing::info!("{}: {}, {} tokens in {time:.3} s", self.id, self.outcome, self.tokens);
-    }
-}
-
 impl Answer {
     pub(super) fn new(id: String, events: RequestStream, prompt: String, outputs: usize, with_logprobs: bool) -> Self {
         let logprobs = with_logprobs.then(|| vec![Vec::new(); outputs]);
-        let record = Record { id, start: Instant::now(), tokens: 0, outcome: "the client left" };
         // Even an empty answer has one chunk.
-        Self { events, texts: vec![prompt; outputs], logprobs, changed: true, done: false, record }
+        Self { events, texts: vec![prompt; outputs], logprobs, changed: true, done: false, record: Record::new(id) }
     }
 
     /// Waits for all of it.
@@ -103,7 +86,7 @@ impl Answer {
 
     fn take(&mut self, event: Event) -> Result<(), ApiError> {
         match event {
-            Event::Delta(Delta { index, text, logprobs }) => {
+            Event::Delta(Delta { index, text, logprobs, .. }) => {
                 self.changed |= !text.is_empty() || !logprobs.is_empty();
                 if let Some(own) = self.texts.get_mut(index as usize) {
                     own.push_str(&text);
@@ -113,6 +96,8 @@ impl Answer {
                 }
                 Ok(())
             }
+            // No request of this protocol asks for them.
+            Event::Prompt(_) => Ok(()),
             Event::Finished { usage, .. } => {
                 self.record.tokens += usage.output_tokens;
                 Ok(())

@@ -1,12 +1,11 @@
 //! All fields of a body to one request.
 
-use jig_plugin_api::SamplingParams;
-
 use super::constraint::{Asked, Choices};
 use super::{names, unsupported};
 use crate::protocol::fields::{self, Field, Refusal};
-use crate::request::limits::{DEFAULT_MAX_TOKENS, MAX_LOGPROBS, MAX_N, MIN_TEMPERATURE};
-use crate::request::{self, GenerationParams, Invalid, Prompt, TextRequest};
+use crate::protocol::sampling::Sampling;
+use crate::request::limits::{DEFAULT_MAX_TOKENS, MAX_LOGPROBS, MAX_N};
+use crate::request::{self, Invalid, Prompt, TextRequest};
 
 /// The body of `POST /generate`, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +60,7 @@ impl Names {
     /// The field that a part of a request comes from.
     fn name(self, field: request::Field) -> &'static str {
         match field {
-            request::Field::Prompt => "prompt",
+            request::Field::Prompt | request::Field::Room { .. } => "prompt",
             request::Field::BadWords => "bad_words",
             request::Field::Constraint => self.constraint,
             request::Field::N => "n",
@@ -76,7 +75,7 @@ impl Names {
 /// # Errors
 /// The first mistake found: see [`Refusal`].
 pub fn parse(body: &[u8], vocab_size: u32) -> Result<Generate, Refusal> {
-    let mut draft = Draft { vocab_size, ..Draft::default() };
+    let mut draft = Draft { vocab_size, sampling: Sampling::new(vocab_size), ..Draft::default() };
     for field in fields::read(body)? {
         draft.take(&field)?;
     }
@@ -95,8 +94,7 @@ struct Draft {
     stream: bool,
     /// `Some(None)`: `null` was sent, which asks for no limit.
     max_tokens: Option<Option<u32>>,
-    params: GenerationParams,
-    bad_words: Vec<String>,
+    sampling: Sampling,
 }
 
 impl Draft {
@@ -113,8 +111,10 @@ impl Draft {
             }
             return Ok(());
         }
-        let params = &mut self.params;
-        let sampling = &mut params.sampling;
+        if self.sampling.take(field)? {
+            return Ok(());
+        }
+        let params = &mut self.sampling.params;
         match field.name.as_str() {
             "prompt" => self.prompt = Some(prompt(field, self.vocab_size)?),
             "schema" => self.schema = Some(Asked::schema(field)?),
@@ -125,56 +125,18 @@ impl Draft {
             "formats" => self.choices.formats(field)?,
             "stream" => self.stream = field.boolean()?,
             "n" => params.n = field.integer(1..=i128::from(MAX_N), "an integer from 1 to 16384")? as u32,
-            "temperature" => sampling.temperature = temperature(field)?,
-            "top_p" => {
-                sampling.top_p = field.number("a number above 0 and at most 1", |p| p > 0.0 && p <= 1.0)?;
-            }
-            "top_k" => {
-                let what = "a positive integer, or 0 or -1 for all tokens";
-                sampling.top_k = field.integer(-1..=i128::from(u32::MAX), what)?.max(0) as u32;
-            }
-            "min_p" => sampling.min_p = field.number("a number from 0 to 1", |p| (0.0..=1.0).contains(&p))?,
-            "seed" => params.seed = seed(field)?,
             "max_tokens" => {
                 let what = "a positive integer, or null for no limit";
                 self.max_tokens = Some(Some(field.integer(1..=i128::from(u32::MAX), what)? as u32));
             }
-            "min_tokens" => {
-                params.min_tokens = field.integer(0..=i128::from(u32::MAX), "an integer of at least 0")? as u32;
-            }
-            "stop" => params.stop = field.strings(true)?,
-            "stop_token_ids" => {
-                params.stop_token_ids = field.token_ids(self.vocab_size, "a list of token ids")?;
-                params.stop_token_ids.sort_unstable();
-                params.stop_token_ids.dedup();
-            }
-            "include_stop_str_in_output" => params.include_stop_str_in_output = field.boolean()?,
-            "ignore_eos" => params.ignore_eos = field.boolean()?,
-            "presence_penalty" => sampling.presence_penalty = penalty(field)?,
-            "frequency_penalty" => sampling.frequency_penalty = penalty(field)?,
-            "repetition_penalty" => sampling.repetition_penalty = field.number("a number above 0", |p| p > 0.0)?,
-            "logit_bias" => sampling.logit_bias = logit_bias(field, self.vocab_size)?,
-            "allowed_token_ids" => {
-                let what = "a list of at least one token id";
-                let mut allowed = field.token_ids(self.vocab_size, what)?;
-                if allowed.is_empty() {
-                    return Err(field.must_be(what));
-                }
-                allowed.sort_unstable();
-                allowed.dedup();
-                params.allowed_token_ids = Some(allowed);
-            }
-            "bad_words" => self.bad_words = field.strings(false)?,
-            "logprobs" => sampling.logprobs = logprobs(field)?,
-            "forced_text" => params.forced_text = field.boolean()?,
-            "skip_special_tokens" => params.skip_special_tokens = field.boolean()?,
+            "logprobs" => params.sampling.logprobs = logprobs(field)?,
             name => return Err(Refusal::unsupported(name, "leave it out")),
         }
         Ok(())
     }
 
     /// What the fields ask for together.
-    fn finish(self) -> Result<Generate, Refusal> {
+    fn finish(mut self) -> Result<Generate, Refusal> {
         let remedy = "give the text to continue, or a list of token ids";
         let prompt = self.prompt.ok_or_else(|| Refusal::missing("prompt", remedy))?;
         if let (Some(_), Some(other)) = (&self.structured_outputs, self.schema.as_ref().or(self.regex.as_ref())) {
@@ -183,7 +145,8 @@ impl Draft {
         }
         let mut asked = self.schema.or(self.regex).or(self.structured_outputs);
         self.choices.apply(&mut asked)?;
-        let mut params = self.params;
+        self.sampling.settle();
+        let Sampling { mut params, bad_words, .. } = self.sampling;
         // A guide ends the text by itself.
         let default = if asked.is_some() { None } else { Some(DEFAULT_MAX_TOKENS) };
         params.max_tokens = self.max_tokens.unwrap_or(default);
@@ -194,17 +157,13 @@ impl Draft {
             let rest = format_args!("is {}, more than `max_tokens`, which is {most}{by_default}", params.min_tokens);
             return Err(Refusal::value("min_tokens", rest));
         }
-        if params.sampling.temperature == 0.0 {
-            if params.n > 1 {
-                let rest = "must be 1 where `temperature` is 0: all outputs would be the same";
-                return Err(Refusal::value("n", rest));
-            }
-            // What chooses among tokens has no meaning where the most likely one is taken.
-            params.sampling = SamplingParams { top_p: 1.0, top_k: 0, min_p: 0.0, ..params.sampling };
+        if params.sampling.temperature == 0.0 && params.n > 1 {
+            let rest = "must be 1 where `temperature` is 0: all outputs would be the same";
+            return Err(Refusal::value("n", rest));
         }
         let names = asked.as_ref().map_or_else(Names::default, |asked| Names { constraint: asked.param });
         let constraint = asked.map(|asked| asked.constraint);
-        let request = TextRequest { prompt, constraint, params, bad_words: self.bad_words };
+        let request = TextRequest { prompt, constraint, params, bad_words };
         Ok(Generate { request, stream: self.stream, names })
     }
 }
@@ -218,55 +177,9 @@ fn prompt(field: &Field<'_>, vocab_size: u32) -> Result<Prompt, Refusal> {
     if tokens.is_empty() { Err(field.must_be(what)) } else { Ok(Prompt::Tokens(tokens)) }
 }
 
-fn temperature(field: &Field<'_>) -> Result<f32, Refusal> {
-    let temperature = field.number("a number from 0 to 2", |t| (0.0..=2.0).contains(&t))?;
-    if temperature > 0.0 && temperature < MIN_TEMPERATURE {
-        tracing::warn!("temperature {temperature} is raised to {MIN_TEMPERATURE}, the lowest above 0");
-        return Ok(MIN_TEMPERATURE);
-    }
-    // Minus zero is zero.
-    Ok(temperature.abs())
-}
-
-fn penalty(field: &Field<'_>) -> Result<f32, Refusal> {
-    field.number("a number from -2 to 2", |penalty| (-2.0..=2.0).contains(&penalty))
-}
-
-/// Any 64 bits, signed or not; -1 is no seed.
-fn seed(field: &Field<'_>) -> Result<Option<u64>, Refusal> {
-    let seed = field.integer(i128::from(i64::MIN)..=i128::from(u64::MAX), "an integer of 64 bits")?;
-    Ok((seed != -1).then_some(seed as u64))
-}
-
 fn logprobs(field: &Field<'_>) -> Result<Option<u32>, Refusal> {
     if let Ok(wanted) = field.boolean() {
         return Ok(wanted.then_some(1));
     }
     Ok(Some(field.integer(0..=i128::from(MAX_LOGPROBS), "an integer from 0 to 20")? as u32))
-}
-
-/// An object of token ids and what to add to their logits, which is cut to -100..=100 as vLLM does.
-fn logit_bias(field: &Field<'_>, vocab_size: u32) -> Result<Vec<(u32, f32)>, Refusal> {
-    const MOST: f32 = 100.0;
-    let what = r#"an object of token ids and numbers, such as {"42": -100}"#;
-    let read = |mut entry: Field<'_>| {
-        let token = entry.name.parse::<u32>().ok().filter(|token| *token < vocab_size);
-        let token = token.ok_or_else(|| {
-            let rest = format_args!(
-                "has the key `{}`, which is no token id of the model's vocabulary of {vocab_size} tokens",
-                entry.name
-            );
-            Refusal::value(&field.name, rest)
-        })?;
-        entry.name = format!("logit_bias[{token}]");
-        let bias = entry.number("a number", |_| true).map_err(|error| error.within(&field.name))?;
-        Ok((token, bias.clamp(-MOST, MOST)))
-    };
-    let mut biases = field.object(what)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    biases.sort_unstable_by_key(|(token, _)| *token);
-    // `1` and `01` are the same token, though not the same key.
-    match biases.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(Refusal::value(&field.name, format_args!("has token {} twice", pair[0].0))),
-        None => Ok(biases),
-    }
 }

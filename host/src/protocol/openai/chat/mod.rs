@@ -1,0 +1,133 @@
+//! `POST /v1/chat/completions`: a conversation, and the message that follows.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | from a body to an answer |
+//! | `conversation` | the fields that make a conversation, and its prompt |
+//! | `parse` | all fields to a conversation and how to continue it |
+//! | `message` | the pieces of a message, whole or as a stream of deltas |
+//! | `answer` | events to choices, whole or as a stream |
+
+mod answer;
+pub(super) mod conversation;
+mod message;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+pub(super) use self::answer::Answer;
+use self::answer::Wanted;
+pub(super) use self::message::Delta;
+use self::parse::{Chat, parse};
+use super::failure::{Names, check_model, refused};
+use super::head::Head;
+use super::logprobs::Namer;
+use super::outputs::{Running, frames};
+use super::{Reply, Whole};
+use crate::output::parse::Parser;
+use crate::prepare::Prepared;
+use crate::protocol::{ApiError, Service};
+use crate::request::{Prompt, TextRequest};
+
+/// Answers a body. `id` is the request's name in the log.
+///
+/// # Errors
+/// What the client is told instead of an answer. A stream that fails on the way says so in its last frames.
+pub async fn completions(
+    service: &Service,
+    id: String,
+    body: impl AsRef<[u8]> + Send + 'static,
+) -> Result<Reply, ApiError> {
+    let Begun { answer, stream, ignored } = begin(service, id, "chatcmpl-", body).await?;
+    if stream {
+        let frames = frames(answer, service.settings().keep_alive).await?;
+        return Ok(Reply::Stream { frames, ignored });
+    }
+    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored }))
+}
+
+/// An answer whose request runs.
+pub(super) struct Begun {
+    pub(super) answer: Answer,
+    pub(super) stream: bool,
+    pub(super) ignored: Option<String>,
+}
+
+/// Reads a body and runs its request. `prefix` and the request's name are the answer's id.
+///
+/// # Errors
+/// What the client is told instead of an answer.
+pub(super) async fn begin(
+    service: &Service,
+    id: String,
+    prefix: &str,
+    body: impl AsRef<[u8]> + Send + 'static,
+) -> Result<Begun, ApiError> {
+    let mut asked = read(service, body).await?;
+    let id = asked.common.request_id.take().unwrap_or(id);
+    let names = names(service, &asked);
+    let stream = asked.common.stream;
+    let ignored = asked.common.ignored.header();
+    let head = Head::new(prefix, &id, service.settings());
+    let namer = Namer::new(service.stages().tokenizer().clone(), asked.common.tokens_as_ids);
+    let wanted = Wanted {
+        n: asked.params.n as usize,
+        guided: asked.constraint.is_some(),
+        logprobs: asked.params.sampling.logprobs.is_some(),
+        token_ids: asked.common.token_ids,
+        usage: asked.common.usage,
+        skip_special: asked.params.skip_special_tokens,
+        echo: asked.echo.take().unwrap_or_default(),
+        include_reasoning: asked.include_reasoning,
+    };
+    let prepared = prepare(service, asked, &names).await?;
+    let prompt = prepared.request.prompt.clone();
+    let running = Running::submit(service, id, vec![prepared.request]).map_err(|error| names.not_taken(&error))?;
+    let parser = || Parser::new(None, None, Arc::new(HashMap::new()));
+    let answer = Answer::new(head, namer, running, prompt, wanted, parser);
+    Ok(Begun { answer, stream, ignored })
+}
+
+/// The prompt of a body as text and as tokens, without an answer.
+///
+/// # Errors
+/// As for the same body with an answer, but for what only the engine refuses.
+pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Whole, ApiError> {
+    let asked = read(service, body).await?;
+    let ignored = asked.common.ignored.header();
+    let names = names(service, &asked);
+    let prepared = prepare(service, asked, &names).await?;
+    let body = json!({"prompt": prepared.prompt, "prompt_token_ids": &*prepared.request.prompt});
+    Ok(Whole { body, ignored })
+}
+
+async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Chat, ApiError> {
+    let vocab_size = service.engine().info().vocab_size;
+    let shared = service.clone();
+    let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
+    let names = Names::new("messages", service.engine().info().max_model_len);
+    let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
+    check_model(service, asked.common.model.as_deref())?;
+    Ok(asked)
+}
+
+fn names(service: &Service, asked: &Chat) -> Names {
+    let mut names = Names::new("messages", service.engine().info().max_model_len);
+    names.max_tokens = asked.common.limit;
+    if let Some(constraint) = &asked.constraint {
+        names.constraint.clone_from(&constraint.param);
+    }
+    names
+}
+
+async fn prepare(service: &Service, asked: Chat, names: &Names) -> Result<Prepared, ApiError> {
+    let prompt = Prompt::Rendered(asked.conversation.prompt(service, names).await?);
+    let constraint = asked.constraint.map(|asked| asked.constraint);
+    let request = TextRequest { prompt, constraint, params: asked.params, bad_words: asked.bad_words };
+    service.stages().prepare(request).await.map_err(|error| names.unprepared(error))
+}

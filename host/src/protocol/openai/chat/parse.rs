@@ -1,0 +1,112 @@
+//! All fields of a body to a conversation and how to continue it.
+
+use super::conversation;
+use crate::protocol::fields::{self, Field, Refusal};
+use crate::protocol::openai::body::{self, Common, Finished, check_least};
+use crate::protocol::openai::constraint;
+use crate::protocol::openai::settings::Settings;
+use crate::request::GenerationParams;
+
+/// The fields of this endpoint alone, beside those of the conversation.
+const NAMES: &[&str] = &[
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "logprobs",
+    "top_logprobs",
+    "echo",
+    "include_reasoning",
+    "thinking_token_budget",
+];
+
+/// The body of `POST /v1/chat/completions`, read and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Chat {
+    pub(super) conversation: conversation::Asked,
+    pub(super) params: GenerationParams,
+    pub(super) bad_words: Vec<String>,
+    pub(super) constraint: Option<constraint::Asked>,
+    /// What each answer begins with: the text that it continues, where the request wants it again.
+    pub(super) echo: Option<String>,
+    /// Whether reasoning is a part of the answer.
+    pub(super) include_reasoning: bool,
+    pub(super) common: Common,
+}
+
+/// Reads a body. `vocab_size` is one past the largest token id.
+///
+/// # Errors
+/// The first mistake found: see [`Refusal`].
+pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result<Chat, Refusal> {
+    let mut draft = body::Draft::new(vocab_size, settings, NAMES);
+    let mut conversation = conversation::Draft::default();
+    let (mut logprobs, mut top_logprobs, mut echo, mut include_reasoning) = (false, None, false, true);
+    for field in fields::read(body)? {
+        let name = field.name.as_str();
+        if !NAMES.contains(&name) && !conversation::NAMES.contains(&name) {
+            draft.take(&field)?;
+            continue;
+        }
+        if field.is_null() || conversation.take(&field)? {
+            continue;
+        }
+        match name {
+            "tools" => no_tools(&field)?,
+            "tool_choice" => no_choice(&field)?,
+            "parallel_tool_calls" => _ = field.boolean()?,
+            "logprobs" => logprobs = field.boolean()?,
+            "top_logprobs" => {
+                let what = format!("an integer from 0 to {} (--max-logprobs)", settings.max_logprobs);
+                top_logprobs = Some(field.integer(0..=i128::from(settings.max_logprobs), &what)? as u32);
+            }
+            "echo" => echo = field.boolean()?,
+            "include_reasoning" => include_reasoning = field.boolean()?,
+            _ => {
+                if field.integer(-1..=-1, "-1, which is no limit").is_err() {
+                    return Err(Refusal::unsupported(name, "leave it out or send -1"));
+                }
+            }
+        }
+    }
+    let conversation = conversation.finish(None)?;
+    let Finished { mut params, bad_words, asked, max_tokens, common } = draft.finish()?;
+    if !logprobs && top_logprobs.is_some_and(|top| top > 0) {
+        return Err(Refusal::value("top_logprobs", "needs `logprobs`: true"));
+    }
+    params.sampling.logprobs = logprobs.then(|| top_logprobs.unwrap_or(0));
+    params.max_tokens = match max_tokens {
+        // Without a limit an answer has all the room that the prompt leaves.
+        None => settings.defaults.max_tokens.filter(|_| asked.is_none()),
+        Some(-1) => None,
+        Some(0) => return Err(Refusal::value("max_tokens", "must be a positive integer")),
+        Some(most) => Some(u32::try_from(most).unwrap_or(u32::MAX)),
+    };
+    check_least(&params)?;
+    let echo = match echo {
+        true if !conversation.conversation.continue_final_message => {
+            return Err(Refusal::unsupported(
+                "echo",
+                "leave it out, or continue a message with `continue_final_message`",
+            ));
+        }
+        true => conversation.last_text().map(str::to_owned),
+        false => None,
+    };
+    Ok(Chat { conversation, params, bad_words, constraint: asked, echo, include_reasoning, common })
+}
+
+/// An empty list is none.
+fn no_tools(field: &Field<'_>) -> Result<(), Refusal> {
+    match field.list("a list of tools")?.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::unsupported("tools", "leave it out")),
+    }
+}
+
+/// Without tools there is nothing to choose.
+fn no_choice(field: &Field<'_>) -> Result<(), Refusal> {
+    match field.string() {
+        Ok(choice) if ["none", "auto"].contains(&choice.as_str()) => Ok(()),
+        _ => Err(Refusal::value("tool_choice", "needs `tools`")),
+    }
+}

@@ -1,0 +1,110 @@
+//! `POST /v1/completions`: prompts that are continued as they are.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | from a body to an answer |
+//! | `parse` | all fields to prompts and how to continue them |
+//! | `answer` | events to choices, whole or as a stream |
+
+mod answer;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use self::answer::{Answer, Wanted};
+use self::parse::{Completions, parse};
+use super::failure::{Names, check_model, refused};
+use super::head::Head;
+use super::logprobs::Namer;
+use super::outputs::{Running, frames};
+use super::{Reply, Whole};
+use crate::prepare::Prepared;
+use crate::protocol::{ApiError, Service};
+use crate::request::{Prompt, Rendered, TextRequest};
+
+/// Answers a body. `id` is the request's name in the log.
+///
+/// # Errors
+/// What the client is told instead of an answer. A stream that fails on the way says so in its last frames.
+pub async fn completions(
+    service: &Service,
+    id: String,
+    body: impl AsRef<[u8]> + Send + 'static,
+) -> Result<Reply, ApiError> {
+    let asked = read(service, body).await?;
+    let id = asked.common.request_id.clone().unwrap_or(id);
+    let names = names(service, &asked);
+    let ignored = asked.common.ignored.header();
+    let prepared = prepare(service, &asked, &names).await?;
+    let wanted = Wanted {
+        n: asked.params.n as usize,
+        guided: asked.constraint.is_some(),
+        echo: asked.echo,
+        logprobs: asked.params.sampling.logprobs.is_some(),
+        token_ids: asked.common.token_ids,
+        usage: asked.common.usage,
+        skip_special: asked.params.skip_special_tokens,
+    };
+    let prompts = prepared.iter().map(|prepared| (prepared.prompt.clone(), prepared.request.prompt.clone())).collect();
+    let requests = prepared.into_iter().map(|prepared| prepared.request).collect();
+    let head = Head::new("cmpl-", &id, service.settings());
+    let running = Running::submit(service, id, requests).map_err(|error| names.not_taken(&error))?;
+    let namer = Namer::new(service.stages().tokenizer().clone(), asked.common.tokens_as_ids);
+    let answer = Answer::new(head, namer, running, prompts, wanted);
+    if asked.common.stream {
+        let frames = frames(answer, service.settings().keep_alive).await?;
+        return Ok(Reply::Stream { frames, ignored });
+    }
+    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored }))
+}
+
+/// The prompts of a body as text and as tokens, without an answer.
+///
+/// # Errors
+/// As for the same body with an answer, but for what only the engine refuses.
+pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Whole, ApiError> {
+    let asked = read(service, body).await?;
+    let ignored = asked.common.ignored.header();
+    let prepared = prepare(service, &asked, &names(service, &asked)).await?;
+    let shown = |prepared: Prepared| json!({"prompt": prepared.prompt, "prompt_token_ids": &*prepared.request.prompt});
+    let mut rendered: Vec<Value> = prepared.into_iter().map(shown).collect();
+    // A single prompt is no list.
+    let body = if asked.is_list { rendered.into() } else { rendered.swap_remove(0) };
+    Ok(Whole { body, ignored })
+}
+
+async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Completions, ApiError> {
+    let vocab_size = service.engine().info().vocab_size;
+    let shared = service.clone();
+    let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
+    let names = Names::new("prompt", service.engine().info().max_model_len);
+    let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
+    check_model(service, asked.common.model.as_deref())?;
+    Ok(asked)
+}
+
+fn names(service: &Service, asked: &Completions) -> Names {
+    let mut names = Names::new("prompt", service.engine().info().max_model_len);
+    names.max_tokens = asked.common.limit;
+    if let Some(constraint) = &asked.constraint {
+        names.constraint.clone_from(&constraint.param);
+    }
+    names
+}
+
+async fn prepare(service: &Service, asked: &Completions, names: &Names) -> Result<Vec<Prepared>, ApiError> {
+    let mut prepared = Vec::with_capacity(asked.prompts.len());
+    for prompt in &asked.prompts {
+        let prompt = match prompt {
+            Prompt::Text(text) if !asked.add_special_tokens => Prompt::Rendered(Rendered::from(text.clone())),
+            prompt => prompt.clone(),
+        };
+        let constraint = asked.constraint.as_ref().map(|asked| asked.constraint.clone());
+        let request =
+            TextRequest { prompt, constraint, params: asked.params.clone(), bad_words: asked.bad_words.clone() };
+        prepared.push(service.stages().prepare(request).await.map_err(|error| names.unprepared(error))?);
+    }
+    Ok(prepared)
+}

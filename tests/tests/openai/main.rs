@@ -1,0 +1,7 @@
+//! The OpenAI-compatible API of a real server.
+
+mod chat;
+mod clients;
+mod completions;
+mod ground;
+mod responses;

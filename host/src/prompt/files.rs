@@ -89,10 +89,13 @@ fn of_flag(flag: &str) -> Result<Option<Found>, TemplateError> {
     Ok(is_template.then(found))
 }
 
-/// The templates of a directory by name, and the file that they are from.
-fn of_directory(directory: &Path) -> Result<Option<(PathBuf, BTreeMap<String, String>)>, TemplateError> {
+/// Templates by name.
+type ByName = BTreeMap<String, String>;
+
+/// The templates of a directory, and the file that they are from.
+fn of_directory(directory: &Path) -> Result<Option<(PathBuf, ByName)>, TemplateError> {
     let path = directory.join("chat_template.jinja");
-    let mut templates = BTreeMap::new();
+    let mut templates = ByName::new();
     if let Some(template) = text(&path, MAX_TEMPLATE_BYTES)? {
         templates.insert(DEFAULT.to_owned(), template);
     }
@@ -119,7 +122,7 @@ fn of_directory(directory: &Path) -> Result<Option<(PathBuf, BTreeMap<String, St
         match object.get("chat_template") {
             None | Some(Value::Null) => {}
             Some(Value::String(template)) => {
-                return Ok(Some((path, BTreeMap::from([(DEFAULT.to_owned(), template.clone())]))));
+                return Ok(Some((path, ByName::from([(DEFAULT.to_owned(), template.clone())]))));
             }
             Some(Value::Array(list)) => {
                 let named = list.iter().map(|entry| {

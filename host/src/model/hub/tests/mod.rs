@@ -114,6 +114,24 @@ fn only_the_files_that_are_needed_are_downloaded() {
 }
 
 #[test]
+fn chat_templates_are_downloaded_and_other_files_of_their_folder_are_not() {
+    let model = Model::new([
+        ("config.json", File::small("{}")),
+        ("tokenizer.json", File::small("{}")),
+        ("model.safetensors", File::large(weights())),
+        ("chat_template.jinja", File::small("a")),
+        ("additional_chat_templates/tool_use.jinja", File::small("b")),
+        ("additional_chat_templates/README.md", File::small("c")),
+        ("additional_chat_templates/deep/x.jinja", File::small("d")),
+    ]);
+    let (cache, server) = (Cache::new(), Server::start([(ID, model)]));
+    let directory = fetch_main(&cache, &server).unwrap().directory;
+    assert_eq!(fs::read_to_string(directory.join("chat_template.jinja")).unwrap(), "a");
+    assert_eq!(fs::read_to_string(directory.join("additional_chat_templates/tool_use.jinja")).unwrap(), "b");
+    assert_eq!(fs::read_dir(directory.join("additional_chat_templates")).unwrap().count(), 1);
+}
+
+#[test]
 fn the_files_that_a_backend_chooses_are_downloaded_with_their_folders() {
     let model = Model::new([
         ("config.json", File::small("{}")),

@@ -69,7 +69,7 @@ pub struct Options {
 /// | ways to resolve `$dynamicRef` and `$recursiveRef` | 1,000 |
 /// | bytes of JSON pointers to all schemas | 16 times `source_bytes` |
 /// | conditions in all schemas with `unevaluatedItems` | 8 times `work` |
-/// | look-aheads of a regex | 9 |
+/// | different look-aheads of a regex | 64 |
 /// | nesting of groups of a regex | 180 |
 /// | bytes of a token | 4,096 |
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,6 +47,11 @@ fn strings_are_accepted_and_rejected_as_the_table_says() {
 }
 
 #[test]
+fn patterns_accept_and_reject_as_the_table_says() {
+    check("patterns");
+}
+
+#[test]
 fn numbers_are_accepted_and_rejected_as_the_table_says() {
     check("numbers");
 }

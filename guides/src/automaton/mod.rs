@@ -10,9 +10,10 @@
 //! | [`dfa`] | the table, and look-ups in it |
 //! | [`build`] | exploration of a step function to a table, and trimming |
 //! | [`algebra`] | products: intersection, union, difference, many side by side; word lists |
+//! | [`expression`] | regexes as trees |
 //! | [`nfa`], [`determinize`] | a regex to states over characters: Thompson's construction, the subset construction |
 //! | [`utf8`] | states over characters to states over bytes |
-//! | [`from_hir`] | a parsed regex to a table, by one of two ways |
+//! | [`by_character`] | states over characters as a guide, where the table over bytes would be too big |
 //! | [`backward`], [`measure`] | least costs, lengths and counts of accepted texts |
 //! | [`residual`] | which states accept every suffix, and which never reject for good |
 //! | [`search`] | texts up to the first occurrence of a word |
@@ -29,13 +30,14 @@
 mod algebra;
 pub(crate) mod backward;
 mod build;
+pub(crate) mod by_character;
 pub(crate) mod cost;
-mod determinize;
+pub(crate) mod determinize;
 pub(crate) mod dfa;
-mod from_hir;
+pub(crate) mod expression;
 pub(crate) mod marks;
 mod measure;
-mod nfa;
+pub(crate) mod nfa;
 pub(crate) mod regular;
 pub(crate) mod residual;
 pub(crate) mod search;

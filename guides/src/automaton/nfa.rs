@@ -1,14 +1,14 @@
-//! A regex as a nondeterministic automaton over symbols (Thompson 1968).
+//! Regexes as a nondeterministic automaton over symbols (Thompson 1968).
 //!
-//! A symbol is a character, or a byte that UTF-8 never has (a mark, see [`marks`](crate::automaton::marks)). The automaton is built from
+//! A symbol is a character or the mark of an assertion (see [`expression`](crate::automaton::expression)). The automaton is built from
 //! the end of the regex to its beginning: each part is given the state that follows it. So alternatives that end alike share their ends,
-//! and no state is patched later except the head of an unbounded repetition.
+//! and no state is patched later except the head of an unbounded repetition. Several regexes may share one automaton, each with a start
+//! of its own.
 
-use crate::automaton::marks::is_mark;
-use crate::automaton::utf8::{FIRST_BYTE, Symbols};
+use crate::automaton::expression::{Assertion, Expression, Symbols};
 use crate::interrupt::passed;
 use foldhash::{HashMap, HashMapExt};
-use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+use std::sync::Arc;
 
 /// A state of the automaton.
 #[derive(Debug, Clone, Copy)]
@@ -25,32 +25,33 @@ pub(super) enum NfaState {
 }
 
 /// The number of the one accepting state.
-pub(super) const ACCEPT: u32 = 0;
+pub(crate) const ACCEPT: u32 = 0;
 
-/// The automaton of a regex.
-pub(super) struct Nfa {
+/// The automaton of some regexes.
+#[derive(Debug)]
+pub(crate) struct Nfa {
     pub(super) states: Vec<NfaState>,
     /// The sets of symbols that the states read.
-    pub(super) sets: Vec<Symbols>,
+    pub(super) sets: Vec<Arc<Symbols>>,
     /// A state from which every text is accepted: the head of a final `.*`.
     pub(super) universal: Option<u32>,
-    known_sets: HashMap<Symbols, u32>,
+    known_sets: HashMap<Arc<Symbols>, u32>,
     /// The states that read, by their set and the state that follows: alternatives share equal suffixes.
     known_reads: HashMap<(u32, u32), u32>,
     /// The greatest number of states.
     limit: usize,
+    /// Whether assertions are read as their marks.
+    marks: bool,
 }
 
-/// Why a regex has no automaton here.
-pub(super) enum Failed {
-    TooMany,
-    /// It has an assertion or a byte that this construction does not know.
-    Unknown,
-}
+/// The automaton would have too many states, or an assertion that only a mark can stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotBuilt;
 
 impl Nfa {
-    /// An automaton with nothing but its accepting state, which may grow to `limit` states.
-    pub(super) fn new(limit: usize) -> Nfa {
+    /// An automaton with nothing but its accepting state, which may grow to `limit` states. With `marks` it reads assertions as symbols;
+    /// else it knows the beginning and the end of the text only.
+    pub(crate) fn new(limit: usize, marks: bool) -> Nfa {
         Nfa {
             states: vec![NfaState::Accept],
             sets: Vec::new(),
@@ -58,49 +59,24 @@ impl Nfa {
             known_sets: HashMap::new(),
             known_reads: HashMap::new(),
             limit,
+            marks,
         }
     }
 
-    fn add(&mut self, state: NfaState) -> Result<u32, Failed> {
+    fn add(&mut self, state: NfaState) -> Result<u32, NotBuilt> {
         if self.states.len() >= self.limit || passed(1) {
-            return Err(Failed::TooMany);
+            return Err(NotBuilt);
         }
         self.states.push(state);
         Ok(self.states.len() as u32 - 1)
     }
 
-    /// The state from which `hir` leads to `next`.
-    pub(super) fn build(&mut self, hir: &Hir, next: u32) -> Result<u32, Failed> {
-        match hir.kind() {
-            HirKind::Empty => Ok(next),
-            HirKind::Look(Look::Start) => self.add(NfaState::Begin(next)),
-            HirKind::Look(Look::End) => self.add(NfaState::End(next)),
-            HirKind::Look(_) => Err(Failed::Unknown),
-            HirKind::Capture(capture) => self.build(&capture.sub, next),
-            HirKind::Concat(parts) => parts.iter().rev().try_fold(next, |next, part| self.build(part, next)),
-            HirKind::Literal(literal) => {
-                let mut symbols = Vec::new();
-                for chunk in literal.0.utf8_chunks() {
-                    symbols.extend(chunk.valid().chars().map(u32::from));
-                    symbols.extend(chunk.invalid().iter().map(|&byte| FIRST_BYTE + u32::from(byte)));
-                }
-                symbols.into_iter().rev().try_fold(next, |next, symbol| self.read(vec![(symbol, symbol)], next))
-            }
-            HirKind::Class(Class::Unicode(class)) => {
-                let ranges = class.iter().map(|range| (u32::from(range.start()), u32::from(range.end())));
-                self.read(ranges.collect(), next)
-            }
-            HirKind::Class(Class::Bytes(class)) => {
-                let mut symbols = Vec::new();
-                for range in class.iter() {
-                    for byte in range.start()..=range.end() {
-                        let symbol = if byte.is_ascii() { u32::from(byte) } else { FIRST_BYTE + u32::from(byte) };
-                        symbols.push((symbol, symbol));
-                    }
-                }
-                self.read(symbols, next)
-            }
-            HirKind::Alternation(branches) => {
+    /// The state from which `expression` leads to `next`.
+    pub(crate) fn build(&mut self, expression: &Expression, next: u32) -> Result<u32, NotBuilt> {
+        match expression {
+            Expression::Set(symbols) => self.read(symbols, next),
+            Expression::Concat(parts) => parts.iter().rev().try_fold(next, |next, part| self.build(part, next)),
+            Expression::Either(branches) => {
                 let mut all = None;
                 for branch in branches.iter().rev() {
                     let one = self.build(branch, next)?;
@@ -112,57 +88,80 @@ impl Nfa {
                 }
                 all.map_or_else(|| self.add(NfaState::Nowhere), Ok)
             }
-            HirKind::Repetition(repetition) => self.repeat(repetition, next),
+            Expression::Repeat { min, max, body } => self.repeat(*min, *max, body, next),
+            Expression::Assert(assertion) if self.marks => {
+                let mark = assertion.mark();
+                self.read(&Arc::new(vec![(mark, mark)]), next)
+            }
+            Expression::Assert(Assertion::Begin) => self.add(NfaState::Begin(next)),
+            Expression::Assert(Assertion::End) => self.add(NfaState::End(next)),
+            Expression::Assert(_) => Err(NotBuilt),
         }
     }
 
-    fn repeat(&mut self, repetition: &Repetition, next: u32) -> Result<u32, Failed> {
-        let Repetition { min, max, ref sub, .. } = *repetition;
+    fn repeat(&mut self, min: u32, max: Option<u32>, body: &Expression, next: u32) -> Result<u32, NotBuilt> {
         let mut first = next;
         match max {
             None => {
-                // The body leads back to its head, so the head is numbered before the body is built.
-                first = self.add(NfaState::Nowhere)?;
-                let again = self.build(sub, first)?;
-                self.states[first as usize] = NfaState::Either(again, next);
-                if let (NfaState::Read(set, _), ACCEPT) = (self.states[again as usize], next)
-                    && is_everything(&self.sets[set as usize])
-                {
-                    self.universal = Some(first);
+                let accepts_all = next == ACCEPT && matches!(body, Expression::Set(set) if is_everything(set));
+                match self.universal.filter(|_| accepts_all) {
+                    Some(universal) => first = universal,
+                    None => {
+                        // The body leads back to its head, so the head is numbered before the body is built.
+                        first = self.add(NfaState::Nowhere)?;
+                        let again = self.build(body, first)?;
+                        self.states[first as usize] = NfaState::Either(again, next);
+                        if accepts_all {
+                            self.universal = Some(first);
+                        }
+                    }
                 }
             }
             Some(max) => {
                 for _ in min..max {
-                    let once = self.build(sub, first)?;
+                    let once = self.build(body, first)?;
+                    // A body without any states of its own is the empty text.
+                    if once == first {
+                        break;
+                    }
                     first = self.add(NfaState::Either(once, next))?;
                 }
             }
         }
-        (0..min).try_fold(first, |next, _| self.build(sub, next))
+        for _ in 0..min {
+            match self.build(body, first)? {
+                same if same == first => break,
+                before => first = before,
+            }
+        }
+        Ok(first)
     }
 
-    fn read(&mut self, symbols: Symbols, next: u32) -> Result<u32, Failed> {
-        // A single byte of a longer character is no symbol.
-        if symbols.iter().any(|&(low, _)| low >= FIRST_BYTE && !is_mark((low - FIRST_BYTE) as u8)) {
-            return Err(Failed::Unknown);
-        }
+    fn read(&mut self, symbols: &Arc<Symbols>, next: u32) -> Result<u32, NotBuilt> {
         if symbols.is_empty() {
             return self.add(NfaState::Nowhere);
         }
-        let set = match self.known_sets.get(&symbols) {
-            Some(&set) => set,
-            None => {
-                self.sets.push(symbols.clone());
-                self.known_sets.insert(symbols, self.sets.len() as u32 - 1);
-                self.sets.len() as u32 - 1
-            }
-        };
+        let set = self.set(symbols);
         if let Some(&state) = self.known_reads.get(&(set, next)) {
             return Ok(state);
         }
         let state = self.add(NfaState::Read(set, next))?;
         self.known_reads.insert((set, next), state);
         Ok(state)
+    }
+
+    /// The index of a set of symbols.
+    pub(crate) fn set(&mut self, symbols: &Arc<Symbols>) -> u32 {
+        // A repetition reads one set again and again, and the hash of a large one takes long.
+        if let Some(place) = self.sets.iter().rev().take(4).position(|set| Arc::ptr_eq(set, symbols)) {
+            return (self.sets.len() - 1 - place) as u32;
+        }
+        if let Some(&set) = self.known_sets.get(symbols) {
+            return set;
+        }
+        self.sets.push(symbols.clone());
+        self.known_sets.insert(symbols.clone(), self.sets.len() as u32 - 1);
+        self.sets.len() as u32 - 1
     }
 }
 

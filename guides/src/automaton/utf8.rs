@@ -10,13 +10,14 @@
 //! Kinds below a node that lead to the same states give the same state within, whatever the node's bytes are, because equal nodes are one.
 //! So `.` takes a state for each depth of UTF-8 and not for each first byte.
 
-use crate::automaton::marks::is_mark;
+use crate::automaton::expression::{FIRST_MARK, Symbols};
 use foldhash::{HashMap, HashMapExt};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The coarsest partition of the symbols that respects some sets: symbols of one kind are in the same sets.
 #[derive(Debug)]
-pub(super) struct SymbolKinds {
+pub(crate) struct SymbolKinds {
     /// The first symbol of each stretch of symbols of one kind, and that kind; sorted.
     stretches: Vec<(u32, u32)>,
     count: usize,
@@ -25,9 +26,9 @@ pub(super) struct SymbolKinds {
 }
 
 impl SymbolKinds {
-    pub(crate) fn new(sets: &[Symbols]) -> SymbolKinds {
-        let ends = sets.iter().flatten().flat_map(|&(low, high)| [low, high + 1]);
-        let mut stretches: Vec<(u32, u32)> = [0, FIRST_BYTE].into_iter().chain(ends).map(|first| (first, 0)).collect();
+    pub(crate) fn new(sets: &[Arc<Symbols>]) -> SymbolKinds {
+        let ends = sets.iter().flat_map(|set| set.iter()).flat_map(|&(low, high)| [low, high + 1]);
+        let mut stretches: Vec<(u32, u32)> = [0, FIRST_MARK].into_iter().chain(ends).map(|first| (first, 0)).collect();
         stretches.sort_unstable();
         stretches.dedup();
         // Partition refinement: each set splits the kinds so far into a part inside and a part outside.
@@ -69,7 +70,7 @@ impl SymbolKinds {
     }
 
     /// The kind of a symbol, and the first symbol of the stretch after its own.
-    fn at(&self, symbol: u32) -> (u32, u32) {
+    pub(super) fn at(&self, symbol: u32) -> (u32, u32) {
         let next = self.stretches.partition_point(|&(first, _)| first <= symbol);
         (self.stretches[next - 1].1, self.stretches.get(next).map_or(u32::MAX, |&(first, _)| first))
     }
@@ -92,17 +93,81 @@ struct ByteNode {
     next: [u32; 64],
     /// Whether the next byte is the last of its character.
     last: bool,
+    /// How many bytes of the character are left.
+    left: u32,
     /// The kinds of all characters below the node, sorted.
     kinds: Vec<u32>,
 }
 
-/// An automaton over kinds of symbols, as an automaton over bytes whose states are made when they are met.
-pub(super) struct Spelling<'a> {
+/// The bytes of the characters of each kind.
+#[derive(Debug)]
+pub(super) struct Utf8Tree {
     nodes: Vec<ByteNode>,
-    /// For each byte that is a symbol by itself its kind, counted from 1.
-    symbol: [u32; 256],
+    /// For each byte that is a character by itself its kind, counted from 1.
+    single: [u32; 256],
     /// For each byte that begins a longer character its node, counted from 1.
     lead: [u32; 256],
+}
+
+/// Where a byte of a character leads.
+pub(super) enum AfterByte {
+    /// The character is complete, and of this kind.
+    Kind(u32),
+    /// More bytes follow, as this node has them.
+    Node(u32),
+}
+
+impl Utf8Tree {
+    pub(super) fn new(kinds: &SymbolKinds) -> Utf8Tree {
+        let mut nodes = ByteNodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
+        let (mut single, mut lead) = ([0; 256], [0; 256]);
+        for byte in 0..=255u8 {
+            let (place, code) = (usize::from(byte), u32::from(byte));
+            match byte {
+                0..=0x7F => single[place] = kinds.at(code).0 + 1,
+                0x80..=0xC1 | 0xF5.. => {}
+                0xC2..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, &(0x80..=0x7FF)),
+                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, &(0x800..=0xFFFF)),
+                0xF0..=0xF4 => lead[place] = nodes.block(3, (code & 7) << 18, &(0x1_0000..=0x10_FFFF)),
+            }
+        }
+        Utf8Tree { nodes: nodes.nodes, single, lead }
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Where the first byte of a character leads.
+    pub(super) fn begin(&self, byte: u8) -> Option<AfterByte> {
+        let place = usize::from(byte);
+        let node = || self.lead[place].checked_sub(1).map(AfterByte::Node);
+        self.single[place].checked_sub(1).map(AfterByte::Kind).or_else(node)
+    }
+
+    /// Where another byte leads.
+    pub(super) fn next(&self, node: u32, byte: u8) -> Option<AfterByte> {
+        let node = &self.nodes[node as usize];
+        let next = node.next[usize::from(byte) & 0x3F].checked_sub(1).filter(|_| byte & 0xC0 == 0x80)?;
+        Some(if node.last { AfterByte::Kind(node.kinds[next as usize]) } else { AfterByte::Node(next) })
+    }
+
+    /// The kinds of the characters below a node, sorted, and how many bytes of them are left.
+    pub(super) fn below(&self, node: u32) -> (&[u32], u32) {
+        let node = &self.nodes[node as usize];
+        (&node.kinds, node.left)
+    }
+
+    /// Memory in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.nodes.iter().map(|node| 300 + node.kinds.len() * 4).sum::<usize>() + 2048
+    }
+}
+
+/// An automaton over kinds of symbols, as an automaton over bytes whose states are made when they are met.
+pub(super) struct Spelling<'a> {
+    tree: Utf8Tree,
     /// The class of each byte.
     pub(super) classes: [u8; 256],
     /// A byte of each class.
@@ -118,35 +183,22 @@ pub(super) struct Spelling<'a> {
 impl<'a> Spelling<'a> {
     /// The spelling of the automaton whose next states are `table[state * kinds + kind]`.
     pub(crate) fn new(kinds: &SymbolKinds, table: &'a [u32]) -> Spelling<'a> {
-        let mut nodes = ByteNodes { kinds, nodes: Vec::new(), known: HashMap::new(), uniform: HashMap::new() };
-        let (mut symbol, mut lead) = ([0; 256], [0; 256]);
-        for byte in 0..=255u8 {
-            let (place, code) = (usize::from(byte), u32::from(byte));
-            match byte {
-                byte if is_mark(byte) => symbol[place] = kinds.at(FIRST_BYTE + code).0 + 1,
-                0..=0x7F => symbol[place] = kinds.at(code).0 + 1,
-                0x80..=0xBF => {}
-                0xC0..=0xDF => lead[place] = nodes.block(1, (code & 0x1F) << 6, &(0x80..=0x7FF)),
-                0xE0..=0xEF => lead[place] = nodes.block(2, (code & 0xF) << 12, &(0x800..=0xFFFF)),
-                0xF0.. => lead[place] = nodes.block(3, (code & 7) << 18, &(0x1_0000..=0x10_FFFF)),
-            }
-        }
-        let nodes = nodes.nodes;
+        let tree = Utf8Tree::new(kinds);
         let (mut classes, mut bytes) = ([0; 256], Vec::new());
         let mut seen: HashMap<(u32, u32, Vec<u32>), u8> = HashMap::new();
         for byte in 0..=255u8 {
             let continues = match byte {
-                0x80..=0xBF => nodes.iter().map(|node| node.next[usize::from(byte & 0x3F)]).collect(),
+                0x80..=0xBF => tree.nodes.iter().map(|node| node.next[usize::from(byte & 0x3F)]).collect(),
                 _ => Vec::new(),
             };
             let place = usize::from(byte);
-            classes[place] = *seen.entry((symbol[place], lead[place], continues)).or_insert_with(|| {
+            classes[place] = *seen.entry((tree.single[place], tree.lead[place], continues)).or_insert_with(|| {
                 bytes.push(byte);
                 (bytes.len() - 1) as u8
             });
         }
         let (within, known) = (Vec::new(), HashMap::new());
-        Spelling { nodes, symbol, lead, classes, bytes, table, kinds: kinds.len(), within, known }
+        Spelling { tree, classes, bytes, table, kinds: kinds.len(), within, known }
     }
 
     /// How many classes of bytes there are.
@@ -159,26 +211,26 @@ impl<'a> Spelling<'a> {
         let (byte, states) = (usize::from(self.bytes[class]), self.table.len() / self.kinds);
         let row = state as usize * self.kinds;
         let Some(place) = (state as usize).checked_sub(states) else {
-            let (row, symbol) = (&self.table[row..row + self.kinds], self.symbol[byte]);
-            if let Some(kind) = symbol.checked_sub(1) {
+            let (row, single) = (&self.table[row..row + self.kinds], self.tree.single[byte]);
+            if let Some(kind) = single.checked_sub(1) {
                 return row[kind as usize];
             }
-            let Some(node) = self.lead[byte].checked_sub(1) else { return 0 };
-            let after = self.nodes[node as usize].kinds.iter().map(|&kind| row[kind as usize]).collect();
+            let Some(node) = self.tree.lead[byte].checked_sub(1) else { return 0 };
+            let after = self.tree.nodes[node as usize].kinds.iter().map(|&kind| row[kind as usize]).collect();
             return self.enter(node, after);
         };
         if !(0x80..=0xBF).contains(&byte) {
             return 0;
         }
         let (node, after) = &self.within[place];
-        let node = &self.nodes[*node as usize];
+        let node = &self.tree.nodes[*node as usize];
         let Some(next) = node.next[byte & 0x3F].checked_sub(1) else { return 0 };
         if node.last {
             return after[next as usize];
         }
         // The kinds below the inner node are a subset of those here, and both are sorted: one pass finds them.
         let mut here = node.kinds.iter().zip(after);
-        let inner = self.nodes[next as usize].kinds.iter();
+        let inner = self.tree.nodes[next as usize].kinds.iter();
         let after = inner.filter_map(|kind| here.find(|(other, _)| *other == kind).map(|(_, &after)| after)).collect();
         self.enter(next, after)
     }
@@ -251,15 +303,9 @@ impl ByteNodes<'_> {
         kinds.dedup();
         let place = |kind: u32| kinds.partition_point(|&other| other < kind) as u32 + 1;
         let places = if last { next.map(|kind| if kind == 0 { 0 } else { place(kind - 1) }) } else { next };
-        self.nodes.push(ByteNode { next: places, last, kinds });
+        self.nodes.push(ByteNode { next: places, last, left: bytes, kinds });
         let node = self.nodes.len() as u32;
         self.known.insert((bytes, next), node);
         node
     }
 }
-
-/// The symbol of byte 0, behind all characters. Only bytes that UTF-8 never has are symbols.
-pub(super) const FIRST_BYTE: u32 = 0x11_0000;
-
-/// A set of symbols, as sorted inclusive ranges.
-pub(super) type Symbols = Vec<(u32, u32)>;

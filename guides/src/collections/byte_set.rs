@@ -9,6 +9,9 @@ pub(crate) struct ByteSet([u64; 4]);
 impl ByteSet {
     pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
 
+    /// The bytes of UTF-8 that continue a character.
+    pub(crate) const CONTINUATION: ByteSet = ByteSet([0, 0, u64::MAX, 0]);
+
     pub(crate) const fn of(bytes: &[u8]) -> ByteSet {
         let mut words = [0; 4];
         let mut next = 0;

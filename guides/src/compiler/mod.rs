@@ -15,6 +15,8 @@ mod slot;
 mod tests;
 
 use crate::automaton::Automaton;
+use crate::automaton::by_character::ByCharacter;
+use crate::automaton::determinize::CharacterDfa;
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::automaton::regular::{Regular, Unspellable};
 use crate::automaton::whole_tokens::MOST_STEPS;
@@ -213,7 +215,7 @@ impl Compiler {
 
     fn build(&self, source: &Source, options: &Options) -> Result<Guide, CompileError> {
         Ok(match source {
-            Source::Regex(regex) => self.guide(self.regular(self.regex(regex)?)?),
+            Source::Regex(regex) => self.regex_guide(regex)?,
             Source::Choice(choices) => self.guide(self.regular(self.choice(choices)?)?),
             Source::JsonSchema(schema) => self.guide(self.json(schema, options)?),
             Source::JsonObject => self.guide(self.json(r#"{"type":"object"}"#, options)?),
@@ -252,9 +254,39 @@ impl Compiler {
         })
     }
 
+    /// The guide of a regex: a table over bytes, or where that would be too big one over characters.
+    fn regex_guide(&self, regex: &str) -> Result<Guide, CompileError> {
+        let (characters, limits) = (self.regex_by_character(regex)?, self.dfa_limits());
+        // Costs in tokens, for a vocabulary without a token for each byte of text, are known over bytes only.
+        let mut bytes = (0..=0x7F).chain(0x80..=0xBF).chain(0xC2..=0xF4);
+        let has_all = bytes.all(|byte| self.vocabulary.single_bytes().contains(byte));
+        if has_all
+            && characters.most_states() > limits.states
+            && let Ok(automaton) = ByCharacter::new(&characters, limits.states)
+            && !automaton.is_empty()
+        {
+            return Ok(self.guide(automaton));
+        }
+        let dfa = characters.to_bytes(limits).map_err(|error| self.regex_error(error.into()))?;
+        Ok(self.guide(self.regular(dfa)?))
+    }
+
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {
-        let limits = DfaLimits { states: self.limits.states, bytes: self.limits.bytes };
-        regex::whole(regex, Dialect::Python, limits).map_err(|error| match error {
+        let bytes = self.regex_by_character(regex)?.to_bytes(self.dfa_limits());
+        bytes.map_err(|error| self.regex_error(error.into()))
+    }
+
+    fn regex_by_character(&self, regex: &str) -> Result<CharacterDfa, CompileError> {
+        let made = regex::whole_by_character(regex, Dialect::Python, self.dfa_limits());
+        made.map_err(|error| self.regex_error(error))
+    }
+
+    fn dfa_limits(&self) -> DfaLimits {
+        DfaLimits { states: self.limits.states, bytes: self.limits.bytes }
+    }
+
+    fn regex_error(&self, error: RegexError) -> CompileError {
+        match error {
             RegexError::Syntax(at, reason) => CompileError::Syntax { at: Place::Regex(at), reason },
             RegexError::Unsupported(at, keyword, reason) => {
                 CompileError::Unsupported { at: Place::Regex(at), keyword: keyword.into(), reason }
@@ -265,7 +297,7 @@ impl Compiler {
                 self.limits.states,
                 "use smaller counts of repetition, or fewer alternatives that begin alike",
             ),
-        })
+        }
     }
 
     /// The automaton of the choices: their trie, which is deterministic already.

@@ -1,21 +1,24 @@
 //! Classes of characters in brackets.
 
+use crate::automaton::expression::Symbols;
 use crate::regex::error::RegexError;
-use crate::regex::escape::Escaped;
+use crate::regex::escape::{CharacterMode, Escaped};
 use crate::regex::reader::{Dialect, RegexReader};
-use std::fmt::Write;
+use crate::regex::sets::{self, Folding};
 
-/// Inclusive ranges of characters.
-type Ranges = Vec<(char, char)>;
+/// The names of POSIX's classes, which neither syntax has.
+const POSIX: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
+];
 
 impl RegexReader {
-    /// Reads a class in brackets, as `regex-syntax` writes it.
-    pub(super) fn class(&mut self) -> Result<String, RegexError> {
+    /// Reads a class in brackets. Surrogates may be in it.
+    pub(super) fn class(&mut self, mode: CharacterMode) -> Result<Symbols, RegexError> {
         let start = self.at;
         self.at += 1;
         let negated = self.take("^");
-        let mut ranges: Ranges = Vec::new();
-        let mut classes = String::new();
+        let (mut ranges, mut classes) = (Symbols::new(), Symbols::new());
         // In Python a `]` that comes first is a character.
         let mut first = self.dialect == Dialect::Python;
         loop {
@@ -28,69 +31,69 @@ impl RegexReader {
                 break;
             }
             first = false;
-            let low = self.class_atom()?;
+            if c == '[' && self.dialect == Dialect::Ecma {
+                self.refuse_posix()?;
+            }
+            let before = classes.len();
+            let low = self.class_atom(mode)?;
             let ranged = self.looking_at("-") && self.chars.get(self.at + 1).is_some_and(|&c| c != ']');
             match low {
-                Escaped::Char(low) if ranged => {
+                Escaped::Code(low) if ranged => {
                     let dash = self.at;
                     self.at += 1;
-                    match self.class_atom()? {
-                        Escaped::Char(high) if high < low => {
+                    match self.class_atom(mode)? {
+                        Escaped::Code(high) if high < low => {
                             self.at = dash;
                             return Err(self.syntax("a range of characters that ends before it begins"));
                         }
-                        Escaped::Char(high) => ranges.push((low, high)),
+                        Escaped::Code(high) => ranges.push((low, high)),
                         // `a-\d`: three members, the middle one a hyphen.
                         Escaped::Class(class) => {
-                            ranges.extend([(low, low), ('-', '-')]);
-                            classes.push_str(&class);
+                            ranges.extend([(low, low), (0x2D, 0x2D)]);
+                            classes.extend(class.iter());
                         }
                     }
                 }
-                Escaped::Char(c) => ranges.push((c, c)),
-                Escaped::Class(class) => classes.push_str(&class),
+                Escaped::Code(code) => ranges.push((code, code)),
+                Escaped::Class(class) => classes.extend(class.iter()),
+            }
+            self.count_ranges(classes.len() - before)?;
+        }
+        if let Some(folding) = mode.folding {
+            ranges = sets::folded(ranges, folding);
+            // ECMA-262 folds classes too: without regard to case `\w` has the long s.
+            if folding == Folding::Simple {
+                classes = sets::folded(classes, folding);
             }
         }
-        Ok(match (ranges.is_empty() && classes.is_empty(), negated) {
-            (true, true) => "(?s:.)".to_owned(),
-            (true, false) => r"[^\x{0}-\x{10ffff}]".to_owned(),
-            (false, _) => {
-                let mut written = if negated { "[^".to_owned() } else { "[".to_owned() };
-                for (low, high) in ranges {
-                    push_char(&mut written, low);
-                    if high != low {
-                        written.push('-');
-                        push_char(&mut written, high);
-                    }
-                }
-                written + &classes + "]"
-            }
-        })
+        ranges.append(&mut classes);
+        let ranges = sets::normalized(ranges);
+        Ok(if negated { sets::complement(&ranges) } else { ranges })
+    }
+
+    /// Refuses `[:alpha:]` in a class, whose characters are seldom what is meant.
+    fn refuse_posix(&self) -> Result<(), RegexError> {
+        match POSIX.iter().find(|name| self.looking_at(&format!("[:{name}:]"))) {
+            None => Ok(()),
+            Some(name) => Err(self.syntax(format!(
+                "[:{name}:] is no class of ECMA-262, the syntax of patterns; write the characters out, such as a-zA-Z, or \\p{{...}}"
+            ))),
+        }
     }
 
     /// Reads a member of a class, or an end of a range.
-    fn class_atom(&mut self) -> Result<Escaped, RegexError> {
+    fn class_atom(&mut self, mode: CharacterMode) -> Result<Escaped, RegexError> {
         match self.peek() {
             Some('\\') if self.chars.get(self.at + 1) == Some(&'b') => {
                 self.at += 2;
-                Ok(Escaped::Char('\x08'))
+                Ok(Escaped::Code(0x08))
             }
-            Some('\\') => self.escape(),
+            Some('\\') => self.escape(mode),
             Some(c) => {
                 self.at += 1;
-                Ok(Escaped::Char(c))
+                Ok(Escaped::Code(u32::from(c)))
             }
             None => Err(self.syntax("'[' without ']'")),
         }
-    }
-}
-
-/// Writes a character so that it means itself, inside a class and outside.
-pub(super) fn push_char(out: &mut String, c: char) {
-    if c.is_ascii_alphanumeric() {
-        out.push(c);
-    } else {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "\\x{{{:x}}}", c as u32);
     }
 }

@@ -1,14 +1,14 @@
 //! Regular expressions to automata.
 //!
-//! A regex is translated to the syntax of `regex-syntax`, parsed by that crate, and determinized. Look-ahead, which that crate lacks, is
-//! compiled here.
+//! A regex is read to an expression over sets of characters, and determinized. With look-ahead or `\b` it is an alternating automaton.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`syntax`] | the translation: alternatives, groups, quantifiers, assertions |
+//! | [`syntax`] | the parser: alternatives, groups, quantifiers, assertions |
 //! | [`class`], [`escape`], [`reader`] | its parts: classes in brackets, escapes, the characters of the regex |
-//! | [`hir`] | the parser of `regex-syntax` |
-//! | [`lookahead`] | regexes with marks for their assertions |
+//! | [`sets`], [`unicode`] | sets of characters, and those of Unicode's properties |
+//! | [`trimmed`] | expressions of which less has to be counted |
+//! | [`lookahead`], [`inclusion`] | regexes with assertions about what follows |
 //! | [`error`] | why a regex is refused |
 //!
 //! # Invariants
@@ -19,36 +19,63 @@
 mod class;
 pub(crate) mod error;
 pub(crate) mod escape;
-mod hir;
+mod inclusion;
 mod lookahead;
 mod reader;
+mod sets;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod trimmed;
+mod unicode;
 
+use crate::automaton::determinize::CharacterDfa;
 use crate::automaton::dfa::{Dfa, DfaLimits};
+use crate::automaton::expression::Expression;
 use crate::regex::error::RegexError;
-use crate::regex::hir::{any, parsed};
+use crate::regex::syntax::Regex;
 pub(crate) use reader::Dialect;
-use regex_syntax::hir::Hir;
-use syntax::Translated;
 
 /// The automaton of the texts that the regex matches from the first to the last character.
 pub(crate) fn whole(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
-    compiled(regex, dialect, false, limits)
+    Ok(whole_by_character(regex, dialect, limits)?.to_bytes(limits)?)
+}
+
+/// As [`whole`], over characters.
+pub(crate) fn whole_by_character(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<CharacterDfa, RegexError> {
+    let regex = syntax::read(regex, dialect)?;
+    compiled(&regex, &regex.expression, dialect, limits)
 }
 
 /// The automaton of the texts in which the regex matches somewhere.
 pub(crate) fn anywhere(regex: &str, dialect: Dialect, limits: DfaLimits) -> Result<Dfa, RegexError> {
-    compiled(regex, dialect, true, limits)
+    let regex = syntax::read(regex, dialect)?;
+    Ok(compiled(&regex, &trimmed::around(&regex.expression), dialect, limits)?.to_bytes(limits)?)
 }
 
-fn compiled(regex: &str, dialect: Dialect, around: bool, limits: DfaLimits) -> Result<Dfa, RegexError> {
-    match syntax::translate(regex, dialect)? {
-        Translated::Plain(regex) => {
-            let parts = [around.then(any), Some(parsed(&regex)?), around.then(any)];
-            Ok(Dfa::from_hir(&Hir::concat(parts.into_iter().flatten().collect()), limits)?)
-        }
-        Translated::Marked(regex) => lookahead::compile(&regex, around, limits),
+/// As [`anywhere`], without the greatest count of a `^...C{m,n}...$` with large `n`, if the length of the text can take its place: the
+/// automaton, and the greatest number of characters if it was replaced.
+pub(crate) fn anywhere_but_length(
+    regex: &str,
+    dialect: Dialect,
+    limits: DfaLimits,
+) -> Result<(Dfa, Option<u32>), RegexError> {
+    let regex = syntax::read(regex, dialect)?;
+    let (expression, most) = match trimmed::without_count(&regex.expression) {
+        Some((expression, most)) => (expression, Some(most)),
+        None => (trimmed::around(&regex.expression), None),
+    };
+    Ok((compiled(&regex, &expression, dialect, limits)?.to_bytes(limits)?, most))
+}
+
+fn compiled(
+    regex: &Regex,
+    expression: &Expression,
+    dialect: Dialect,
+    limits: DfaLimits,
+) -> Result<CharacterDfa, RegexError> {
+    if regex.has_marks {
+        return lookahead::compile(regex, expression, dialect, limits);
     }
+    Ok(CharacterDfa::new(expression, limits)?)
 }

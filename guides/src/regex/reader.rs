@@ -1,5 +1,6 @@
 //! Reads the characters of a regex, with the position that an error names.
 
+use crate::interrupt::passed;
 use crate::regex::error::RegexError;
 
 /// Whose rules hold where the two syntaxes differ.
@@ -16,11 +17,16 @@ pub(super) struct RegexReader {
     pub(super) chars: Vec<char>,
     pub(super) at: usize,
     pub(super) dialect: Dialect,
+    /// Ranges of characters in the classes so far.
+    ranges: usize,
 }
+
+/// The most ranges in all classes: 32 MiB of them.
+const MOST_RANGES: usize = 4 << 20;
 
 impl RegexReader {
     pub(super) fn new(regex: &str, dialect: Dialect) -> RegexReader {
-        RegexReader { chars: regex.chars().collect(), at: 0, dialect }
+        RegexReader { chars: regex.chars().collect(), at: 0, dialect, ranges: 0 }
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -40,6 +46,12 @@ impl RegexReader {
         found
     }
 
+    /// Counts ranges of a class. Large classes take much more memory than their text.
+    pub(super) fn count_ranges(&mut self, ranges: usize) -> Result<(), RegexError> {
+        self.ranges += ranges;
+        if self.ranges > MOST_RANGES || passed(ranges / 64) { Err(RegexError::TooBig) } else { Ok(()) }
+    }
+
     /// A syntax error at the current position.
     pub(super) fn syntax(&self, reason: impl Into<String>) -> RegexError {
         RegexError::Syntax(self.at, reason.into())
@@ -50,9 +62,9 @@ impl RegexReader {
         RegexError::Unsupported(self.at, construct, reason.to_owned())
     }
 
-    /// Reads `{m}`, `{m,}`, `{m,n}`, and Python's `{,n}`, as `regex-syntax` writes it. `None`, with nothing read, if it is no quantifier:
-    /// both syntaxes then take the brace for itself.
-    pub(super) fn counts(&mut self) -> Result<Option<String>, RegexError> {
+    /// Reads `{m}`, `{m,}`, `{m,n}`, and Python's `{,n}`: the least and the greatest count. `None`, with nothing read, if it is no
+    /// quantifier: both syntaxes then take the brace for itself.
+    pub(super) fn counts(&mut self) -> Result<Option<(u32, Option<u32>)>, RegexError> {
         let is_inside = |c: &&char| c.is_ascii_digit() || **c == ',';
         let length = 1 + self.chars[self.at + 1..].iter().take_while(is_inside).count();
         if self.chars.get(self.at + length) != Some(&'}') {
@@ -64,8 +76,12 @@ impl RegexReader {
             Some((min, max)) => (min, max),
         };
         let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-        let python_max_only = self.dialect == Dialect::Python && min.is_empty() && !max.is_empty();
-        if !digits(min) || !digits(max) || (min.is_empty() && !python_max_only) {
+        let max_only = min.is_empty() && !max.is_empty();
+        if max_only && digits(max) && self.dialect == Dialect::Ecma {
+            return Err(self
+                .syntax(format!("{{,{max}}} counts nothing in ECMA-262, the syntax of patterns; write {{0,{max}}}")));
+        }
+        if !digits(min) || !digits(max) || (min.is_empty() && !max_only) {
             return Ok(None);
         }
         let number = |text: &str, default: Option<u32>| match text {
@@ -77,9 +93,6 @@ impl RegexReader {
             return Err(self.syntax("the least count of repetitions is greater than the greatest"));
         }
         self.at += length + 1;
-        Ok(Some(match max {
-            Some(max) => format!("{{{min},{max}}}"),
-            None => format!("{{{min},}}"),
-        }))
+        Ok(Some((min, max)))
     }
 }

@@ -1,54 +1,48 @@
-//! Translates a regex in the syntax of Python's `re` or of ECMA-262 to the syntax of `regex-syntax`.
+//! Reads a regex in the syntax of Python's `re` or of ECMA-262.
 //!
 //! Only the set of matching texts counts: groups capture nothing, and greed makes no difference. A construct that is not regular is
-//! refused with its position. A regex with look-ahead is translated with marks for its assertions:
-//!
-//! | regex | translation |
-//! |---|---|
-//! | `^\d+$` | `\A[0-9]+\z` |
-//! | `^(?!ab)\w` | `\xFF\xF5[0-9A-Za-z_]`, and the look-ahead `ab` for the mark 0xF5 |
+//! refused with its position. Look-aheads are kept beside the expression, which refers to them by their index.
 
-use crate::automaton::marks;
+use crate::automaton::expression::{Assertion, Expression, Symbols};
 use crate::interrupt::passed;
-use crate::regex::class::push_char;
 use crate::regex::error::RegexError;
-use crate::regex::escape::Escaped;
+use crate::regex::escape::{CharacterMode, Escaped, is_high, is_low, paired};
 use crate::regex::reader::{Dialect, RegexReader};
-use std::fmt::Write;
+use crate::regex::sets::{self, Folding};
+use std::sync::Arc;
 
 /// The deepest nesting of groups. Reading a group is recursive, so this bounds the stack.
 const DEEPEST_GROUP: usize = 180;
 
-/// A regex in the syntax of `regex-syntax`.
-pub(super) enum Translated {
-    Plain(String),
-    Marked(Marked),
-}
+/// The most different look-aheads.
+const MOST_LOOKS: usize = 64;
 
-/// A regex in which every assertion is a mark.
-pub(super) struct Marked {
-    pub(super) regex: String,
-    /// The look-aheads in the order in which they are closed: an inner one comes before the outer one, which uses its mark.
+/// A regex that was read.
+#[derive(Debug)]
+pub(super) struct Regex {
+    pub(super) expression: Expression,
+    /// The look-aheads in the order in which they are closed: an inner one comes before the outer one, which refers to it.
     pub(super) looks: Vec<LookAround>,
+    /// Whether it has assertions other than the beginning and the end of the text.
+    pub(super) has_marks: bool,
 }
 
 /// A look-ahead: what must follow at a place, or must not.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct LookAround {
-    pub(crate) negative: bool,
-    pub(super) regex: String,
+    pub(super) negative: bool,
+    pub(super) expression: Expression,
 }
 
-/// Translates a regex, with marks only if an assertion needs them.
-pub(super) fn translate(regex: &str, dialect: Dialect) -> Result<Translated, RegexError> {
-    let mut reader = Translator::new(regex, dialect);
-    reader.read()?;
-    if !reader.needs_marks {
-        return Ok(Translated::Plain(reader.out));
+/// Reads a regex.
+pub(super) fn read(regex: &str, dialect: Dialect) -> Result<Regex, RegexError> {
+    let reader = RegexReader::new(regex, dialect);
+    let mut reader = SyntaxReader { reader, flags: Flags::default(), depth: 0, looks: Vec::new(), has_marks: false };
+    let expression = reader.alternatives()?;
+    match reader.reader.peek() {
+        None => Ok(Regex { expression, looks: reader.looks, has_marks: reader.has_marks }),
+        Some(_) => Err(reader.reader.syntax("')' without '('")),
     }
-    // `\A` and `\b` look at their neighbours, which are marks now. So all assertions become marks.
-    let mut reader = Translator { marks: true, ..Translator::new(regex, dialect) };
-    reader.read()?;
-    Ok(Translated::Marked(Marked { regex: reader.out, looks: reader.looks }))
 }
 
 #[derive(Clone, Copy, Default)]
@@ -56,123 +50,152 @@ struct Flags {
     ignore_case: bool,
     dot_all: bool,
     verbose: bool,
+    ascii: bool,
 }
 
-struct Translator {
+struct SyntaxReader {
     reader: RegexReader,
-    /// The regex so far, in the syntax of `regex-syntax`.
-    out: String,
     flags: Flags,
     depth: usize,
-    /// Whether assertions are written as marks.
-    marks: bool,
-    /// Whether some assertion has no other translation.
-    needs_marks: bool,
     looks: Vec<LookAround>,
+    has_marks: bool,
 }
 
-impl Translator {
-    fn new(regex: &str, dialect: Dialect) -> Translator {
-        Translator {
-            reader: RegexReader::new(regex, dialect),
-            out: String::with_capacity(regex.len() * 2),
-            flags: Flags::default(),
-            depth: 0,
-            marks: false,
-            needs_marks: false,
-            looks: Vec::new(),
-        }
+/// The parts of an alternative so far.
+#[derive(Default)]
+struct Sequence {
+    parts: Vec<Expression>,
+    /// The codes of the last part if all are high halves of surrogate pairs.
+    high: Option<Symbols>,
+    /// Whether the last part can be repeated.
+    repeatable: bool,
+}
+
+impl Sequence {
+    fn push(&mut self, part: Expression, repeatable: bool) {
+        self.parts.push(part);
+        (self.high, self.repeatable) = (None, repeatable);
     }
 
-    fn read(&mut self) -> Result<(), RegexError> {
-        self.alternatives()?;
-        match self.reader.peek() {
-            None => Ok(()),
-            Some(_) => Err(self.reader.syntax("')' without '('")),
+    fn finished(mut self) -> Expression {
+        match self.parts.pop() {
+            Some(only) if self.parts.is_empty() => only,
+            last => Expression::Concat(self.parts.into_iter().chain(last).collect()),
         }
     }
+}
 
-    /// Writes an assertion: its mark, or its plain translation.
-    fn assertion(&mut self, plain: &str, mark: u8) {
-        if self.marks {
-            // Writing to a String cannot fail.
-            let _ = write!(self.out, r"(?-u:\x{mark:02X})");
-        } else {
-            self.out.push_str(plain);
-        }
+impl SyntaxReader {
+    fn mode(&self) -> CharacterMode {
+        let ascii = self.flags.ascii;
+        let folding = match self.reader.dialect {
+            Dialect::Ecma => Folding::Simple,
+            Dialect::Python if ascii => Folding::Ascii,
+            Dialect::Python => Folding::Python,
+        };
+        CharacterMode { ascii, folding: self.flags.ignore_case.then_some(folding) }
     }
 
     /// Reads to the end, or to the `)` of an enclosing group.
-    fn alternatives(&mut self) -> Result<(), RegexError> {
-        // Whether the next quantifier has something to repeat.
-        let mut repeatable = false;
+    fn alternatives(&mut self) -> Result<Expression, RegexError> {
+        let (mut branches, mut sequence) = (Vec::new(), Sequence::default());
         while let Some(c) = self.reader.peek() {
             if passed(1) {
                 return Err(RegexError::TooBig);
             }
-            repeatable = match c {
-                ')' => return Ok(()),
+            match c {
+                ')' => break,
+                '|' => {
+                    self.reader.at += 1;
+                    branches.push(std::mem::take(&mut sequence).finished());
+                }
                 '*' | '+' | '?' => {
                     self.reader.at += 1;
-                    self.quantifier(&c.to_string(), repeatable)?;
-                    false
+                    let (min, max) = (u32::from(c == '+'), (c == '?').then_some(1));
+                    self.quantifier(&mut sequence, min, max)?;
                 }
                 '{' => match self.reader.counts()? {
-                    Some(counts) => {
-                        self.quantifier(&counts, repeatable)?;
-                        false
-                    }
-                    None => self.character('{'),
+                    Some((min, max)) => self.quantifier(&mut sequence, min, max)?,
+                    None => self.character(&mut sequence, '{')?,
                 },
-                c if self.flags.verbose && c.is_ascii_whitespace() => {
-                    self.reader.at += 1;
-                    repeatable
-                }
+                c if self.flags.verbose && c.is_ascii_whitespace() => self.reader.at += 1,
                 '#' if self.flags.verbose => {
                     while self.reader.peek().is_some_and(|c| c != '\n') {
                         self.reader.at += 1;
                     }
-                    repeatable
                 }
-                c => self.piece(c)?,
-            };
+                '(' => self.group(&mut sequence)?,
+                '\\' => self.escape_outside(&mut sequence)?,
+                '[' => {
+                    let class = self.reader.class(self.mode())?;
+                    self.push_set(&mut sequence, &Arc::new(class))?;
+                }
+                '^' | '$' => {
+                    self.reader.at += 1;
+                    let assertion = if c == '^' { Assertion::Begin } else { Assertion::End };
+                    sequence.push(Expression::Assert(assertion), false);
+                }
+                '.' => {
+                    self.reader.at += 1;
+                    let breaks: &[(u32, u32)] = match (self.flags.dot_all, self.reader.dialect) {
+                        (true, _) => &[],
+                        (false, Dialect::Python) => &[(0x0A, 0x0A)],
+                        (false, Dialect::Ecma) => &[(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)],
+                    };
+                    self.push_set(&mut sequence, &Arc::new(sets::complement(breaks)))?;
+                }
+                c => self.character(&mut sequence, c)?,
+            }
         }
+        branches.push(sequence.finished());
+        Ok(match branches.pop() {
+            Some(only) if branches.is_empty() => only,
+            last => Expression::Either(branches.into_iter().chain(last).collect()),
+        })
+    }
+
+    /// Reads a character that means itself.
+    fn character(&mut self, sequence: &mut Sequence, c: char) -> Result<(), RegexError> {
+        self.reader.at += 1;
+        self.push_code(sequence, u32::from(c))
+    }
+
+    fn push_code(&mut self, sequence: &mut Sequence, code: u32) -> Result<(), RegexError> {
+        let set = match self.mode().folding {
+            Some(folding) => sets::folded(vec![(code, code)], folding),
+            None => vec![(code, code)],
+        };
+        self.push_set(sequence, &Arc::new(set))
+    }
+
+    /// Adds one character of a set. A set of high halves of surrogate pairs before a set of low ones is read as the characters of these pairs,
+    /// which is what their authors mean; read code by code they would match nothing.
+    fn push_set(&mut self, sequence: &mut Sequence, set: &Arc<Symbols>) -> Result<(), RegexError> {
+        let all = |is: fn(u32) -> bool| !set.is_empty() && set.iter().all(|&(low, high)| is(low) && is(high));
+        let repeated = self.reader.peek().is_some_and(|c| matches!(c, '*' | '+' | '?' | '{'));
+        if let Some(high) = sequence.high.take().filter(|_| all(is_low) && !repeated) {
+            let highs = high.iter().flat_map(|&(low, high)| low..=high);
+            let pairs = highs.flat_map(|one| set.iter().map(move |&(low, high)| (paired(one, low), paired(one, high))));
+            let pairs = sets::normalized(pairs.collect());
+            self.reader.count_ranges(pairs.len())?;
+            sequence.parts.pop();
+            sequence.push(Expression::Set(Arc::new(pairs)), true);
+            return Ok(());
+        }
+        let characters = sets::finished(set);
+        // Classes such as `\w` are made once and shared.
+        let shared = characters == **set;
+        if Arc::strong_count(set) == 1 {
+            self.reader.count_ranges(set.len())?;
+        }
+        let high = all(is_high).then(|| set.to_vec());
+        sequence.push(Expression::Set(if shared { set.clone() } else { Arc::new(characters) }), true);
+        sequence.high = high;
         Ok(())
     }
 
-    /// Reads a piece of an alternative that begins with `c`; whether it can be repeated.
-    fn piece(&mut self, c: char) -> Result<bool, RegexError> {
-        match c {
-            '(' => return self.group(),
-            '\\' => return self.escape_outside(),
-            '[' => {
-                let class = self.reader.class()?;
-                self.out.push_str(&class);
-                return Ok(true);
-            }
-            '|' => self.out.push('|'),
-            '^' => self.assertion(r"\A", marks::BEGIN),
-            '$' => self.assertion(r"\z", marks::END),
-            '.' => self.out.push_str(match (self.flags.dot_all, self.reader.dialect) {
-                (true, _) => "(?s:.)",
-                (false, Dialect::Python) => r"[^\n]",
-                (false, Dialect::Ecma) => r"[^\n\r\x{2028}\x{2029}]",
-            }),
-            c => return Ok(self.character(c)),
-        }
-        self.reader.at += 1;
-        Ok(c == '.')
-    }
-
-    /// Reads a character that means itself, which can be repeated.
-    fn character(&mut self, c: char) -> bool {
-        self.reader.at += 1;
-        push_char(&mut self.out, c);
-        true
-    }
-
-    /// Reads a group; whether it can be repeated.
-    fn group(&mut self) -> Result<bool, RegexError> {
+    /// Reads a group.
+    fn group(&mut self, sequence: &mut Sequence) -> Result<(), RegexError> {
         const LOOK: &str = "what must or must not stand before is not supported; rewrite the regex without it";
         let start = self.reader.at;
         let outer = self.flags;
@@ -182,7 +205,9 @@ impl Translator {
         self.reader.at += 1;
         if self.reader.take("?=") || self.reader.take("?!") {
             let negative = self.reader.chars[self.reader.at - 1] == '!';
-            return self.look(start, negative).map(|()| false);
+            let look = self.look(start, negative)?;
+            sequence.push(look, false);
+            return Ok(());
         }
         if self.reader.looking_at("?<=") || self.reader.looking_at("?<!") {
             self.reader.at = start;
@@ -200,8 +225,7 @@ impl Translator {
             while self.reader.peek().is_some_and(|c| c != ')') {
                 self.reader.at += 1;
             }
-            self.close(start)?;
-            return Ok(false);
+            return self.close(start);
         }
         if self.reader.take("?P<") || self.reader.take("?<") {
             while self.reader.peek().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
@@ -212,38 +236,39 @@ impl Translator {
             }
         } else if self.reader.take("?:") {
         } else if self.reader.take("?") && !self.flags(start)? {
-            return Ok(false);
+            return Ok(());
         }
-        self.out.push_str(if self.flags.ignore_case { "(?i:" } else { "(?-i:" });
         self.depth += 1;
-        self.alternatives()?;
+        let body = self.alternatives()?;
         self.depth -= 1;
         self.close(start)?;
-        self.out.push(')');
         self.flags = outer;
-        Ok(true)
+        sequence.push(body, true);
+        Ok(())
     }
 
-    /// Reads the rest of a look-ahead.
-    fn look(&mut self, start: usize, negative: bool) -> Result<(), RegexError> {
-        self.needs_marks = true;
-        let around = std::mem::take(&mut self.out);
+    /// Reads the rest of a look-ahead. Equal ones are one.
+    fn look(&mut self, start: usize, negative: bool) -> Result<Expression, RegexError> {
+        self.has_marks = true;
         let flags = self.flags;
-        self.out.push_str(if flags.ignore_case { "(?i:" } else { "(?-i:" });
         self.depth += 1;
-        self.alternatives()?;
+        let expression = self.alternatives()?;
         self.depth -= 1;
         self.close(start)?;
-        self.out.push(')');
         self.flags = flags;
-        let regex = std::mem::replace(&mut self.out, around);
-        let Some(&mark) = marks::LOOKS.get(self.looks.len()) else {
-            self.reader.at = start;
-            return Err(self.reader.unsupported("look-ahead", "more than nine in one regex"));
+        let look = LookAround { negative, expression };
+        let index = match self.looks.iter().position(|other| *other == look) {
+            Some(index) => index,
+            None if self.looks.len() == MOST_LOOKS => {
+                self.reader.at = start;
+                return Err(self.reader.unsupported("look-ahead", "more than 64 different ones in one regex"));
+            }
+            None => {
+                self.looks.push(look);
+                self.looks.len() - 1
+            }
         };
-        self.looks.push(LookAround { negative, regex });
-        self.assertion("", mark);
-        Ok(())
+        Ok(Expression::Assert(Assertion::Look(index as u16)))
     }
 
     fn close(&mut self, start: usize) -> Result<(), RegexError> {
@@ -263,8 +288,13 @@ impl Translator {
                 Some('i') => self.flags.ignore_case = on,
                 Some('s') => self.flags.dot_all = on,
                 Some('x') => self.flags.verbose = on,
-                // The default of Python for text.
-                Some('u') if on => {}
+                Some(kind @ ('a' | 'u')) if on && self.reader.dialect == Dialect::Python => {
+                    let other = if kind == 'a' { 'u' } else { 'a' };
+                    if self.reader.chars[start..self.reader.at].contains(&other) {
+                        return Err(self.reader.syntax("the flags a and u exclude each other"));
+                    }
+                    self.flags.ascii = kind == 'a';
+                }
                 Some('m') => {
                     return Err(self
                         .reader
@@ -284,27 +314,25 @@ impl Translator {
                             "flags for the rest of a group stand only at the start of the regex",
                         ));
                     }
-                    if self.flags.ignore_case {
-                        self.out.push_str("(?i)");
-                    }
                     return Ok(false);
                 }
                 _ => {
                     return Err(self
                         .reader
-                        .syntax("unknown group; known are (?:...), (?P<name>...), (?<name>...), (?i:...)"));
+                        .syntax("unknown group; known are (?:...), (?P<name>...), (?<name>...), (?i:...), (?a:...)"));
                 }
             }
             self.reader.at += 1;
         }
     }
 
-    fn quantifier(&mut self, written: &str, repeatable: bool) -> Result<(), RegexError> {
-        if !repeatable {
+    fn quantifier(&mut self, sequence: &mut Sequence, min: u32, max: Option<u32>) -> Result<(), RegexError> {
+        let part = sequence.parts.pop().filter(|_| sequence.repeatable);
+        let Some(part) = part else {
             self.reader.at -= 1;
             return Err(self.reader.syntax("nothing to repeat"));
-        }
-        self.out.push_str(written);
+        };
+        sequence.push(part.repeated(min, max), false);
         if self.reader.looking_at("+") {
             return Err(self
                 .reader
@@ -315,47 +343,36 @@ impl Translator {
         Ok(())
     }
 
-    /// Reads an escape outside a class; whether it can be repeated.
-    fn escape_outside(&mut self) -> Result<bool, RegexError> {
-        match self.reader.chars.get(self.reader.at + 1) {
-            Some('b') => {
-                self.reader.at += 2;
-                self.assertion(r"(?-u:\b)", marks::BOUNDARY);
-                Ok(false)
+    /// Reads an escape outside a class.
+    fn escape_outside(&mut self, sequence: &mut Sequence) -> Result<(), RegexError> {
+        let (python, ascii) = (self.reader.dialect == Dialect::Python, self.flags.ascii);
+        let assertion = match self.reader.chars.get(self.reader.at + 1) {
+            Some(&c @ ('b' | 'B')) => {
+                self.has_marks = true;
+                Assertion::Word { ascii: ascii || !python, inside: c == 'B' }
             }
-            Some('B') => {
-                self.reader.at += 2;
-                self.needs_marks = true;
-                self.assertion("", marks::NO_BOUNDARY);
-                Ok(false)
-            }
-            Some('A') if self.reader.dialect == Dialect::Python => {
-                self.reader.at += 2;
-                self.assertion(r"\A", marks::BEGIN);
-                Ok(false)
-            }
-            Some('Z' | 'z') if self.reader.dialect == Dialect::Python => {
-                self.reader.at += 2;
-                self.assertion(r"\z", marks::END);
-                Ok(false)
-            }
-            Some('1'..='9') => {
-                Err(self.reader.unsupported("backreference", "not a regular language; spell the alternatives out"))
-            }
-            Some('k') => {
-                Err(self.reader.unsupported("backreference", "not a regular language; spell the alternatives out"))
+            Some('A') if python => Assertion::Begin,
+            Some('Z' | 'z') if python => Assertion::End,
+            Some('1'..='9' | 'k') if !self.reader.at_octal() => {
+                return Err(self
+                    .reader
+                    .unsupported("backreference", "not a regular language; spell the alternatives out"));
             }
             _ => {
-                match self.reader.escape()? {
-                    Escaped::Char(c) => push_char(&mut self.out, c),
-                    Escaped::Class(class) => {
-                        self.out.push('[');
-                        self.out.push_str(&class);
-                        self.out.push(']');
-                    }
-                }
-                Ok(true)
+                let mode = self.mode();
+                return match self.reader.escape(mode)? {
+                    Escaped::Code(code) => self.push_code(sequence, code),
+                    Escaped::Class(class) => match mode.folding {
+                        Some(Folding::Simple) => {
+                            self.push_set(sequence, &Arc::new(sets::folded(class.to_vec(), Folding::Simple)))
+                        }
+                        _ => self.push_set(sequence, &class),
+                    },
+                };
             }
-        }
+        };
+        self.reader.at += 2;
+        sequence.push(Expression::Assert(assertion), false);
+        Ok(())
     }
 }

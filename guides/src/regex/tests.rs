@@ -39,7 +39,6 @@ fn constructs_of_python_and_ecma_match_what_their_dialect_says() {
     matches(r"^[\w-]+$", Ecma, &["a-b_c"], &["a b"]);
     matches(r"^[a-\d]$", Ecma, &["a", "-", "7"], &["b"]);
     matches(r"^[[&&~~-]$", Ecma, &["[", "&", "~", "-"], &["a"]);
-    matches(r"^a{,3}$", Ecma, &["a{,3}"], &["aa"]);
     matches(r"^a{,3}$", Python, &["", "aa"], &["aaaa"]);
     matches(r"^\u00e9\x41\cA$", Ecma, &["éA\x01"], &[]);
     matches(r"^\ud83d\ude00\u{1F600}$", Ecma, &["😀😀"], &[]);
@@ -77,4 +76,41 @@ fn broken_regexes_are_refused() {
     for regex in ["(", ")", "a**", "*a", "[a", "[b-a]", "a{3,2}", "\\", "\\q", "\\p{Nope}", "(?P<x", "\\x1"] {
         assert!(matches!(whole(regex, Python, LIMITS), Err(RegexError::Syntax(..))), "{regex}");
     }
+}
+
+#[test]
+fn what_a_pattern_may_not_have_is_refused_with_what_to_write_instead() {
+    for (regex, at, remedy) in [
+        ("a{,8}", 1, "write {0,8}"),
+        ("x[[:alpha:]]+", 2, "write the characters out"),
+        (r"\Aa", 0, "write ^"),
+        (r"a\Z", 1, "write $"),
+        (r"a\z", 1, "write $"),
+        (r"a\01", 1, "write \\x00"),
+    ] {
+        match whole(regex, Ecma, LIMITS) {
+            Err(RegexError::Syntax(position, reason)) => {
+                assert!(position == at && reason.contains(remedy), "{regex}: {position}: {reason}");
+            }
+            other => panic!("{regex}: {other:?}"),
+        }
+    }
+    matches(r"^\0$", Ecma, &["\0"], &["0"]);
+    matches("^[[:a]$", Ecma, &["[", ":", "a"], &["b"]);
+}
+
+#[test]
+fn halves_of_surrogate_pairs_are_no_characters_and_ranges_of_both_halves_are_pairs() {
+    matches(r"^[ -\ud7ff\ue000-\ufffd\ud800\udbff-\udc00\udfff]*$", Ecma, &["a\u{d7ff}\u{e000}"], &["\u{1}", "😀"]);
+    matches(
+        r"^([a-z]|\ud800[\udc00-\udfff]|[\ud801-\udbfe][\udc00-\udfff])+$",
+        Ecma,
+        &["a😀\u{10000}"],
+        &["\u{10fc00}"],
+    );
+    matches(r"^([a-z]|\ud83d[\ude00-\ude01])$", Ecma, &["a", "😀", "😁"], &["😂", "\u{10000}"]);
+    matches(r"^(a|\ud800|\udfff|\ud800b)$", Ecma, &["a"], &["", "b"]);
+    matches(r"^[^\ud800-\udfff]$", Ecma, &["a", "😀"], &[]);
+    matches(r"^[\ud83d\ude00-\ud83d\ude02]$", Ecma, &["😁"], &["a"]);
+    matches(r"^(?![\ud800-\udbff][\udc00-\udfff])[^]$", Ecma, &["a"], &["😀"]);
 }

@@ -61,6 +61,8 @@ pub(crate) type StringKey = (BTreeSet<(u64, bool)>, BTreeSet<String>, u32);
 #[derive(Debug)]
 pub(crate) struct Languages {
     patterns: Cache<String, Arc<Language>>,
+    /// Patterns without their count, each with the greatest number of characters that takes its place.
+    uncounted: Cache<String, (Arc<Language>, u32)>,
     strings: Cache<StringKey, (Arc<Characters>, usize)>,
     /// By a fingerprint of the automaton.
     characters: Cache<u128, Arc<Characters>>,
@@ -74,7 +76,8 @@ impl Languages {
     /// A cache for `budget` bytes of automata, restricted to `spellable` texts. Half is for strings, the most frequent ones.
     pub(crate) fn new(budget: usize, spellable: Spellable) -> Languages {
         Languages {
-            patterns: Cache::new(budget / 4),
+            patterns: Cache::new(budget / 8),
+            uncounted: Cache::new(budget / 8),
             strings: Cache::new(budget / 2),
             characters: Cache::new(budget / 8),
             numbers: Cache::new(budget / 8),
@@ -96,6 +99,29 @@ impl Languages {
         let language = language(regex::anywhere(regex, Dialect::Ecma, limits)?.into());
         self.patterns.insert(regex.to_owned(), language.clone(), language.size() + regex.len());
         Ok(language)
+    }
+
+    /// As [`Languages::pattern`], or the strings of a pattern without its count and the greatest number of characters that takes the count's
+    /// place.
+    pub(crate) fn pattern_but_length(
+        &self,
+        regex: &str,
+        limits: DfaLimits,
+    ) -> Result<(Arc<Language>, Option<u32>), RegexError> {
+        if let Some((language, most)) = self.uncounted.get(regex) {
+            return Ok((language, Some(most)));
+        }
+        if let Some(language) = self.patterns.get(regex) {
+            return Ok((language, None));
+        }
+        let (dfa, most) = regex::anywhere_but_length(regex, Dialect::Ecma, limits)?;
+        let language = language(dfa.into());
+        let size = language.size() + regex.len();
+        match most {
+            Some(most) => self.uncounted.insert(regex.to_owned(), (language.clone(), most), size),
+            None => self.patterns.insert(regex.to_owned(), language.clone(), size),
+        }
+        Ok((language, most))
     }
 
     /// The strings of a format; `None` if no draft defines it. Made without interruption, as all later schemas use it.
@@ -165,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_cached_until_the_budget_is_full() {
-        let languages = Languages::new(40_000, Spellable::ALL);
+        let languages = Languages::new(80_000, Spellable::ALL);
         let first = languages.pattern("^a+$", LIMITS).expect("small");
         assert_eq!(languages.pattern("^a+$", LIMITS).expect("small").id, first.id);
         let mut forgotten = false;

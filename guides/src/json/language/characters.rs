@@ -1,14 +1,15 @@
 //! [`Characters`]: a set of strings as an automaton over their characters in UTF-8, with the analysis of its states.
 
 use crate::automaton::cost::Cost;
+use crate::automaton::determinize::CharacterDfa;
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
+use crate::automaton::expression::Expression;
 use crate::automaton::residual::{Reach, reaches};
 use crate::collections::cache::Cache;
 use crate::interrupt::to_the_end;
 use crate::json::language::escapes::Escapes;
 use crate::json::language::repertoire::Repertoire;
 use crate::json::text::escape::spelled_length;
-use regex_syntax::hir::{Dot, Hir, Repetition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -61,10 +62,6 @@ pub(super) struct Shortest {
     pub(super) costs: Vec<Cost>,
     pub(super) most_characters: u32,
     pub(super) most_cost: Cost,
-}
-
-fn any_hir(min: u32, max: Option<u32>) -> Hir {
-    Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(Hir::dot(Dot::AnyChar)) })
 }
 
 impl Characters {
@@ -127,7 +124,7 @@ impl Characters {
         static ANY: OnceLock<Option<Arc<Characters>>> = OnceLock::new();
         let limits = DfaLimits { states: 100, bytes: 1 << 20 };
         let make = || {
-            let dfa = Dfa::from_hir(&any_hir(0, None), limits).ok()?;
+            let dfa = CharacterDfa::new(&Expression::any(), limits).ok()?.to_bytes(limits).ok()?;
             Some(Arc::new(Characters::new(dfa.clone(), &dfa)))
         };
         ANY.get_or_init(|| to_the_end(make)).clone().ok_or(TooManyStates)

@@ -114,6 +114,8 @@ struct Waiting {
 #[derive(PartialEq, Eq, Hash)]
 pub(super) enum StringSet {
     Pattern(String),
+    /// The strings of a pattern without its count.
+    Uncounted(String),
     Format(String),
 }
 

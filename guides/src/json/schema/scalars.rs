@@ -115,8 +115,21 @@ impl KeywordReader<'_> {
         let Value::String(regex) = keyword.value else {
             return Err(self.error(keyword.at, "expected a regex as a string"));
         };
-        let pattern = self.strings_of_pattern(regex, keyword.at)?;
-        Ok(self.add(Node::Pattern(pattern), keyword.at))
+        let made = self.languages.pattern_but_length(regex, self.limits());
+        let (language, most) = made.map_err(|error| self.pattern_error(error, keyword.at))?;
+        let Some(max) = most else {
+            let pattern = self.strings_of_pattern(regex, keyword.at)?;
+            return Ok(self.add(Node::Pattern(pattern), keyword.at));
+        };
+        // The count of the pattern is taken out of it: lengths are counted beside automata.
+        let key = StringSet::Uncounted(regex.clone());
+        let pattern = match self.patterns.get(&key) {
+            Some(&pattern) => pattern,
+            None => self.add_pattern(key, language),
+        };
+        let pattern = self.add(Node::Pattern(pattern), keyword.at);
+        let length = self.add(Node::Length { min: 0, max }, keyword.at);
+        Ok(self.add(Node::All(vec![pattern, length]), keyword.at))
     }
 
     /// `format`: an assertion, not just an annotation, unless the options say otherwise (section 7.2.2). Where the automaton of a format
@@ -143,8 +156,13 @@ impl KeywordReader<'_> {
         if let Some(&pattern) = self.patterns.get(&StringSet::Pattern(regex.to_owned())) {
             return Ok(pattern);
         }
+        let language = self.languages.pattern(regex, self.limits()).map_err(|error| self.pattern_error(error, at))?;
+        Ok(self.add_pattern(StringSet::Pattern(regex.to_owned()), language))
+    }
+
+    fn pattern_error(&self, error: RegexError, at: &str) -> CompileError {
         let place = |position| Place::Pattern(at.to_owned(), position);
-        let language = self.languages.pattern(regex, self.limits()).map_err(|error| match error {
+        match error {
             RegexError::Syntax(position, reason) => CompileError::Syntax { at: place(position), reason },
             RegexError::Unsupported(position, construct, reason) => {
                 CompileError::Unsupported { at: place(position), keyword: format!("pattern: {construct}"), reason }
@@ -155,8 +173,7 @@ impl KeywordReader<'_> {
                 self.limits.states,
                 "use smaller counts of repetition (maxLength counts without limit), or fewer alternatives that begin alike",
             ),
-        })?;
-        Ok(self.add_pattern(StringSet::Pattern(regex.to_owned()), language))
+        }
     }
 
     fn add_pattern(&mut self, key: StringSet, language: Arc<Language>) -> PatternId {

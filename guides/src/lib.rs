@@ -45,7 +45,7 @@ pub use interrupt::Interrupt;
 pub use json::schema::documents::Documents;
 pub use json::schema::drafts::draft_has_keyword;
 pub use json::schema::keyword_table as keywords;
-pub use options::{Formats, Limits, Options, Order, Whitespace};
+pub use options::{Digits, Formats, Limits, Options, Order, Whitespace};
 pub use source::Source;
 pub use source::part::{After, Delimiters, Marker, Part, SeparatedTags, Style, Tag, TriggeredTags, Values};
 pub use vocabulary::Vocabulary;

@@ -30,6 +30,19 @@ pub enum Formats {
     Annotate,
 }
 
+/// How many digits are written where the schema asks for no number of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Digits {
+    /// Integers have at most 20 digits, other numbers at most 17 significant ones, and a second of a time at most 9 behind its point; each
+    /// part of a duration has at most 9. A model that repeats itself comes to an end. Numbers of the schema, and those that its bounds
+    /// ask for, may be longer.
+    #[default]
+    Bounded,
+    /// Any number of digits.
+    Any,
+}
+
 /// The order of an object's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -52,6 +65,8 @@ pub struct Options {
     pub order: Order,
     /// Whether `format` constrains strings.
     pub formats: Formats,
+    /// How many digits are written; `None` for what [`Limits::digits`] says.
+    pub digits: Option<Digits>,
 }
 
 /// How large and complex a source may be. A source beyond a limit is refused with
@@ -91,6 +106,8 @@ pub struct Limits {
     /// The most items of an array in JSON; `None` for any number. A schema may set a smaller maximum. A schema that demands more is
     /// refused.
     pub array_length: Option<u32>,
+    /// How many digits are written where a request does not say.
+    pub digits: Digits,
     /// Bytes of cached masks for each guide; a full cache is emptied.
     pub mask_bytes: usize,
     /// Bytes of cached guides for each compiler; a full cache drops the guide that was used longest ago.
@@ -107,6 +124,7 @@ impl Default for Limits {
             depth: 256,
             string_length: None,
             array_length: None,
+            digits: Digits::default(),
             mask_bytes: 32 << 20,
             cache_bytes: 128 << 20,
         }

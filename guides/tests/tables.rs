@@ -57,6 +57,16 @@ fn numbers_are_accepted_and_rejected_as_the_table_says() {
 }
 
 #[test]
+fn multiples_are_accepted_and_rejected_as_the_table_says() {
+    check("multiples");
+}
+
+#[test]
+fn numbers_have_the_digits_that_the_table_says() {
+    check("digits");
+}
+
+#[test]
 fn arrays_are_accepted_and_rejected_as_the_table_says() {
     check("arrays");
 }

@@ -1,7 +1,7 @@
 //! Finite automata over the bytes of an output.
 //!
-//! [`Automaton`] is what a guide follows: a state, a step by byte, and the least bytes to the end. Three kinds implement it:
-//! [`regular::Regular`] for regexes and choices here, and elsewhere the pushdown automaton of JSON and the machine of free text
+//! [`Automaton`] is what a guide follows: a state, a step by byte, and the least bytes to the end. Four kinds implement it:
+//! [`regular::Regular`] and [`by_character::ByCharacter`] for regexes and choices here, and elsewhere the pushdown automaton of JSON and the machine of free text
 //! around guided text. Below it stand deterministic finite
 //! automata as tables, [`dfa::Dfa`], and the operations on them.
 //!

@@ -65,7 +65,7 @@
 //! - *Costs fall.* The cost of a state is the length in bytes of a completion. From each state with a cost above zero some byte
 //!   leads to a state that costs less, so that following the cost down ends. It bounds the tokens that are still needed, as
 //!   every byte that is used for it has a token of its own.
-//! - *Marks are no text.* The bytes 0xC0, 0xC1 and 0xF5 to 0xFF stand for something else in automata and keys; the register is
+//! - *Marks are no text.* Bytes that UTF-8 never has stand for something else in keys; the register is
 //!   [`marks`](crate::automaton::marks). None of them reaches an output.
 //! - *A mask depends on `key(state)` and the budget alone.* What else a state holds (`Item::rest`, `Key::costs`) follows from the key, or moves
 //!   the costs of all tokens by the same amount.
@@ -116,7 +116,7 @@ pub(crate) fn analysed(
 ) -> Result<Analysis, CompileError> {
     let value = value::parse(schema, limits.depth)?;
     unspelled::check_whitespace(options.whitespace, |text| languages.spellable().missing(text))?;
-    let mut graph = keywords::read(&value, limits, options.formats, languages, documents)?;
+    let mut graph = keywords::read(&value, limits, options, languages, documents)?;
     hash_cons::share(&mut graph);
     // Sharing that was interrupted is not whole.
     if passed(0) {

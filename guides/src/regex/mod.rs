@@ -68,6 +68,11 @@ pub(crate) fn anywhere_but_length(
     Ok((compiled(&regex, &expression, dialect, limits)?.to_bytes(limits)?, most))
 }
 
+/// Whether `\p{...}` may have this name or this name and value (ECMA-262, section 22.2.1).
+pub(crate) fn is_property(written: &str) -> bool {
+    unicode::property(written).is_some()
+}
+
 fn compiled(
     regex: &Regex,
     expression: &Expression,

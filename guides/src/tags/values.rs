@@ -57,7 +57,7 @@ fn with_cost(analysis: &Analysis, schema: Schema) -> Schema {
     let cost = |id: SchemaId| analysis.schemas[id.index()].cost;
     let objects = schema.objects.iter().map(|id| of_object(&analysis.objects[id.index()], &cost));
     let arrays = schema.arrays.iter().map(|id| of_array(&analysis.arrays[id.index()], &cost));
-    let numbers = schema.numbers.iter().map(|numbers| numbers.costs[numbers.dfa.start() as usize]);
+    let numbers = schema.numbers.iter().map(|numbers| numbers.cost(numbers.start()));
     let strings = schema.strings.iter().map(|strings| strings.cost(&strings.start()));
     let literals = schema.literals.iter().map(|literal| Cost::of(literal));
     let cost = Cost::least(literals.chain(numbers).chain(strings).chain(objects).chain(arrays));

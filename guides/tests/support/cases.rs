@@ -1,15 +1,19 @@
 //! Reads the tables in `tests/data`. Their `README.md` describes the fields of an entry.
 
-use jig_guides::{CompileError, Compiler, Formats, Guide, Limits, Options, Order, Source, Vocabulary, Whitespace};
+use jig_guides::{
+    CompileError, Compiler, Digits, Formats, Guide, Limits, Options, Order, Source, Vocabulary, Whitespace,
+};
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The names of the tables.
-pub const TABLES: [&str; 12] = [
+pub const TABLES: [&str; 15] = [
     "strings",
     "patterns",
     "numbers",
+    "multiples",
+    "digits",
     "arrays",
     "objects",
     "combining",
@@ -166,6 +170,7 @@ fn options(name: &str, given: &Map<String, Value>) -> Options {
     let mut options = Options::default();
     for (field, value) in given {
         match (field.as_str(), value.as_str().unwrap_or_default()) {
+            ("digits", "any") => options.digits = Some(Digits::Any),
             ("formats", "annotate") => options.formats = Formats::Annotate,
             ("order", "any") => options.order = Order::Any,
             ("whitespace", "any") => options.whitespace = Whitespace::Any,

@@ -3,13 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use jig_guides::{Documents, Limits};
+use clap::{Args, ValueEnum};
+use jig_guides::{Digits, Documents, Limits};
 
 /// Bytes of one document.
 const MAX_BYTES: u64 = 4 << 20;
 /// Directories inside of each other.
 const MAX_DEPTH: usize = 16;
+
+/// How many digits are written.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum DigitsArg {
+    Bounded,
+    Any,
+}
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct SchemasArgs {
@@ -26,6 +33,10 @@ pub(super) struct SchemasArgs {
     #[arg(long, env = "JIG_MAX_ARRAY_LENGTH", value_name = "N", help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_array_length: Option<u32>,
+    /// Number of digits in guided JSON where a request does not say: bounded (integers have at most 20, other numbers 17
+    /// significant ones, seconds 9 behind the point, if the schema asks for no more) or any
+    #[arg(long, env = "JIG_DIGITS", value_enum, default_value_t = DigitsArg::Bounded, help_heading = "Schemas")]
+    digits: DigitsArg,
     /// Time limit for compiling a schema or regex, in seconds; one that takes longer is refused
     #[arg(long, env = "JIG_COMPILE_TIMEOUT", value_name = "SECONDS", default_value_t = 5, help_heading = "Schemas",
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -37,6 +48,10 @@ impl SchemasArgs {
     pub(super) fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         (limits.string_length, limits.array_length) = (self.max_string_length, self.max_array_length);
+        limits.digits = match self.digits {
+            DigitsArg::Bounded => Digits::Bounded,
+            DigitsArg::Any => Digits::Any,
+        };
         limits
     }
 
@@ -89,6 +104,16 @@ fn add_all(directory: &Path, depth: usize, documents: &mut Documents) -> Result<
 mod tests {
     use super::*;
 
+    fn args() -> SchemasArgs {
+        SchemasArgs {
+            schemas: None,
+            max_string_length: None,
+            max_array_length: None,
+            digits: DigitsArg::Bounded,
+            compile_timeout: 5,
+        }
+    }
+
     fn read(files: &[(&str, &str)]) -> Result<Documents, String> {
         let directory = tempfile::tempdir().expect("a directory");
         for (name, text) in files {
@@ -97,7 +122,7 @@ mod tests {
             std::fs::write(path, text).expect("a file");
         }
         let schemas = Some(directory.path().to_owned());
-        SchemasArgs { schemas, max_string_length: None, max_array_length: None, compile_timeout: 5 }.documents()
+        SchemasArgs { schemas, ..args() }.documents()
     }
 
     #[test]
@@ -118,8 +143,8 @@ mod tests {
 
     #[test]
     fn flags_say_how_much_a_schema_may_ask_for() {
-        let args =
-            SchemasArgs { schemas: None, max_string_length: Some(9), max_array_length: None, compile_timeout: 7 };
+        let args = SchemasArgs { max_string_length: Some(9), digits: DigitsArg::Any, compile_timeout: 7, ..args() };
+        assert_eq!((args.limits().digits, self::args().limits().digits), (Digits::Any, Digits::Bounded));
         assert_eq!((args.limits().string_length, args.limits().array_length), (Some(9), None));
         assert_eq!(args.compile_timeout(), Duration::from_secs(7));
     }

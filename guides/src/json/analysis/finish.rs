@@ -6,13 +6,13 @@
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
-use crate::error::CompileError;
+use crate::error::{CompileError, Place, too_big};
 use crate::json::analysis::Builder;
 use crate::json::analysis::branch::{Branch, Term};
 use crate::json::analysis::facts::{self, ScalarValue, kind_of};
 use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::strings::Strings;
-use crate::json::schema::graph::Kinds;
+use crate::json::schema::graph::{Kinds, Node};
 use crate::json::shape::{Schema, ShapeId};
 use crate::json::text::decimal::Decimal;
 use crate::json::text::escape::write_string;
@@ -126,16 +126,35 @@ impl Builder<'_> {
             }
         }
         let atoms = number::simplified(atoms);
-        let limit = self.limits.states;
-        let numbers = self.languages.numbers(atoms.clone(), |atoms| number::language(atoms, limit));
-        let numbers = numbers.map_err(|_| self.too_many_states(terms))?;
-        self.spend_once(Arc::as_ptr(&numbers).cast(), 20 + numbers.dfa.len() / 8, terms)?;
-        if numbers.dfa.is_empty() {
+        let numbers = self.languages.numbers(atoms.clone(), self.graph.digits, self.limits.states);
+        let numbers = numbers.map_err(|_| self.too_many_numbers(&atoms, terms))?;
+        self.spend_once(Arc::as_ptr(&numbers).cast(), 20 + numbers.states() / 8, terms)?;
+        if numbers.is_empty() {
             self.note_unspelled_numbers(&atoms, terms);
         } else {
             gathered.numbers.push(numbers);
         }
         Ok(())
+    }
+
+    /// The error about numbers whose automaton would be too big: at the `multipleOf` that makes it so, if there is one.
+    fn too_many_numbers(&self, atoms: &[(NumberAtom, bool)], terms: &[Term]) -> CompileError {
+        let divisor = |node: &Node| match node {
+            Node::Number(atom @ NumberAtom::MultipleOf(divisor)) => {
+                let is_meant = atoms.is_empty() || atoms.iter().any(|(other, _)| other == atom);
+                is_meant.then(|| divisor.scaled().map_or(u64::MAX, |(m, _)| m))
+            }
+            _ => None,
+        };
+        let nodes = self.graph.nodes.iter().zip(&self.graph.pointers);
+        let most = nodes.filter_map(|(node, pointer)| Some((divisor(node)?, pointer))).max_by_key(|(m, _)| *m);
+        let Some((_, pointer)) = most else { return self.too_many_states(terms) };
+        too_big(
+            Place::Pointer(pointer.to_string()),
+            "states of an automaton of numbers",
+            self.limits.states,
+            "use a multipleOf with fewer digits, or a whole number beside one of them only",
+        )
     }
 
     /// The alternatives of a schema from all its branches: each automaton once, and all numbers as one automaton.
@@ -148,7 +167,9 @@ impl Builder<'_> {
             [one] => Some(one.clone()),
             several => {
                 let limit = self.limits.states;
-                let mut all: VecDeque<Dfa> = several.iter().map(|one| one.dfa.clone()).collect();
+                let automata = several.iter().map(|one| one.automaton().cloned());
+                let all: Option<VecDeque<Dfa>> = automata.collect();
+                let mut all = all.ok_or_else(|| self.too_many_numbers(&[], terms))?;
                 // Pairs first: added one by one to the union, each automaton would visit all states of the union again.
                 while let (Some(one), Some(two)) = (all.pop_front(), all.pop_front()) {
                     let union = one.union(&two, limit).map_err(|_| self.too_many_states(terms))?;
@@ -159,7 +180,8 @@ impl Builder<'_> {
                     self.spend(union.len() / 16, terms)?;
                     all.push_back(union);
                 }
-                all.pop_front().map(|dfa| Arc::new(self.languages.spellable().numbers(dfa)))
+                let spelled = all.pop_front().map(|dfa| self.languages.spellable().numbers(dfa, None)).transpose();
+                spelled.map_err(|_| self.too_many_states(terms))?.map(Arc::new)
             }
         };
         let mut seen = HashSet::default();

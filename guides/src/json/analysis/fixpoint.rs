@@ -176,7 +176,7 @@ impl Builder<'_> {
 /// The least cost of a value that is neither object nor array.
 fn scalar_cost(schema: &Schema) -> Cost {
     let literals = schema.literals.iter().map(|literal| Cost::of(literal));
-    let numbers = schema.numbers.iter().map(|numbers| numbers.costs[numbers.dfa.start() as usize]);
+    let numbers = schema.numbers.iter().map(|numbers| numbers.cost(numbers.start()));
     let strings = schema.strings.iter().map(|strings| strings.cost(&strings.start()));
     Cost::least(literals.chain(numbers).chain(strings))
 }

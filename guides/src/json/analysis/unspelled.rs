@@ -110,7 +110,7 @@ impl Builder<'_> {
         if spellable.is_complete() {
             return;
         }
-        let all = number::language(atoms, self.limits.states);
+        let all = number::language(atoms, self.graph.digits, self.limits.states).map(|(all, _)| all);
         let missing = all.ok().and_then(|all| all.find_byte_without(|byte| spellable.missing(&[byte]).is_none()));
         if let Some(byte) = missing {
             self.note("any of its numbers".into(), byte, terms);

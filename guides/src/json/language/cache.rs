@@ -9,8 +9,9 @@ use crate::collections::fingerprint::Fingerprint;
 use crate::interrupt::to_the_end;
 use crate::json::language::characters::Characters;
 use crate::json::language::format::{self, Format};
-use crate::json::language::number::{NumberAtom, Numbers};
+use crate::json::language::number::{self, NumberAtom, Numbers};
 use crate::json::language::spellable::Spellable;
+use crate::options::Digits;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use foldhash::HashMap;
@@ -38,7 +39,7 @@ impl Language {
     pub(crate) fn certainly(&self, text: &str, holds: bool) -> bool {
         let judged = || self.format.judge.and_then(|judge| judge(text));
         if holds {
-            self.accepts(text.as_bytes()) || judged() == Some(true)
+            self.accepts(text.as_bytes()) || self.possible().accepts(text.as_bytes()) && judged() == Some(true)
         } else {
             !self.possible().accepts(text.as_bytes()) || judged() == Some(false)
         }
@@ -66,10 +67,10 @@ pub(crate) struct Languages {
     strings: Cache<StringKey, (Arc<Characters>, usize)>,
     /// By a fingerprint of the automaton.
     characters: Cache<u128, Arc<Characters>>,
-    numbers: Cache<Vec<(NumberAtom, bool)>, Arc<Numbers>>,
+    numbers: Cache<(Vec<(NumberAtom, bool)>, Digits), Arc<Numbers>>,
     spellable: Spellable,
     /// Never evicted: there are no more of them than the drafts define.
-    formats: Mutex<HashMap<String, Arc<Language>>>,
+    formats: Mutex<HashMap<(String, Digits), Arc<Language>>>,
 }
 
 impl Languages {
@@ -125,15 +126,21 @@ impl Languages {
     }
 
     /// The strings of a format; `None` if no draft defines it. Made without interruption, as all later schemas use it.
-    pub(crate) fn format(&self, name: &str, limits: DfaLimits) -> Result<Option<Arc<Language>>, RegexError> {
+    pub(crate) fn format(
+        &self,
+        name: &str,
+        digits: Digits,
+        limits: DfaLimits,
+    ) -> Result<Option<Arc<Language>>, RegexError> {
         let formats = || self.formats.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(language) = formats().get(name) {
+        let key = (name.to_owned(), digits);
+        if let Some(language) = formats().get(&key) {
             return Ok(Some(language.clone()));
         }
-        let Some(format) = to_the_end(|| format::language(name, limits))? else { return Ok(None) };
+        let Some(format) = to_the_end(|| format::language(name, digits, limits))? else { return Ok(None) };
         let language = language(format);
         // If another thread was faster, its automaton is kept, because its id may be a key already.
-        Ok(Some(formats().entry(name.to_owned()).or_insert(language).clone()))
+        Ok(Some(formats().entry(key).or_insert(language).clone()))
     }
 
     /// The set of strings with these conditions, from `make` if it is not cached, and the total states of all automata on the way to it.
@@ -167,13 +174,16 @@ impl Languages {
     pub(crate) fn numbers(
         &self,
         atoms: Vec<(NumberAtom, bool)>,
-        make: impl FnOnce(&[(NumberAtom, bool)]) -> Result<Dfa, TooManyStates>,
+        digits: Digits,
+        limit: usize,
     ) -> Result<Arc<Numbers>, TooManyStates> {
-        if let Some(numbers) = self.numbers.get(&atoms) {
+        let key = (atoms, digits);
+        if let Some(numbers) = self.numbers.get(&key) {
             return Ok(numbers);
         }
-        let numbers = Arc::new(self.spellable.numbers(make(&atoms)?));
-        self.numbers.insert(atoms, numbers.clone(), numbers.dfa.size() * 2);
+        let (dfa, divisor) = number::language(&key.0, digits, limit)?;
+        let numbers = Arc::new(self.spellable.numbers(dfa, divisor)?);
+        self.numbers.insert(key, numbers.clone(), numbers.size());
         Ok(numbers)
     }
 }
@@ -206,9 +216,9 @@ mod tests {
     #[test]
     fn a_pattern_and_a_format_of_one_name_are_two() {
         let languages = Languages::new(1 << 20, Spellable::ALL);
-        let (pattern, format) = (languages.pattern("ipv4", LIMITS), languages.format("ipv4", LIMITS));
+        let (pattern, format) = (languages.pattern("ipv4", LIMITS), languages.format("ipv4", Digits::Bounded, LIMITS));
         assert!(pattern.expect("small").accepts(b"no ipv4"));
         assert!(format.expect("small").expect("enforced").accepts(b"127.0.0.1"));
-        assert!(languages.format("nothing", LIMITS).expect("small").is_none());
+        assert!(languages.format("nothing", Digits::Bounded, LIMITS).expect("small").is_none());
     }
 }

@@ -112,23 +112,30 @@ impl Spellable {
         self.missing(b"u0123456789").or(letters)
     }
 
-    /// The part of a language of numbers that can be written. Only numbers are written with tokens of several bytes too, because some
-    /// vocabularies have no other tokens for a digit.
-    pub(crate) fn numbers(&self, numbers: Dfa) -> Numbers {
+    /// The part of a language of numbers that can be written, and of these the multiples of `divisor`. Only numbers are written with tokens
+    /// of several bytes too, because some vocabularies have no other tokens for a digit.
+    ///
+    /// # Errors
+    /// [`TooManyStates`] where remainders cannot be counted beside the automaton.
+    pub(crate) fn numbers(&self, numbers: Dfa, divisor: Option<u64>) -> Result<Numbers, TooManyStates> {
         if self.is_complete() {
-            return Numbers::new(numbers);
+            return Numbers::new(numbers, divisor);
         }
         let is_token = |byte| self.bytes.contains(byte);
         if let Some(pieces) = &self.pieces {
             let spelled = numbers.with_bytes(|byte| is_token(byte) || pieces.bytes.contains(byte));
             if let Some(found) = by_tokens(&spelled, is_token, Some(&pieces.trie)) {
+                // Costs in tokens are those of states of the automaton alone.
+                if divisor.is_some() {
+                    return Err(TooManyStates);
+                }
                 return match found.costs[spelled.start() as usize] {
-                    Cost::NEVER => Numbers::new(spelled.with_bytes(|_| false)),
-                    _ => Numbers::with_costs(spelled, found.costs),
+                    Cost::NEVER => Numbers::new(spelled.with_bytes(|_| false), None),
+                    _ => Ok(Numbers::with_costs(spelled, found.costs)),
                 };
             }
         }
-        Numbers::new(numbers.with_bytes(is_token))
+        Numbers::new(numbers.with_bytes(is_token), divisor)
     }
 
     /// Whether numbers are written with tokens of several bytes. Then a token may end only in some states within a number.

@@ -49,9 +49,7 @@ impl JsonMachine {
                     .iter()
                     .map(|literal| Cost::bytes(literal.len() as u32 - depth)),
             ),
-            Reader::Number { state } => {
-                schema.numbers.as_ref().map_or(Cost::NEVER, |numbers| numbers.costs[state as usize])
-            }
+            Reader::Number { state } => schema.numbers.as_ref().map_or(Cost::NEVER, |numbers| numbers.cost(state)),
             Reader::String { index, ref state } => schema.strings[index as usize].cost(state),
         }
     }

@@ -123,7 +123,7 @@ impl JsonMachine {
 /// Memory in bytes, roughly. Shared automata count for each schema that has them, so it is a bound.
 fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let schemas = schemas.iter().map(|schema| {
-        let numbers = schema.numbers.iter().map(|numbers| numbers.dfa.size() * 2);
+        let numbers = schema.numbers.iter().map(|numbers| numbers.size());
         let strings = schema.strings.iter().map(|strings| strings.characters.dfa.size() * 2);
         232 + schema.literals.iter().map(|literal| literal.len() + 16).chain(numbers).chain(strings).sum::<usize>()
     });

@@ -49,8 +49,8 @@ impl JsonMachine {
                 (from < to).then_some(Reader::Literal { low: from, high: to, depth: depth + 1 })
             }
             Reader::Number { state } => {
-                let state = schema.numbers.as_ref()?.dfa.next(state, byte);
-                (state != 0).then_some(Reader::Number { state })
+                let state = schema.numbers.as_ref()?.next(state, byte)?;
+                Some(Reader::Number { state })
             }
             Reader::String { index, ref state } => {
                 let state = schema.strings[index as usize].step(state, byte)?;
@@ -68,7 +68,7 @@ impl JsonMachine {
                 (complete, !complete || high - low > 1)
             }
             Reader::Number { state } => {
-                (schema.numbers.as_ref().is_some_and(|numbers| numbers.dfa.accepts_at(state)), true)
+                (schema.numbers.as_ref().is_some_and(|numbers| numbers.accepts_at(state)), true)
             }
             Reader::String { ref state, .. } => {
                 let closed = state.decoder == Decoder::Closed;

@@ -6,6 +6,7 @@
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
+use crate::json::language::number::NumberState;
 use crate::json::language::strings::StringState;
 use crate::json::machine::derived::Derived;
 use crate::json::machine::seen_keys::SeenKeys;
@@ -190,7 +191,7 @@ pub(crate) enum Reader {
         depth: u32,
     },
     Number {
-        state: u32,
+        state: NumberState,
     },
     /// The schema's strings of this index.
     String {

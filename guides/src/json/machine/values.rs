@@ -49,7 +49,7 @@ impl JsonMachine {
                         add(Reader::Literal { low: 0, high: schema.literals.len() as u32, depth: 0 });
                     }
                     if let Some(numbers) = &schema.numbers {
-                        add(Reader::Number { state: numbers.dfa.start() });
+                        add(Reader::Number { state: numbers.start() });
                     }
                     for (index, strings) in (0..).zip(&schema.strings) {
                         add(Reader::String { index, state: strings.start() });

@@ -6,8 +6,8 @@
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
-use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
+use crate::json::language::number::{NumberState, Numbers};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{Choice, JsonState, Level, Reader, Scalar};
 use crate::json::masks::Below;
@@ -25,7 +25,7 @@ struct ValuePlace<'a> {
 /// A number in a state of its automaton, and the schemas that read it in this state.
 struct OpenNumber<'a> {
     numbers: &'a Numbers,
-    state: u32,
+    state: NumberState,
     schemas: &'a [SchemaId],
 }
 
@@ -46,7 +46,7 @@ impl JsonMachine {
         if self.spacing.left(&state.level, &state.at) == 0 && !literals.any(|text| begins_number(text)) {
             let schemas = pending.iter().filter_map(|choice| {
                 let numbers = self.schema(choice.schema).numbers.as_ref()?;
-                Some((choice.schema, numbers, numbers.dfa.start()))
+                Some((choice.schema, numbers, numbers.start()))
             });
             let place = ValuePlace { level: &state.level, pending };
             reach = self.add_numbers(place, schemas.collect(), below, set);
@@ -76,14 +76,15 @@ impl JsonMachine {
     fn add_numbers(
         &self,
         place: ValuePlace<'_>,
-        mut open: Vec<(SchemaId, &Arc<Numbers>, u32)>,
+        mut open: Vec<(SchemaId, &Arc<Numbers>, NumberState)>,
         below: Below<'_>,
         set: &mut TokenSet,
     ) -> Cost {
         let mut reach = Cost::ZERO;
         while let Some(&(_, numbers, state)) = open.first() {
             // Alternatives in one state of one automaton allow the same tokens.
-            let is_same = |(_, other, at): &(SchemaId, &Arc<Numbers>, u32)| other.id == numbers.id && *at == state;
+            let is_same =
+                |(_, other, at): &(SchemaId, &Arc<Numbers>, NumberState)| other.id == numbers.id && *at == state;
             let mut schemas = Vec::new();
             open.retain(|one| {
                 let same = is_same(one);

@@ -7,6 +7,7 @@ use crate::collections::id::id;
 use crate::json::language::cache::Language;
 use crate::json::language::number::NumberAtom;
 use crate::json::text::value::Value;
+use crate::options::Digits;
 use foldhash::HashMap;
 use std::sync::Arc;
 
@@ -135,6 +136,8 @@ pub(crate) struct Graph {
     pub(crate) patterns: Vec<Arc<Language>>,
     /// Disjunctions of an `unevaluatedItems` and some of the `contains` beside it, by their sorted disjuncts.
     pub(crate) either: HashMap<Vec<NodeId>, NodeId>,
+    /// How many digits are written.
+    pub(crate) digits: Digits,
 }
 
 impl Graph {

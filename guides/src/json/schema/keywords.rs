@@ -19,7 +19,7 @@ use crate::json::schema::pointer::escape;
 use crate::json::schema::references::{References, Referent, Resource, Scope, normal_uri};
 use crate::json::schema::unevaluated;
 use crate::json::text::value::Value;
-use crate::options::{Formats, Limits};
+use crate::options::{Digits, Formats, Limits, Options};
 use foldhash::{HashMap, HashMapExt};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const MOST_POINTERS: usize = 16;
 pub(crate) fn read(
     root: &Value,
     limits: &Limits,
-    formats: Formats,
+    options: &Options,
     languages: &Languages,
     documents: &Documents,
 ) -> Result<Graph, CompileError> {
@@ -40,7 +40,8 @@ pub(crate) fn read(
         root,
         documents,
         limits,
-        formats,
+        formats: options.formats,
+        digits: options.digits.unwrap_or(limits.digits),
         languages,
         graph: Graph {
             nodes: vec![Node::All(Vec::new())],
@@ -48,6 +49,7 @@ pub(crate) fn read(
             root: TRUE,
             patterns: Vec::new(),
             either: HashMap::new(),
+            digits: options.digits.unwrap_or(limits.digits),
         },
         references: References::collect(root),
         targets: HashMap::new(),
@@ -80,6 +82,7 @@ pub(super) struct KeywordReader<'a> {
     pub(super) documents: &'a Documents,
     pub(super) limits: &'a Limits,
     pub(super) formats: Formats,
+    pub(super) digits: Digits,
     pub(super) languages: &'a Languages,
     pub(super) graph: Graph,
     pub(super) references: References,
@@ -116,7 +119,7 @@ pub(super) enum StringSet {
     Pattern(String),
     /// The strings of a pattern without its count.
     Uncounted(String),
-    Format(String),
+    Format(String, Digits),
 }
 
 /// A keyword with its value, in its schema.

@@ -9,7 +9,7 @@ use crate::json::schema::graph::{Kinds, Node, NodeId, PatternId};
 use crate::json::schema::keywords::{Keyword, KeywordReader, StringSet};
 use crate::json::text::decimal::{Decimal, GREATEST_EXPONENT};
 use crate::json::text::value::Value;
-use crate::options::Formats;
+use crate::options::{Digits, Formats};
 use crate::regex::error::RegexError;
 use std::sync::Arc;
 
@@ -140,7 +140,16 @@ impl KeywordReader<'_> {
         if self.formats == Formats::Annotate {
             return Ok(None);
         }
-        let Some(pattern) = self.strings_of_format(name, at)? else { return Ok(None) };
+        let Some(pattern) = self.strings_of_format(name, self.digits, at)? else { return Ok(None) };
+        // A least length may ask for more digits than are written otherwise.
+        let longest =
+            |pattern: PatternId| self.graph.patterns[pattern.index()].longest(|byte| u32::from(byte & 0xC0 != 0x80));
+        let pattern = match keyword.schema.get("minLength").map(|min| self.count(min, at)) {
+            Some(Ok(min)) if longest(pattern).is_some_and(|most| most < min) => {
+                self.strings_of_format(name, Digits::Any, at)?.unwrap_or(pattern)
+            }
+            _ => pattern,
+        };
         let pattern = self.add(Node::Pattern(pattern), at);
         let Some(max) = format::longest(name) else { return Ok(Some(pattern)) };
         let length = self.add(Node::Length { min: 0, max }, at);
@@ -184,12 +193,13 @@ impl KeywordReader<'_> {
     }
 
     /// The strings of a format; `None` if no draft defines it.
-    fn strings_of_format(&mut self, name: &str, at: &str) -> Result<Option<PatternId>, CompileError> {
-        if let Some(&pattern) = self.patterns.get(&StringSet::Format(name.to_owned())) {
+    fn strings_of_format(&mut self, name: &str, digits: Digits, at: &str) -> Result<Option<PatternId>, CompileError> {
+        let key = StringSet::Format(name.to_owned(), digits);
+        if let Some(&pattern) = self.patterns.get(&key) {
             return Ok(Some(pattern));
         }
-        match self.languages.format(name, self.limits()) {
-            Ok(Some(language)) => Ok(Some(self.add_pattern(StringSet::Format(name.to_owned()), language))),
+        match self.languages.format(name, digits, self.limits()) {
+            Ok(Some(language)) => Ok(Some(self.add_pattern(key, language))),
             Ok(None) => Ok(None),
             Err(_) => Err(too_big(
                 Place::Pointer(at.to_owned()),

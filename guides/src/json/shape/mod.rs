@@ -71,8 +71,8 @@ impl Schema {
         let mut bytes = ByteSet::default();
         bytes.add_each(self.literals.iter().map(|literal| &**literal), 0);
         if let Some(numbers) = &self.numbers {
-            let start = numbers.dfa.start();
-            bytes.add_all(OF_NUMBERS.iter().filter(|&byte| numbers.dfa.next(start, byte) != 0));
+            let start = numbers.start();
+            bytes.add_all(OF_NUMBERS.iter().filter(|&byte| numbers.next(start, byte).is_some()));
         }
         for (some, byte) in [(&self.objects, b'{'), (&self.arrays, b'[')] {
             bytes.add_all(some.iter().map(|_| byte));

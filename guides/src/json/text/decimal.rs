@@ -77,7 +77,7 @@ impl Decimal {
     }
 
     /// The digits after the point, without trailing zeros.
-    fn fraction(&self) -> Vec<u8> {
+    pub(crate) fn fraction(&self) -> Vec<u8> {
         let point = self.digits.len() as i64 + self.exponent;
         let zeros = (-point).max(0) as usize;
         let digits = self.digits.iter().skip(point.max(0) as usize).copied();

@@ -75,7 +75,9 @@ impl Value {
 
 /// Parses a text that is one JSON value with at most `depth` levels of nesting.
 pub(crate) fn parse(text: &str, depth: usize) -> Result<Value, CompileError> {
-    let mut parser = Parser { text: text.as_bytes(), source: text, at: 0, depth, most: depth };
+    // Some editors put a byte order mark before a text. RFC 8259 (section 8.1) lets a parser skip it.
+    let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut parser = Parser { text: text.as_bytes(), source: text, at, depth, most: depth };
     parser.space();
     let value = parser.value()?;
     parser.space();

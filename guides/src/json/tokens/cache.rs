@@ -5,7 +5,7 @@
 
 use crate::automaton::residual::Reach;
 use crate::collections::cache::Cache;
-use crate::json::language::number::Numbers;
+use crate::json::language::number::{NumberState, Numbers};
 use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::{Escapes, StringState, Strings};
 use crate::json::tokens::by_state::InsideByState;
@@ -27,7 +27,7 @@ pub(crate) struct ClassesCache {
     by_state: Cache<ClassesKey, Arc<InsideByState>>,
     frames: Cache<(u32, Escapes), Arc<Frame>>,
     /// By automaton, state and trie node.
-    numbers: Cache<(u64, u32, u32), Arc<NumberClasses>>,
+    numbers: Cache<(u64, NumberState, u32), Arc<NumberClasses>>,
     spellable: Spellable,
     /// The tokens that JSON is written with; `None` if these are all tokens.
     trie: Option<Trie>,
@@ -157,7 +157,7 @@ impl ClassesCache {
     pub(crate) fn of_number(
         &self,
         numbers: &Numbers,
-        state: u32,
+        state: NumberState,
         node: u32,
         vocabulary: &Vocabulary,
     ) -> Arc<NumberClasses> {

@@ -8,8 +8,8 @@
 
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
-use crate::json::language::number::Numbers;
 use crate::json::language::number::grammar::OF_NUMBERS;
+use crate::json::language::number::{NumberState, Numbers};
 use crate::vocabulary::mask::Tokens;
 use crate::vocabulary::trie::Trie;
 use std::collections::BTreeMap;
@@ -28,18 +28,15 @@ pub(crate) struct NumberClasses {
 
 impl NumberClasses {
     /// The classes of the tokens below a node, for masks of so many words.
-    pub(super) fn new(numbers: &Numbers, state: u32, node: u32, trie: &Trie, words: usize) -> NumberClasses {
+    pub(super) fn new(numbers: &Numbers, state: NumberState, node: u32, trie: &Trie, words: usize) -> NumberClasses {
         let mut inside: BTreeMap<Cost, Vec<u32>> = BTreeMap::new();
         let mut ends = Vec::new();
         // Nodes whose children are still to be visited: the state at each, and the bytes that lead to it.
         let mut open = vec![(node, state, 0)];
         while let Some((node, state, depth)) = open.pop() {
             for child in trie.children_along(node, OF_NUMBERS) {
-                let next = numbers.dfa.next(state, trie.byte(child));
-                if next == 0 {
-                    continue;
-                }
-                let cost = numbers.costs[next as usize];
+                let Some(next) = numbers.next(state, trie.byte(child)) else { continue };
+                let cost = numbers.cost(next);
                 // A cost of NEVER: the vocabulary spells no completion, so no token may end here.
                 if let (own @ [_, ..], true) = (trie.own(child), !cost.is_never()) {
                     inside.entry(cost).or_default().extend(own);
@@ -48,7 +45,7 @@ impl NumberClasses {
                     open.push((child, next, depth + 1));
                 }
             }
-            if numbers.dfa.accepts_at(state) && trie.children_along(node, AFTER_VALUES).next().is_some() {
+            if numbers.accepts_at(state) && trie.children_along(node, AFTER_VALUES).next().is_some() {
                 ends.push((node, depth));
             }
         }

@@ -1,6 +1,6 @@
 //! What every output must match: `schema`, `regex` and vLLM's `structured_outputs`.
 
-use jig_guides::{Formats, Options, Order, Source, Whitespace};
+use jig_guides::{Digits, Formats, Options, Order, Source, Whitespace};
 
 use crate::protocol::fields::{Field, Refusal, nearest};
 use crate::request::Constraint;
@@ -132,6 +132,12 @@ impl Choices {
     pub(super) fn formats(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
         self.options.formats = one_of(field, &[("assert", Formats::Assert), ("annotate", Formats::Annotate)])?;
         self.given.push("formats");
+        Ok(())
+    }
+
+    pub(super) fn digits(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
+        self.options.digits = Some(one_of(field, &[("bounded", Digits::Bounded), ("any", Digits::Any)])?);
+        self.given.push("digits");
         Ok(())
     }
 

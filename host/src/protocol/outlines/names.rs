@@ -11,6 +11,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "whitespace",
     "property_order",
     "formats",
+    "digits",
     "forced_text",
     "stream",
     "n",

@@ -123,6 +123,7 @@ impl Draft {
             "whitespace" => self.choices.whitespace(field)?,
             "property_order" => self.choices.property_order(field)?,
             "formats" => self.choices.formats(field)?,
+            "digits" => self.choices.digits(field)?,
             "stream" => self.stream = field.boolean()?,
             "n" => params.n = field.integer(1..=i128::from(MAX_N), "an integer from 1 to 16384")? as u32,
             "max_tokens" => {

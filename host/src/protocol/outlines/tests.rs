@@ -1,4 +1,4 @@
-use jig_guides::{Formats, Order, Source, Whitespace};
+use jig_guides::{Digits, Formats, Order, Source, Whitespace};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -326,6 +326,8 @@ fn how_json_is_written_is_a_choice_of_the_request() {
     let options = |body: Value| with(body).unwrap().request.constraint.unwrap().options;
     let chosen = options(json!({"schema": true, "whitespace": "any", "property_order": "any", "formats": "annotate"}));
     assert_eq!((chosen.whitespace, chosen.order, chosen.formats), (Whitespace::Any, Order::Any, Formats::Annotate));
+    assert_eq!(chosen.digits, None);
+    assert_eq!(options(json!({"schema": true, "digits": "any"})).digits, Some(Digits::Any));
     let outputs = json!({"json": true, "disable_any_whitespace": true});
     let chosen = options(json!({"structured_outputs": outputs, "property_order": "any"}));
     assert_eq!((chosen.whitespace, chosen.order), (Whitespace::Compact, Order::Any));
@@ -338,6 +340,7 @@ fn how_json_is_written_is_a_choice_of_the_request() {
         (json!({"schema": true, "whitespace": true}), "whitespace", r#"must be "optional""#),
         (json!({"regex": "a", "whitespace": "any"}), "whitespace", "no schema is given"),
         (json!({"formats": "assert"}), "formats", "no schema is given"),
+        (json!({"schema": true, "digits": 17}), "digits", r#"must be "bounded" or "any""#),
         (json!({"structured_outputs": outputs, "whitespace": "any"}), "whitespace", "disable_any_whitespace"),
     ] {
         let error = refused(wrong);

@@ -1,30 +1,42 @@
 //! The format `regex`: a regular subset of the regular expressions of ECMA-262 (section 22.2.1, with the flag `u`).
 //!
-//! Some of its rules are not regular. The subset obeys them by construction:
+//! Alternatives, groups, names of groups, look-ahead and look-behind, quantifiers and lazy ones, classes, ranges, escapes and properties are
+//! written. Some rules of the syntax are not regular. The subset obeys them by construction:
 //!
 //! | rule | in the subset |
 //! |---|---|
-//! | parentheses match | groups are nested at most three deep |
-//! | names of groups are unique | at most one group has a name |
+//! | parentheses match | groups are nested at most five deep, and look-around does not stand in look-around |
+//! | names of groups are unique | at most three groups have names, which begin with a to i, with j to r, and with anything else |
 //! | `{m,n}` is in order | `n` has more digits than `m`, or `m` is 0 or 1 |
-//! | `[a-b]` is in order | a range begins with the first letter or digit, or ends with the last |
+//! | `[a-b]` is in order | a range begins with the first letter or digit, or ends with the last; or it is one of `\x00-\xHH`, `\u0000-\uHHHH`, `\u4e00-\u9fHH` |
 //! | `\k<name>` refers to a group | the name has one letter, and the rest of the expression has no groups |
+//!
+//! What else is not written, and how the same is said:
+//!
+//! | left out | instead |
+//! |---|---|
+//! | `\1`, since the group must exist | `\k<a>` |
+//! | `\0`, since no digit may follow | `\x00` |
+//! | `\p{...}` of most scripts and binary properties | the properties listed here |
+//! | `(?i:...)` | classes with both cases |
+//! | control characters, and ranges beyond those above | escapes, and the members of the range |
 
 use crate::automaton::dfa::{Dfa, DfaLimits};
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 
 /// The deepest nesting of groups.
-const NESTING: usize = 3;
+const NESTING: u8 = 5;
 
 /// The state of a regular expression that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Cursor {
-    depth: usize,
-    /// The depths of open look-aheads and look-behinds, as bits: a quantifier must not follow them.
-    looks: u8,
-    /// Whether a group has a name.
-    named: bool,
+    /// How many groups are open.
+    depth: u8,
+    /// The depth of the open look-ahead or look-behind, 0 if none is open. A quantifier must not follow it.
+    look: u8,
+    /// The kinds of first letters of the names so far, as bits.
+    named: u8,
     place: Within,
 }
 
@@ -60,10 +72,10 @@ pub(super) fn language(limits: DfaLimits) -> Result<Dfa, RegexError> {
     let pieces =
         Pieces { atom: whole(&atom())?, assertion: whole(r"\^|\$|\\[bB]")?, quantifier: whole(&quantifier())? };
     // Used only for its classes of bytes: it distinguishes the bytes with a meaning between pieces.
-    let groups = whole(r"\((\?(:|<?[=!]|<[A-Za-z_$][0-9A-Za-z_$]*>))?|\)|\|")?;
+    let groups = whole(r"\((\?(:|<?[=!]|<([a-i]|[j-r]:|[A-Zs-z_$]=)[0-9A-Za-z_$]*>))?|\)|\|")?;
     let automata = [&pieces.atom, &pieces.assertion, &pieces.quantifier, &groups];
     let (class_of, bytes) = Dfa::common_classes(&automata, |_| false);
-    let start = Cursor { depth: 0, looks: 0, named: false, place: Within::Between(false) };
+    let start = Cursor { depth: 0, look: 0, named: 0, place: Within::Between(false) };
     let expressions = Dfa::build(
         |byte| class_of[usize::from(byte)],
         bytes.len(),
@@ -89,9 +101,9 @@ impl Cursor {
         match (self.place, byte) {
             (Within::Between(_), b'(') if self.depth < NESTING => to(Within::Open),
             (Within::Between(_), b')') if self.depth > 0 => {
-                let depth = self.depth - 1;
-                let bit = 1 << depth;
-                Some(Cursor { depth, looks: self.looks & !bit, place: Within::Between(self.looks & bit == 0), ..self })
+                let ends_look = self.look == self.depth;
+                let look = if ends_look { 0 } else { self.look };
+                Some(Cursor { depth: self.depth - 1, look, place: Within::Between(!ends_look), ..self })
             }
             (Within::Between(_), b'|') => to(Within::Between(false)),
             (Within::Between(repeatable), _) => match pieces.quantifier.next(pieces.quantifier.start(), byte) {
@@ -110,11 +122,19 @@ impl Cursor {
             (Within::Open, b'?') => to(Within::Kind),
             (Within::Open, _) => self.open(false).step(pieces, byte),
             (Within::Kind, b':') => Some(self.open(false)),
-            (Within::Kind | Within::Angle, b'=' | b'!') => Some(self.open(true)),
+            (Within::Kind | Within::Angle, b'=' | b'!') if self.look == 0 => Some(self.open(true)),
             (Within::Kind, b'<') => to(Within::Angle),
-            (Within::Angle, b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') if !self.named => to(Within::Name),
+            (Within::Angle, b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') => {
+                let kind = match byte {
+                    b'a'..=b'i' => 1,
+                    b'j'..=b'r' => 2,
+                    _ => 4,
+                };
+                let fresh = self.named & kind == 0;
+                fresh.then_some(Cursor { named: self.named | kind, place: Within::Name, ..self })
+            }
             (Within::Name, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'$') => to(Within::Name),
-            (Within::Name, b'>') => Some(Cursor { named: true, ..self }.open(false)),
+            (Within::Name, b'>') => Some(self.open(false)),
             _ => None,
         }
     }
@@ -131,8 +151,8 @@ impl Cursor {
     }
 
     fn open(self, looks: bool) -> Cursor {
-        let looks = self.looks | u8::from(looks) << self.depth;
-        Cursor { depth: self.depth + 1, looks, place: Within::Between(false), ..self }
+        let depth = self.depth + 1;
+        Cursor { depth, look: if looks { depth } else { self.look }, place: Within::Between(false), ..self }
     }
 }
 
@@ -143,15 +163,19 @@ fn quantifier() -> String {
 
 fn atom() -> String {
     let hex = "[0-9A-Fa-f]";
+    let category = "L[ulmto]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?|C[cfno]?";
+    let property = format!("{category}|Letter|ASCII|Alphabetic|Emoji|Uppercase|Lowercase|Script=(Greek|Han|Latin)");
+    let unit = format!("D[0-7]{hex}{{2}}|[0-9A-CEFa-cef]{hex}{{3}}");
     let escape = format!(
-        r"\\([fnrtv]|0|c[A-Za-z]|x{hex}{{2}}|u(D[0-7]{hex}{{2}}|[0-9A-CEFa-cef]{hex}{{3}})|u\{{0{{0,4}}{hex}{{1,4}}\}}|[dDsSwW^$\\.*+?()\[\]{{}}|/]|[pP]\{{(L|Lu|Ll|Lt|Lm|Lo|M|N|Nd|P|S|Z|Zs|C|Letter|ASCII|Alphabetic)\}})"
+        r"\\([fnrtv]|c[A-Za-z]|x{hex}{{2}}|u({unit})|u\{{0{{0,4}}{hex}{{1,4}}\}}|[dDsSwW^$\\.*+?()\[\]{{}}|/]|[pP]\{{({property})\}})"
     );
     // Any two ends would take a state for each first character, and a class several times as many states.
-    let ranges = "[0-9]-9|0-[0-9]|[A-Z]-Z|A-[A-Z]|[a-z]-z|a-[a-z]";
-    // A hyphen is a member of a class at its end only: after a character it would begin a range.
-    let member = format!(r"([^\\\]\-\[\x00-\x1f]|{escape}|{ranges})");
-    let class = format!(r"\[\^?({member}*|{member}+-)\]");
-    let character = r"[^\\^$.*+?()\[\]{}|/\x00-\x1f]";
+    let letters = "[0-9]-9|0-[0-9]|[A-Z]-Z|A-[A-Z]|[a-z]-z|a-[a-z]";
+    let ranges = format!(r"{letters}|\\x00-\\x{hex}{{2}}|\\u0000-\\u({unit})|\\u4e00-\\u9f{hex}{{2}}");
+    // A hyphen is a member of a class at its ends only: after a character it would begin a range.
+    let member = format!(r"([^\\\]\-\[\x00-\x1f]|{escape}|\\[b-]|{ranges})");
+    let class = format!(r"\[\^?-?({member}*|{member}+-)\]");
+    let character = r"[^\\^$.*+?()\[\]{}|\x00-\x1f]";
     format!("({character}|\\.|{escape}|{class})")
 }
 
@@ -185,6 +209,13 @@ mod tests {
             r"(?:a(?<_x$1>b)*)+",
             r#"(?<q>['"]?).*?\k<q>"#,
             r"\bé\b",
+            "^/api/(.*)$",
+            r"^[-+.\w/]+(?:/[\-a-z\b]*)*\/?$",
+            "((((a))))|(?:(b(c(d(e)))))",
+            r"(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)",
+            r"(?=.*\d)(?=.*[A-Z])(?!.*\s)(?<![^a]b).{8,}",
+            r"[\x00-\x7f\u4e00-\u9fa5]\p{Lu}\P{Zs}\p{Script=Han}\p{Emoji}",
+            "[-a]|[a-]|[-a-z0-9-]",
         ] {
             assert!(dfa.accepts(yes.as_bytes()), "{yes}");
         }
@@ -210,7 +241,15 @@ mod tests {
             r"(?<x>a)\k<y>",
             r"\k<x>",
             "(?<x",
-            "(((())))",
+            "((((((a))))))",
+            "(((",
+            r"\0",
+            r"\01",
+            "(?<ab>a)(?<ac>b)",
+            "(?=(?=a))",
+            "[a--]",
+            "(?=a){2}",
+            "((?=a)*)",
         ] {
             assert!(!dfa.accepts(no.as_bytes()), "{no}");
         }

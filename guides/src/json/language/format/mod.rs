@@ -4,17 +4,24 @@
 //!
 //! | format | what is not written |
 //! |---|---|
-//! | `time`, `date-time` | leap seconds with an offset other than `Z` |
+//! | `time`, `date-time` | leap seconds with an offset other than `Z`; more than nine digits of a second |
+//! | `duration`, `relative-json-pointer` | more than nine digits of a number |
+//! | `email`, `idn-email` | domains without a dot |
 //! | `hostname` | labels in Punycode (`xn--`), and others with hyphens in third and fourth place |
 //! | `idn-hostname`, `idn-email` | most labels beyond ASCII: see `idna` |
-//! | `regex` | most of ECMA-262's syntax beyond the usual: see `expressions` |
+//! | `regex` | what `expressions` lists |
+//!
+//! The digits are not bounded where the options say so ([`Digits::Any`]).
 //!
 //! A literal of the schema is not written by a model but must be judged exactly: [`Format::possible`] and [`Format::judge`] do that.
 
+mod ecma;
 mod expressions;
 mod idna;
+mod leap;
 
 use crate::automaton::dfa::{Dfa, DfaLimits, TooManyStates};
+use crate::options::Digits;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 
@@ -61,23 +68,59 @@ impl From<Dfa> for Format {
 }
 
 /// The strings of a format; `None` if no draft defines it.
-pub(crate) fn language(name: &str, limits: DfaLimits) -> Result<Option<Format>, RegexError> {
-    match name {
+pub(crate) fn language(name: &str, digits: Digits, limits: DfaLimits) -> Result<Option<Format>, RegexError> {
+    let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits);
+    // A part of a format is written; the whole of it is known exactly.
+    let part = |dfa: Dfa, all: Dfa| Format { dfa, possible: Some(all), judge: Some(|_| Some(true)) };
+    let bounded = digits == Digits::Bounded;
+    let second = if bounded { r"(\.[0-9]{1,9})?" } else { SECOND_FRACTION };
+    let number = |digits: &str| digits.replace("[0-9]+", "[0-9]{1,9}");
+    Ok(Some(match name {
+        "time" => {
+            let leap = format!("{MINUTE}:60{SECOND_FRACTION}{OFFSET}");
+            let all = whole(&format!("({}|{leap})", time(SECOND_FRACTION)))?;
+            Format { dfa: whole(&time(second))?, possible: Some(all), judge: Some(leap::judge) }
+        }
+        "date-time" => {
+            let leap = format!("{}[Tt]{MINUTE}:60{SECOND_FRACTION}{OFFSET}", date());
+            let all = whole(&format!("({}|{leap})", date_time(SECOND_FRACTION)))?;
+            Format { dfa: whole(&date_time(second))?, possible: Some(all), judge: Some(leap::judge) }
+        }
+        "duration" if bounded => part(whole(&number(DURATION))?, whole(DURATION)?),
+        "relative-json-pointer" if bounded => {
+            let pointer = |digits: &str| format!("(0|[1-9][0-9]{digits})(#|{JSON_POINTER})");
+            part(whole(&pointer("{0,8}"))?, whole(&pointer("*"))?)
+        }
+        "email" | "idn-email" => {
+            let beyond = if name == "email" { "" } else { "\u{80}-\u{10FFFF}" };
+            let local = whole(&local_part(beyond))?;
+            let mut domain = whole(&mail_domain())?;
+            if name == "idn-email" {
+                domain = domain.union(&whole(&idna::mail_domain())?, limits.states)?;
+            }
+            // A name without a dot is a domain (RFC 5321, section 4.1.2), but none that mail from elsewhere reaches.
+            let reached = domain.intersection(&whole(r"[^]*\.[^]*|\[[^]*")?, limits.states)?;
+            part(address(&local, &reached, limits)?, address(&local, &domain, limits)?)
+        }
         "hostname" | "host-name" => {
             // Labels with hyphens in third and fourth place are reserved (RFC 5891, section 4.2.3.1).
-            let possible = regex::whole(&hostname(), Dialect::Ecma, limits)?;
-            let reserved = regex::whole(r"([^.]*\.)*[^.]{2}--.*", Dialect::Ecma, limits)?;
+            let possible = whole(&hostname())?;
+            let reserved = whole(r"([^.]*\.)*[^.]{2}--.*")?;
             let dfa = possible.difference(&reserved, limits.states)?;
-            Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
+            Format { dfa, possible: Some(possible), judge: Some(idna::judge) }
         }
         "idn-hostname" => {
             // Unicode adds letters with each version, so every character beyond ASCII is possible.
-            let possible = regex::whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+", Dialect::Ecma, limits)?;
-            let dfa = idna::hostnames(limits)?;
-            Ok(Some(Format { dfa, possible: Some(possible), judge: Some(idna::judge) }))
+            let possible = whole("[-.0-9A-Za-z\u{80}-\u{10FFFF}]+")?;
+            Format { dfa: idna::hostnames(limits)?, possible: Some(possible), judge: Some(idna::judge) }
         }
-        _ => Ok(regular(name, limits)?.map(Format::from)),
-    }
+        "regex" => {
+            // What begins with a quantifier or a closing bracket is certainly none.
+            let possible = whole(r"([^*+?)\]}][^]*)?")?;
+            Format { dfa: expressions::language(limits)?, possible: Some(possible), judge: Some(ecma::judge) }
+        }
+        _ => return Ok(regular(name, limits)?.map(Format::from)),
+    }))
 }
 
 /// The strings of the other formats, all of them or a regular subset; `None` if no draft defines the format.
@@ -85,28 +128,15 @@ fn regular(name: &str, limits: DfaLimits) -> Result<Option<Dfa>, RegexError> {
     let whole = |regex: &str| regex::whole(regex, Dialect::Ecma, limits).map(Some);
     match name {
         "date" => whole(&date()),
-        "time" => whole(&time()),
-        "date-time" => whole(&date_time()),
         "duration" => whole(DURATION),
         "uuid" => whole("[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
         "ipv4" | "ip-address" => whole(&ipv4()),
         "ipv6" => whole(&ipv6()),
-        "email" | "idn-email" => {
-            let beyond = if name == "email" { "" } else { "\u{80}-\u{10FFFF}" };
-            let local = regex::whole(&local_part(beyond), Dialect::Ecma, limits)?;
-            let mut domain = regex::whole(&mail_domain(), Dialect::Ecma, limits)?;
-            if name == "idn-email" {
-                let named = regex::whole(&idna::mail_domain(), Dialect::Ecma, limits)?;
-                domain = domain.union(&named, limits.states)?;
-            }
-            Ok(Some(address(&local, &domain, limits)?))
-        }
         "uri" => whole(&uri(false, "", "")),
         "uri-reference" => whole(&uri(true, "", "")),
         "iri" => whole(&uri(false, UCSCHAR, IPRIVATE)),
         "iri-reference" => whole(&uri(true, UCSCHAR, IPRIVATE)),
         "uri-template" => whole(&uri_template()),
-        "regex" => expressions::language(limits).map(Some),
         "json-pointer" => whole(JSON_POINTER),
         "relative-json-pointer" => whole(&format!("(0|[1-9][0-9]*)(#|{JSON_POINTER})")),
         _ => Ok(None),
@@ -146,21 +176,24 @@ fn date() -> String {
     format!("([0-9]{{4}}-{days}|{leap})")
 }
 
-/// RFC 3339 partial-time and time-offset, without leap seconds.
-const TIME: &str = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
+/// RFC 3339 time-hour and time-minute.
+const MINUTE: &str = "([01][0-9]|2[0-3]):[0-5][0-9]";
 
-/// The second 60, which RFC 3339 (section 5.7) allows at the end of a day in UTC. With an offset the automaton would need a state for each
-/// minute of the day, and hardly any parser accepts second 60 there.
-const LEAP_SECOND: &str = r"23:59:60(\.[0-9]+)?[Zz]";
+/// RFC 3339 time-secfrac.
+const SECOND_FRACTION: &str = r"(\.[0-9]+)?";
 
-/// RFC 3339 full-time. The day is unknown, so a leap second is possible.
-fn time() -> String {
-    format!("({TIME}|{LEAP_SECOND})")
+/// RFC 3339 time-offset.
+const OFFSET: &str = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
+
+/// RFC 3339 full-time, with leap seconds in UTC. The day is unknown, so a leap second is possible.
+fn time(second: &str) -> String {
+    format!("({MINUTE}:[0-5][0-9]{second}{OFFSET}|23:59:60{second}[Zz])")
 }
 
-/// RFC 3339 date-time. Leap seconds are inserted at the end of June and of December.
-fn date_time() -> String {
-    format!("({}[Tt]{TIME}|[0-9]{{4}}-(06-30|12-31)[Tt]{LEAP_SECOND})", date())
+/// RFC 3339 date-time, with leap seconds in UTC.
+fn date_time(second: &str) -> String {
+    let date = date();
+    format!("({date}[Tt]{MINUTE}:[0-5][0-9]{second}{OFFSET}|[0-9]{{4}}-(06-30|12-31)[Tt]23:59:60{second}[Zz])")
 }
 
 /// RFC 2673, section 3.2: four numbers up to 255 without leading zeros.
@@ -269,7 +302,7 @@ mod tests {
 
     fn check(name: &str, yes: &[&str], no: &[&str]) {
         let limits = DfaLimits { states: 50_000, bytes: 16 << 20 };
-        let dfa = language(name, limits).expect("small").expect("enforced").dfa;
+        let dfa = language(name, Digits::Bounded, limits).expect("small").expect("enforced").dfa;
         for text in yes {
             assert!(dfa.accepts(text.as_bytes()), "{text} is a {name}");
         }
@@ -293,9 +326,19 @@ mod tests {
         check(
             "date-time",
             &["1963-06-19T08:30:06.283185Z", "1990-12-31t23:59:60z", "2012-06-30T23:59:60.25Z"],
-            &["1963-06-19 08:30:06Z", "2013-350T01:01:01", "2025-03-14T23:59:60Z", "1990-12-31T15:59:60-08:00"],
+            &[
+                "1963-06-19 08:30:06Z",
+                "2013-350T01:01:01",
+                "2025-03-14T23:59:60Z",
+                "1990-12-31T15:59:60-08:00",
+                "1963-06-19T08:30:06.0123456789Z",
+            ],
         );
-        check("duration", &["P4DT12H30M5S", "P1Y2M", "PT36H", "P2W"], &["P", "PT", "P1D2H", "P1Y2W", "4D", "P1YT"]);
+        check(
+            "duration",
+            &["P4DT12H30M5S", "P1Y2M", "PT36H", "P2W"],
+            &["P", "PT", "P1D2H", "P1Y2W", "4D", "P1YT", "P1234567890D"],
+        );
         check(
             "uuid",
             &["2EB8AA08-AA98-11EA-B4AA-73B441D16380"],
@@ -310,12 +353,25 @@ mod tests {
         check("hostname", &["www.example.com", "a", "1host"], &["-a", "a-", "xn--x", "a..b", ".a", "a_b", ""]);
         check(
             "email",
-            &["joe.bloggs@example.com", "\"joe bloggs\"@example.com", "te~st@example.com", "a@[127.0.0.1]"],
-            &[".a@b", "a..b@c", "a", "a@", &format!("{}@b", "a".repeat(65))],
+            &[
+                "joe.bloggs@example.com",
+                "\"joe bloggs\"@example.com",
+                "te~st@example.com",
+                "a@[127.0.0.1]",
+                "a@[IPv6:::1]",
+            ],
+            &[".a@b.c", "a..b@c.d", "a", "a@", "a@b", &format!("{}@b.c", "a".repeat(65))],
         );
         check(
             "idn-email",
-            &["실례@실례.테스트", "\"δοκιμή\"@example.com", "user@cafe\u{301}.com", "\u{85}@a", "𝕏@a", "é@bücher.de"],
+            &[
+                "실례@실례.테스트",
+                "\"δοκιμή\"@example.com",
+                "user@cafe\u{301}.com",
+                "\u{85}@a.b",
+                "𝕏@a.b",
+                "é@bücher.de",
+            ],
             &[
                 "2962",
                 "user＠example.com",
@@ -324,10 +380,15 @@ mod tests {
                 "a@\u{301}",
                 "a@x\u{200D}y",
                 "a@א",
-                &format!("{}@b", "é".repeat(33)),
+                "é@a",
+                &format!("{}@b.c", "é".repeat(33)),
             ],
         );
-        check("email", &[&format!("{}@b", "a".repeat(64)), "\"a@b\"@c"], &[&format!("\"{}@\"@b", "a".repeat(62))]);
+        check(
+            "email",
+            &[&format!("{}@b.c", "a".repeat(64)), "\"a@b\"@c.d"],
+            &[&format!("\"{}@\"@b.c", "a".repeat(62))],
+        );
         check(
             "uri",
             &["http://foo.bar/?baz=qux#quux", "urn:oasis:names", "http://[::1]:80/", "mailto:a@b.c"],

@@ -1,5 +1,11 @@
 //! Outputs in which free text and guided text alternate, compared with all texts of a small alphabet.
 
+#[path = "../../fuzz/src/lib.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests use the trees and the walks")]
+mod fuzz;
+#[path = "../examples/mask_speed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests use its reader of tokenizers")]
+mod mask_speed;
 mod support;
 
 use foldhash::{HashMap, HashSet};
@@ -726,4 +732,105 @@ fn a_call_begins_only_if_the_budget_holds_the_cheapest_one() {
     assert_eq!(state.forced_text(99), "</tool_call>");
     state.advance(end).expect("an end");
     assert!(state.may_end() && !state.must_end());
+}
+
+#[test]
+fn trees_of_random_bytes_are_refused_or_have_masks_of_what_is_accepted_and_no_dead_end() {
+    let mut random = Random(11);
+    let len = fuzz::compiler().vocabulary().len();
+    let mut compiled = 0;
+    for _ in 0..600 {
+        let bytes: Vec<u8> = (0..40).map(|_| random.below(256) as u8).collect();
+        let source = Source::Tags(fuzz::tree(&mut bytes.iter().copied()));
+        fuzz::compile_and_walk(&source, &bytes);
+        let Ok(guide) = fuzz::compiler().compile(&source, &Options::default()) else { continue };
+        compiled += 1;
+        let mut state = guide.start();
+        for _ in 0..4 {
+            let mask = state.mask(None);
+            for token in 0..len as u32 {
+                assert_eq!(mask.contains(token), state.clone().advance(token).is_ok(), "{source:?}: {token}");
+            }
+            let allowed: Vec<u32> = mask.tokens(len).into_iter().filter(|&token| token != 256).collect();
+            let Some(&token) = allowed.get(random.below(allowed.len())) else { break };
+            state.advance(token).expect("an allowed token");
+        }
+    }
+    assert!(compiled > 200, "{compiled}");
+}
+
+/// The tokens of a byte-level tokenizer, with those added tokens that are text, and the id of an added token.
+fn tokenizer(directory: &std::path::Path) -> (Vec<Option<Vec<u8>>>, impl Fn(&str) -> Option<u32>) {
+    let file = directory.join("tokenizer.json");
+    let mut tokens = mask_speed::read_tokens(file.to_str().expect("a path")).expect("a tokenizer");
+    let read: serde_json::Value = serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
+    let added = read["added_tokens"].as_array().cloned().unwrap_or_default();
+    for token in &added {
+        let (id, text) = (token["id"].as_u64().expect("an id") as usize, token["content"].as_str().expect("a text"));
+        tokens.resize(tokens.len().max(id + 1), None);
+        tokens[id] = (token["special"] == false).then(|| text.as_bytes().to_vec());
+    }
+    let id = move |text: &str| Some(added.iter().find(|token| token["content"] == text)?["id"].as_u64()? as u32);
+    (tokens, id)
+}
+
+#[test]
+fn calls_are_followed_with_the_tokens_of_real_models() {
+    let Some(data) = std::env::var_os("JIG_TEST_DATA") else {
+        println!("skipped: JIG_TEST_DATA names no directory with tokenizers");
+        return;
+    };
+    let mut followed = 0;
+    for name in ["qwen3", "smollm2"] {
+        let directory = std::path::Path::new(&data).join("tokenizers").join(name);
+        let (tokens, id) = tokenizer(&directory);
+        let begin_of_turn = id("<|im_start|>").expect("a special token");
+        let vocabulary =
+            Arc::new(Vocabulary::new(tokens.clone(), vec![id("<|im_end|>").expect("an end")]).expect("a vocabulary"));
+        let compiler = Compiler::new(vocabulary, Limits::default());
+        let call = |name: &str, schema: &str| {
+            let begin = format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": ");
+            Tag { begin: vec![text(&begin)], content: Part::json(schema), ends: vec![text("}\n</tool_call>")] }
+        };
+        let clock = r#"{"type":"object","properties":{"zone":{"type":"string"},"at":{"type":"integer"}},"additionalProperties":false}"#;
+        let tags = vec![call("clock", clock), call("clear", r#"{"type":"object","additionalProperties":false}"#)];
+        let part = Part::Sequence(vec![
+            triggered(&["<tool_call>"], tags, &[], 0, None, After::Free),
+            Part::optional(Part::Sequence(vec![Part::token(begin_of_turn), Part::text("tool")])),
+        ]);
+        let guide = compile(&compiler, name, &part);
+        let output = "Is <tool a <b>\u{1F550}</b>?\n<tool_call>\n{\"name\": \"clock\", \"arguments\": {\"zone\": \"a}\\n</tool_call>\", \"at\": 12}}\n</tool_call>\nDone.";
+        // The longest token at each place, or without the tokens of whole markers: spelled out.
+        for spelled in [false, true] {
+            let (mut state, mut at, mut random) = (guide.start(), 0, Random(3));
+            while at < output.len() {
+                let rest = &output.as_bytes()[at..];
+                let fits = |token: &&(u32, &Vec<u8>)| {
+                    rest.starts_with(token.1) && !(spelled && token.1.ends_with(b"tool_call>"))
+                };
+                let all: Vec<(u32, &Vec<u8>)> =
+                    (0..).zip(&tokens).filter_map(|(id, bytes)| Some((id, bytes.as_ref()?))).collect();
+                let (token, bytes) = all.iter().filter(fits).max_by_key(|token| token.1.len()).expect("a token");
+                let mask = state.mask(None);
+                assert!(mask.contains(*token), "{name}: {at}");
+                for _ in 0..300 {
+                    let token = random.below(tokens.len()) as u32;
+                    assert_eq!(
+                        mask.contains(token),
+                        state.clone().advance(token).is_ok(),
+                        "{name}: {at}, token {token}"
+                    );
+                }
+                let short = state.mask(Some(state.min_tokens_left().max(1)));
+                assert!(short.count() > 0, "{name}: {at}");
+                state.advance(*token).expect("an allowed token");
+                at += bytes.len();
+                followed += 1;
+            }
+            assert!(state.may_end() && state.mask(None).contains(begin_of_turn));
+            state.advance(begin_of_turn).expect("a special token");
+            assert_eq!((state.forced_text(9), state.may_end()), ("tool".to_owned(), false));
+        }
+    }
+    assert!(followed > 100, "{followed}");
 }

@@ -37,7 +37,7 @@ use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
 use crate::source::Source;
 use crate::tags;
-use crate::tags::build::Contents;
+use crate::tags::build::ContentCompiler;
 use crate::tags::tokens::TagTokens;
 use crate::vocabulary::Vocabulary;
 use foldhash::HashMap;
@@ -332,7 +332,7 @@ struct CachedContents<'a> {
     compiler: &'a Compiler,
 }
 
-impl Contents for CachedContents<'_> {
+impl ContentCompiler for CachedContents<'_> {
     fn json(&self, schema: &str, options: &Options) -> Result<Arc<JsonMachine>, CompileError> {
         let key = (schema.to_owned(), options.clone());
         if let Some(known) = self.compiler.contents.get(&key) {

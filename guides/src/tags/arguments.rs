@@ -15,19 +15,19 @@ use crate::json::shape::{Schema, SchemaId};
 use crate::json::text::value::{self, Value};
 use crate::options::{Options, Order};
 use crate::source::part::{Delimiters, Values};
-use crate::tags::build::{Builder, Built};
-use crate::tags::net::{Member, ScopeKind, Segment, SegmentId, cost_of_members};
-use crate::tags::values::{Split, has_words_inside, split};
+use crate::tags::build::{Built, NetBuilder};
+use crate::tags::net::{ScopeKind, ScopeMember, Segment, SegmentId, cost_of_members};
+use crate::tags::values::{SplitSchema, has_words_inside, split};
 use std::sync::Arc;
 
 /// The most members of an object that is written between delimiters: a register has a bit for each.
 const MOST_MEMBERS: usize = 64;
 
 /// A member whose values are told apart.
-struct Property {
+struct Argument {
     name: String,
     required: bool,
-    values: Split,
+    values: SplitSchema,
     /// The strings of its schema, raw.
     raw: Vec<RawStrings>,
 }
@@ -38,7 +38,7 @@ enum RawStrings {
     Literal(String),
 }
 
-impl Builder<'_> {
+impl NetBuilder<'_> {
     /// The first segment of the members of an object, which `next` follows.
     pub(super) fn arguments(&mut self, schema: &str, style: &Delimiters, options: &Options, next: SegmentId) -> Built {
         let mut analysis = self.contents.analysis(schema, options).map_err(|error| self.inside(error))?;
@@ -56,7 +56,7 @@ impl Builder<'_> {
             }
             let separator = style.separator.as_bytes();
             let further = if separator.is_empty() { first } else { self.constant(separator.to_vec(), first)? };
-            members.push(Member { first, further, cost });
+            members.push(ScopeMember { first, further, cost });
         }
         let separator = Cost::of(style.separator.as_bytes());
         let cost = match required {
@@ -70,7 +70,7 @@ impl Builder<'_> {
     }
 
     /// The properties of the one object of the root.
-    fn properties(&self, analysis: &mut Analysis, style: &Delimiters) -> Built<Vec<Property>> {
+    fn properties(&self, analysis: &mut Analysis, style: &Delimiters) -> Built<Vec<Argument>> {
         let unsupported = |keyword: &str, reason: &str| Err(self.unsupported(keyword, reason));
         let &[object] = &analysis.schemas[analysis.root.index()].objects[..] else {
             return unsupported(
@@ -112,7 +112,7 @@ impl Builder<'_> {
                 Some(id) if style.values == Values::Raw => self.raw_strings(&analysis.schemas[id.index()])?,
                 _ => Vec::new(),
             };
-            found.push(Property { name, required, values, raw });
+            found.push(Argument { name, required, values, raw });
         }
         Ok(found)
     }
@@ -139,7 +139,7 @@ impl Builder<'_> {
     /// The first segment of a member.
     fn member(
         &mut self,
-        property: &Property,
+        property: &Argument,
         style: &Delimiters,
         machine: &Arc<JsonMachine>,
         next: SegmentId,

@@ -17,7 +17,7 @@ use crate::collections::byte_set::ByteSet;
 use crate::tags::TagMachine;
 use crate::tags::net::{Json, Segment, Text};
 use crate::tags::registers::Registers;
-use crate::tags::state::{Spot, TagState, Within};
+use crate::tags::state::{InSegment, Spot, TagState};
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::TokenSet;
 use crate::vocabulary::trie::Trie;
@@ -69,7 +69,7 @@ impl Automaton for TagMachine {
     }
 
     fn is_final(&self, state: &TagState) -> bool {
-        state.places.iter().all(|place| matches!(place.within, Within::Whole))
+        state.places.iter().all(|place| matches!(place.within, InSegment::Whole))
     }
 
     fn key(&self, state: &TagState) -> u128 {
@@ -115,8 +115,8 @@ impl TagMachine {
         }
         for place in places {
             reach = reach.max(match (self.net.segment(place.segment), &place.within) {
-                (Segment::Text(text), Within::Text(state)) => self.add_in_text(place, text, *state, wanted, set),
-                (Segment::Json(json), Within::Json(_)) => self.add_in_json(place, json, wanted, set),
+                (Segment::Text(text), InSegment::Text(state)) => self.add_in_text(place, text, *state, wanted, set),
+                (Segment::Json(json), InSegment::Json(_)) => self.add_in_json(place, json, wanted, set),
                 _ => Cost::ZERO,
             });
         }
@@ -139,7 +139,7 @@ impl TagMachine {
         }
         let trie = self.tokens.trie(vocabulary);
         for &(node, last) in &within.ends {
-            let behind = self.net.beyond(&Spot { within: Within::Text(last), ..*place });
+            let behind = self.net.beyond(&Spot { within: InSegment::Text(last), ..*place });
             reach = reach.max(self.add_along(&behind, trie, node, wanted, set));
         }
         // What follows a text that ends anywhere is the same wherever it ends.
@@ -148,7 +148,7 @@ impl TagMachine {
         if goes_on || text.exit.is_none() {
             for &(node, last) in &self.tokens.inner_ends(vocabulary, &text.dfa, state, &within) {
                 if text.exits.contains_key(&last) {
-                    let behind = self.net.beyond(&Spot { within: Within::Text(last), ..*place });
+                    let behind = self.net.beyond(&Spot { within: InSegment::Text(last), ..*place });
                     reach = reach.max(self.add_along(&behind, trie, node, wanted, set));
                 } else if goes_on {
                     reach = reach.max(self.add_along(&exit, trie, node, wanted, set));
@@ -160,7 +160,7 @@ impl TagMachine {
 
     /// Adds the tokens that go on within a JSON value, or behind it.
     fn add_in_json(&self, place: &Spot, json: &Json, wanted: Wanted<'_>, set: &mut TokenSet) -> Cost {
-        let Within::Json(state) = &place.within else { return Cost::ZERO };
+        let InSegment::Json(state) = &place.within else { return Cost::ZERO };
         let beyond = self.net.cost_beyond(place);
         let machine = &*json.machine;
         let mut reach = Cost::ZERO;

@@ -16,7 +16,7 @@ use crate::json::shape::SchemaId;
 use crate::json::shape::shapes::Analysis;
 use crate::options::{Limits, Options};
 use crate::source::part::{Marker, Part, SeparatedTags, Style, Tag};
-use crate::tags::net::{Json, Net, Scope, ScopeId, ScopeKind, Segment, SegmentId, Text, times};
+use crate::tags::net::{Json, Net, NetScope, ScopeId, ScopeKind, Segment, SegmentId, Text, times};
 use crate::tags::registers::MOST_SCOPES;
 use crate::vocabulary::Vocabulary;
 use foldhash::{HashMap, HashMapExt};
@@ -30,7 +30,7 @@ const MOST_LEVELS: usize = 64;
 const MOST_SEGMENTS: usize = 100_000;
 
 /// What compiles the contents of tags.
-pub(crate) trait Contents {
+pub(crate) trait ContentCompiler {
     /// The machine of a schema.
     fn json(&self, schema: &str, options: &Options) -> Result<Arc<JsonMachine>, CompileError>;
 
@@ -47,9 +47,9 @@ pub(crate) trait Contents {
 }
 
 /// The net under construction.
-pub(super) struct Builder<'a> {
+pub(super) struct NetBuilder<'a> {
     pub(super) net: Net,
-    pub(super) contents: &'a dyn Contents,
+    pub(super) contents: &'a dyn ContentCompiler,
     pub(super) vocabulary: &'a Vocabulary,
     /// The options of the request.
     pub(super) options: &'a Options,
@@ -63,20 +63,20 @@ pub(super) struct Builder<'a> {
 
 pub(super) type Built<T = SegmentId> = Result<T, CompileError>;
 
-impl<'a> Builder<'a> {
+impl<'a> NetBuilder<'a> {
     /// With an empty net.
     pub(super) fn new(
-        contents: &'a dyn Contents,
+        contents: &'a dyn ContentCompiler,
         vocabulary: &'a Vocabulary,
         options: &'a Options,
-    ) -> Built<Builder<'a>> {
+    ) -> Built<NetBuilder<'a>> {
         let all = Characters::any().map_err(|_| CompileError::Interrupted)?;
         let any = all.dfa.with_bytes(|byte| vocabulary.single_bytes().contains(byte));
-        Ok(Builder { net: Net::default(), contents, vocabulary, options, any, scope: None, path: Vec::new() })
+        Ok(NetBuilder { net: Net::default(), contents, vocabulary, options, any, scope: None, path: Vec::new() })
     }
 }
 
-impl Builder<'_> {
+impl NetBuilder<'_> {
     /// Builds a part that is reached by `step` from the one around it.
     pub(super) fn within<T>(&mut self, step: impl ToString, build: impl FnOnce(&mut Self) -> Built<T>) -> Built<T> {
         self.path.push(step.to_string());
@@ -375,7 +375,7 @@ impl Builder<'_> {
         }
         let id = ScopeId::new(self.net.scopes.len());
         let kind = ScopeKind::Members { members: Vec::new(), required: 0, ordered: true, separator: Cost::ZERO };
-        self.net.scopes.push(Scope { around: self.scope, depth, kind, out });
+        self.net.scopes.push(NetScope { around: self.scope, depth, kind, out });
         self.scope = Some(id);
         Ok(id)
     }

@@ -7,8 +7,8 @@
 //! ```text
 //!  Part ── build ──▶ Net: segments and scopes ── state: step by byte ──▶ places ── automaton ──▶ mask
 //!            │
-//!            ├─ triggers    free text up to a trigger, and the tags behind it
-//!            └─ Contents    JSON machines and regexes, from the compiler and its caches
+//!            ├─ triggers           free text up to a trigger, and the tags behind it
+//!            └─ ContentCompiler    JSON machines and regexes, from the compiler and its caches
 //! ```
 //!
 //! | file | what it holds |
@@ -44,14 +44,14 @@ use crate::automaton::cost::Cost;
 use crate::error::{CompileError, Place, too_big};
 use crate::options::Options;
 use crate::source::part::Part;
-use crate::tags::build::{Builder, Contents};
+use crate::tags::build::{ContentCompiler, NetBuilder};
 use crate::tags::net::{Net, Segment, SegmentId};
 use crate::tags::tokens::TagTokens;
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 
 /// The most parts that can begin at one place. Each of them is followed by itself.
-const MOST_ALTERNATIVES: usize = 200;
+const MOST_BEGINNINGS: usize = 200;
 
 /// The automaton of a tree of parts.
 #[derive(Debug)]
@@ -65,18 +65,18 @@ pub(crate) struct TagMachine {
 pub(crate) fn compile(
     part: &Part,
     options: &Options,
-    contents: &dyn Contents,
+    contents: &dyn ContentCompiler,
     vocabulary: &Vocabulary,
     tokens: Arc<TagTokens>,
 ) -> Result<TagMachine, CompileError> {
-    let mut builder = Builder::new(contents, vocabulary, options)?;
+    let mut builder = NetBuilder::new(contents, vocabulary, options)?;
     let whole = builder.add(Segment::Whole, Cost::ZERO)?;
     let first = builder.part(part, whole)?;
-    if builder.net.most_alternatives(MOST_ALTERNATIVES) > MOST_ALTERNATIVES {
+    if builder.net.most_alternatives(MOST_BEGINNINGS) > MOST_BEGINNINGS {
         return Err(too_big(
             Place::Part(String::new(), None),
             "parts that can begin at one place",
-            MOST_ALTERNATIVES,
+            MOST_BEGINNINGS,
             "let constant texts tell them apart, such as the beginnings of tags",
         ));
     }

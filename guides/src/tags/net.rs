@@ -43,7 +43,7 @@ pub(super) struct Net {
     pub(super) costs: Vec<Cost>,
     /// By segment the scope that it belongs to; `None` for the outermost one.
     pub(super) owners: Vec<Option<ScopeId>>,
-    pub(super) scopes: Vec<Scope>,
+    pub(super) scopes: Vec<NetScope>,
     /// By mark the special token that it stands for, see [`marks`](crate::automaton::marks).
     pub(super) special: Vec<u32>,
 }
@@ -90,7 +90,7 @@ pub(super) struct Json {
 
 /// A repetition, or the members of an object.
 #[derive(Debug)]
-pub(super) struct Scope {
+pub(super) struct NetScope {
     pub(super) around: Option<ScopeId>,
     /// The number of scopes around it: the place of its register.
     pub(super) depth: usize,
@@ -116,7 +116,7 @@ pub(super) enum ScopeKind {
     },
     /// The register has a bit for each member that was begun.
     Members {
-        members: Vec<Member>,
+        members: Vec<ScopeMember>,
         /// The members that must come, a bit for each.
         required: u64,
         /// Whether members come in the order of the list.
@@ -127,7 +127,7 @@ pub(super) enum ScopeKind {
 }
 
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct ScopeMember {
     /// The member as the first one.
     pub(super) first: SegmentId,
     /// A separator and the member.
@@ -141,7 +141,7 @@ impl Net {
         &self.segments[id.index()]
     }
 
-    pub(super) fn scope(&self, id: ScopeId) -> &Scope {
+    pub(super) fn scope(&self, id: ScopeId) -> &NetScope {
         &self.scopes[id.index()]
     }
 
@@ -153,7 +153,7 @@ impl Net {
     pub(super) fn demanded(&self, segment: SegmentId, registers: &Registers) -> Cost {
         let (mut scope, mut cost) = (self.owners[segment.index()], Cost::ZERO);
         while let Some(id) = scope {
-            let Scope { around, depth, ref kind, out } = *self.scope(id);
+            let NetScope { around, depth, ref kind, out } = *self.scope(id);
             let register = registers.get(depth);
             cost = cost + self.cost(out);
             cost = cost
@@ -221,7 +221,7 @@ impl Net {
 }
 
 /// The cost of members, with a separator before each.
-pub(super) fn cost_of_members(members: &[Member], which: u64, separator: Cost) -> Cost {
+pub(super) fn cost_of_members(members: &[ScopeMember], which: u64, separator: Cost) -> Cost {
     let wanted = members.iter().enumerate().filter(|(index, _)| which >> index & 1 == 1);
     wanted.fold(Cost::ZERO, |sum, (_, member)| sum + member.cost + separator)
 }

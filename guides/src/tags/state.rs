@@ -8,7 +8,7 @@ use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::fingerprint::Fingerprint;
 use crate::json::machine::state::JsonState;
-use crate::tags::net::{Net, Scope, ScopeId, ScopeKind, Segment, SegmentId};
+use crate::tags::net::{Net, NetScope, ScopeId, ScopeKind, Segment, SegmentId};
 use crate::tags::registers::Registers;
 use foldhash::HashSet;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ pub(crate) struct TagState {
 pub(crate) struct Spot {
     pub(super) segment: SegmentId,
     pub(super) registers: Registers,
-    pub(super) within: Within,
+    pub(super) within: InSegment,
 }
 
 /// A place within a segment.
 #[derive(Debug, Clone)]
-pub(super) enum Within {
+pub(super) enum InSegment {
     /// The state of the segment's automaton.
     Text(u32),
     Json(JsonState),
@@ -43,7 +43,7 @@ pub(super) enum Within {
 }
 
 /// Collects the places that are reached.
-struct Reached<'a> {
+struct ReachedSpots<'a> {
     net: &'a Net,
     places: Vec<Spot>,
     /// Segments whose beginning is reached and not looked at yet.
@@ -59,14 +59,14 @@ type Entry = (SegmentId, Registers, u8);
 impl Net {
     /// The places at the beginning of a segment.
     pub(super) fn begin(&self, first: SegmentId, registers: Registers) -> Vec<Spot> {
-        let mut reached = Reached::new(self);
+        let mut reached = ReachedSpots::new(self);
         reached.open.push((first, registers, 0));
         reached.close()
     }
 
     /// The places after one more byte.
     pub(super) fn after(&self, places: &[Spot], byte: u8) -> Vec<Spot> {
-        let mut reached = Reached::new(self);
+        let mut reached = ReachedSpots::new(self);
         for place in places {
             reached.step(place, byte);
         }
@@ -93,8 +93,8 @@ impl Net {
     /// Least bytes to the end of the value, for a JSON value, or of the scope.
     fn cost_within(&self, place: &Spot) -> Cost {
         match (self.segment(place.segment), &place.within) {
-            (Segment::Text(text), Within::Text(state)) => text.costs[*state as usize],
-            (Segment::Json(json), Within::Json(state)) => json.machine.cost(state),
+            (Segment::Text(text), InSegment::Text(state)) => text.costs[*state as usize],
+            (Segment::Json(json), InSegment::Json(state)) => json.machine.cost(state),
             _ => Cost::ZERO,
         }
     }
@@ -117,10 +117,10 @@ impl Net {
         let mut bytes = ByteSet::default();
         for place in places {
             match (self.segment(place.segment), &place.within) {
-                (Segment::Text(text), Within::Text(state)) => {
+                (Segment::Text(text), InSegment::Text(state)) => {
                     bytes.add_all((0..=255).filter(|&byte| text.dfa.next(*state, byte) != 0));
                 }
-                (Segment::Json(json), Within::Json(state)) => bytes = bytes.or(json.machine.next_bytes(state)),
+                (Segment::Json(json), InSegment::Json(state)) => bytes = bytes.or(json.machine.next_bytes(state)),
                 _ => {}
             }
         }
@@ -134,8 +134,8 @@ impl Net {
         for place in places {
             print.add((place.segment, &place.registers));
             match (self.segment(place.segment), &place.within) {
-                (_, Within::Text(state)) => print.add(state),
-                (Segment::Json(json), Within::Json(state)) => print.add(json.machine.key(state)),
+                (_, InSegment::Text(state)) => print.add(state),
+                (Segment::Json(json), InSegment::Json(state)) => print.add(json.machine.key(state)),
                 _ => {}
             }
             // The cost of a JSON value does not follow from its key. Which of several places is the cheapest depends on it.
@@ -148,26 +148,26 @@ impl Net {
 
     /// The places that follow a place whose part is complete.
     pub(super) fn beyond(&self, place: &Spot) -> Vec<Spot> {
-        let mut reached = Reached::new(self);
+        let mut reached = ReachedSpots::new(self);
         reached.leave(place, 0);
         reached.close()
     }
 }
 
-impl<'a> Reached<'a> {
-    fn new(net: &'a Net) -> Reached<'a> {
-        Reached { net, places: Vec::new(), open: Vec::new(), known: HashSet::default() }
+impl<'a> ReachedSpots<'a> {
+    fn new(net: &'a Net) -> ReachedSpots<'a> {
+        ReachedSpots { net, places: Vec::new(), open: Vec::new(), known: HashSet::default() }
     }
 
     fn step(&mut self, place: &Spot, byte: u8) {
         let next = match (self.net.segment(place.segment), &place.within) {
-            (Segment::Text(text), Within::Text(state)) => match text.dfa.next(*state, byte) {
+            (Segment::Text(text), InSegment::Text(state)) => match text.dfa.next(*state, byte) {
                 0 => return,
-                next => Within::Text(next),
+                next => InSegment::Text(next),
             },
-            (Segment::Json(json), Within::Json(state)) => match json.machine.step(state, byte) {
+            (Segment::Json(json), InSegment::Json(state)) => match json.machine.step(state, byte) {
                 None => return,
-                Some(next) => Within::Json(next),
+                Some(next) => InSegment::Json(next),
             },
             _ => return,
         };
@@ -178,8 +178,8 @@ impl<'a> Reached<'a> {
     fn come(&mut self, place: Spot, ended: u8) {
         self.leave(&place, ended);
         let goes_on = match (self.net.segment(place.segment), &place.within) {
-            (Segment::Text(text), Within::Text(state)) => !text.last[*state as usize],
-            (Segment::Json(json), Within::Json(state)) => {
+            (Segment::Text(text), InSegment::Text(state)) => !text.last[*state as usize],
+            (Segment::Json(json), InSegment::Json(state)) => {
                 !json.machine.is_whole(state) || !json.machine.is_final(state)
             }
             _ => true,
@@ -193,11 +193,12 @@ impl<'a> Reached<'a> {
     fn leave(&mut self, place: &Spot, ended: u8) {
         let registers = place.registers;
         match (self.net.segment(place.segment), &place.within) {
-            (Segment::Text(text), Within::Text(state)) if text.dfa.accepts_at(*state) => match text.exits.get(state) {
+            (Segment::Text(text), InSegment::Text(state)) if text.dfa.accepts_at(*state) => match text.exits.get(state)
+            {
                 Some(exits) => self.open.extend(exits.iter().map(|&exit| (exit, registers, ended))),
                 None => self.open.extend(text.exit.map(|exit| (exit, registers, ended))),
             },
-            (Segment::Json(json), Within::Json(state)) if json.machine.is_whole(state) => {
+            (Segment::Json(json), InSegment::Json(state)) if json.machine.is_whole(state) => {
                 self.open.push((json.next, registers, ended));
             }
             _ => {}
@@ -209,13 +210,13 @@ impl<'a> Reached<'a> {
         let net = self.net;
         match net.segment(segment) {
             Segment::Text(text) => {
-                self.come(Spot { segment, registers, within: Within::Text(text.dfa.start()) }, ended);
+                self.come(Spot { segment, registers, within: InSegment::Text(text.dfa.start()) }, ended);
             }
             Segment::Json(json) => {
-                let within = Within::Json(json.machine.begin(json.schema));
+                let within = InSegment::Json(json.machine.begin(json.schema));
                 self.come(Spot { segment, registers, within }, ended);
             }
-            Segment::Whole => self.come(Spot { segment, registers, within: Within::Whole }, ended),
+            Segment::Whole => self.come(Spot { segment, registers, within: InSegment::Whole }, ended),
             _ if !self.known.insert((segment, registers, ended)) => {}
             Segment::Branch(all) => self.open.extend(all.iter().map(|&one| (one, registers, ended))),
             Segment::Leave(id, out) => {
@@ -234,7 +235,7 @@ impl<'a> Reached<'a> {
 
     /// After an iteration.
     fn again(&mut self, id: ScopeId, registers: Registers, ended: u8) {
-        let Scope { depth, ref kind, out, .. } = *self.net.scope(id);
+        let NetScope { depth, ref kind, out, .. } = *self.net.scope(id);
         let ScopeKind::Count { min, max, below, between, .. } = *kind else { return };
         if ended >> depth & 1 == 1 {
             return;
@@ -252,7 +253,7 @@ impl<'a> Reached<'a> {
 
     /// Opens the members that may come next, and the way out if none must.
     fn pick(&mut self, id: ScopeId, registers: Registers, ended: u8) {
-        let Scope { depth, ref kind, out, .. } = *self.net.scope(id);
+        let NetScope { depth, ref kind, out, .. } = *self.net.scope(id);
         let ScopeKind::Members { members, required, ordered, .. } = kind else { return };
         let begun = registers.get(depth);
         let missing = required & !begun;
@@ -274,13 +275,13 @@ impl<'a> Reached<'a> {
             other.segment == place.segment
                 && other.registers == place.registers
                 && match (&other.within, &place.within) {
-                    (Within::Text(one), Within::Text(two)) => one == two,
-                    (Within::Json(one), Within::Json(two)) => {
+                    (InSegment::Text(one), InSegment::Text(two)) => one == two,
+                    (InSegment::Json(one), InSegment::Json(two)) => {
                         let Segment::Json(json) = self.net.segment(place.segment) else { return false };
                         json.machine.cost(one) == json.machine.cost(two)
                             && json.machine.key(one) == json.machine.key(two)
                     }
-                    (Within::Whole, Within::Whole) => true,
+                    (InSegment::Whole, InSegment::Whole) => true,
                     _ => false,
                 }
         })
@@ -294,8 +295,8 @@ impl<'a> Reached<'a> {
         if self.places.len() > 1 {
             self.places.sort_by_cached_key(|place| {
                 let inner = match (self.net.segment(place.segment), &place.within) {
-                    (_, Within::Text(state)) => u128::from(*state),
-                    (Segment::Json(json), Within::Json(state)) => json.machine.key(state),
+                    (_, InSegment::Text(state)) => u128::from(*state),
+                    (Segment::Json(json), InSegment::Json(state)) => json.machine.key(state),
                     _ => 0,
                 };
                 (place.segment, place.registers, inner)

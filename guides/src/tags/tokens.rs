@@ -58,7 +58,7 @@ impl TagTokens {
     /// The tokens that go on within a text.
     pub(super) fn within(&self, vocabulary: &Vocabulary, dfa: &Dfa, fingerprint: u128, state: u32) -> Arc<WithinText> {
         let make = || {
-            let walk = Walk::new(self.trie(vocabulary), dfa, state);
+            let walk = TextWalk::new(self.trie(vocabulary), dfa, state);
             let words = vocabulary.mask_words();
             let tokens = (0..).zip(walk.tokens).filter(|(_, tokens)| !tokens.is_empty());
             Arc::new(WithinText {
@@ -82,7 +82,7 @@ impl TagTokens {
         state: u32,
         within: &WithinText,
     ) -> Box<[(u32, u32)]> {
-        let found = || Walk::new(self.trie(vocabulary), dfa, state).inner_ends.into();
+        let found = || TextWalk::new(self.trie(vocabulary), dfa, state).inner_ends.into();
         within.inner_ends.clone().unwrap_or_else(found)
     }
 
@@ -100,7 +100,7 @@ impl TagTokens {
 }
 
 /// A walk of the trie along an automaton.
-struct Walk<'a> {
+struct TextWalk<'a> {
     trie: &'a Trie,
     dfa: &'a Dfa,
     /// By state the tokens that end there.
@@ -109,10 +109,10 @@ struct Walk<'a> {
     inner_ends: Vec<(u32, u32)>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(trie: &'a Trie, dfa: &'a Dfa, state: u32) -> Walk<'a> {
+impl<'a> TextWalk<'a> {
+    fn new(trie: &'a Trie, dfa: &'a Dfa, state: u32) -> TextWalk<'a> {
         let tokens = vec![Vec::new(); dfa.len()];
-        let mut walk = Walk { trie, dfa, tokens, ends: Vec::new(), inner_ends: Vec::new() };
+        let mut walk = TextWalk { trie, dfa, tokens, ends: Vec::new(), inner_ends: Vec::new() };
         walk.walk(0, state);
         walk
     }

@@ -5,10 +5,10 @@
 
 use crate::automaton::cost::Cost;
 use crate::source::part::{After, Marker, TriggeredTags};
-use crate::tags::build::{Builder, Built};
+use crate::tags::build::{Built, NetBuilder};
 use crate::tags::net::{ScopeKind, Segment, SegmentId, times};
 
-impl Builder<'_> {
+impl NetBuilder<'_> {
     /// The first segment of triggered tags that `next` follows.
     pub(super) fn triggered(&mut self, tags: &TriggeredTags, next: SegmentId) -> Built {
         let TriggeredTags { min, max, .. } = *tags;

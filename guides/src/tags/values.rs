@@ -12,7 +12,7 @@ use foldhash::HashSet;
 
 /// The parts of a schema.
 #[derive(Debug)]
-pub(super) struct Split {
+pub(super) struct SplitSchema {
     /// Its strings, if it has some.
     pub(super) strings: Option<SchemaId>,
     /// Its other values, if it has some.
@@ -25,7 +25,7 @@ pub(super) struct Split {
 const WORDS: [(&[u8], &str); 3] = [(b"true", "True"), (b"false", "False"), (b"null", "None")];
 
 /// Splits a schema, for Python with the words by themselves. What is not a schema of the analysis yet is added to it.
-pub(super) fn split(analysis: &mut Analysis, id: SchemaId, python: bool) -> Split {
+pub(super) fn split(analysis: &mut Analysis, id: SchemaId, python: bool) -> SplitSchema {
     let schema = &analysis.schemas[id.index()];
     let word = |literal: &[u8]| WORDS.iter().find(|(word, _)| python && *word == literal).map(|(_, spelled)| *spelled);
     let words: Vec<&'static str> = schema.literals.iter().filter_map(|literal| word(literal)).collect();
@@ -49,7 +49,7 @@ pub(super) fn split(analysis: &mut Analysis, id: SchemaId, python: bool) -> Spli
             id
         })
     };
-    Split { strings: add(strings), others: add(others), words }
+    SplitSchema { strings: add(strings), others: add(others), words }
 }
 
 /// The schema with its least cost.

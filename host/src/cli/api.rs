@@ -13,7 +13,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "API")]
 pub(super) struct ApiArgs {
-    /// Names by which requests may call the model; the first one stands in answers [default: the value of --model]
+    /// Names by which requests may call the model; the first one stands in answers [default: the model as it was named]
     #[arg(long, env = "JIG_SERVED_MODEL_NAME", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     served_model_name: Vec<String>,
     /// A key that requests must send; may be given more than once, in the variable (or VLLM_API_KEY) separated by commas.

@@ -125,12 +125,14 @@ fn echo_with_log_probabilities_scores_the_prompt_as_lm_eval_wants_it() {
         (count + 1, &lists["token_logprobs"].as_array().unwrap()[..])
     );
     // A token is likely in the prompt as it is when it is drawn.
-    let drawn = ask(
-        &client,
-        &json!({"prompt": "What is the capital of France?", "logprobs": 1, "max_tokens": 1, "temperature": 0}),
-    );
-    let drawn = drawn["choices"][0]["logprobs"]["token_logprobs"][0].as_f64().unwrap();
-    assert!((drawn - last).abs() < 1e-3, "{drawn} {last}");
+    let body = json!({"prompt": "What is the capital of France?", "logprobs": 1, "max_tokens": 3, "temperature": 0});
+    let drawn = ask(&client, &body)["choices"][0]["logprobs"].clone();
+    for back in 1..=3 {
+        assert_eq!(drawn["tokens"][3 - back], lists["tokens"][count - back]);
+        let of = |lists: &Value, at: usize| lists["token_logprobs"][at].as_f64().unwrap();
+        let (drawn, scored) = (of(&drawn, 3 - back), of(lists, count - back));
+        assert!((drawn - scored).abs() < 1e-3, "{drawn} {scored}");
+    }
 }
 
 #[test]

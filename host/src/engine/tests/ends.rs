@@ -75,7 +75,7 @@ fn a_stop_string_inside_a_token_ends_a_guided_text_where_what_remains_is_whole()
 #[test]
 fn the_tokens_of_all_deltas_are_those_that_were_drawn() {
     let params = GenerationParams { stop: vec!["never there".into()], n: 3, ..seeded(20) };
-    let mut tokens = vec![0; 3];
+    let mut tokens = [0; 3];
     for event in events(&request("hello", params)) {
         match event {
             Event::Delta(Delta { index, tokens: more, .. }) => tokens[index as usize] += more.len() as u32,

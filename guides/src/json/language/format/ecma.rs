@@ -4,7 +4,7 @@
 use crate::regex::is_property;
 
 /// The deepest nesting of groups that is followed. Reading a group is recursive, so this bounds the stack.
-const DEEPEST: usize = 200;
+const MOST_OPEN_GROUPS: usize = 200;
 
 /// Whether the text is a regular expression; `None` if that takes more than is looked at here: names of groups with escapes or given twice,
 /// and groups nested very deep.
@@ -146,7 +146,7 @@ impl ExpressionReader {
             self.groups += 1;
         }
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > MOST_OPEN_GROUPS {
             return Err(Fault::Unknown);
         }
         self.disjunction()?;

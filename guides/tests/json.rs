@@ -11,12 +11,19 @@ use support::{Random, accepts, cases, compiler, guide, whole};
 
 /// Follows random allowed tokens within the budget, and returns the text.
 fn random_walk(guide: &Guide, budget: u32, random: &mut Random) -> String {
+    try_walk(guide, budget, random).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// As [`random_walk`]; an error says where the walk came to a dead end.
+fn try_walk(guide: &Guide, budget: u32, random: &mut Random) -> Result<String, String> {
     let vocabulary = guide.vocabulary().clone();
     let (mut state, mut out) = (guide.start(), Vec::new());
     for step in 0..budget {
         let left = budget - step;
         let allowed = state.mask(Some(left)).tokens(vocabulary.len());
-        assert!(!allowed.is_empty(), "a dead end after {:?} with {left} tokens left", String::from_utf8_lossy(&out));
+        if allowed.is_empty() {
+            return Err(format!("a dead end after {:?} with {left} tokens left", String::from_utf8_lossy(&out)));
+        }
         let token = allowed[random.below(allowed.len())];
         state.advance(token).expect("an allowed token");
         match vocabulary.bytes(token) {
@@ -24,8 +31,10 @@ fn random_walk(guide: &Guide, budget: u32, random: &mut Random) -> String {
             None => break,
         }
     }
-    assert!(state.may_end(), "the budget ended before the text: {:?}", String::from_utf8_lossy(&out));
-    String::from_utf8(out).expect("UTF-8")
+    if !state.may_end() {
+        return Err(format!("the budget ended before the text: {:?}", String::from_utf8_lossy(&out)));
+    }
+    Ok(String::from_utf8(out).expect("UTF-8"))
 }
 
 fn check_walks(schema: &Value, validator: &jsonschema::Validator, walks: usize, random: &mut Random) {
@@ -49,6 +58,20 @@ fn every_walk_at_every_budget_ends_in_a_valid_document() {
         let walks = if schema.to_string().contains("uniqueItems") { 8 } else { 60 };
         check_walks(&schema, &validator, walks, &mut random);
     }
+}
+
+#[test]
+fn arrays_of_entries_that_must_differ_are_whole_at_every_budget_near_the_least() {
+    let mut random = Random(11);
+    let mut failures = Vec::new();
+    for case in cases::read("unique").iter().filter(|case| case.refused.is_none()) {
+        let guide = guide(&case.schema());
+        for more in (0..30).chain([60, 120]) {
+            let ended = try_walk(&guide, guide.min_tokens() + more, &mut random);
+            failures.extend(ended.err().map(|failure| format!("{} with {more} more: {failure}", case.name)));
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]

@@ -112,6 +112,11 @@ fn schemas_are_refused_with_the_pointer_and_the_reason_in_the_table() {
 }
 
 #[test]
+fn entries_that_must_differ_are_accepted_and_rejected_as_the_table_says() {
+    check("unique");
+}
+
+#[test]
 fn regexes_match_whole_texts_or_are_refused_as_the_table_says() {
     check("regex");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The names of the tables.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 16] = [
     "strings",
     "patterns",
     "numbers",
@@ -24,6 +24,7 @@ pub const TABLES: [&str; 15] = [
     "limits",
     "refused",
     "regex",
+    "unique",
 ];
 
 /// An entry of a table.

@@ -12,6 +12,7 @@ use crate::json::analysis::branch::{Branch, Counted, Counting, OUTSIDE, ScopeId,
 use crate::json::analysis::finish::Gathered;
 use crate::json::schema::graph::{Graph, Node, NodeId, TRUE};
 use crate::json::shape::array::{Array, Counter};
+use crate::json::shape::domain::Domains;
 use crate::json::shape::{MOST_COUNTERS, ShapeId, Way};
 
 /// The greatest count of `minContains` and `maxContains`: a counter has 16 bits, and needs one value more.
@@ -110,7 +111,7 @@ impl Builder<'_> {
             prefix.extend(self.ways_at(&entries, index, terms)?);
         }
         let Some(rest) = self.ways_at(&entries, usize::MAX, terms)? else { return Ok(()) };
-        let distinct = (branch.unique && max > 1).then_some(0);
+        let distinct = (branch.unique && max > 1).then(Domains::default);
         let counters = entries.counted.iter().map(|one| Counter { min: one.min, max: one.max }).collect();
         let array = Array { prefix, rest, min, max, distinct, counters, table: Vec::new(), spacing: self.spacing };
         if array.counters.iter().any(|counter| counter.top() > MOST_COUNTED)

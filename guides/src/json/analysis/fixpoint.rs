@@ -9,38 +9,11 @@ use crate::collections::few::Few;
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::keys::{ClassedKeys, NONE};
-use crate::json::shape::array::{Array, FURTHER_AWAY};
+use crate::json::shape::array::Array;
 use crate::json::shape::object::{Additional, KeyClass, Others, Progress};
 use crate::json::shape::{Met, Schema, SchemaId, Way};
-use foldhash::{HashMap, HashMapExt};
 
 impl Builder<'_> {
-    /// Bounds for arrays with unique entries: the bytes beyond the least that an entry may take to differ from the others, and the number
-    /// of entries.
-    pub(super) fn tell_entries_apart(&mut self) {
-        let schemas = &self.schemas;
-        // Many arrays may have the same entries.
-        let mut spreads: HashMap<SchemaId, u32> = HashMap::new();
-        for array in self.arrays.iter_mut().filter(|array| array.distinct.is_some()) {
-            let ways = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
-            let apart = ways.map(|way| {
-                *spreads.entry(way.schema).or_insert_with(|| {
-                    let schema = &schemas[way.schema.index()];
-                    let lengths = schema.literals.iter().map(|literal| literal.len() as u32);
-                    let spread = lengths.clone().max().unwrap_or(0) - lengths.min().unwrap_or(0);
-                    if schema.is_finite() { spread } else { spread.max(FURTHER_AWAY) }
-                })
-            });
-            array.distinct = apart.max();
-            // Entries differ, so there are at most as many as values.
-            let rest = array.rest.iter().map(|way| &schemas[way.schema.index()]);
-            let values: Option<usize> = rest.map(|schema| schema.is_finite().then_some(schema.literals.len())).sum();
-            if let Some(values) = values {
-                array.max = array.max.min((array.prefix.len() + values) as u32);
-            }
-        }
-    }
-
     /// The least cost of every schema. Schemas are visited from the last to the first: most are interned before the schemas of their
     /// entries, so a round meets the costs of entries first, and few rounds are needed.
     pub(super) fn settle_costs(&mut self) -> Result<(), CompileError> {

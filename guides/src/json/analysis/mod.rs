@@ -13,6 +13,7 @@ mod additional;
 mod arrays;
 mod branch;
 mod caps;
+mod cheapest;
 mod facts;
 mod finish;
 mod fixpoint;
@@ -52,8 +53,8 @@ use std::sync::Arc;
 /// 1. [`Builder::alternatives`] for each conjunction, in the order in which they are interned: leaves the alternatives of each schema and
 ///    interns the schemas of its entries. It goes on until no conjunction is new.
 /// 2. [`Builder::check_apart`]: needs the alternatives. Refuses unique entries with numbers that a vocabulary writes in pieces.
-/// 3. [`Builder::tell_entries_apart`]: needs the alternatives. Leaves the bytes that a unique entry may cost beyond the least, and at most
-///    as many entries as there are values.
+/// 3. [`Builder::tell_entries_apart`]: needs the alternatives. Leaves the cheapest values of unique entries, and at most as many entries
+///    as can have different ones.
 /// 4. [`Builder::settle_costs`]: needs the lengths of arrays, which 3 settles. Leaves the least cost of each schema, by a least
 ///    fixpoint, and the sums of costs in objects and arrays.
 /// 5. [`Builder::prune`]: needs the costs. Drops alternatives and keys that cost [`Cost::NEVER`](crate::automaton::cost::Cost::NEVER).
@@ -100,7 +101,7 @@ pub(crate) fn analyse(
         builder.schemas.push(schema);
     }
     builder.check_apart()?;
-    builder.tell_entries_apart();
+    builder.tell_entries_apart()?;
     builder.settle_costs()?;
     builder.prune();
     builder.find_endless()?;

@@ -10,6 +10,7 @@ use crate::collections::once::Once;
 use crate::json::machine::derived::Derived;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Parent, written};
 use crate::json::machine::unique::Distinct;
+use crate::json::machine::unique_domains::may_follow;
 use crate::json::machine::{FAR, JsonMachine};
 use crate::json::shape::SchemaId;
 use std::sync::Arc;
@@ -51,7 +52,8 @@ impl JsonMachine {
         let depth = level.depth + 1;
         let mut distinct = level.distinct.clone();
         if kind == LevelKind::Array && items.iter().any(|item| self.array(item.shape).distinct.is_some()) {
-            distinct = Some(Arc::new(Distinct::new(depth, distinct)));
+            let barred = self.barred(items.as_slice(), &[]);
+            distinct = Some(Arc::new(Distinct::new(depth, distinct).barring(barred)));
         }
         let level = Level { kind, count: 0, seen: None, parent: Some(Arc::new(parent)), depth, distinct };
         Some(JsonState { level, at: At::Open { items, blanks: 0 } })
@@ -62,7 +64,7 @@ impl JsonMachine {
         let mut choices = Vec::with_capacity(1);
         for item in items.iter() {
             let array = self.array(item.shape);
-            if level.count >= array.max {
+            if level.count >= array.max || !may_follow(level, array) {
                 continue;
             }
             let at = (item.at + 1).min(array.prefix.len() as u32);

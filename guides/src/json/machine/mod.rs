@@ -10,7 +10,7 @@
 //! | [`keys`], `key_step`, [`used_keys`] | the keys that may come next, a key byte by byte, keys that must not be repeated |
 //! | [`subsumption`] | alternatives that another one includes are dropped, so that the rest is an antichain |
 //! | [`costs`], [`next_bytes`] | the least bytes that complete an output, and the bytes that may come next |
-//! | [`unique`], [`unique_search`] | entries that must be distinct: a record of them, and a search for a way to differ |
+//! | [`unique`], [`unique_domains`], [`unique_search`] | entries that must be distinct: a record of them, the values that later ones need, and a search for a way to differ |
 //! | [`memos`] | answers that a guide remembers |
 
 mod containers;
@@ -28,6 +28,7 @@ pub(crate) mod state;
 mod step;
 pub(crate) mod subsumption;
 pub(crate) mod unique;
+mod unique_domains;
 mod unique_search;
 pub(crate) mod used_keys;
 mod values;

@@ -63,7 +63,7 @@ impl Level {
 impl JsonState {
     /// Whether no entry that is being written can become equal to another one that it must differ from.
     pub(crate) fn is_clear(&self) -> bool {
-        let between = matches!(self.at, At::After { .. });
+        let between = matches!(self.at, At::After { .. } | At::Open { .. });
         self.level
             .distinct
             .as_deref()

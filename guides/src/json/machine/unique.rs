@@ -1,7 +1,7 @@
 //! `uniqueItems`: the entries of an array, and the entries that the one that is being written can still become equal to.
 //!
 //! Entries are compared as values: members of objects in any order, numbers in any spelling. After `["xa","xb","x` both entries are near,
-//! after `["xa","xb","y` none is. Once no entry is near, nothing that follows can make the entry equal to another one, so that most
+//! after `["xa","xb","y` none is. A value that a later entry needs is compared as if it were an entry. Once no entry is near, nothing that follows can make the entry equal to another one, so that most
 //! states of most entries take no comparison.
 
 use crate::collections::byte_set::ByteSet;
@@ -21,6 +21,8 @@ pub(crate) struct Distinct {
     /// The depth of the array's level.
     depth: u32,
     entries: Arc<Vec<Value>>,
+    /// Values that the entry must not have because later entries need them.
+    barred: Arc<[Value]>,
     /// The entry that is being written.
     text: EntryText,
     /// If the entry is an object, the members that are in all entries near, so that they are not compared again.
@@ -63,6 +65,7 @@ impl Distinct {
             outer,
             depth,
             entries: Arc::default(),
+            barred: Arc::default(),
             text: EntryText::default(),
             reached: Reached::default(),
             near: None,
@@ -73,6 +76,26 @@ impl Distinct {
 
     pub(crate) fn depth(&self) -> u32 {
         self.depth
+    }
+
+    /// The entries that are complete.
+    pub(super) fn entries(&self) -> &[Value] {
+        &self.entries
+    }
+
+    /// Before an entry that must not have these values either.
+    pub(super) fn barring(self, barred: Vec<Value>) -> Distinct {
+        if barred.is_empty() {
+            return self;
+        }
+        let near = (0..(self.entries.len() + barred.len()) as u32).collect();
+        Distinct { barred: barred.into(), near: Some(near), ..self }
+    }
+
+    /// An entry, or behind all of them a value that is barred.
+    fn compared(&self, index: u32) -> &Value {
+        let index = index as usize;
+        self.entries.get(index).unwrap_or_else(|| &self.barred[index - self.entries.len()])
     }
 
     pub(crate) fn outer(&self) -> Option<Arc<Distinct>> {
@@ -159,7 +182,7 @@ impl Distinct {
                 read = length;
             };
             let mut further = self.reached;
-            let meeting = match &self.entries[entry as usize] {
+            let meeting = match self.compared(entry) {
                 Value::Object(members) if further.at > 0 => {
                     meet_members(text, &mut 0, &mut further, members, &mut begin)
                 }
@@ -187,7 +210,7 @@ impl Distinct {
     /// The literals that would be equal to none of the entries near. The literals are sorted, and a string has one spelling among them, so
     /// that an entry that is a string takes a binary search.
     pub(crate) fn others<'a>(&self, literals: &'a [Box<[u8]>]) -> Vec<&'a [u8]> {
-        let near = || self.near.iter().flat_map(|near| near.iter()).map(|&entry| &self.entries[entry as usize]);
+        let near = || self.near.iter().flat_map(|near| near.iter()).map(|&entry| self.compared(entry));
         let mut repeated = vec![false; literals.len()];
         for entry in near() {
             let Value::String(text) = entry else { continue };
@@ -211,7 +234,7 @@ impl Distinct {
     }
 
     fn is_near(&self, value: &Value) -> bool {
-        self.near.iter().flat_map(|near| near.iter()).any(|&entry| same(&self.entries[entry as usize], value))
+        self.near.iter().flat_map(|near| near.iter()).any(|&entry| same(self.compared(entry), value))
     }
 
     /// Whether no entry that is being written can become equal to another one. `between` says that none of this array's is being written.
@@ -258,7 +281,7 @@ impl Distinct {
         if let Some(outer) = &self.outer {
             outer.print(whole, print);
         }
-        print.add((self.depth, &self.entries, self.near.is_some()));
+        print.add((self.depth, &self.entries, &self.barred, self.near.is_some()));
         let may_repeat = |first: u8| whole.may_repeat(first, self.text.length());
         if self.near.is_some() || self.text.first().is_some_and(may_repeat) {
             print.add(self.text.to_vec());

@@ -2,7 +2,7 @@
 //! cost.
 //!
 //! For most schemas the answer needs no search: values without end always leave another one, and literals are compared one by one. In the
-//! rest, such as `{"items": {"enum": [[1], [2]]}, "uniqueItems": true}`, a breadth-first search looks for a state that is clear.
+//! rest, such as `{"items": {"enum": [[1], [2]]}, "uniqueItems": true}`, a search looks for a state that is clear.
 
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
@@ -10,8 +10,9 @@ use crate::collections::few::Few;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Key, KeyReader, Level, LevelKind, Reader, written};
 use crate::json::shape::SchemaId;
-use crate::json::shape::array::FURTHER_AWAY;
-use std::collections::VecDeque;
+use crate::json::shape::domain::FURTHER_AWAY;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// The bytes that the search tries first: ASCII without white space.
 const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
@@ -19,6 +20,9 @@ const TRIED: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 /// The most states that a search expands. It bounds the time of a byte; a way that is further away than these counts as none, which forbids
 /// some outputs and allows no wrong one.
 const MOST_TRIES: u32 = 500;
+
+/// The most states that a search for the least cost expands.
+const MOST_EXPANDED: u32 = 200;
 
 impl JsonMachine {
     /// Whether the entry is known to have infinitely many completions, so that one of them differs from all entries.
@@ -120,7 +124,7 @@ impl JsonMachine {
             || match self.literal_apart(state) {
                 Some(cost) if !cost.is_never() => true,
                 Some(_) if self.reads_literals_only(state) => false,
-                _ => self.look_apart(state, |state| state.is_clear().then_some(())).is_some(),
+                _ => self.look_apart(state),
             }
     }
 
@@ -161,32 +165,69 @@ impl JsonMachine {
         Some(cost)
     }
 
-    /// The cost of a state that is not clear: a bound of the least bytes with which the entry differs from all. It is a bound because a
-    /// search for the least would have to look beyond the nearest clear states.
+    /// The cost of a state that is not clear: the least bytes with which the entry differs from all. Where the search for them is too long,
+    /// a bound.
     pub(crate) fn cost_apart(&self, state: &JsonState) -> Cost {
+        let literal = self.literal_apart(state);
+        if let Some(cost) = literal
+            && self.reads_literals_only(state)
+        {
+            return cost;
+        }
+        if let Some(cost) = self.find_cost_apart(state) {
+            return cost;
+        }
         if let Some(cost) = self.cost_of_another(state) {
             return cost;
         }
         if self.can_vary(state) {
             return self.cost_plain(state) + FURTHER_AWAY;
         }
-        let literal = self.literal_apart(state);
-        let mut least = literal.unwrap_or(Cost::NEVER);
-        if literal.is_some() && self.reads_literals_only(state) {
-            return least;
+        literal.unwrap_or(Cost::NEVER)
+    }
+
+    /// The least bytes to the end of the output through a clear state; `None` if none is found.
+    ///
+    /// A*: the cost as if entries could repeat is the estimate of the rest. It falls by one with each byte of a cheapest completion and is
+    /// exact in a clear state, so the first clear state that comes up is on a cheapest way, and from each state on that way the same search
+    /// finds the same way: costs fall byte by byte.
+    fn find_cost_apart(&self, state: &JsonState) -> Option<Cost> {
+        let mut states = vec![(state.clone(), 0)];
+        // The estimate of the whole; of equal ones the deepest state comes first.
+        let mut open = BinaryHeap::from([(Reverse(self.cost_plain(state)), 0u32, 0usize)]);
+        let mut best: Option<Cost> = None;
+        for _ in 0..MOST_EXPANDED {
+            let Some((Reverse(estimate), depth, at)) = open.pop() else { break };
+            if best.is_some_and(|best| best <= estimate) {
+                break;
+            }
+            let state = states[at].0.clone();
+            let possible = self.next_bytes(&state);
+            // A character that is not ASCII differs from others no better than one that is, and costs more. White space makes no difference.
+            let (mut any, lines) = (false, self.spacing.has_lines());
+            for byte in TRIED.chain(0x80..=0xF4).chain([b' ', b'\n']).filter(|&byte| possible.contains(byte)) {
+                if any && (byte >= 0x80 || byte == b' ' && !lines) {
+                    break;
+                }
+                let Some(next) = self.step_recorded(&state, byte) else { continue };
+                let plain = self.cost_plain(&next);
+                if plain.is_never() {
+                    continue;
+                }
+                any = true;
+                let total = plain + (depth + 1);
+                if next.is_clear() {
+                    if total <= estimate {
+                        return Some(total);
+                    }
+                    best = Some(best.map_or(total, |best| best.min(total)));
+                } else if best.is_none_or(|best| total < best) {
+                    states.push((next, depth + 1));
+                    open.push((Reverse(total), depth + 1, states.len() - 1));
+                }
+            }
         }
-        let mut found = None;
-        let _: Option<()> = self.look_apart_by_depth(state, |state, depth| {
-            if found.is_some_and(|found| depth > found) {
-                return Some(());
-            }
-            if state.is_clear() {
-                found = Some(depth);
-                least = least.min(self.cost_plain(state) + depth);
-            }
-            None
-        });
-        least
+        best
     }
 
     /// Whether the entry can be nothing but a literal.
@@ -200,20 +241,11 @@ impl JsonMachine {
         }
     }
 
-    fn look_apart<T>(&self, state: &JsonState, mut look: impl FnMut(&JsonState) -> Option<T>) -> Option<T> {
-        self.look_apart_by_depth(state, |state, _| look(state))
-    }
-
-    /// Breadth-first search over the states that follow, until `look` has seen enough. Clear states are not expanded: from there any
-    /// completion differs.
-    fn look_apart_by_depth<T>(
-        &self,
-        state: &JsonState,
-        mut look: impl FnMut(&JsonState, u32) -> Option<T>,
-    ) -> Option<T> {
-        let mut open = VecDeque::from([(state.clone(), 0)]);
+    /// Breadth-first search for a clear state among those that follow.
+    fn look_apart(&self, state: &JsonState) -> bool {
+        let mut open = VecDeque::from([state.clone()]);
         for _ in 0..MOST_TRIES {
-            let (state, depth) = open.pop_front()?;
+            let Some(state) = open.pop_front() else { return false };
             let mut any = false;
             let possible = self.next_bytes(&state);
             // White space comes last, and only where nothing else may come: it makes no difference to a value.
@@ -223,14 +255,12 @@ impl JsonMachine {
                 }
                 let Some(next) = self.step_recorded(&state, byte) else { continue };
                 any = true;
-                if let Some(enough) = look(&next, depth + 1) {
-                    return Some(enough);
+                if next.is_clear() {
+                    return true;
                 }
-                if !next.is_clear() {
-                    open.push_back((next, depth + 1));
-                }
+                open.push_back(next);
             }
         }
-        None
+        false
     }
 }

@@ -7,6 +7,7 @@ use crate::collections::few::Few;
 use crate::collections::once::Once;
 use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader, Scalar};
 use crate::json::machine::unique::Distinct;
+use crate::json::machine::unique_domains::goes_on;
 use crate::json::machine::{JsonMachine, subsumption};
 use crate::json::shape::SchemaId;
 use std::sync::Arc;
@@ -71,16 +72,23 @@ impl JsonMachine {
         }
         let mut level = Level { count: level.count + 1, ..level.clone() };
         let mut repeated = false;
-        if let Some((distinct, equal)) = level.own_distinct().map(Distinct::closed) {
-            level.distinct = Some(Arc::new(distinct));
-            repeated = equal;
+        let mut closed = level.own_distinct().map(Distinct::closed);
+        if let Some((_, equal)) = &closed {
+            repeated = *equal;
         }
         let mut items: Vec<Item> = Vec::new();
         for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
-            let refused = repeated && self.array(choice.next.shape).distinct.is_some();
+            let refused = closed.as_ref().is_some_and(|(distinct, _)| {
+                let array = self.array(choice.next.shape);
+                array.distinct.is_some() && repeated || !goes_on(array, distinct.entries())
+            });
             if !refused && !items.contains(&choice.next) {
                 items.push(choice.next.clone());
             }
+        }
+        if let Some((distinct, _)) = closed.take() {
+            let barred = self.barred(&items, distinct.entries());
+            level.distinct = Some(Arc::new(distinct.barring(barred)));
         }
         // While the value was open, its schema told alternatives apart. Now nothing does but what may still come.
         if level.kind == LevelKind::Object {

@@ -6,12 +6,9 @@
 
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
+use crate::json::shape::domain::Domains;
 use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{Met, SchemaId, Way};
-
-/// Bytes by which a value may have to be longer than the shortest one to differ from other entries, where there are values without end:
-/// eight more bytes give more values than an output has entries.
-pub(crate) const FURTHER_AWAY: u32 = 8;
 
 /// So many entries that counters ask for are taken to need another value each.
 const ENTRIES_THAT_COUNT: u64 = 16;
@@ -25,8 +22,8 @@ pub(crate) struct Array {
     pub(crate) rest: Few<Way>,
     pub(crate) min: u32,
     pub(crate) max: u32,
-    /// Where entries are distinct, the bytes beyond the least that an entry may take to differ from all others.
-    pub(crate) distinct: Option<u32>,
+    /// Where entries are distinct, the values that they may have.
+    pub(crate) distinct: Option<Domains>,
     pub(crate) counters: Vec<Counter>,
     /// Where there are counters: by the number of entries, up to the length of the prefix, and by the [`Array::code`] of the counts, the
     /// least bytes of the entries that must follow, with a comma each; [`Cost::NEVER`] if no entries lead to the end.
@@ -146,26 +143,35 @@ impl Array {
             return Cost::NEVER;
         }
         let bytes = if self.counters.is_empty() {
-            self.bytes_missing(at, self.min.saturating_sub(count), costs)
+            self.bytes_missing(at, count, costs)
         } else {
             self.bytes_to_count(count, met, costs)
         };
         bytes.map_or(Cost::NEVER, |bytes| Cost::capped(self.spacing.to_close(is_empty, bytes)))
     }
 
-    /// Least bytes of so many further entries of an array without counters, with a comma each; `None` if one of them has no value.
-    fn bytes_missing(&self, at: u32, missing: u32, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
-        let entry = |ways: &Few<Way>| match least(ways, costs) + self.distinct.unwrap_or(0) {
-            Cost::NEVER => None,
-            cost => Some(u64::from(cost) + self.comma()),
-        };
+    /// Least bytes of the entries that must follow in an array without counters that has `count`, with a comma each; `None` if one of them
+    /// has no value. The next one has index `at`.
+    fn bytes_missing(&self, at: u32, count: u32, costs: &impl Fn(SchemaId) -> Cost) -> Option<u64> {
+        let missing = self.min.saturating_sub(count);
         let mut bytes = 0u64;
         let fixed = (self.prefix.len() as u32).saturating_sub(at).min(missing);
         for index in at..at + fixed {
-            bytes += entry(self.entry(index))?;
+            let cost = match (least(self.entry(index), costs), &self.distinct) {
+                (Cost::NEVER, _) => return None,
+                (cost, None) => cost,
+                (cost, Some(domains)) => domains.cost_at(index, cost),
+            };
+            bytes = bytes.saturating_add(u64::from(cost) + self.comma());
         }
-        if missing > fixed {
-            bytes = bytes.saturating_add(entry(&self.rest)?.saturating_mul(u64::from(missing - fixed)));
+        let (used, missing) = (count + fixed, missing - fixed);
+        if missing > 0 {
+            let rest = match (least(&self.rest, costs), &self.distinct) {
+                (Cost::NEVER, _) => return None,
+                (cost, None) => (u64::from(cost) + self.comma()).saturating_mul(u64::from(missing)),
+                (cost, Some(domains)) => domains.rest().sum_beside(used, missing, cost, self.comma())?,
+            };
+            bytes = bytes.saturating_add(rest);
         }
         Some(bytes)
     }
@@ -182,7 +188,8 @@ impl Array {
             bytes => {
                 // The table does not say how many entries it counts.
                 let entries = u64::from(self.min.saturating_sub(count)) + ENTRIES_THAT_COUNT;
-                Some(u64::from(bytes) + u64::from(self.distinct.unwrap_or(0)) * entries)
+                let further = self.distinct.as_ref().map_or(0, |domains| domains.further(count + entries as u32));
+                Some(u64::from(bytes) + u64::from(further) * entries)
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod array;
 pub(crate) mod demands;
+pub(crate) mod domain;
 pub(crate) mod keys;
 pub(crate) mod meeting;
 pub(crate) mod object;

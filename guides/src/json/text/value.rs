@@ -28,7 +28,7 @@ pub(crate) struct Members {
 impl Members {
     /// # Errors
     /// The index of a repeated key.
-    fn new(list: Vec<(String, Value)>) -> Result<Members, usize> {
+    pub(crate) fn new(list: Vec<(String, Value)>) -> Result<Members, usize> {
         let mut sorted: Vec<u32> = (0..list.len() as u32).collect();
         sorted.sort_by(|&a, &b| list[a as usize].0.cmp(&list[b as usize].0));
         match sorted.windows(2).find(|pair| list[pair[0] as usize].0 == list[pair[1] as usize].0) {

@@ -108,7 +108,7 @@ pub struct Limits {
     pub array_length: Option<u32>,
     /// How many digits are written where a request does not say.
     pub digits: Digits,
-    /// Bytes of cached masks for each guide; a full cache is emptied.
+    /// Bytes of cached masks for each guide; a full cache drops masks that were not used for long.
     pub mask_bytes: usize,
     /// Bytes of cached guides for each compiler; a full cache drops the guide that was used longest ago.
     pub cache_bytes: usize,

@@ -5,7 +5,7 @@
 //! is never replaced: equal cycles are found only by a minimization of the graph, and schemas seldom repeat a recursive one.
 
 use crate::interrupt::passed;
-use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
+use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, Properties, TRUE};
 use foldhash::{HashMap, HashMapExt};
 use std::hash::BuildHasher;
 
@@ -73,6 +73,19 @@ struct Sharing {
 }
 
 impl Sharing {
+    /// The usual spelling of a condition that holds for every value, or for none: `All` or `Any` of nothing. So `{"not": {"type": [...]}}`
+    /// with all types is `false`, as the analysis expects of keys that are not allowed.
+    fn plain(&self, graph: &Graph, id: NodeId) -> Option<Node> {
+        let (all, none) = (Node::All(Vec::new()), Node::Any(Vec::new()));
+        match &graph.nodes[id.index()] {
+            Node::Kinds(Kinds::ALL) => Some(all),
+            Node::Kinds(Kinds::NONE) => Some(none),
+            Node::Not(inner) if graph.nodes[inner.index()] == all => Some(none),
+            Node::Not(inner) if graph.nodes[inner.index()] == none => Some(all),
+            _ => None,
+        }
+    }
+
     /// Shares a node when all nodes inside it are done, but for nodes that contain it.
     fn close(&mut self, graph: &mut Graph, id: NodeId) {
         self.state[id.index()] = Visit::Done;
@@ -83,6 +96,9 @@ impl Sharing {
         redirect(node, &|child| self.shared[child.index()]);
         if self.pinned[id.index()] {
             return;
+        }
+        if let Some(plain) = self.plain(graph, id) {
+            graph.nodes[id.index()] = plain;
         }
         let node = &graph.nodes[id.index()];
         let alike = self.first.entry(self.first.hasher().hash_one(node)).or_default();

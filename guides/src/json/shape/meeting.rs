@@ -54,7 +54,7 @@ pub(super) struct MeetingMemo {
 }
 
 /// Everything that the cheapest entries depend on.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Left {
     pub(super) unmet: u8,
     /// The properties that can meet demands and may still come, a bit for each.

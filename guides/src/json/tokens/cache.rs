@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 /// The cache key of a set of classes: automaton, state, trie node, escapes, room for characters.
 type ClassesKey = (u64, u32, u32, Escapes, u32);
 
-/// Frames and classes, by all that they depend on. A full cache is emptied: the entries in use soon come back.
+/// Frames and classes, by all that they depend on.
 #[derive(Debug)]
 pub(crate) struct ClassesCache {
     strings: Cache<ClassesKey, Arc<StringClasses>>,
@@ -37,7 +37,7 @@ pub(crate) struct ClassesCache {
 }
 
 /// Memory for the classes of strings: the greatest part, since each state of each pattern has its own.
-const STRING_BYTES: usize = 60 << 20;
+const STRING_BYTES: usize = 32 << 20;
 
 /// Memory for the groups of tokens by state, which only outputs near the end of their budget use.
 const BY_STATE_BYTES: usize = 8 << 20;

@@ -13,6 +13,9 @@
 //! | an entry that must differ (`uniqueItems`) | `repeating` | the mask as if it need not, less the tokens that repeat an entry | that mask, and the nodes along the entries |
 //! | brackets, commas, colons, white space, the inside of an escape | here | a walk of the trie, byte by byte | a step of the machine at each node that it reaches |
 //!
+//! Near the end of a budget the tokens inside keys and strings with patterns are taken by the
+//! [state of the automaton after each](crate::json::tokens::by_state): a union of bitsets too.
+//!
 //! `automaton` makes the machine an [`Automaton`]. A search that ends inside a token calls [`JsonMachine::add_allowed`] for the nodes below,
 //! so a token such as `"}, {"` passes through several of these files.
 

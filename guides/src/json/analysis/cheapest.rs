@@ -269,10 +269,10 @@ fn keep_cheapest<T>(list: &mut Vec<T>, cost: impl Fn(&T) -> Cost) -> bool {
 
 /// The shortest spellings without exponents, trailing zeros and the like, of which each number has one.
 fn of_numbers(numbers: &Numbers) -> Domain {
-    let dfa = &numbers.dfa;
-    if dfa.len() * PLAIN_STATES > 1 << 18 {
+    // Where a remainder is counted beside the automaton, the list would need it too.
+    let Some(dfa) = numbers.automaton().filter(|dfa| dfa.len() * PLAIN_STATES <= MOST_PLAIN) else {
         return Domain::default();
-    }
+    };
     // The least bytes to the end of such a spelling, by state of the product with their grammar.
     let place = |state: u32, plain: u8| state as usize * PLAIN_STATES + usize::from(plain);
     let mut before: Vec<Vec<u32>> = vec![Vec::new(); dfa.len() * PLAIN_STATES];
@@ -323,6 +323,9 @@ fn of_numbers(numbers: &Numbers) -> Domain {
     let wide = (!whole && values.len() == MOST_SCALARS).then(|| values[values.len() - 1].cost + FURTHER_AWAY);
     Domain { values, whole, wide }
 }
+
+/// The most states of the product of an automaton of numbers and the grammar of plain spellings.
+const MOST_PLAIN: usize = 1 << 18;
 
 /// The states of the grammar of plain spellings: 0 at the start, 1 after a sign, 2 after a zero, 3 within digits before the point, 4 after
 /// the point or a zero behind it, 5 after another digit there, 6 after `-0`.

@@ -47,9 +47,11 @@ pub(super) type Allowed = (TokenSet, Cost);
 pub(super) struct StatesAfter {
     /// By state of the automaton, between characters.
     pub(super) sets: Vec<(u32, TokenSet)>,
-    /// Tokens that were followed one by one.
-    pub(super) others: Vec<(StringState, u32)>,
+    pub(super) others: Vec<Followed>,
 }
+
+/// A token that was followed byte by byte, behind the state after it.
+pub(super) type Followed = (StringState, u32);
 
 /// The tokens to add, to take out and to follow one by one.
 struct Search<'a> {

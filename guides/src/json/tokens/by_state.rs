@@ -12,7 +12,7 @@
 
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::json::language::strings::{Decoder, StringState, Strings};
-use crate::json::tokens::alphabet_search::StatesAfter;
+use crate::json::tokens::alphabet_search::{Followed, StatesAfter};
 use crate::json::tokens::classes::{ROOM_FOR_ANY, Subtree};
 use crate::json::tokens::frame::Frame;
 use crate::vocabulary::mask::Tokens;
@@ -48,7 +48,7 @@ impl InsideByState {
         });
         let mut groups: Vec<(u32, Tokens)> =
             after.sets.iter().map(|(state, set)| (*state, Tokens::of_set(set))).collect();
-        let (mut between, within): (Vec<(StringState, u32)>, Vec<(StringState, u32)>) =
+        let (mut between, within): (Vec<Followed>, Vec<Followed>) =
             after.others.iter().copied().partition(|(state, _)| state.decoder == Decoder::Body);
         // Stable, and so linear where most lead to one state.
         between.sort_by_key(|(state, _)| state.state);

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 use crate::http::{CorsOptions, HttpOptions};
-use crate::protocol::openai::{Defaults, Settings};
+use crate::output::Forms;
+use crate::protocol::openai::{Defaults, ReasoningField, Settings};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -61,9 +62,33 @@ pub(super) struct ApiArgs {
     /// End every stream with its usage, as if the request had asked for it
     #[arg(long, env = "JIG_ENABLE_FORCE_INCLUDE_USAGE", action = ArgAction::SetTrue)]
     enable_force_include_usage: bool,
+    /// How the model writes tool calls: auto (by its chat template), none (calls are text), or a name as hermes, llama3_json, mistral
+    #[arg(long, env = "JIG_TOOL_CALL_PARSER", value_name = "NAME", default_value = "auto")]
+    tool_call_parser: String,
+    /// How the model marks its reasoning: auto (by its chat template), none (it is text), or a name as qwen3, deepseek_r1, mistral
+    #[arg(long, env = "JIG_REASONING_PARSER", value_name = "NAME", default_value = "auto")]
+    reasoning_parser: String,
+    /// Under which names reasoning stands in answers; with none it stays in the content
+    #[arg(long, env = "JIG_REASONING_FIELD", value_enum, default_value_t = Reasoning::Both)]
+    reasoning_field: Reasoning,
+    /// Does nothing: tools may always be called. For command lines of vLLM
+    #[arg(long, env = "JIG_ENABLE_AUTO_TOOL_CHOICE", action = ArgAction::SetTrue)]
+    enable_auto_tool_choice: bool,
+    /// Do not tell the model of tools that a request forbids to call (tool_choice none)
+    #[arg(long, env = "JIG_EXCLUDE_TOOLS_WHEN_TOOL_CHOICE_NONE", action = ArgAction::SetTrue)]
+    exclude_tools_when_tool_choice_none: bool,
     /// Name the tokens of log-probabilities by their ids: token_id:42
     #[arg(long, env = "JIG_RETURN_TOKENS_AS_TOKEN_IDS", action = ArgAction::SetTrue)]
     return_tokens_as_token_ids: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Reasoning {
+    Both,
+    ReasoningContent,
+    Reasoning,
+    None,
 }
 
 impl ApiArgs {
@@ -99,6 +124,16 @@ impl ApiArgs {
         let seconds = self.sse_keep_alive_interval;
         settings.keep_alive = (seconds > 0).then(|| Duration::from_secs(seconds));
         settings.defaults = self.defaults(directory)?;
+        Forms::check_names(&self.tool_call_parser, &self.reasoning_parser)?;
+        settings.tool_call_parser.clone_from(&self.tool_call_parser);
+        settings.reasoning_parser.clone_from(&self.reasoning_parser);
+        settings.excludes_unused_tools = self.exclude_tools_when_tool_choice_none;
+        settings.reasoning_field = match self.reasoning_field {
+            Reasoning::Both => ReasoningField::Both,
+            Reasoning::ReasoningContent => ReasoningField::ReasoningContent,
+            Reasoning::Reasoning => ReasoningField::Reasoning,
+            Reasoning::None => ReasoningField::None,
+        };
         Ok(settings)
     }
 

@@ -20,6 +20,8 @@ use crate::protocol::openai::{self, Reply, Whole};
 
 /// The header that names the fields of a request that were ignored.
 const IGNORED: HeaderName = HeaderName::from_static("x-jig-ignored");
+/// The header that names the keywords of schemas of tools that were left out.
+const RELAXED: HeaderName = HeaderName::from_static("x-jig-relaxed");
 
 /// The paths of this API, for people who took a wrong one.
 pub(super) const PATHS: &[&str] = &[
@@ -122,26 +124,28 @@ async fn detokenize(State(state): State<AppState>, body: Body) -> Result<Json<se
 fn reply(state: &AppState, reply: Reply) -> Response {
     match reply {
         Reply::Whole(answer) => whole(answer),
-        Reply::Stream { frames, ignored } => {
+        Reply::Stream { frames, ignored, relaxed } => {
             let frames = kept_alive(frames, state.service().settings().keep_alive);
             let headers = [
                 (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
                 (header::CACHE_CONTROL, "no-cache"),
                 (HeaderName::from_static("x-accel-buffering"), "no"),
             ];
-            named((headers, Body::from_stream(frames.map(Ok::<_, Infallible>))).into_response(), ignored)
+            named((headers, Body::from_stream(frames.map(Ok::<_, Infallible>))).into_response(), ignored, relaxed)
         }
     }
 }
 
-fn whole(Whole { body, ignored }: Whole) -> Response {
-    named(Json(body).into_response(), ignored)
+fn whole(Whole { body, ignored, relaxed }: Whole) -> Response {
+    named(Json(body).into_response(), ignored, relaxed)
 }
 
-/// Names the fields that were ignored.
-fn named(mut response: Response, ignored: Option<String>) -> Response {
-    if let Some(value) = ignored.and_then(|names| HeaderValue::try_from(names).ok()) {
-        response.headers_mut().insert(IGNORED, value);
+/// Names the fields that were ignored, and the keywords that were left out.
+fn named(mut response: Response, ignored: Option<String>, relaxed: Option<String>) -> Response {
+    for (header, names) in [(IGNORED, ignored), (RELAXED, relaxed)] {
+        if let Some(value) = names.and_then(|names| HeaderValue::try_from(names).ok()) {
+            response.headers_mut().insert(header, value);
+        }
     }
     response
 }

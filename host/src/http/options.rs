@@ -80,7 +80,7 @@ impl CorsOptions {
             _ => AllowHeaders::list(parsed::<HeaderName>(&self.headers, "--allowed-headers")?),
         };
         let layer = CorsLayer::new().allow_origin(origins).allow_methods(methods).allow_headers(headers);
-        let exposed = ["x-request-id", "x-jig-ignored", "x-should-retry"].map(HeaderName::from_static);
+        let exposed = ["x-request-id", "x-jig-ignored", "x-jig-relaxed", "x-should-retry"].map(HeaderName::from_static);
         let exposed = exposed.into_iter().chain([header::RETRY_AFTER]).collect::<Vec<_>>();
         Ok(layer.allow_credentials(self.credentials).expose_headers(exposed))
     }

@@ -55,6 +55,24 @@ impl Forms {
         Ok(Self { calls: calls_by(traits, calls)?, thinking: thinking_by(traits, thinking)? })
     }
 
+    /// Whether these are names that [`Forms::of`] takes.
+    ///
+    /// # Errors
+    /// A name that is none; the text lists those that are.
+    pub fn check_names(calls: &str, thinking: &str) -> Result<(), String> {
+        let nothing = |_: &str| false;
+        Self::of(Traits { mentions: &nothing, reads_tools: false, has_token: &nothing }, calls, thinking).map(|_| ())
+    }
+
+    /// Has the tools described where a guide can't hold the model to its own way of writing calls.
+    pub fn describe_unless(&mut self, can_write: impl Fn(&Family) -> bool) {
+        if let Calls::Native(family) = self.calls
+            && !can_write(family)
+        {
+            self.calls = described();
+        }
+    }
+
     /// A model of which nothing is known but its plain text.
     #[must_use]
     pub fn plain() -> Self {
@@ -84,12 +102,16 @@ fn is_marked(family: &Family, traits: Traits<'_>) -> bool {
         && needs_token.is_none_or(|token| (traits.mentions)(token) || (traits.has_token)(token))
 }
 
+/// The way that is described to models of no known way.
+fn described() -> Calls {
+    Family::named("hermes").map_or(Calls::Never, Calls::Described)
+}
+
 fn calls_by(traits: Traits<'_>, name: &str) -> Result<Calls, String> {
-    let fallback = || Family::named("hermes").map_or(Calls::Never, Calls::Described);
     match name {
         "auto" => {
             let family = family_of(traits).filter(|family| family.is_guidable());
-            Ok(family.map_or_else(fallback, Calls::Native))
+            Ok(family.map_or_else(described, Calls::Native))
         }
         "none" => Ok(Calls::Never),
         _ => {
@@ -104,7 +126,7 @@ fn calls_by(traits: Traits<'_>, name: &str) -> Result<Calls, String> {
             match (family.is_guidable(), traits.reads_tools) {
                 (true, true) => Ok(Calls::Native(family)),
                 // The description shows one way of writing calls only.
-                _ => Ok(fallback()),
+                _ => Ok(described()),
             }
         }
     }

@@ -143,7 +143,7 @@ impl Family {
     /// Whether a guide can hold a model to this way of writing. What it can't, is described to the model in another way.
     #[must_use]
     pub fn is_guidable(&self) -> bool {
-        matches!(self.call, Call::Object { .. } | Call::Named { .. })
+        !matches!(self.call, Call::Bare { .. })
     }
 
     /// The text by which a call is recognised, without the white space around it. What follows it belongs to a call.

@@ -105,6 +105,13 @@ impl SpecialTokens {
         tokens
     }
 
+    /// Whether a guide can hold a model with these tokens to a family's calls: texts around arguments in tags have none of them.
+    #[must_use]
+    pub fn can_write(&self, family: &Family) -> bool {
+        let Call::Tagged(tags) = family.call else { return family.is_guidable() };
+        [tags.open, tags.after_key, tags.close].iter().all(|text| self.first_in(text).is_none())
+    }
+
     fn constant(&self, text: &str) -> Vec<Part> {
         self.markers(text).into_iter().map(Part::Constant).collect()
     }

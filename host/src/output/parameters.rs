@@ -50,6 +50,12 @@ pub fn none() -> Value {
 pub fn closed(mut schema: Value) -> Value {
     let open = open_definitions(&schema);
     close(&mut schema, &open, "#", DEEPEST);
+    // Arguments are an object, whether the schema says so or not. Beside a reference some drafts read nothing.
+    if let Some(object) = schema.as_object_mut()
+        && !["type", "$ref"].iter().any(|key| object.contains_key(*key))
+    {
+        object.insert("type".to_owned(), "object".into());
+    }
     schema
 }
 
@@ -190,6 +196,7 @@ mod tests {
 
     #[test]
     fn objects_that_name_their_properties_are_closed() {
+        assert_eq!(closed(json!({"anyOf": [{}]})), json!({"anyOf": [{}], "type": "object"}), "arguments are an object");
         let schema = json!({"type": "object", "properties": {
             "a": {"type": "object", "properties": {"b": {}}},
             "c": {"type": "array", "items": {"properties": {"d": {}}}},
@@ -219,7 +226,11 @@ mod tests {
             json!({"$defs": {"Base": {"properties": {"a": {}}}}, "properties": {"b": {}}, "$ref": "#/$defs/Base"}),
             json!({"$defs": {"A": {"allOf": [{"$ref": "#/$defs/B"}]}, "B": {"properties": {"a": {}}}}, "$ref": "#/$defs/A"}),
         ] {
-            assert_eq!(closed(schema.clone()), schema);
+            let mut expected = schema.clone();
+            if schema.get("$ref").is_none() {
+                expected["type"] = "object".into();
+            }
+            assert_eq!(closed(schema), expected);
         }
     }
 

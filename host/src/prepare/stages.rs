@@ -127,6 +127,18 @@ impl Stages {
         .await
     }
 
+    /// Why a constraint has no guide; `None` where it has one.
+    ///
+    /// # Errors
+    /// [`Unprepared`], all but its `Invalid`.
+    pub async fn why_no_guide(&self, constraint: &Constraint) -> Result<Option<CompileError>, Unprepared> {
+        match self.unless_draining(self.guide(constraint)).await {
+            Ok(_) => Ok(None),
+            Err(Unprepared::Invalid(_)) => Ok(self.inner.preparation.compiled(constraint).and_then(Result::err)),
+            Err(other) => Err(other),
+        }
+    }
+
     async fn unless_draining<T>(&self, work: impl Future<Output = Result<T, Unprepared>>) -> Result<T, Unprepared> {
         let mut draining = self.inner.draining.subscribe();
         tokio::select! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::EngineHandle;
+use crate::output::{Calls, Forms, SpecialTokens, Traits};
 use crate::prepare::{Preparation, Stages};
 use crate::prompt::ChatTemplate;
 use crate::protocol::openai::Settings;
@@ -16,6 +17,8 @@ pub struct Service {
     stages: Stages,
     settings: Arc<Settings>,
     chat_template: Option<Arc<ChatTemplate>>,
+    forms: Forms,
+    special_tokens: Arc<SpecialTokens>,
 }
 
 impl Service {
@@ -26,14 +29,41 @@ impl Service {
     }
 
     pub(crate) fn with_stages(model: String, engine: EngineHandle, stages: Stages, settings: Settings) -> Self {
-        Self { model, engine, stages, settings: Arc::new(settings), chat_template: None }
+        Self {
+            model,
+            engine,
+            stages,
+            settings: Arc::new(settings),
+            chat_template: None,
+            forms: Forms::plain(),
+            special_tokens: Arc::default(),
+        }
     }
 
     /// The same with a chat template.
     #[must_use]
     pub fn with_chat_template(mut self, template: Option<Arc<ChatTemplate>>) -> Self {
+        if let Some(template) = &template {
+            let tokenizer = self.stages.tokenizer();
+            let id = |name: &str| Some((name.to_owned(), tokenizer.token_id(name)?));
+            let special = SpecialTokens::new(tokenizer.special_tokens().filter_map(id).collect());
+            self.forms = forms(template, &self.settings, &special, &|name| tokenizer.token_id(name).is_some());
+            self.special_tokens = Arc::new(special);
+        }
         self.chat_template = template;
         self
+    }
+
+    /// How the model writes calls and thoughts.
+    #[must_use]
+    pub fn forms(&self) -> Forms {
+        self.forms
+    }
+
+    /// The tokens that no text spells.
+    #[must_use]
+    pub fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
     }
 
     /// What makes a prompt of messages; `None` where the model has no template.
@@ -71,4 +101,28 @@ impl Service {
         self.stages.drain();
         self.engine.drain(deadline).await
     }
+}
+
+/// The forms that a template shows, or that the operator named.
+fn forms(
+    template: &ChatTemplate,
+    settings: &Settings,
+    special: &SpecialTokens,
+    has_token: &dyn Fn(&str) -> bool,
+) -> Forms {
+    let traits = Traits { mentions: &|text| template.mentions(text), reads_tools: template.reads("tools"), has_token };
+    let forms = Forms::of(traits, &settings.tool_call_parser, &settings.reasoning_parser);
+    let mut forms = forms.unwrap_or_else(|problem| {
+        tracing::warn!("{problem}");
+        Forms::plain()
+    });
+    forms.describe_unless(|family| special.can_write(family));
+    let name = |calls: Calls| match calls {
+        Calls::Never => "never".to_owned(),
+        Calls::Native(family) => family.name.to_owned(),
+        Calls::Described(family) => format!("{}, described in the system message", family.name),
+    };
+    let thinking = forms.thinking.map_or("none", |thinking| thinking.name);
+    tracing::info!("tool calls: {}; reasoning: {thinking}", name(forms.calls));
+    forms
 }

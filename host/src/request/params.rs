@@ -35,6 +35,8 @@ pub struct GenerationParams {
     pub forced_text: bool,
     /// Whether special tokens are left out of the text.
     pub skip_special_tokens: bool,
+    /// Special tokens that are a part of the text all the same, in rising order: those by which the model says what is no plain text.
+    pub spoken_tokens: Vec<u32>,
 }
 
 impl Default for GenerationParams {
@@ -54,6 +56,7 @@ impl Default for GenerationParams {
             bad_words: Vec::new(),
             forced_text: true,
             skip_special_tokens: true,
+            spoken_tokens: Vec::new(),
         }
     }
 }

@@ -12,6 +12,8 @@ const MAX_OPAQUE_WINDOW: usize = 8;
 pub struct Detokenizer {
     tokenizer: Tokenizer,
     skip_special: bool,
+    /// Special tokens that are text all the same, in rising order.
+    spoken: Vec<u32>,
     held: Held,
 }
 
@@ -29,14 +31,22 @@ impl Detokenizer {
             Spelling::Bytes { .. } => Held::Bytes(Vec::new()),
             Spelling::Opaque { .. } => Held::Tokens { context: Vec::new(), pending: Vec::new() },
         };
-        Self { tokenizer, skip_special, held }
+        Self { tokenizer, skip_special, spoken: Vec::new(), held }
+    }
+
+    /// The same, with special tokens that are a part of the text where others are left out. They are in rising order.
+    #[must_use]
+    pub fn speaking(mut self, tokens: Vec<u32>) -> Self {
+        self.spoken = tokens;
+        self
     }
 
     /// Takes the next token; returns the characters that are whole by it, which may be none. Bytes that can be no
     /// character become U+FFFD.
     pub fn push(&mut self, token: u32) -> String {
         let inner = &*self.tokenizer.inner;
-        if self.skip_special && inner.library.is_special(token) {
+        let is_left_out = self.skip_special && inner.library.is_special(token);
+        if is_left_out && self.spoken.binary_search(&token).is_err() {
             return String::new();
         }
         match &mut self.held {

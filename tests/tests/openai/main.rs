@@ -5,3 +5,4 @@ mod clients;
 mod completions;
 mod ground;
 mod responses;
+mod tools;

@@ -125,7 +125,8 @@ impl Sequence {
     pub(in crate::engine) fn new(job: Arc<Job>, index: u32) -> Self {
         let guide = job.request.guide.as_ref().map(jig_guides::Guide::start);
         let may_be_empty = guide.as_ref().is_some_and(GuideState::may_end);
-        let text = TextStream::new(job.tokenizer.detokenizer(job.params().skip_special_tokens), may_be_empty);
+        let detokenizer = job.tokenizer.detokenizer(job.params().skip_special_tokens);
+        let text = TextStream::new(detokenizer.speaking(job.params().spoken_tokens.clone()), may_be_empty);
         let tokens = job.request.prompt.to_vec();
         let (handle, computed, shares_block, followers) = (None, 0, false, 0);
         // Nothing precedes the first token that could tell how likely it is.
@@ -239,7 +240,11 @@ impl Sequence {
         let was_whole = self.guide.as_ref().is_some_and(GuideState::may_end);
         let mut wholeness = Wholeness::Free;
         if let Some(guide) = self.guide.as_ref().filter(|_| !params.stop.is_empty()) {
-            let bytes = guide.guide().vocabulary().bytes(token).map_or(0, <[u8]>::len);
+            let bytes = match guide.guide().vocabulary().bytes(token) {
+                Some(bytes) => bytes.len(),
+                None if params.spoken_tokens.binary_search(&token).is_ok() => job.tokenizer.token_bytes(token).len(),
+                None => 0,
+            };
             wholeness = Wholeness::Guided { bytes, ends: guide.ends_within(token) };
         }
         if let Some(guide) = &mut self.guide

@@ -275,3 +275,59 @@ fn whatever_a_guide_lets_a_model_write_is_read_as_valid_calls_in_every_family() 
         }
     }
 }
+
+/// The tokenizers that lie in a folder of test data, if this machine has it.
+fn real_tokenizers() -> Vec<(&'static str, crate::tokenizer::Tokenizer)> {
+    let Some(data) = std::env::var_os("JIG_TEST_DATA") else { return Vec::new() };
+    let load = |name: &'static str| {
+        let directory = std::path::Path::new(&data).join("tokenizers").join(name);
+        Some((name, crate::tokenizer::Tokenizer::load(&directory).ok()?))
+    };
+    ["qwen3", "qwen2.5", "smollm2", "mistral-7b-instruct-v0.2"].into_iter().filter_map(load).collect()
+}
+
+#[test]
+fn calls_and_thoughts_in_the_tokens_of_real_models_match() {
+    let tokenizers = real_tokenizers();
+    if tokenizers.is_empty() {
+        eprintln!("skipped: JIG_TEST_DATA names no folder with tokenizers");
+        return;
+    }
+    assert_eq!(tokenizers.len(), 4);
+    for (name, tokenizer) in tokenizers {
+        let mut vocabulary = tokenizer.spellings(tokenizer.len()).unwrap();
+        // An end of the text, where the model's other files are not there to name it.
+        vocabulary.push(None);
+        let end = vocabulary.len() as u32 - 1;
+        let compiler = Compiler::new(Arc::new(Vocabulary::new(vocabulary, vec![end]).unwrap()), Limits::default());
+        let special =
+            tokenizer.special_tokens().filter_map(|token| Some((token.to_owned(), tokenizer.token_id(token)?)));
+        let special = SpecialTokens::new(special.collect());
+        let tools = tools();
+        let wanted = Wanted {
+            family: Family::named("hermes").unwrap(),
+            tools: &tools,
+            calling: Calling::MayCall,
+            is_parallel: true,
+            response: None,
+            options: Options::default(),
+        };
+        let thinking = Some((Thinking::named("qwen3").unwrap(), Start::Open));
+        let part = guide(&special, thinking, Some(&wanted), None).unwrap();
+        let guide = compiler.compile(&Source::Tags(part), &Options::default()).unwrap();
+        let allows = |text: &str| {
+            let mut state = guide.start();
+            let tokens = tokenizer.encode_inside(text).unwrap();
+            tokens.iter().all(|&token| state.advance(token).is_ok()) && state.may_end()
+        };
+        for (text, expected) in [
+            (format!("<think>\nGrüße, hm.\n</think>\n\nI look.\n{CALL}\n{CLOCK}"), true),
+            (format!("I look.\n\n{CALL}"), true),
+            ("Hello 🙂, <tool> me.".to_owned(), true),
+            (format!("<think>{CALL}</think>"), false),
+            (CALL.replace("Wyk", "\"").clone(), false),
+        ] {
+            assert_eq!(allows(&text), expected, "{name}: {text}");
+        }
+    }
+}

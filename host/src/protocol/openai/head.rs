@@ -35,10 +35,6 @@ impl Head {
         }
     }
 
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
     /// An answer or a chunk of this kind with these choices.
     pub(super) fn with(&self, object: &str, choices: Vec<Value>) -> Map<String, Value> {
         let mut answer = Map::new();

@@ -88,6 +88,12 @@ impl Alignment {
         Self { detokenizer: tokenizer.detokenizer(skip_special), len: 0, waiting: VecDeque::new() }
     }
 
+    /// The same with special tokens that are text, in rising order.
+    pub(super) fn speaking(mut self, tokens: &[u32]) -> Self {
+        self.detokenizer = self.detokenizer.speaking(tokens.to_vec());
+        self
+    }
+
     /// Takes the next tokens.
     pub(super) fn push(&mut self, tokens: Vec<TokenLogprob>) {
         for logprob in tokens {

@@ -10,6 +10,7 @@
 //! | `body` | fields that the bodies of all endpoints that generate have |
 //! | `constraint` | what every output must match, in all spellings |
 //! | `closing` | a schema whose objects have no properties but those that it names |
+//! | `tools` | the tools of a request: what its answers may call |
 //! | `unknown` | fields that no table knows |
 //! | `failure` | what goes wrong, as this API says it |
 //! | `head` | what all answers begin and end with, and the frames of a stream |
@@ -33,12 +34,13 @@ mod outputs;
 pub mod responses;
 mod settings;
 pub mod tokens;
+mod tools;
 mod unknown;
 
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-pub use settings::{Defaults, Settings};
+pub use settings::{Defaults, ReasoningField, Settings};
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,8 @@ pub struct Whole {
     pub body: Value,
     /// The fields of the request that were ignored, as a header lists them.
     pub ignored: Option<String>,
+    /// The keywords of schemas of tools that were left out, as a header lists them.
+    pub relaxed: Option<String>,
 }
 
 /// The answer to a request that was taken.
@@ -59,5 +63,7 @@ pub enum Reply {
         frames: BoxStream<'static, String>,
         /// The fields of the request that were ignored, as a header lists them.
         ignored: Option<String>,
+        /// The keywords of schemas of tools that were left out, as a header lists them.
+        relaxed: Option<String>,
     },
 }

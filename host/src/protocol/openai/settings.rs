@@ -25,8 +25,30 @@ pub struct Settings {
     pub trust_request_chat_template: bool,
     /// How long a stream may be silent. Before that, a comment goes out; `None` for any time.
     pub keep_alive: Option<Duration>,
+    /// The way of writing tool calls by its name, `auto` or `none`.
+    pub tool_call_parser: String,
+    /// The way of marking reasoning by its name, `auto` or `none`.
+    pub reasoning_parser: String,
+    /// Whether the template is not told of tools that may not be called.
+    pub excludes_unused_tools: bool,
+    /// Under which names reasoning stands in answers.
+    pub reasoning_field: ReasoningField,
     created: u64,
     fingerprint: String,
+}
+
+/// Under which names reasoning stands in answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReasoningField {
+    /// `reasoning_content` and `reasoning`: there are clients of either.
+    #[default]
+    Both,
+    /// `reasoning_content`.
+    ReasoningContent,
+    /// `reasoning`.
+    Reasoning,
+    /// Nowhere: it stays in the content, with its tags.
+    None,
 }
 
 /// How to sample where a request does not say, as the model's `generation_config.json` has it.
@@ -71,6 +93,10 @@ impl Settings {
             tokens_as_ids: false,
             trust_request_chat_template: false,
             keep_alive: None,
+            tool_call_parser: "auto".to_owned(),
+            reasoning_parser: "auto".to_owned(),
+            excludes_unused_tools: false,
+            reasoning_field: ReasoningField::default(),
             created,
             fingerprint,
         }

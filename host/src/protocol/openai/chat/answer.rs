@@ -8,13 +8,16 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::message::{self, Message};
+use super::prepare::CallsWanted;
+use crate::output::Ids;
 use crate::output::parse::{Parser, Piece};
 use crate::protocol::ApiError;
 use crate::protocol::openai::body::UsageWanted;
 use crate::protocol::openai::head::{DONE, Head, Tally, ending, frame};
 use crate::protocol::openai::logprobs::{Alignment, Namer, Placed};
 use crate::protocol::openai::outputs::{Framed, Running};
-use crate::request::{Delta, Event};
+use crate::protocol::openai::settings::ReasoningField;
+use crate::request::{Delta, Event, FinishReason};
 
 /// What the client wants to know.
 #[derive(Clone, Debug)]
@@ -29,6 +32,13 @@ pub(super) struct Wanted {
     /// What each content begins with.
     pub(super) echo: String,
     pub(super) include_reasoning: bool,
+    pub(super) reasoning_field: ReasoningField,
+    /// What is to be known of calls; `None` where none are read.
+    pub(super) calls: Option<CallsWanted>,
+    /// Whether thoughts are told from the answer, so that their tokens are counted.
+    pub(super) counts_reasoning: bool,
+    /// Special tokens that are text, in rising order.
+    pub(super) spoken: Vec<u32>,
 }
 
 /// The answer to a running request. Dropping it cancels the request.
@@ -75,11 +85,12 @@ impl Answer {
     ) -> Self {
         let choice = |_| Choice {
             parser: parser(),
-            alignment: Alignment::new(namer.tokenizer(), wanted.skip_special),
+            alignment: Alignment::new(namer.tokenizer(), wanted.skip_special).speaking(&wanted.spoken),
             content_end: 0,
         };
         let choices = (0..wanted.n).map(choice).collect();
-        let tally = Tally { prompt: prompt.len() as u32, ..Tally::default() };
+        let reasoning = wanted.counts_reasoning.then_some(0);
+        let tally = Tally { prompt: prompt.len() as u32, reasoning, ..Tally::default() };
         Self { head, namer, running, prompt, wanted, choices, tally, has_begun: false }
     }
 
@@ -102,7 +113,7 @@ impl Answer {
         }
         let choices = wholes.into_iter().zip(messages).map(|(whole, message)| {
             let mut choice = self.choice_json(whole);
-            choice.insert("message".to_owned(), message.json());
+            choice.insert("message".to_owned(), message.json(self.wanted.reasoning_field));
             choice.into()
         });
         let mut body = self.head.with("chat.completion", choices.collect());
@@ -128,6 +139,11 @@ impl Answer {
                 if self.wanted.logprobs {
                     choice.alignment.push(logprobs);
                 }
+                if choice.parser.is_thinking()
+                    && let Some(reasoning) = &mut self.tally.reasoning
+                {
+                    *reasoning += tokens.len() as u32;
+                }
                 let pieces = choice.parser.push(&text);
                 let mut parts = self.parts(at, pieces);
                 if self.wanted.token_ids {
@@ -151,7 +167,19 @@ impl Answer {
                 if !logprobs.is_empty() {
                     parts.push(Part { choice: at, logprobs, ..Part::default() });
                 }
-                let ending = Some(ending(reason, stopped_by.as_ref(), squeezed, self.wanted.guided));
+                let calls = self.choices[at].parser.calls();
+                let (mut finish_reason, mut stop_reason) =
+                    ending(reason, stopped_by.as_ref(), squeezed, self.wanted.guided);
+                if let Some(wanted) = self.wanted.calls.filter(|_| calls > 0) {
+                    // An agent that writes half a file must see that its limit cut it.
+                    finish_reason = match reason == FinishReason::Length || squeezed {
+                        true => "length",
+                        false if wanted.is_named => "stop",
+                        false => "tool_calls",
+                    };
+                    stop_reason = Value::Null;
+                }
+                let ending = Some((finish_reason, stop_reason));
                 parts.push(Part { choice: at, ending, ..Part::default() });
                 parts
             }
@@ -177,7 +205,10 @@ impl Answer {
                 let placed = choice.alignment.take(choice.content_end);
                 logprobs = self.entries(placed);
             }
-            let id = |index| call_id(&self.head, at, index);
+            let id = |index, name: &str| match self.wanted.calls {
+                Some(CallsWanted { family, number, .. }) => family.ids.next(name, number + index),
+                None => Ids::Call.next(name, index),
+            };
             let Some(delta) = message::Delta::of(piece, id) else { continue };
             parts.push(Part { choice: at, delta: Some(delta), logprobs, ..Part::default() });
         }
@@ -194,7 +225,7 @@ impl Answer {
         let mut choice = Map::new();
         choice.insert("index".to_owned(), part.choice.into());
         if let Some(delta) = part.delta {
-            choice.insert("delta".to_owned(), delta.json());
+            choice.insert("delta".to_owned(), delta.json(self.wanted.reasoning_field));
         }
         let logprobs =
             if self.wanted.logprobs { json!({"content": part.logprobs, "refusal": null}) } else { Value::Null };
@@ -263,19 +294,4 @@ impl Framed for Answer {
         chunk.insert("usage".to_owned(), self.tally.json());
         frame(&chunk.into()) + DONE
     }
-}
-
-/// The id of a call: 24 letters and digits, of which no other call has the same.
-fn call_id(head: &Head, choice: usize, index: usize) -> String {
-    use std::hash::{BuildHasher, RandomState};
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut id = String::from("call_");
-    for part in 0..3 {
-        let mut bits = RandomState::new().hash_one((head.id(), choice, index, part));
-        for _ in 0..8 {
-            id.push(char::from(LETTERS[(bits % 62) as usize]));
-            bits /= 62;
-        }
-    }
-    id
 }

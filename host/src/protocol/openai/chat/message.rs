@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::output::parse::Piece;
+use crate::protocol::openai::settings::ReasoningField;
 
 /// A message so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,22 +30,26 @@ pub(in crate::protocol::openai) enum Delta {
 }
 
 impl Delta {
-    /// What a piece adds; `id` names a call by its index.
-    pub(super) fn of(piece: Piece, id: impl Fn(usize) -> String) -> Option<Self> {
+    /// What a piece adds; `id` names a call by its index and its function.
+    pub(super) fn of(piece: Piece, id: impl Fn(usize, &str) -> String) -> Option<Self> {
         Some(match piece {
             Piece::Content { text, .. } => Self::Content(text),
             Piece::Reasoning(text) => Self::Reasoning(text),
-            Piece::Call { index, name, .. } => Self::Call { index, id: id(index), name },
+            Piece::Call { index, name, .. } => Self::Call { index, id: id(index, &name), name },
             Piece::Arguments { index, json } => Self::Arguments { index, json },
             Piece::CallEnd { .. } => return None,
         })
     }
 
     /// The delta of a stream. A name and an id come once: clients put the texts of deltas together.
-    pub(super) fn json(self) -> Value {
+    pub(super) fn json(self, field: ReasoningField) -> Value {
         match self {
             Self::Content(text) => json!({"content": text}),
-            Self::Reasoning(text) => json!({"reasoning_content": text, "reasoning": text}),
+            Self::Reasoning(text) => {
+                let mut delta = Map::new();
+                insert_reasoning(&mut delta, text, field);
+                delta.into()
+            }
             Self::Call { index, id, name } => json!({"tool_calls": [
                 {"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}]}),
             Self::Arguments { index, json } => {
@@ -69,7 +74,7 @@ impl Message {
     }
 
     /// The message of an answer. Its content is null where it has calls and no text.
-    pub(super) fn json(self) -> Value {
+    pub(super) fn json(self, field: ReasoningField) -> Value {
         let mut message = Map::new();
         message.insert("role".to_owned(), "assistant".into());
         let is_null = self.content.is_empty() && !self.calls.is_empty();
@@ -77,8 +82,7 @@ impl Message {
         message.insert("refusal".to_owned(), Value::Null);
         message.insert("annotations".to_owned(), json!([]));
         if !self.reasoning.is_empty() {
-            message.insert("reasoning_content".to_owned(), self.reasoning.as_str().into());
-            message.insert("reasoning".to_owned(), self.reasoning.into());
+            insert_reasoning(&mut message, self.reasoning, field);
         }
         if !self.calls.is_empty() {
             let call = |call: Call| {
@@ -88,5 +92,14 @@ impl Message {
             message.insert("tool_calls".to_owned(), self.calls.into_iter().map(call).collect::<Vec<_>>().into());
         }
         message.into()
+    }
+}
+
+fn insert_reasoning(into: &mut Map<String, Value>, text: String, field: ReasoningField) {
+    if matches!(field, ReasoningField::Both | ReasoningField::ReasoningContent) {
+        into.insert("reasoning_content".to_owned(), text.as_str().into());
+    }
+    if matches!(field, ReasoningField::Both | ReasoningField::Reasoning) {
+        into.insert("reasoning".to_owned(), text.into());
     }
 }

@@ -5,6 +5,7 @@
 //! | this one | from a body to an answer |
 //! | `conversation` | the fields that make a conversation, and its prompt |
 //! | `parse` | all fields to a conversation and how to continue it |
+//! | `prepare` | the prompt, with tools, and what the answers must match |
 //! | `message` | the pieces of a message, whole or as a stream of deltas |
 //! | `answer` | events to choices, whole or as a stream |
 
@@ -12,10 +13,10 @@ mod answer;
 pub(super) mod conversation;
 mod message;
 mod parse;
+mod prepare;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -24,15 +25,14 @@ pub(super) use self::answer::Answer;
 use self::answer::Wanted;
 pub(super) use self::message::Delta;
 use self::parse::{Chat, parse};
+use self::prepare::{Ready, prepare};
 use super::failure::{Names, check_model, refused};
 use super::head::Head;
 use super::logprobs::Namer;
 use super::outputs::{Running, frames};
 use super::{Reply, Whole};
 use crate::output::parse::Parser;
-use crate::prepare::Prepared;
 use crate::protocol::{ApiError, Service};
-use crate::request::{Prompt, TextRequest};
 
 /// Answers a body. `id` is the request's name in the log.
 ///
@@ -43,12 +43,12 @@ pub async fn completions(
     id: String,
     body: impl AsRef<[u8]> + Send + 'static,
 ) -> Result<Reply, ApiError> {
-    let Begun { answer, stream, ignored } = begin(service, id, "chatcmpl-", body).await?;
+    let Begun { answer, stream, ignored, relaxed } = begin(service, id, "chatcmpl-", body).await?;
     if stream {
         let frames = frames(answer, service.settings().keep_alive).await?;
-        return Ok(Reply::Stream { frames, ignored });
+        return Ok(Reply::Stream { frames, ignored, relaxed });
     }
-    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored }))
+    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored, relaxed }))
 }
 
 /// An answer whose request runs.
@@ -56,6 +56,7 @@ pub(super) struct Begun {
     pub(super) answer: Answer,
     pub(super) stream: bool,
     pub(super) ignored: Option<String>,
+    pub(super) relaxed: Option<String>,
 }
 
 /// Reads a body and runs its request. `prefix` and the request's name are the answer's id.
@@ -75,7 +76,7 @@ pub(super) async fn begin(
     let ignored = asked.common.ignored.header();
     let head = Head::new(prefix, &id, service.settings());
     let namer = Namer::new(service.stages().tokenizer().clone(), asked.common.tokens_as_ids);
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         n: asked.params.n as usize,
         guided: asked.constraint.is_some(),
         logprobs: asked.params.sampling.logprobs.is_some(),
@@ -84,13 +85,20 @@ pub(super) async fn begin(
         skip_special: asked.params.skip_special_tokens,
         echo: asked.echo.take().unwrap_or_default(),
         include_reasoning: asked.include_reasoning,
+        reasoning_field: service.settings().reasoning_field,
+        calls: None,
+        counts_reasoning: false,
+        spoken: Vec::new(),
     };
-    let prepared = prepare(service, asked, &names).await?;
+    let Ready { prepared, thinking, family, kinds, calls, relaxed } = prepare(service, asked, &names).await?;
+    wanted.spoken.clone_from(&prepared.request.params.spoken_tokens);
+    wanted.calls = calls;
+    wanted.counts_reasoning = thinking.is_some();
     let prompt = prepared.request.prompt.clone();
     let running = Running::submit(service, id, vec![prepared.request]).map_err(|error| names.not_taken(&error))?;
-    let parser = || Parser::new(None, None, Arc::new(HashMap::new()));
+    let parser = || Parser::new(thinking, family, Arc::clone(&kinds));
     let answer = Answer::new(head, namer, running, prompt, wanted, parser);
-    Ok(Begun { answer, stream, ignored })
+    Ok(Begun { answer, stream, ignored, relaxed })
 }
 
 /// The prompt of a body as text and as tokens, without an answer.
@@ -101,9 +109,9 @@ pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) 
     let asked = read(service, body).await?;
     let ignored = asked.common.ignored.header();
     let names = names(service, &asked);
-    let prepared = prepare(service, asked, &names).await?;
+    let Ready { prepared, relaxed, .. } = prepare(service, asked, &names).await?;
     let body = json!({"prompt": prepared.prompt, "prompt_token_ids": &*prepared.request.prompt});
-    Ok(Whole { body, ignored })
+    Ok(Whole { body, ignored, relaxed })
 }
 
 async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Chat, ApiError> {
@@ -123,11 +131,4 @@ fn names(service: &Service, asked: &Chat) -> Names {
         names.constraint.clone_from(&constraint.param);
     }
     names
-}
-
-async fn prepare(service: &Service, asked: Chat, names: &Names) -> Result<Prepared, ApiError> {
-    let prompt = Prompt::Rendered(asked.conversation.prompt(service, names).await?);
-    let constraint = asked.constraint.map(|asked| asked.constraint);
-    let request = TextRequest { prompt, constraint, params: asked.params, bad_words: asked.bad_words };
-    service.stages().prepare(request).await.map_err(|error| names.unprepared(error))
 }

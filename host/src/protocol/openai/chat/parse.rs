@@ -1,23 +1,15 @@
 //! All fields of a body to a conversation and how to continue it.
 
 use super::conversation;
-use crate::protocol::fields::{self, Field, Refusal};
+use crate::protocol::fields::{self, Refusal};
 use crate::protocol::openai::body::{self, Common, Finished, check_least};
 use crate::protocol::openai::constraint;
 use crate::protocol::openai::settings::Settings;
+use crate::protocol::openai::tools::{self, Offer, ToolFields};
 use crate::request::GenerationParams;
 
 /// The fields of this endpoint alone, beside those of the conversation.
-const NAMES: &[&str] = &[
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "logprobs",
-    "top_logprobs",
-    "echo",
-    "include_reasoning",
-    "thinking_token_budget",
-];
+const NAMES: &[&str] = &["logprobs", "top_logprobs", "echo", "include_reasoning", "thinking_token_budget"];
 
 /// The body of `POST /v1/chat/completions`, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +18,8 @@ pub(super) struct Chat {
     pub(super) params: GenerationParams,
     pub(super) bad_words: Vec<String>,
     pub(super) constraint: Option<constraint::Asked>,
+    /// The tools that its answers may call.
+    pub(super) offer: Option<Offer>,
     /// What each answer begins with: the text that it continues, where the request wants it again.
     pub(super) echo: Option<String>,
     /// Whether reasoning is a part of the answer.
@@ -40,20 +34,19 @@ pub(super) struct Chat {
 pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result<Chat, Refusal> {
     let mut draft = body::Draft::new(vocab_size, settings, NAMES);
     let mut conversation = conversation::Draft::default();
+    let mut offer = ToolFields::default();
     let (mut logprobs, mut top_logprobs, mut echo, mut include_reasoning) = (false, None, false, true);
     for field in fields::read(body)? {
         let name = field.name.as_str();
-        if !NAMES.contains(&name) && !conversation::NAMES.contains(&name) {
+        let is_own = [NAMES, conversation::NAMES, tools::NAMES].iter().any(|names| names.contains(&name));
+        if !is_own {
             draft.take(&field)?;
             continue;
         }
-        if field.is_null() || conversation.take(&field)? {
+        if field.is_null() || conversation.take(&field)? || offer.take(&field)? {
             continue;
         }
         match name {
-            "tools" => no_tools(&field)?,
-            "tool_choice" => no_choice(&field)?,
-            "parallel_tool_calls" => _ = field.boolean()?,
             "logprobs" => logprobs = field.boolean()?,
             "top_logprobs" => {
                 let what = format!("an integer from 0 to {} (--max-logprobs)", settings.max_logprobs);
@@ -69,6 +62,7 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
         }
     }
     let conversation = conversation.finish(None)?;
+    let offer = offer.finish()?;
     let Finished { mut params, bad_words, asked, max_tokens, common } = draft.finish()?;
     if !logprobs && top_logprobs.is_some_and(|top| top > 0) {
         return Err(Refusal::value("top_logprobs", "needs `logprobs`: true"));
@@ -92,21 +86,5 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
         true => conversation.last_text().map(str::to_owned),
         false => None,
     };
-    Ok(Chat { conversation, params, bad_words, constraint: asked, echo, include_reasoning, common })
-}
-
-/// An empty list is none.
-fn no_tools(field: &Field<'_>) -> Result<(), Refusal> {
-    match field.list("a list of tools")?.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::unsupported("tools", "leave it out")),
-    }
-}
-
-/// Without tools there is nothing to choose.
-fn no_choice(field: &Field<'_>) -> Result<(), Refusal> {
-    match field.string() {
-        Ok(choice) if ["none", "auto"].contains(&choice.as_str()) => Ok(()),
-        _ => Err(Refusal::value("tool_choice", "needs `tools`")),
-    }
+    Ok(Chat { conversation, params, bad_words, constraint: asked, offer, echo, include_reasoning, common })
 }

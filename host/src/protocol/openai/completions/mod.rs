@@ -55,9 +55,9 @@ pub async fn completions(
     let answer = Answer::new(head, namer, running, prompts, wanted);
     if asked.common.stream {
         let frames = frames(answer, service.settings().keep_alive).await?;
-        return Ok(Reply::Stream { frames, ignored });
+        return Ok(Reply::Stream { frames, ignored, relaxed: None });
     }
-    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored }))
+    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored, relaxed: None }))
 }
 
 /// The prompts of a body as text and as tokens, without an answer.
@@ -72,7 +72,7 @@ pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) 
     let mut rendered: Vec<Value> = prepared.into_iter().map(shown).collect();
     // A single prompt is no list.
     let body = if asked.is_list { rendered.into() } else { rendered.swap_remove(0) };
-    Ok(Whole { body, ignored })
+    Ok(Whole { body, ignored, relaxed: None })
 }
 
 async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Completions, ApiError> {

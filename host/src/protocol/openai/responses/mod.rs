@@ -37,13 +37,13 @@ pub async fn responses(
     let translated = service.stages().read(move || translate(body.as_ref())).await;
     let Translated { chat, stream, echo } = translated.map_err(|error| names.unprepared(error))?.map_err(refused)?;
     let begun = chat::begin(service, id.clone(), "resp_", chat.into_bytes()).await;
-    let chat::Begun { answer, ignored, .. } = begun.map_err(in_own_names)?;
+    let chat::Begun { answer, ignored, relaxed, .. } = begun.map_err(in_own_names)?;
     let answer = Answer::new(answer, Echo::new(echo, service.settings().name()), &id);
     if stream {
         let frames = frames(answer, service.settings().keep_alive).await?;
-        return Ok(Reply::Stream { frames, ignored });
+        return Ok(Reply::Stream { frames, ignored, relaxed });
     }
-    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored }))
+    Ok(Reply::Whole(Whole { body: answer.whole().await?, ignored, relaxed }))
 }
 
 /// An error of the chat that a body was translated to, told of the fields of the body.

@@ -71,11 +71,11 @@ def several():
         )
     )
     assert all(isinstance(item, Weather) for item in items), items
-    # Here the model is free to answer without a call, which this client takes for an error.
+    # Here the model is free to answer without a call, or at length, and this client takes both for errors.
     try:
         calls = list(ask(instructor.Mode.PARALLEL_TOOLS, Iterable[Weather | Capital]))
     except Exception as error:
-        assert "No tool calls in response" in str(error), error
+        assert "No tool calls in response" in str(error) or "max_tokens length limit" in str(error), error
     else:
         assert calls and all(isinstance(call, Weather | Capital) for call in calls), calls
 

@@ -63,6 +63,9 @@ async function loop() {
       model,
       messages,
       max_tokens: 120,
+      // This client takes an answer that the limit cuts for an error.
+      tool_choice: "required",
+      parallel_tool_calls: false,
       tools: [
         {
           type: "function",
@@ -76,7 +79,7 @@ async function loop() {
         },
       ],
     },
-    { maxChatCompletions: 3 },
+    { maxChatCompletions: 2 },
   );
   await runner.done();
   assert.ok(asked.every((city) => ["Oslo", "Rome"].includes(city)));

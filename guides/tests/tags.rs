@@ -759,8 +759,11 @@ fn trees_of_random_bytes_are_refused_or_have_masks_of_what_is_accepted_and_no_de
     assert!(compiled > 200, "{compiled}");
 }
 
+/// The bytes of each token, by its id.
+type Tokens = Vec<Option<Vec<u8>>>;
+
 /// The tokens of a byte-level tokenizer, with those added tokens that are text, and the id of an added token.
-fn tokenizer(directory: &std::path::Path) -> (Vec<Option<Vec<u8>>>, impl Fn(&str) -> Option<u32>) {
+fn tokenizer(directory: &std::path::Path) -> (Tokens, impl Fn(&str) -> Option<u32>) {
     let file = directory.join("tokenizer.json");
     let mut tokens = mask_speed::read_tokens(file.to_str().expect("a path")).expect("a tokenizer");
     let read: serde_json::Value = serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");

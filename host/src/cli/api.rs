@@ -69,8 +69,8 @@ pub(super) struct ApiArgs {
     #[arg(long, env = "JIG_REASONING_PARSER", value_name = "NAME", default_value = "auto")]
     reasoning_parser: String,
     /// Under which names reasoning stands in answers; with none it stays in the content
-    #[arg(long, env = "JIG_REASONING_FIELD", value_enum, default_value_t = Reasoning::Both)]
-    reasoning_field: Reasoning,
+    #[arg(long, env = "JIG_REASONING_FIELD", value_enum, default_value_t = FieldOfReasoning::Both)]
+    reasoning_field: FieldOfReasoning,
     /// Does nothing: tools may always be called. For command lines of vLLM
     #[arg(long, env = "JIG_ENABLE_AUTO_TOOL_CHOICE", action = ArgAction::SetTrue)]
     enable_auto_tool_choice: bool,
@@ -84,7 +84,7 @@ pub(super) struct ApiArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Reasoning {
+enum FieldOfReasoning {
     Both,
     ReasoningContent,
     Reasoning,
@@ -129,10 +129,10 @@ impl ApiArgs {
         settings.reasoning_parser.clone_from(&self.reasoning_parser);
         settings.excludes_unused_tools = self.exclude_tools_when_tool_choice_none;
         settings.reasoning_field = match self.reasoning_field {
-            Reasoning::Both => ReasoningField::Both,
-            Reasoning::ReasoningContent => ReasoningField::ReasoningContent,
-            Reasoning::Reasoning => ReasoningField::Reasoning,
-            Reasoning::None => ReasoningField::None,
+            FieldOfReasoning::Both => ReasoningField::Both,
+            FieldOfReasoning::ReasoningContent => ReasoningField::ReasoningContent,
+            FieldOfReasoning::Reasoning => ReasoningField::Reasoning,
+            FieldOfReasoning::None => ReasoningField::None,
         };
         Ok(settings)
     }

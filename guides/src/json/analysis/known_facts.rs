@@ -45,7 +45,8 @@ impl<'g> Builder<'g> {
             Demand::Item(item) => {
                 let mut facts = Facts { item_count: (item.index.saturating_add(1), u32::MAX), ..Facts::open() };
                 if (item.index as usize) < COMPARED_ITEMS {
-                    facts.items = vec![Rc::new(Facts::open()); item.index as usize];
+                    let open = Rc::new(Facts::open());
+                    facts.items = std::iter::repeat_n(open, item.index as usize).collect();
                     facts.items.push(self.facts(item.term, LEVELS - 1)?);
                 }
                 Some(facts)

@@ -9,7 +9,7 @@ use crate::collections::fingerprint::Fingerprint;
 use crate::interrupt::to_the_end;
 use crate::json::language::characters::Characters;
 use crate::json::language::format::{self, Format};
-use crate::json::language::number::{self, NumberAtom, Numbers};
+use crate::json::language::number::{self, Conditions, Numbers};
 use crate::json::language::spellable::Spellable;
 use crate::options::Digits;
 use crate::regex::error::RegexError;
@@ -67,7 +67,7 @@ pub(crate) struct Languages {
     strings: Cache<StringKey, (Arc<Characters>, usize)>,
     /// By a fingerprint of the automaton.
     characters: Cache<u128, Arc<Characters>>,
-    numbers: Cache<(Vec<(NumberAtom, bool)>, Digits), Arc<Numbers>>,
+    numbers: Cache<(Conditions, Digits), Arc<Numbers>>,
     spellable: Spellable,
     /// Never evicted: there are no more of them than the drafts define.
     formats: Mutex<HashMap<(String, Digits), Arc<Language>>>,
@@ -173,7 +173,7 @@ impl Languages {
     /// The numbers for which each condition holds, or does not hold if its flag is false.
     pub(crate) fn numbers(
         &self,
-        atoms: Vec<(NumberAtom, bool)>,
+        atoms: Conditions,
         digits: Digits,
         limit: usize,
     ) -> Result<Arc<Numbers>, TooManyStates> {

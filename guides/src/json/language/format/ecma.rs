@@ -17,8 +17,8 @@ pub(super) fn judge(text: &str) -> Option<bool> {
         names: Vec::new(),
         references: Vec::new(),
     };
-    let end =
-        reader.disjunction().and_then(|()| if reader.at == reader.chars.len() { Ok(()) } else { Err(Fault::Syntax) });
+    let end = reader.disjunction();
+    let end = if reader.at == reader.chars.len() { end } else { end.and(Err(Fault::Syntax)) };
     match end {
         Ok(()) => Some(reader.references.iter().all(|reference| match reference {
             Reference::Number(number) => *number <= reader.groups,

@@ -52,8 +52,11 @@ impl NumberAtom {
     }
 }
 
+/// Conditions on a number, each with whether it holds.
+pub(crate) type Conditions = Vec<(NumberAtom, bool)>;
+
 /// The same conditions with the strongest bound on each side only, in a normal order: equal conditions become equal keys of a cache.
-pub(crate) fn simplified(atoms: Vec<(NumberAtom, bool)>) -> Vec<(NumberAtom, bool)> {
+pub(crate) fn simplified(atoms: Conditions) -> Conditions {
     use NumberAtom::*;
     // A bound and whether it is exclusive. Of two equal bounds the exclusive one is stronger.
     type Bound = Option<(Decimal, bool)>;

@@ -30,7 +30,7 @@ mod digits;
 pub(crate) mod grammar;
 mod multiples;
 
-pub(crate) use crate::json::language::number::condition::{NumberAtom, simplified};
+pub(crate) use crate::json::language::number::condition::{Conditions, NumberAtom, simplified};
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};

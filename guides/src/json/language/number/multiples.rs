@@ -13,7 +13,7 @@
 
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
-use crate::json::language::number::condition::NumberAtom;
+use crate::json::language::number::condition::{Conditions, NumberAtom};
 use crate::json::language::number::grammar::{Spelled, WIDTH, class_of};
 use crate::json::text::decimal::Decimal;
 
@@ -57,7 +57,7 @@ impl Divisor {
             a.max(1)
         };
         let mut both = Divisor { m: (a / gcd(a, b)).checked_mul(b).ok_or(TooManyStates)?, scale };
-        while both.scale > 0 && both.m % 10 == 0 {
+        while both.scale > 0 && both.m.is_multiple_of(10) {
             both = Divisor { m: both.m / 10, scale: both.scale - 1 };
         }
         Ok(both)
@@ -93,7 +93,7 @@ impl Divisor {
 }
 
 /// The conditions without `Integer` and the multiples that must hold, and the divisor of these together; `None` if there are none.
-pub(super) fn split(atoms: &[(NumberAtom, bool)]) -> Result<(Vec<(NumberAtom, bool)>, Option<Divisor>), TooManyStates> {
+pub(super) fn split(atoms: &[(NumberAtom, bool)]) -> Result<(Conditions, Option<Divisor>), TooManyStates> {
     let (mut others, mut divisor) = (Vec::new(), None);
     for (atom, holds) in atoms {
         let one = match atom {

@@ -36,6 +36,7 @@ const LAYERS: &[Layer] = &[
             "backend",
             "schema_report",
             "prompt",
+            "output",
             "engine",
             "prepare",
             "protocol",

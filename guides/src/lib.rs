@@ -42,7 +42,7 @@ pub use compiler::Compiler;
 pub use error::{CompileError, Place, Refused, VocabularyError};
 pub use guide::{Guide, GuideState};
 pub use interrupt::Interrupt;
-pub use json::schema::documents::Documents;
+pub use json::schema::documents::{Added, Documents};
 pub use json::schema::drafts::draft_has_keyword;
 pub use json::schema::keyword_table as keywords;
 pub use options::{Digits, Formats, Limits, Options, Order, Whitespace};

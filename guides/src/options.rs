@@ -78,6 +78,7 @@ pub struct Options {
 /// |---|---|
 /// | digits of a number before or behind its point | 400 |
 /// | conditions of one object or array that some entry must meet (`contains`, `not` around `properties`) | 6 |
+/// | combinations of conditions on one member of an object | 256 |
 /// | count of `minContains` and `maxContains` | 60,000 |
 /// | alternatives of `anyOf` beside `unevaluatedProperties` or `unevaluatedItems` | 8 |
 /// | schemas of `contains` beside `unevaluatedItems` | 4 |

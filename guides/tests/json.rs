@@ -105,9 +105,9 @@ fn a_reference_to_a_document_of_the_compiler_is_resolved() {
     let mut documents = Documents::default();
     let list = r##"{"$id": "https://example.com/list", "type": "array", "items": {"$ref": "item#/$defs/one"}, "minItems": 1}"##;
     let item = r##"{"$id": "https://example.com/item", "$defs": {"one": {"$ref": "#two"}, "two": {"$anchor": "two", "enum": [1, 2]}}}"##;
-    assert_eq!(documents.add(None, list).expect("a document"), "https://example.com/list");
-    documents.add(None, item).expect("a document");
-    assert!(documents.add(None, item).is_err() && documents.add(None, "{}").is_err());
+    assert_eq!(documents.add(None, list).expect("a document").uri, "https://example.com/list");
+    assert!(documents.add(None, item).expect("a document").is_new);
+    assert!(!documents.add(None, item).expect("a document").is_new && documents.add(None, "{}").is_err());
     assert!(documents.add(None, r#"{"$id": "relative"}"#).is_err() && documents.add(None, "{").is_err());
     let compiler = Compiler::new(compiler().vocabulary().clone(), Limits::default()).with_documents(documents);
     let compile = |schema: Value| compiler.compile(&Source::JsonSchema(schema.to_string()), &Options::default());
@@ -117,6 +117,29 @@ fn a_reference_to_a_document_of_the_compiler_is_resolved() {
     // An error in a document names the pointer in that document.
     let error = compile(json!({"$ref": "https://example.com/item#/$defs/three"})).expect_err("nothing is there");
     assert!(error.to_string().contains("/$defs/three"), "{error}");
+}
+
+#[test]
+fn a_reference_to_a_meta_schema_of_any_draft_is_resolved() {
+    for (uri, good, bad) in [
+        ("http://json-schema.org/draft-04/schema#", json!({"type": "string"}), json!({"type": "strnig"})),
+        ("https://json-schema.org/draft-06/schema", json!({"minLength": 1}), json!({"minLength": -1})),
+        ("http://json-schema.org/draft-07/schema#", json!({"if": {"type": "null"}}), json!({"if": {"type": 1}})),
+        (
+            "https://json-schema.org/draft/2019-09/schema",
+            json!({"$defs": {"a": {}}}),
+            json!({"$defs": {"a": {"title": 1}}}),
+        ),
+        (
+            "https://json-schema.org/draft/2020-12/schema",
+            json!({"$defs": {"a": {}}}),
+            json!({"$defs": {"a": {"title": 1}}}),
+        ),
+        ("https://json-schema.org/draft/2020-12/meta/validation", json!({"minItems": 1}), json!({"minItems": "1"})),
+    ] {
+        let guide = guide(&json!({"$ref": uri}));
+        assert!(accepts(&guide.start(), &good) && !accepts(&guide.start(), &bad), "{uri}");
+    }
 }
 
 #[test]

@@ -87,6 +87,11 @@ fn many_conditions_on_one_value_accept_and_reject_as_the_table_says() {
 }
 
 #[test]
+fn where_nothing_can_match_the_place_is_named_as_in_the_table() {
+    check("contradictions");
+}
+
+#[test]
 fn formats_accept_and_reject_as_the_table_says() {
     check("formats");
 }

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`cli`] | the command line: `serve`, `generate`, `chat`, `backends`, `check-plugin`, `check-schema` | all below |
 //! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `prompt`, `engine` |
-//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `tokenizer`, `request` |
+//! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `schema_report`, `tokenizer`, `request` |
 //! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
 //! | [`prompt`] | from messages and tools to the text of a prompt, by a model's chat template | `request` |
 //! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |

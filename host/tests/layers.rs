@@ -19,7 +19,7 @@ const LAYERS: &[Layer] = &[
     Layer { folder: "prepare", imports: &["request", "tokenizer"], owns: &[] },
     Layer {
         folder: "protocol",
-        imports: &["request", "tokenizer", "engine", "prepare", "prompt", "output"],
+        imports: &["request", "tokenizer", "schema_report", "engine", "prepare", "prompt", "output"],
         owns: &["strsim"],
     },
     Layer {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The names of the tables.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 17] = [
     "strings",
     "patterns",
     "numbers",
@@ -18,6 +18,7 @@ pub const TABLES: [&str; 16] = [
     "objects",
     "combining",
     "conditions",
+    "contradictions",
     "formats",
     "masks",
     "shortest",

@@ -1,5 +1,6 @@
 //! Flags that apply to the schemas of all requests: the documents they may reference (`--schemas`), and their limits.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl SchemasArgs {
     pub(super) fn documents(&self) -> Result<Documents, String> {
         let mut documents = Documents::default();
         if let Some(directory) = &self.schemas {
-            add_all(directory, MAX_DEPTH, &mut documents)?;
+            add_all(directory, MAX_DEPTH, &mut documents, &mut BTreeMap::new())?;
             if documents.is_empty() {
                 return Err(format!("--schemas {}: there is no .json file in it", directory.display()));
             }
@@ -74,7 +75,13 @@ impl SchemasArgs {
     }
 }
 
-fn add_all(directory: &Path, depth: usize, documents: &mut Documents) -> Result<(), String> {
+/// Adds the documents of a directory. `files` has the file of each id so far: of two files with one id the first is used.
+fn add_all(
+    directory: &Path,
+    depth: usize,
+    documents: &mut Documents,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<(), String> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| format!("--schemas: {}: {error}", path.display());
     let entries = std::fs::read_dir(directory).map_err(|error| failed(directory, &error))?;
     let mut paths = Vec::new();
@@ -85,7 +92,7 @@ fn add_all(directory: &Path, depth: usize, documents: &mut Documents) -> Result<
     for path in paths {
         if path.is_dir() {
             match depth.checked_sub(1) {
-                Some(depth) => add_all(&path, depth, documents)?,
+                Some(depth) => add_all(&path, depth, documents, files)?,
                 None => return Err(failed(&path, &format!("more than {MAX_DEPTH} directories inside of each other"))),
             }
         } else if path.extension().is_some_and(|extension| extension == "json") {
@@ -94,7 +101,16 @@ fn add_all(directory: &Path, depth: usize, documents: &mut Documents) -> Result<
                 return Err(failed(&path, &format!("is longer than {MAX_BYTES} bytes")));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
-            documents.add(None, &text).map_err(|error| failed(&path, &error))?;
+            let added = documents.add(None, &text).map_err(|error| failed(&path, &error))?;
+            match files.get(&added.uri) {
+                Some(first) if !added.is_new => tracing::warn!(
+                    "--schemas: {} is left out: {} has the same id, {}, and is used",
+                    path.display(),
+                    first.display(),
+                    added.uri
+                ),
+                _ => drop(files.insert(added.uri, path)),
+            }
         }
     }
     Ok(())
@@ -130,6 +146,12 @@ mod tests {
         let (a, b) = (r#"{"$id": "https://example.com/a"}"#, r#"{"$id": "https://example.com/b"}"#);
         let documents = read(&[("a.json", a), ("below/b.json", b), ("notes.txt", "no JSON")]).expect("documents");
         assert_eq!(documents.len(), 2);
+    }
+
+    #[test]
+    fn of_two_documents_with_one_id_the_first_is_used() {
+        let (a, b) = (r#"{"$id": "https://example.com/a"}"#, r##"{"$id": "https://example.com/a#", "type": "null"}"##);
+        assert_eq!(read(&[("a.json", a), ("b.json", b)]).expect("documents").len(), 1);
     }
 
     #[test]

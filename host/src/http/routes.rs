@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -75,6 +75,9 @@ async fn about(State(state): State<AppState>) -> String {
     format!("Jig {version} serves {}.\nThere are: {ROUTES}\n", state.service().model())
 }
 
+/// Names in the schema of a request that look like a misspelt keyword.
+const UNKNOWN_KEYWORDS: HeaderName = HeaderName::from_static("x-unknown-keywords");
+
 /// The body is read as JSON whatever its content type, since `curl -d` sends that of a form.
 async fn generate(
     State(state): State<AppState>,
@@ -82,13 +85,27 @@ async fn generate(
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(match outlines::generate(state.service(), id.to_string(), body).await? {
+    let generated = outlines::generate(state.service(), id.to_string(), body).await?;
+    let mut response = match generated.reply {
         Reply::Whole(answer) => Json(answer).into_response(),
         Reply::Stream(chunks) => {
             let body = Body::from_stream(chunks.map(Ok::<_, Infallible>));
             ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
-    })
+    };
+    if !generated.unknown_keywords.is_empty() {
+        // A header is ASCII.
+        let text: String = generated
+            .unknown_keywords
+            .join("; ")
+            .chars()
+            .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
+            .collect();
+        if let Ok(value) = HeaderValue::try_from(text) {
+            response.headers_mut().insert(UNKNOWN_KEYWORDS, value);
+        }
+    }
+    Ok(response)
 }
 
 async fn health(State(state): State<AppState>) -> Response {

@@ -117,7 +117,17 @@ impl Builder<'_> {
                 self.key_automata.sets(&automata, &demanded, make)
             }
         };
-        sets.map_err(|_| self.too_many_states(terms))
+        sets.map_err(|_| {
+            let patterns = unnamed.patterns.len();
+            if patterns < 2 {
+                return self.too_many_states(terms);
+            }
+            let remedy = format!(
+                "{patterns} patterns of patternProperties overlap, so that a name may match any set of them; write patterns that exclude \
+                 each other, with ^ and $, or use fewer"
+            );
+            too_big(self.pointer(terms), "states of the automaton of all patterns of names", self.limits.states, &remedy)
+        })
     }
 
     /// Memberships with the same schema that meet the same demands are one class.

@@ -4,10 +4,13 @@
 //! others, so the fields of different kinds are independent, and each kind is finished by itself.
 
 use crate::collections::id::id;
+use crate::error::CompileError;
 use crate::json::language::number::NumberAtom;
 use crate::json::schema::graph::{Graph, Kinds, Node, NodeId, PatternId, TRUE};
+use crate::json::shape::clauses::Presence;
 use crate::json::text::value::Value;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// A signed formula of the tableau: a node that must hold, or must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +68,8 @@ pub(super) struct Branch {
     pub(super) required: Vec<String>,
     /// More conditions on the value of a key.
     pub(super) values: Vec<NamedTerm>,
+    /// Terms of which one case each holds, kept side by side.
+    pub(super) clauses: Vec<Vec<KeyCase>>,
     /// Conditions on the keys.
     pub(super) names: Vec<Term>,
     pub(super) property_count: (u32, u32),
@@ -94,6 +99,30 @@ pub(super) struct NamedTerm {
 pub(super) struct IndexedTerm {
     pub(super) index: u32,
     pub(super) term: Term,
+}
+
+/// What a case says about one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyAtom {
+    pub(super) name: Rc<str>,
+    pub(super) presence: Presence,
+    /// Conditions on its value, sorted.
+    pub(super) terms: Vec<Term>,
+}
+
+/// A conjunction about single keys, sorted by their names.
+pub(super) type KeyCase = Vec<KeyAtom>;
+
+/// The terms of a branch that split it, as far as they become clauses.
+pub(super) enum Clausal {
+    /// No value is left.
+    Closed,
+    /// The branch has changed: some terms were decided.
+    Decided,
+    /// All terms that split the branch are clauses now.
+    All,
+    /// The term at this index splits the branch and is no clause.
+    But(usize),
 }
 
 /// An object has an entry with one of these keys, and the term holds for its value.
@@ -135,6 +164,7 @@ impl Branch {
             properties: Vec::new(),
             required: Vec::new(),
             values: Vec::new(),
+            clauses: Vec::new(),
             names: Vec::new(),
             property_count: (0, u32::MAX),
             some: Vec::new(),
@@ -229,11 +259,16 @@ impl Narrowing {
     }
 }
 
+/// A term that is refused counts as so many disjuncts, so that all others are decided before.
+const REFUSED_DISJUNCTS: usize = 1 << 20;
+
 /// The disjuncts of a term that splits its branch.
 pub(super) enum Split {
     Terms(Vec<Vec<Term>>),
     Ranges(Vec<Narrowing>),
     Demands(Vec<Demand>),
+    /// No branch can express one of the disjuncts. The term is decided last: it is refused unless the others settle it.
+    Refused(Box<CompileError>),
 }
 
 /// One disjunct of a [`Split`].
@@ -249,11 +284,22 @@ impl Split {
         Split::Ranges(outside(min, max).into_iter().map(|(min, max)| Narrowing { bounds, min, max }).collect())
     }
 
+    /// The disjuncts of a split into terms.
+    pub(super) fn terms(self) -> Vec<Vec<Term>> {
+        if let Split::Terms(terms) = self { terms } else { Vec::new() }
+    }
+
+    /// The disjuncts of a split into demands.
+    pub(super) fn demands(self) -> Vec<Demand> {
+        if let Split::Demands(demands) = self { demands } else { Vec::new() }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Split::Terms(terms) => terms.len(),
             Split::Ranges(ranges) => ranges.len(),
             Split::Demands(demands) => demands.len(),
+            Split::Refused(_) => REFUSED_DISJUNCTS,
         }
     }
 
@@ -262,6 +308,7 @@ impl Split {
             Split::Terms(terms) => terms.into_iter().map(Disjunct::Terms).collect(),
             Split::Ranges(ranges) => ranges.into_iter().map(Disjunct::Range).collect(),
             Split::Demands(demands) => demands.into_iter().map(Disjunct::Demand).collect(),
+            Split::Refused(_) => Vec::new(),
         }
     }
 }

@@ -25,6 +25,9 @@ pub(super) const COMPARED_ITEMS: usize = 4;
 /// Scalars of a list that are tried against the conditions of another one.
 const TRIED_SCALARS: usize = 256;
 
+/// Patterns with so many states together are compared.
+const COMPARED_STATES: usize = 300;
+
 /// A scalar, by its value and not by its spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ScalarValue<'g> {
@@ -68,7 +71,7 @@ pub(super) fn kind_of(value: &Value) -> Kinds {
 pub(super) type ScalarSet<'g> = Rc<HashSet<ScalarValue<'g>>>;
 
 /// A bound on numbers, and whether it is excluded itself.
-pub(super) type Bound = Option<(Decimal, bool)>;
+pub(super) type NumberBound = Option<(Decimal, bool)>;
 
 /// An over-approximation of a condition.
 #[derive(Debug, Clone)]
@@ -78,8 +81,8 @@ pub(super) struct Facts<'g> {
     pub(super) scalars: Option<ScalarSet<'g>>,
     /// Scalars that do not satisfy it.
     pub(super) excluded: Vec<ScalarSet<'g>>,
-    pub(super) least: Bound,
-    pub(super) greatest: Bound,
+    pub(super) least: NumberBound,
+    pub(super) greatest: NumberBound,
     pub(super) length: (u32, u32),
     /// Sets of strings that strings are in, or are not in.
     pub(super) patterns: Vec<(PatternId, bool)>,
@@ -90,8 +93,10 @@ pub(super) struct Facts<'g> {
     pub(super) required: BTreeSet<Rc<str>>,
     /// The values of keys, where these are there.
     pub(super) fields: HashMap<Rc<str>, Rc<Facts<'g>>>,
-    /// Conditions that allow no key beside those that they name or match with a pattern.
-    pub(super) closed: Vec<&'g Properties>,
+    /// The values of keys that a condition neither names nor matches with a pattern.
+    pub(super) beside: Vec<(&'g Properties, Rc<Facts<'g>>)>,
+    /// Lists of which each key is one.
+    pub(super) keys: Vec<ScalarSet<'g>>,
     /// Of each list one holds.
     pub(super) either: Vec<Rc<[Rc<Facts<'g>>]>>,
 }
@@ -112,7 +117,8 @@ impl<'g> Facts<'g> {
             property_count: (0, u32::MAX),
             required: BTreeSet::new(),
             fields: HashMap::default(),
-            closed: Vec::new(),
+            beside: Vec::new(),
+            keys: Vec::new(),
             either: Vec::new(),
         }
     }
@@ -166,12 +172,13 @@ impl<'g> Facts<'g> {
                 None => drop(self.fields.insert(name.clone(), value.clone())),
             }
         }
-        self.closed.extend(other.closed.iter().copied());
+        self.beside.extend(other.beside.iter().cloned());
+        self.keys.extend(other.keys.iter().cloned());
         self.either.extend(other.either.iter().cloned());
     }
 }
 
-fn stronger(one: Bound, two: &Bound, least: bool) -> Bound {
+fn stronger(one: NumberBound, two: &NumberBound, least: bool) -> NumberBound {
     match (one, two) {
         (Some(one), Some(two)) => {
             let two_is_stronger = match two.0.cmp(&one.0) {
@@ -263,9 +270,7 @@ impl<'c> FactsComparison<'c> {
         {
             kinds = kinds.and(Kinds::NUMBER.complement());
         }
-        if one.length.0.max(two.length.0) > one.length.1.min(two.length.1)
-            || one.patterns.iter().any(|&(pattern, holds)| two.patterns.contains(&(pattern, !holds)))
-        {
+        if one.length.0.max(two.length.0) > one.length.1.min(two.length.1) || !self.may_share_strings(one, two) {
             kinds = kinds.and(Kinds::STRING.complement());
         }
         kinds
@@ -293,6 +298,25 @@ impl<'c> FactsComparison<'c> {
         }
     }
 
+    /// Whether patterns may match one string.
+    fn may_share_strings(&mut self, one: &Facts<'_>, two: &Facts<'_>) -> bool {
+        one.patterns.iter().all(|&(pattern, holds)| {
+            two.patterns.iter().all(|&(other, also_holds)| {
+                if pattern == other {
+                    return holds == also_holds;
+                }
+                let (pattern, other) = (&self.graph.patterns[pattern.index()], &self.graph.patterns[other.index()]);
+                let states = pattern.possible().len() + other.possible().len();
+                if !holds || !also_holds || states > COMPARED_STATES || self.left < states * 4 {
+                    return true;
+                }
+                self.left -= states * 4;
+                let shared = pattern.possible().intersection(other.possible(), COMPARED_STATES * 8);
+                !shared.is_ok_and(|shared| shared.is_empty())
+            })
+        })
+    }
+
     fn may_share_arrays(&mut self, one: &Facts<'_>, two: &Facts<'_>) -> bool {
         let least = one.item_count.0.max(two.item_count.0);
         if least > one.item_count.1.min(two.item_count.1) {
@@ -309,9 +333,16 @@ impl<'c> FactsComparison<'c> {
             return false;
         }
         one.required.iter().chain(&two.required).all(|name| {
-            let closed = one.closed.iter().chain(&two.closed);
-            closed.into_iter().all(|properties| self.may_name(properties, name))
-                && self.may_share_values(one.fields.get(name).map(Rc::as_ref), two.fields.get(name).map(Rc::as_ref))
+            let beside = one.beside.iter().chain(&two.beside);
+            let (left, right) = (one.fields.get(name).map(Rc::as_ref), two.fields.get(name).map(Rc::as_ref));
+            let key = Value::String(name.to_string());
+            let key = ScalarValue::Other(&key);
+            one.keys.iter().chain(&two.keys).all(|keys| has_key(keys, &key))
+                && beside.into_iter().all(|(properties, value)| {
+                    self.may_name(properties, name)
+                        || self.may_share_values(Some(value), left) && self.may_share_values(Some(value), right)
+                })
+                && self.may_share_values(left, right)
         })
     }
 
@@ -323,10 +354,16 @@ impl<'c> FactsComparison<'c> {
         }
     }
 
-    /// Whether a closed condition names a key, or matches it with a pattern.
-    fn may_name(&self, properties: &Properties, name: &str) -> bool {
+    /// Whether a condition names a key, or matches it with a pattern.
+    fn may_name(&mut self, properties: &Properties, name: &str) -> bool {
+        self.left = self.left.saturating_sub(properties.named.len() / 8);
         let mut patterns = properties.patterns.iter();
         properties.named.iter().any(|(own, _)| own == name)
             || patterns.any(|(pattern, _)| self.graph.patterns[pattern.index()].accepts(name.as_bytes()))
     }
+}
+
+/// Whether a list has a key. The key lives shorter than the list.
+fn has_key(keys: &HashSet<ScalarValue<'_>>, key: &ScalarValue<'_>) -> bool {
+    keys.contains(key)
 }

@@ -11,7 +11,7 @@ use crate::json::schema::graph::{Kinds, Node, Properties};
 use std::rc::Rc;
 
 /// Conditions on the same value that facts look through, one inside the other. References may make chains of any length.
-const DEEPEST: u8 = 40;
+const DEEPEST_FACTS: u8 = 40;
 
 /// So many disjuncts of a condition are kept apart. Of more only the kinds and scalars are known.
 const MOST_DISJUNCTS: usize = 128;
@@ -22,7 +22,7 @@ impl<'g> Builder<'g> {
         if let Some(known) = self.known_facts.known.get(&(term, levels)) {
             return Ok(known.clone());
         }
-        if self.known_facts.depth >= DEEPEST {
+        if self.known_facts.depth >= DEEPEST_FACTS {
             return Ok(Rc::new(Facts::open()));
         }
         self.spend(1, &[term])?;
@@ -121,14 +121,21 @@ impl<'g> Builder<'g> {
                         facts.fields.insert(name.as_str().into(), value);
                     }
                 }
-                if properties.additional.is_some_and(|node| self.is_false(node)) {
-                    facts.closed.push(properties);
+                if let Some(node) = properties.additional {
+                    let value = match levels {
+                        0 if self.is_false(node) => Some(Rc::new(Facts::of_kinds(Kinds::NONE))),
+                        0 => None,
+                        levels => Some(self.value_facts(Term::of(node), levels)?),
+                    };
+                    facts.beside.extend(value.map(|value| (properties, value)));
                 }
             }
             (Node::Properties(properties), false) => return self.violated_facts(properties, levels),
             (&Node::PropertyNames(names), true) => {
                 if self.is_false(names) {
                     facts.property_count.1 = 0;
+                } else if levels > 0 {
+                    facts.keys.extend(self.value_facts(Term::of(names), levels)?.scalars.clone());
                 }
             }
             (Node::PropertyNames(_), false) => {

@@ -7,6 +7,10 @@
 //! finite graph only, so recursion in a schema leads back to schemas that are known, and the analysis terminates. The number of
 //! sets may still be exponential; [`Limits::work`] bounds it.
 //!
+//! Branches multiply where terms are independent of each other. So the tableau drops the disjuncts that the [`facts`] of a branch exclude, and
+//! terms that speak of single keys become [`clauses`], which an object keeps side by side. Where nothing satisfies the root, [`emptiness`]
+//! says why and where.
+//!
 //! Nothing here depends on an output. The passes ([`fixpoint`]) leave the costs that the automaton of outputs goes by.
 
 mod additional;
@@ -14,6 +18,9 @@ mod arrays;
 mod branch;
 mod caps;
 mod cheapest;
+mod choices;
+mod clauses;
+mod emptiness;
 mod facts;
 mod finish;
 mod fixpoint;
@@ -93,6 +100,8 @@ pub(crate) fn analyse(
         named_nodes: HashMap::new(),
         key_automata: KeyAutomata::default(),
         unspelled: None,
+        narrowed: None,
+        splitting: None,
     };
     let root = builder.intern(vec![Term::of(graph.root)]);
     while builder.schemas.len() < builder.conjunctions.len() {
@@ -103,18 +112,13 @@ pub(crate) fn analyse(
     builder.check_apart()?;
     builder.tell_entries_apart()?;
     builder.settle_costs()?;
+    if builder.schemas[root.index()].cost.is_never() {
+        let known = builder.unspelled.take().or(builder.narrowed.take());
+        return Err(known.unwrap_or_else(|| builder.why_empty(root)));
+    }
     builder.prune();
     builder.find_endless()?;
-    let Builder { schemas, objects, arrays, unspelled, .. } = builder;
-    if schemas[root.index()].cost.is_never() {
-        if let Some(error) = unspelled {
-            return Err(error);
-        }
-        return Err(CompileError::Unsatisfiable {
-            pointers: vec![String::new()],
-            reason: "the conditions of the schema contradict each other, or ask for values without end".into(),
-        });
-    }
+    let Builder { schemas, objects, arrays, .. } = builder;
     Ok(Analysis { schemas, objects, arrays, root })
 }
 
@@ -143,6 +147,10 @@ struct Builder<'a> {
     known_names: KnownNames,
     /// The error about the first text that was left out because the vocabulary cannot spell it.
     unspelled: Option<CompileError>,
+    /// The error about the first opposite of which only a part is written.
+    narrowed: Option<CompileError>,
+    /// The condition that splits a branch, and how many others wait to do so.
+    splitting: Option<(NodeId, usize)>,
     /// The alternatives of a `oneOf` that may hold together, by its node.
     overlaps: HashMap<NodeId, Rc<Overlaps>>,
     known_facts: KnownFacts<'a>,
@@ -167,7 +175,7 @@ impl Builder<'_> {
 
     /// A way with its conjunction interned.
     fn way(&mut self, Counting { asked, counts }: Counting) -> Way {
-        Way { schema: self.intern(asked), counts }
+        Way { schema: self.intern(asked), counts, choices: 0 }
     }
 
     /// A place for errors: where the first condition of the conjunction stands.
@@ -186,6 +194,14 @@ impl Builder<'_> {
     fn spend(&mut self, work: usize, terms: &[Term]) -> Result<(), CompileError> {
         self.work += work;
         if self.work > self.limits.work || passed(work.max(1)) {
+            if let Some((node, others)) = self.splitting.filter(|(_, others)| *others > 0) {
+                let at = Place::Pointer(self.graph.pointers[node.index()].to_string());
+                let remedy = format!(
+                    "the condition there and {others} others of the same value multiply; use fewer alternatives, or alternatives that \
+                     exclude each other by a type, a constant or a key"
+                );
+                return Err(too_big(at, "steps of the schema's analysis", self.limits.work, &remedy));
+            }
             return Err(too_big(
                 self.pointer(terms),
                 "steps of the schema's analysis",

@@ -9,15 +9,18 @@ use crate::automaton::dfa::Dfa;
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
 use crate::json::analysis::additional::Demanded;
-use crate::json::analysis::branch::{Branch, ScopeId, Scoped, Term};
+use crate::json::analysis::branch::{Branch, KeyAtom, KeyCase, ScopeId, Scoped, Term};
+use crate::json::analysis::choices::ChosenWays;
 use crate::json::analysis::finish::Gathered;
 use crate::json::analysis::names::{Named, NamedProperty};
 use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
+use crate::json::shape::clauses::{Atom, Clauses};
 use crate::json::shape::meeting::Remembered;
 use crate::json::shape::object::{Object, Property};
 use crate::json::shape::{SchemaId, ShapeId};
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 use std::borrow::Cow;
+use std::rc::Rc;
 
 fn properties_of(graph: &Graph, id: NodeId) -> Option<&Properties> {
     if let Node::Properties(properties) = &graph.nodes[id.index()] { Some(properties) } else { None }
@@ -51,6 +54,33 @@ struct NamedEntries<'b> {
     demanded: &'b [Demanded],
     /// The keys that `propertyNames` allows.
     keys: Option<&'b Dfa>,
+    conditions: &'b ConditionsByKey,
+}
+
+/// The conditions of clauses on the values of each key.
+type ConditionsByKey = HashMap<Rc<str>, Vec<Vec<Term>>>;
+
+fn conditions_of(branch: &Branch) -> ConditionsByKey {
+    let mut conditions = ConditionsByKey::default();
+    for atom in branch.clauses.iter().flatten().flatten() {
+        let lists = conditions.entry(atom.name.clone()).or_default();
+        if !atom.terms.is_empty() && !lists.contains(&atom.terms) {
+            lists.push(atom.terms.clone());
+        }
+    }
+    conditions
+}
+
+/// The clauses of a branch by the places of its properties.
+fn clauses_of(branch: &Branch, named: &Named, conditions: &ConditionsByKey) -> Clauses {
+    let atom = |atom: &KeyAtom| {
+        let lists = conditions.get(&atom.name)?;
+        let bit = lists.iter().position(|list| *list == atom.terms);
+        let choices = bit.map_or(0, |bit| 1 << bit);
+        Some((named.place(&atom.name)? as u32, Atom { presence: atom.presence, choices }))
+    };
+    let case = |case: &KeyCase| case.iter().filter_map(atom).collect();
+    Clauses::new(branch.clauses.iter().map(|clause| clause.iter().map(case).collect()).collect())
 }
 
 impl Builder<'_> {
@@ -77,13 +107,17 @@ impl Builder<'_> {
         let nodes: Vec<&Properties> = nodes.iter().map(|node| &**node).collect();
         let demanded = self.demanded(branch, terms)?;
         let required = branch.required.iter().map(String::as_str);
-        let more = required.chain(branch.values.iter().map(|value| value.name.as_str()));
+        let linked = branch.clauses.iter().flatten().flatten().map(|atom| &*atom.name);
+        let more = required.chain(branch.values.iter().map(|value| value.name.as_str())).chain(linked);
         self.check_names(&nodes, more.clone(), terms)?;
         let named = self.known_names.named(graph, shared, &nodes, more);
         self.spend(named.len() * nodes.len().max(1), terms)?;
         let keys = if branch.names.is_empty() { None } else { Some(self.key_strings(&branch.names, terms)?) };
         let keys = keys.as_ref();
-        let properties = self.properties(&NamedEntries { branch, named: &named, demanded: &demanded, keys }, terms)?;
+        let conditions = conditions_of(branch);
+        let entries = NamedEntries { branch, named: &named, demanded: &demanded, keys, conditions: &conditions };
+        let properties = self.properties(&entries, terms)?;
+        let clauses = clauses_of(branch, &named, &conditions);
         let mut additional = self.additional(&nodes, keys, &demanded, terms)?;
         if let Some(additional) = &mut additional {
             additional.count_named(&properties);
@@ -100,6 +134,7 @@ impl Builder<'_> {
             min,
             max,
             demanded: ((1u16 << demanded.len()) - 1) as u8,
+            clauses,
             meeting,
             next_required: Vec::new(),
             required: Vec::new(),
@@ -112,7 +147,7 @@ impl Builder<'_> {
 
     /// The named properties with the schemas of their values.
     fn properties(&mut self, entries: &NamedEntries<'_>, terms: &[Term]) -> Result<Vec<Property>, CompileError> {
-        let &NamedEntries { branch, named, demanded, keys } = entries;
+        let &NamedEntries { branch, named, demanded, keys, conditions } = entries;
         let mut is_required = vec![false; named.len()];
         let required = branch.required.iter().filter_map(|name| named.place(name));
         required.for_each(|place| is_required[place] = true);
@@ -129,18 +164,23 @@ impl Builder<'_> {
             let name = &property.name;
             let refused = keys.is_some_and(|keys| !keys.accepts(name.as_bytes()))
                 || self.languages.spellable().missing(&property.spelling).is_some();
-            let (schema, meets) = if values.is_empty() && !refused && demanded.is_empty() {
-                (self.schema_of_named(property), Vec::new())
+            let lists = conditions.get(&**name).filter(|lists| !lists.is_empty());
+            let (schema, meets, choices) = if let (Some(lists), false) = (lists, refused) {
+                let all = [property.asked.as_slice(), &values].concat();
+                let ChosenWays { schema, choices, ways } = self.chosen_ways(name, &all, lists, terms)?;
+                (schema, ways, choices)
+            } else if values.is_empty() && !refused && demanded.is_empty() {
+                (self.schema_of_named(property), Vec::new(), Some(0))
             } else {
                 let mut all = property.asked.clone();
                 all.extend(values);
                 // A property with no value stays away.
                 all.extend(refused.then_some(Term::FALSE));
                 let meets = self.meeting(&all, demanded, |keys| keys.accepts(name), terms)?;
-                (self.intern(all), meets)
+                (self.intern(all), meets, Some(0))
             };
             let (name, spelling) = (name.clone(), property.spelling.clone());
-            properties.push(Property { name, spelling, schema, required: is_required[place], meets });
+            properties.push(Property { name, spelling, schema, required: is_required[place], meets, choices });
         }
         Ok(properties)
     }

@@ -76,14 +76,19 @@ impl Builder<'_> {
                 open.so_far.scopes.push(Scoped { item: term.node, scope });
                 open.add(Term::of(inner), ScopeId::new(open.so_far.scopes.len()));
             }
-            _ => return Err(self.no_opposite(term.node, "unevaluated...")),
+            // What fails `unevaluated...` alone is left out: no branch can express it.
+            (&Node::Scope { inner, .. }, false) => {
+                self.note_narrowed(term.node, "unevaluated...");
+                open.add(Term::not(inner), OUTSIDE);
+            }
+            _ => {}
         }
         Ok(None)
     }
 
     /// `oneOf`: a disjunct for each alternative, in which the alternatives that may overlap with it fail. The others fail anyhow, so that
     /// alternatives which exclude each other split no further.
-    fn exactly_one(&mut self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
+    pub(super) fn exactly_one(&mut self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
         let overlaps = self.overlaps(id, nodes)?;
         let disjuncts = nodes.iter().zip(&overlaps.others).map(|(&node, others)| {
             let others = others.iter().map(|&other| Term::not(nodes[other as usize]));
@@ -93,7 +98,7 @@ impl Builder<'_> {
     }
 
     /// The opposite of `oneOf`: all alternatives fail, or two of them hold. Only pairs that may overlap are disjuncts.
-    fn none_or_two(&mut self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
+    pub(super) fn none_or_two(&mut self, nodes: &[NodeId], id: NodeId) -> Result<Split, CompileError> {
         let mut disjuncts: Vec<Vec<Term>> = vec![nodes.iter().map(|&node| Term::not(node)).collect()];
         let overlaps = self.overlaps(id, nodes)?;
         for (one, others) in overlaps.others.iter().enumerate() {
@@ -146,7 +151,7 @@ impl Builder<'_> {
     }
 
     /// The opposite of `properties` and its companions: some entry violates the schema of its key.
-    fn violated_properties(&self, properties: &Properties, id: NodeId) -> Split {
+    pub(super) fn violated_properties(&self, properties: &Properties, id: NodeId) -> Split {
         let named = properties.named.iter().map(|(name, node)| (name.clone(), Term::not(*node)));
         let named = named.map(|(name, term)| Demand::Entry(NamedTerm { name, term }));
         let matching = properties.patterns.iter().map(|&(pattern, node)| (Keys::Matching(pattern), node));
@@ -183,7 +188,7 @@ impl Builder<'_> {
                 return Ok(Some(Split::Demands(outside(min, max).into_iter().map(counted).collect())));
             }
             (Node::Unique, true) => branch.unique = true,
-            _ => return Err(self.no_opposite(term.node, "uniqueItems")),
+            _ => return Ok(Some(Split::Refused(Box::new(self.no_opposite(term.node, "uniqueItems"))))),
         }
         Ok(None)
     }
@@ -206,6 +211,13 @@ impl Builder<'_> {
         };
         term == Term::FALSE
             || !term.holds && matches!(&self.graph.nodes[term.node.index()], Node::All(nodes) if nodes.is_empty())
+    }
+
+    /// Notes that the analysis leaves out values that fail a keyword and nothing else. It then proves nothing where no value is left.
+    pub(super) fn note_narrowed(&mut self, id: NodeId, keyword: &str) {
+        if self.narrowed.is_none() {
+            self.narrowed = Some(self.no_opposite(id, keyword));
+        }
     }
 
     /// The error where a keyword fails whose opposite no branch can express.

@@ -11,7 +11,9 @@
 
 use crate::error::CompileError;
 use crate::json::analysis::Builder;
-use crate::json::analysis::branch::{Branch, Demand, Disjunct, Keys, OUTSIDE, ScopeId, Scoped, Split, Term};
+use crate::json::analysis::branch::{
+    Branch, Clausal, Demand, Disjunct, Keys, NamedTerm, OUTSIDE, ScopeId, Scoped, SomeEntry, Split, Term,
+};
 use crate::json::analysis::facts::{Facts, FactsComparison, LEVELS};
 use crate::json::analysis::finish::Gathered;
 use crate::json::analysis::overlaps::COMPARED_PER_STEP;
@@ -23,15 +25,26 @@ use std::rc::Rc;
 /// Steps after which a comparison of a branch with a disjunct gives up: both may hold.
 const STEPS_OF_A_LOOK: usize = 4_000;
 
+/// Terms that are looked at for one that leaves fewer than two disjuncts.
+const MOST_LOOKED_AT: usize = 64;
+
+/// Names of a closed condition that are looked at one by one.
+const FEW_NAMED: usize = 64;
+
+/// Terms that make more branches together become clauses where they can.
+const MOST_PRODUCT: usize = 16;
+
 /// A branch with terms that are not expanded.
 #[derive(Clone)]
 pub(super) struct OpenBranch<'g> {
     /// To be expanded, last first.
     todo: Vec<Scoped<Term>>,
     /// Terms that split the branch.
-    later: Vec<Scoped<Term>>,
+    pub(super) later: Vec<Scoped<Term>>,
     seen: BTreeSet<Scoped<Term>>,
     pub(super) so_far: Branch,
+    /// With so many terms that split it the branch was last tried as clauses.
+    tried: usize,
     /// What certainly holds in the branch. Found when it is first split.
     facts: Rc<Facts<'g>>,
     /// What the facts do not yet say.
@@ -49,13 +62,23 @@ enum News<'g> {
 struct Decision {
     index: usize,
     split: Split,
+    /// The branches that all terms together would make.
+    product: usize,
 }
 
 impl<'g> OpenBranch<'g> {
     fn new(terms: &[Term]) -> OpenBranch<'g> {
         let todo = terms.iter().rev().map(|&item| Scoped { item, scope: OUTSIDE }).collect();
         let (facts, news) = (Rc::new(Facts::open()), Vec::new());
-        OpenBranch { todo, later: Vec::new(), seen: BTreeSet::new(), so_far: Branch::new(), facts, news }
+        OpenBranch {
+            todo,
+            later: Vec::new(),
+            seen: BTreeSet::new(),
+            so_far: Branch::new(),
+            tried: usize::MAX,
+            facts,
+            news,
+        }
     }
 
     /// Adds a term to be expanded next.
@@ -64,9 +87,21 @@ impl<'g> OpenBranch<'g> {
     }
 
     /// Whether the term holds in some scope.
-    fn has_seen(&self, term: Term) -> bool {
+    pub(super) fn has_seen(&self, term: Term) -> bool {
         let first = Scoped { item: term, scope: OUTSIDE };
         self.seen.range(first..).next().is_some_and(|first| first.item == term)
+    }
+
+    /// Adds to what certainly holds.
+    pub(super) fn learn_facts(&mut self, facts: Facts<'g>) {
+        self.news.push(News::Facts(Rc::new(facts)));
+    }
+
+    /// The branch for the values of some kinds.
+    fn of_kinds(&self, kinds: Kinds) -> OpenBranch<'g> {
+        let mut next = self.clone();
+        next.so_far.kinds = next.so_far.kinds.and(kinds);
+        next
     }
 
     /// The branch with one disjunct of a term that stands in `scope`.
@@ -91,14 +126,47 @@ impl<'g> Builder<'g> {
             if !self.follow(&mut branch, terms)? {
                 continue;
             }
-            let Some(Decision { index, split }) = self.most_constrained(&mut branch, terms)? else {
+            let Some(mut decision) = self.most_constrained(&mut branch, terms)? else {
                 self.finish(branch.so_far, &mut gathered, terms)?;
                 continue;
             };
-            let scope = branch.later.remove(index).scope;
+            let several = decision.split.len() > 1 && branch.later.len() > 1;
+            if several && decision.product > MOST_PRODUCT && branch.so_far.kinds.has(Kinds::OBJECT) {
+                if branch.so_far.kinds != Kinds::OBJECT {
+                    open.push(branch.of_kinds(Kinds::OBJECT));
+                    open.push(branch.of_kinds(Kinds::OBJECT.complement()));
+                    continue;
+                }
+                // A try looks at all terms, so that it waits until many of them are decided.
+                let tries = branch.so_far.some.is_empty() && branch.later.len() <= branch.tried / 2;
+                let clausal = if tries { self.clausal(&mut branch, terms)? } else { Clausal::But(decision.index) };
+                branch.tried = if tries { branch.later.len() } else { branch.tried };
+                match clausal {
+                    Clausal::Closed => continue,
+                    Clausal::Decided => {
+                        open.push(branch);
+                        continue;
+                    }
+                    Clausal::All => {
+                        self.finish(branch.so_far, &mut gathered, terms)?;
+                        continue;
+                    }
+                    Clausal::But(index) => {
+                        if let Some(split) = self.take(branch.later[index], &mut branch)? {
+                            decision = Decision { index, split: self.possible(split, &mut branch)?, product: 0 };
+                        }
+                    }
+                }
+            }
+            let Decision { index, split, .. } = decision;
+            if let Split::Refused(error) = split {
+                return Err(*error);
+            }
+            let Scoped { item, scope } = branch.later.remove(index);
+            self.splitting = Some((item.node, branch.later.len()));
             let first = open.len();
             for disjunct in split.disjuncts() {
-                self.spend(10 + branch.seen.len() / 4 + branch.so_far.size() / 32, terms)?;
+                self.spend(10 + branch.seen.len() / 16 + branch.so_far.size() / 32, terms)?;
                 let facts = match &disjunct {
                     Disjunct::Demand(demand) => self.facts_of_demand(demand)?,
                     _ => None,
@@ -109,6 +177,7 @@ impl<'g> Builder<'g> {
             }
             open[first..].reverse();
         }
+        self.splitting = None;
         self.gather(gathered, terms)
     }
 
@@ -147,6 +216,7 @@ impl<'g> Builder<'g> {
         self.learn(branch, terms)?;
         let mut fewest: Option<Decision> = None;
         let mut index = 0;
+        let mut product = 1usize;
         while index < branch.later.len() {
             let scoped = branch.later[index];
             // In a scope the term evaluates entries too.
@@ -160,18 +230,24 @@ impl<'g> Builder<'g> {
                 continue;
             };
             let split = self.possible(split, branch)?;
-            self.spend(split.len(), terms)?;
+            self.spend(split.len().min(256) / 4, terms)?;
+            product = product.saturating_mul(split.len());
             if fewest.as_ref().is_none_or(|least| split.len() < least.split.len()) {
                 // It closes the branch, or leaves no choice.
                 let decided = split.len() < 2;
-                fewest = Some(Decision { index, split });
+                fewest = Some(Decision { index, split, product: 0 });
                 if decided {
                     break;
                 }
             }
             index += 1;
+            // Of hundreds of terms the first ones are as good as any; the others are looked at again.
+            if fewest.as_ref().is_some_and(|least| least.split.len() == 2) && index >= MOST_LOOKED_AT {
+                product = product.saturating_mul(branch.later.len() - index + 1);
+                break;
+            }
         }
-        Ok(fewest)
+        Ok(fewest.map(|decision| Decision { product, ..decision }))
     }
 
     /// Adds what was decided in a branch to its facts.
@@ -194,28 +270,76 @@ impl<'g> Builder<'g> {
     }
 
     /// Whether a term may hold in the branch, as far as its facts tell.
-    fn may_hold(&mut self, branch: &OpenBranch<'g>, term: Term) -> Result<bool, CompileError> {
+    pub(super) fn may_hold(&mut self, branch: &OpenBranch<'g>, term: Term) -> Result<bool, CompileError> {
         let facts = self.facts(term, LEVELS)?;
         self.may_share(branch, &facts)
     }
 
     /// Whether some value of the branch may have these facts.
-    fn may_share(&mut self, branch: &OpenBranch<'g>, facts: &Facts<'g>) -> Result<bool, CompileError> {
+    pub(super) fn may_share(&mut self, branch: &OpenBranch<'g>, facts: &Facts<'g>) -> Result<bool, CompileError> {
         let mut comparison = FactsComparison::new(self.graph, STEPS_OF_A_LOOK);
         let common = comparison.common(&branch.facts, facts).and(branch.so_far.kinds);
         self.spend((STEPS_OF_A_LOOK - comparison.left) / COMPARED_PER_STEP, &[])?;
         Ok(common != Kinds::NONE)
     }
 
-    /// Leaves out disjuncts that contradict the branch on sight. The check is incomplete: a disjunct that it misses becomes a branch
-    /// that closes, or one that is finished with no value.
-    fn possible(&mut self, split: Split, open: &mut OpenBranch<'g>) -> Result<Split, CompileError> {
+    /// Leaves out disjuncts in which entries are repeated, where there are others: no branch can express them.
+    fn leave_out_repeated(&mut self, disjuncts: &mut Vec<Vec<Term>>) {
         let graph = self.graph;
-        for &Scoped { item: id, .. } in &open.so_far.properties {
-            if let (Split::Demands(_), Node::Properties(properties)) = (&split, &graph.nodes[id.index()]) {
+        let repeats = |terms: &Vec<Term>| match terms.as_slice() {
+            [term] if !term.holds => matches!(graph.nodes[term.node.index()], Node::Unique).then_some(term.node),
+            _ => None,
+        };
+        let Some(node) = disjuncts.iter().find_map(repeats) else { return };
+        if disjuncts.iter().any(|terms| repeats(terms).is_none()) {
+            self.note_narrowed(node, "uniqueItems");
+            disjuncts.retain(|terms| repeats(terms).is_none());
+        }
+    }
+
+    /// Demands for some entry beside those of a node, by name where a closed condition of the branch leaves few names.
+    fn by_name(&self, demands: Vec<Demand>, branch: &Branch) -> Vec<Demand> {
+        let Some(names) = self.only_names(branch).filter(|names| names.len() <= FEW_NAMED) else { return demands };
+        let mut all = Vec::with_capacity(demands.len());
+        for demand in demands {
+            match demand {
+                Demand::Some(SomeEntry { keys: Keys::Beside(id), term }) => {
+                    let Node::Properties(properties) = &self.graph.nodes[id.index()] else { continue };
+                    let pattern = |name: &str| {
+                        let mut patterns = properties.patterns.iter();
+                        patterns.any(|(pattern, _)| self.graph.patterns[pattern.index()].accepts(name.as_bytes()))
+                    };
+                    let own = |name: &str| properties.named.iter().any(|(own, _)| own == name) || pattern(name);
+                    let beside = names.iter().filter(|(name, _)| !own(name));
+                    all.extend(beside.map(|(name, _)| Demand::Entry(NamedTerm { name: name.clone(), term })));
+                }
+                Demand::Some(SomeEntry { keys: Keys::Matching(pattern), term }) => {
+                    let language = &self.graph.patterns[pattern.index()];
+                    let matching = names.iter().filter(|(name, _)| language.accepts(name.as_bytes()));
+                    all.extend(matching.map(|(name, _)| Demand::Entry(NamedTerm { name: name.clone(), term })));
+                }
+                other => all.push(other),
+            }
+        }
+        all
+    }
+
+    /// Prepares the search for single names in the conditions of a branch.
+    pub(super) fn note_names(&mut self, branch: &Branch) {
+        let graph = self.graph;
+        for &Scoped { item: id, .. } in &branch.properties {
+            if let Node::Properties(properties) = &graph.nodes[id.index()] {
                 let places = || properties.named.iter().map(|(name, node)| (name.as_str(), *node)).collect();
                 self.named_nodes.entry(id).or_insert_with(places);
             }
+        }
+    }
+
+    /// Leaves out disjuncts that contradict the branch on sight. The check is incomplete: a disjunct that it misses becomes a branch
+    /// that closes, or one that is finished with no value.
+    fn possible(&mut self, split: Split, open: &mut OpenBranch<'g>) -> Result<Split, CompileError> {
+        if let Split::Demands(_) = &split {
+            self.note_names(&open.so_far);
         }
         Ok(match split {
             Split::Terms(all) => {
@@ -227,11 +351,12 @@ impl<'g> Builder<'g> {
                     }
                     kept.extend(possible.then_some(terms));
                 }
+                self.leave_out_repeated(&mut kept);
                 Split::Terms(kept)
             }
             Split::Demands(demands) => {
                 let mut kept = Vec::with_capacity(demands.len());
-                for demand in demands {
+                for demand in self.by_name(demands, &open.so_far) {
                     let possible = !self.is_refused(&demand, &open.so_far)
                         && match self.facts_of_demand(&demand)? {
                             Some(facts) => self.may_share(open, &facts)?,
@@ -241,6 +366,7 @@ impl<'g> Builder<'g> {
                 }
                 Split::Demands(kept)
             }
+            Split::Refused(error) => Split::Refused(error),
             Split::Ranges(mut ranges) => {
                 ranges.retain(|range| range.is_possible(&mut open.so_far));
                 Split::Ranges(ranges)
@@ -249,7 +375,7 @@ impl<'g> Builder<'g> {
     }
 
     /// Whether the branch rules out on sight the entry that a demand asks for.
-    fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
+    pub(super) fn is_refused(&self, demand: &Demand, branch: &Branch) -> bool {
         let mut nodes = branch.properties.iter().filter_map(|scoped| match &self.graph.nodes[scoped.item.index()] {
             Node::Properties(properties) => Some((properties, self.named_nodes.get(&scoped.item)?)),
             _ => None,

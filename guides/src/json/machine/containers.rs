@@ -27,7 +27,8 @@ impl JsonMachine {
             for &shape in shapes {
                 if seen.before((shape, choice.schema)).is_none() {
                     let written = self.any_order.then(|| Arc::from([]));
-                    items.push(Item { written, ..Item::new(shape, choice.schema) });
+                    let cases = (kind == LevelKind::Object).then(|| self.object(shape).clauses.all()).flatten();
+                    items.push(Item { written, cases, ..Item::new(shape, choice.schema) });
                 }
             }
         }
@@ -111,7 +112,10 @@ impl JsonMachine {
             LevelKind::Object => {
                 let (object, progress) = (self.object(item.shape), item.progress());
                 let unmet = object.demanded & !progress.met != 0;
-                level.count >= object.min && !unmet && !object.requires_more(&progress)
+                level.count >= object.min
+                    && !unmet
+                    && !object.requires_more(&progress)
+                    && object.clauses.hold(&progress)
             }
             _ => self.array(item.shape).may_close(level.count, &item.met),
         }

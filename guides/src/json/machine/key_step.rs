@@ -59,7 +59,7 @@ impl JsonMachine {
         if spelling(index).len() as u32 == depth + 1 {
             let next = self.after_named(&key.item, *index);
             let ways = object.properties[*index as usize].ways();
-            let entries = self.entries(step.level, &next, written(step.level), ways);
+            let entries = self.entries(step.level, (&key.item, Some(*index)), &next, written(step.level), ways);
             step.choices.extend(entries.map(|(choice, _)| choice));
             return None;
         }
@@ -85,7 +85,8 @@ impl JsonMachine {
         let ways = additional.classes.get(class as usize)?.ways();
         let next = self.after_added(&key.item);
         let before = step.choices.len();
-        step.choices.extend(self.entries(level, &next, adding(level, class), ways).map(|(choice, _)| choice));
+        let entries = self.entries(level, (&key.item, None), &next, adding(level, class), ways);
+        step.choices.extend(entries.map(|(choice, _)| choice));
         step.added |= step.choices.len() > before;
         None
     }

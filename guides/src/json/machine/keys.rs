@@ -34,10 +34,12 @@ impl JsonMachine {
     }
 
     /// The choices for an entry after which the object can be completed, each with the least bytes from after its value to the closing
-    /// brace. `next` is the object after the entry, `others` are its additional keys with this one.
+    /// brace. `entry` is the object before the entry and the index of its property, `next` is the object after it but for what its value
+    /// decides, and `others` are its additional keys with this one.
     pub(crate) fn entries<'a>(
         &'a self,
         level: &'a Level,
+        entry: (&'a Item, Option<u32>),
         next: &'a Item,
         others: Others<'a>,
         ways: impl Iterator<Item = Way> + 'a,
@@ -48,6 +50,7 @@ impl JsonMachine {
             }
             let mut next = Item { met: next.met.with(way.counts), ..next.clone() };
             let object = self.object(next.shape);
+            next.cases = object.clauses.after(&entry.0.progress(), entry.1, way.choices);
             let close = object.cost_to_close(&next.progress(), level.count + 1, others, false, &|id| self.cost_of(id));
             next.rest = Derived(close + Self::exit_cost(level, next.schema));
             (!close.is_never()).then_some((Choice { schema: way.schema, next }, close))
@@ -72,9 +75,10 @@ impl JsonMachine {
         if let Some(required) = required {
             return self.cost_of(property.schema) + object.cost_to_close_after(required, index);
         }
-        let progress = progress.after(index);
+        let (before, progress) = (progress, progress.after(index));
         let costs = property.ways().filter(|way| may_count(way, progress.met)).map(|way| {
-            let progress = Progress { met: progress.met | way.counts, ..progress };
+            let cases = object.clauses.after(&before, Some(index), way.choices);
+            let progress = Progress { met: progress.met | way.counts, cases: cases.as_ref(), ..progress };
             let cost = |id| self.cost_of(id);
             let close = object.cost_to_close(&progress, level.count + 1, written(level), false, &cost);
             self.cost_of(way.schema) + close
@@ -103,7 +107,7 @@ impl JsonMachine {
                 let cost = self.cost_of(key.schema) + close;
                 return (!cost.is_never()).then_some((cost, class));
             }
-            let entries = self.entries(level, &next, adding(level, class), key.ways());
+            let entries = self.entries(level, (item, None), &next, adding(level, class), key.ways());
             let cost = entries.map(|(choice, close)| self.cost_of(choice.schema) + close).min()?;
             (!cost.is_never()).then_some((cost, class))
         };

@@ -131,7 +131,7 @@ fn size(schemas: &[Schema], objects: &[Object], arrays: &[Array]) -> usize {
     let objects = objects.iter().map(|object| {
         let properties = object.properties.iter().map(|property| property.name.len() * 2 + 100);
         let additional = object.additional.iter().map(|additional| additional.keys.characters.dfa.size() * 2);
-        200 + properties.chain(additional).sum::<usize>()
+        200 + object.clauses.size() + properties.chain(additional).sum::<usize>()
     });
     let arrays = arrays.iter().map(|array| 100 + array.prefix.len() * 16 + array.table.len() * 4);
     schemas.chain(objects).chain(arrays).sum()

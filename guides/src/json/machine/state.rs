@@ -11,6 +11,7 @@ use crate::json::language::strings::StringState;
 use crate::json::machine::derived::Derived;
 use crate::json::machine::seen_keys::SeenKeys;
 use crate::json::machine::unique::Distinct;
+use crate::json::shape::clauses::Cases;
 use crate::json::shape::object::{Others, Progress};
 use crate::json::shape::{Met, SchemaId, ShapeId};
 use std::sync::Arc;
@@ -118,6 +119,8 @@ pub(crate) struct Item {
     pub(crate) met: Met,
     /// The named properties that were written, a bit for each, where they come in any order.
     pub(crate) written: Option<Arc<[u64]>>,
+    /// The cases that are left of an object's clauses, if it has any.
+    pub(crate) cases: Option<Cases>,
     /// After an entry, or after the comma that follows it, the least bytes that complete the output; of no meaning elsewhere. It follows
     /// from all of the above, the level and the containers around.
     pub(crate) rest: Derived<Cost>,
@@ -126,7 +129,7 @@ pub(crate) struct Item {
 impl Item {
     /// A container without entries.
     pub(crate) fn new(shape: ShapeId, schema: SchemaId) -> Item {
-        Item { shape, at: 0, schema, met: Met::default(), written: None, rest: Derived(Cost::ZERO) }
+        Item { shape, at: 0, schema, met: Met::default(), written: None, cases: None, rest: Derived(Cost::ZERO) }
     }
 
     /// For the outermost value, which is in no container.
@@ -135,7 +138,8 @@ impl Item {
     }
 
     pub(super) fn progress(&self) -> Progress<'_> {
-        Progress { at: self.at, written: self.written.as_deref(), latest: None, met: self.met.set(), known: None }
+        let (at, written, met) = (self.at, self.written.as_deref(), self.met.set());
+        Progress { at, written, latest: None, met, cases: self.cases.as_ref(), known: None }
     }
 }
 

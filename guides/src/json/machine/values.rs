@@ -5,7 +5,8 @@
 
 use crate::collections::few::Few;
 use crate::collections::once::Once;
-use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader, Scalar};
+use crate::json::machine::derived::Derived;
+use crate::json::machine::state::{At, Choice, Item, JsonState, Level, LevelKind, Reader, Scalar, written};
 use crate::json::machine::unique::Distinct;
 use crate::json::machine::unique_domains::goes_on;
 use crate::json::machine::{JsonMachine, subsumption};
@@ -92,8 +93,30 @@ impl JsonMachine {
         }
         // While the value was open, its schema told alternatives apart. Now nothing does but what may still come.
         if level.kind == LevelKind::Object {
+            self.merge_cases(&level, &mut items);
             subsumption::leave_out(&mut items, |item| item, |_, _| true, |id| self.alternatives(id));
         }
         Some(JsonState { level, at: At::After { items: Few::from_vec(items)?, blanks: 0 } })
+    }
+
+    /// Makes one item of those that differ in the cases of clauses alone. What a value meets of one clause says nothing about another one,
+    /// so that each case that is left in one of them is left, whatever is left of other clauses.
+    fn merge_cases(&self, level: &Level, items: &mut Vec<Item>) {
+        let mut merged: Vec<Item> = Vec::with_capacity(items.len());
+        for item in items.drain(..) {
+            let same = |other: &&mut Item| Item { cases: item.cases.clone(), ..Item::clone(other) } == item;
+            let found = if item.cases.is_some() { merged.iter_mut().find(same) } else { None };
+            let (Some(one), Some(other)) = (&item.cases, found) else {
+                merged.push(item);
+                continue;
+            };
+            let object = self.object(item.shape);
+            let two = other.cases.take().unwrap_or_else(|| one.clone());
+            other.cases = Some(object.clauses.union(one, &two));
+            let cost = |id| self.cost_of(id);
+            let close = object.cost_to_close(&other.progress(), level.count, written(level), false, &cost);
+            other.rest = Derived(close + Self::exit_cost(level, other.schema));
+        }
+        *items = merged;
     }
 }

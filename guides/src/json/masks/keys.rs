@@ -264,7 +264,8 @@ impl JsonMachine {
         for key in keys.iter() {
             let next = self.after_added(&key.item);
             let ways = self.object(key.item.shape).additional.as_ref()?.classes.get(class)?.ways();
-            choices.extend(self.entries(level, &next, adding(level, class as u32), ways).map(|(choice, _)| choice));
+            let entries = self.entries(level, (&key.item, None), &next, adding(level, class as u32), ways);
+            choices.extend(entries.map(|(choice, _)| choice));
         }
         let pending = self.pending(choices)?;
         let level = level.with_key_of_class(class as u32);

@@ -1,6 +1,8 @@
-//! Documents of the server that schemas may refer to. Nothing is fetched: a reference to any other document is refused.
+//! Documents of the server that schemas may refer to, beside the meta-schemas. Nothing is fetched: a reference to any other document is
+//! refused.
 
 use crate::error::{CompileError, Place};
+use crate::json::schema::meta_schemas::meta_schema;
 use crate::json::schema::pointer::lookup;
 use crate::json::schema::references::normal_uri;
 use crate::json::text::value::{self, Value};
@@ -15,12 +17,21 @@ pub struct Documents {
     by_uri: BTreeMap<String, Value>,
 }
 
+/// The outcome of [`Documents::add`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The URI of the document, absolute and in normal form.
+    pub uri: String,
+    /// Whether no document had the URI before. The document is left out otherwise.
+    pub is_new: bool,
+}
+
 impl Documents {
-    /// Adds a document under a URI, or under its own `$id`, and returns the URI.
+    /// Adds a document under a URI, or under its own `$id`, and returns the URI. Of two documents with one URI the first is kept.
     ///
     /// # Errors
-    /// If the text is no JSON, if there is neither a URI nor an absolute `$id`, or if another document has the URI.
-    pub fn add(&mut self, uri: Option<&str>, text: &str) -> Result<String, CompileError> {
+    /// If the text is no JSON, or if there is neither a URI nor an absolute `$id`.
+    pub fn add(&mut self, uri: Option<&str>, text: &str) -> Result<Added, CompileError> {
         let value = value::parse(text, MAX_DEPTH)?;
         let error = |at: &str, reason: String| CompileError::Syntax { at: Place::Pointer(at.to_owned()), reason };
         let id = match (uri, value.get("$id").or_else(|| value.get("id"))) {
@@ -31,11 +42,11 @@ impl Documents {
         let Some(uri) = normal_uri(id) else {
             return Err(error("/$id", format!("{id:?} is no absolute URI, so that no schema could refer to it")));
         };
-        if self.by_uri.contains_key(&uri) {
-            return Err(error("/$id", format!("another document has the id {uri}")));
+        let is_new = !self.by_uri.contains_key(&uri);
+        if is_new {
+            self.by_uri.insert(uri.clone(), value);
         }
-        self.by_uri.insert(uri.clone(), value);
-        Ok(uri)
+        Ok(Added { uri, is_new })
     }
 
     /// The number of documents.
@@ -49,7 +60,7 @@ impl Documents {
     }
 
     pub(super) fn get(&self, uri: &str) -> Option<&Value> {
-        self.by_uri.get(uri)
+        self.by_uri.get(uri).or_else(|| meta_schema(uri))
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Value> {

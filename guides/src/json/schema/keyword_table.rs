@@ -46,6 +46,11 @@ pub fn kind(name: &str) -> Kind {
     }
 }
 
+/// The names of all keywords that constrain, or refer to schemas that do, in some draft.
+pub fn constraints() -> impl Iterator<Item = &'static str> {
+    CONSTRAINTS.into_iter()
+}
+
 /// Whether `format` constrains strings with this value: the formats of drafts from 4 on, and older names of two of them.
 pub fn is_format(name: &str) -> bool {
     format::DEFINED.contains(&name)

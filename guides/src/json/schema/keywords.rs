@@ -72,6 +72,7 @@ pub(crate) fn read(
     }
     let mut graph = reader.graph;
     loops::refuse(&graph)?;
+    unevaluated::settle(&mut graph, limits);
     unevaluated::add_combinations(&mut graph, limits)?;
     Ok(graph)
 }

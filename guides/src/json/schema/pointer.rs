@@ -4,7 +4,7 @@ use crate::json::text::value::Value;
 use std::borrow::Cow;
 
 /// Writes a key as a part of a JSON pointer (RFC 6901).
-pub(super) fn escape(key: &str) -> Cow<'_, str> {
+pub(crate) fn escape(key: &str) -> Cow<'_, str> {
     match key.contains(['~', '/']) {
         true => Cow::Owned(key.replace('~', "~0").replace('/', "~1")),
         false => Cow::Borrowed(key),

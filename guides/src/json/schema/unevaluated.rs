@@ -1,4 +1,7 @@
-//! `unevaluatedItems` beside `contains`, prepared in the graph (JSON Schema 2020-12 core, section 11.2).
+//! `unevaluatedProperties` and `unevaluatedItems`, prepared in the graph (JSON Schema 2020-12 core, sections 11.2 and 11.3).
+//!
+//! Where a schema evaluates the same entries whatever the value, with `properties` in an `allOf` and not in an `anyOf`, the keyword is one
+//! more `additionalProperties`, or one more `items`. As such it has an opposite, and its branches split no further.
 //!
 //! `contains` evaluates the entries that satisfy it (section 10.3.1.3). So an entry that no other keyword evaluates must satisfy
 //! `unevaluatedItems` or one of the `contains` that hold in its branch. Branches are known only in the analysis, which adds no nodes, so
@@ -6,7 +9,7 @@
 
 use crate::error::{CompileError, Place, too_big};
 use crate::interrupt::passed;
-use crate::json::schema::graph::{Graph, Node, NodeId};
+use crate::json::schema::graph::{Graph, Node, NodeId, Properties, TRUE};
 use crate::json::text::value::Value;
 use crate::options::Limits;
 use foldhash::HashSet;
@@ -63,6 +66,99 @@ pub(super) fn add_combinations(graph: &mut Graph, limits: &Limits) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Replaces the `unevaluated` keywords of schemas that evaluate the same entries whatever the value.
+pub(super) fn settle(graph: &mut Graph, limits: &Limits) {
+    let mut left = limits.work.saturating_mul(LOOKS_PER_STEP);
+    for id in (0..graph.nodes.len()).map(NodeId::new) {
+        let Node::Scope { inner, properties, items } = graph.nodes[id.index()] else { continue };
+        let Some(evaluated) = Evaluated::by(graph, inner, &mut left) else { continue };
+        let pointer = graph.pointers[id.index()].clone();
+        let mut all = vec![inner];
+        let (mut more_properties, mut more_items) = (properties, items);
+        if let (Some(node), Some(mut own)) = (properties, evaluated.properties) {
+            // With all properties evaluated nothing is left to ask for.
+            if own.additional.is_none() {
+                own.additional = Some(node);
+                all.push(graph.add(Node::Properties(own), pointer.clone()));
+            }
+            more_properties = None;
+        }
+        if let (Some(node), Some(evaluated)) = (items, evaluated.items) {
+            if let Some(prefix) = evaluated {
+                let prefix = vec![TRUE; prefix];
+                all.push(graph.add(Node::Items { prefix, rest: Some(node) }, pointer.clone()));
+            }
+            more_items = None;
+        }
+        let settled = if all.len() == 1 { inner } else { graph.add(Node::All(all), pointer) };
+        graph.nodes[id.index()] = match (more_properties, more_items) {
+            (None, None) => Node::All(vec![settled]),
+            (properties, items) => Node::Scope { inner: settled, properties, items },
+        };
+    }
+}
+
+/// What a schema evaluates, if it is the same for each value.
+struct Evaluated {
+    /// The names and patterns, with conditions that are all true; `additional` if it evaluates all.
+    properties: Option<Properties>,
+    /// The number of first entries; `None` within if it evaluates all.
+    items: Option<Option<usize>>,
+}
+
+impl Evaluated {
+    /// `None` if the steps run out.
+    fn by(graph: &Graph, inner: NodeId, left: &mut usize) -> Option<Evaluated> {
+        let (mut properties, mut items) = (Some(Properties::default()), Some(Some(0)));
+        // Nodes of the same value, and whether each of them certainly holds.
+        let mut open = vec![(inner, true)];
+        let mut seen: HashSet<(NodeId, bool)> = HashSet::default();
+        while let Some((node, certain)) = open.pop() {
+            if !seen.insert((node, certain)) {
+                continue;
+            }
+            if *left == 0 || passed(1) {
+                return None;
+            }
+            *left -= 1;
+            match &graph.nodes[node.index()] {
+                Node::All(nodes) => open.extend(nodes.iter().map(|&node| (node, certain))),
+                Node::Any(nodes) | Node::One(nodes) => open.extend(nodes.iter().map(|&node| (node, false))),
+                Node::Scope { inner, properties: own, items: own_items } => {
+                    open.push((*inner, certain));
+                    if own.is_some() {
+                        properties = None;
+                    }
+                    if own_items.is_some() {
+                        items = None;
+                    }
+                }
+                Node::Properties(_) if !certain => properties = None,
+                Node::Properties(own) if !own.silent => {
+                    if let Some(all) = &mut properties {
+                        for (name, _) in &own.named {
+                            if !all.named.iter().any(|(other, _)| other == name) {
+                                all.named.push((name.clone(), TRUE));
+                            }
+                        }
+                        *left = left.saturating_sub(own.named.len() * all.named.len() / 16);
+                        all.patterns.extend(own.patterns.iter().map(|&(pattern, _)| (pattern, TRUE)));
+                        all.additional = all.additional.or(own.additional.map(|_| TRUE));
+                    }
+                }
+                Node::Items { .. } if !certain => items = None,
+                Node::Items { prefix, rest } => {
+                    items = items.map(|items| items.filter(|_| rest.is_none()).map(|most| most.max(prefix.len())));
+                }
+                Node::Contains { .. } => items = None,
+                // Annotations of a schema under `not` are dropped.
+                _ => {}
+            }
+        }
+        Some(Evaluated { properties, items })
+    }
 }
 
 /// The nodes of all `contains` that a condition applies to the same value, in order; `None` if the steps run out.

@@ -22,6 +22,7 @@ const MEETING_BYTES: usize = 100;
 impl Object {
     /// Called once the costs of schemas are settled: answers hold from now on.
     pub(crate) fn remember_demands(&mut self) {
+        self.clauses.remember();
         let meeting = self.meeting.iter().try_fold(0, |bits, &index| Some(bits | 1u128.checked_shl(index)?));
         let supplies = self.supplies(Others::default());
         self.remembered = Remembered(meeting.map(|meeting| MeetingMemo {
@@ -39,24 +40,27 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
+        room: u32,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         if self.demanded & !progress.met == 0 {
             return Some(Meeting::default());
         }
+        let room = room.min(MOST_COUNTERS as u32);
         let (Some(known), Some(latest)) = (progress.known, progress.latest) else {
-            return self.recall_best(progress, others, costs);
+            return self.recall_best(progress, others, room, costs);
         };
         let mut known = known.0.borrow_mut();
-        let best = match known.iter().find(|(met, _)| *met == progress.met) {
+        let best = match known.iter().find(|(met, _)| *met == (progress.met, room)) {
             Some((_, best)) => *best,
             None => {
-                let best = self.recall_best(&Progress { latest: None, ..*progress }, others, costs);
-                known.push((progress.met, best));
+                let best = self.recall_best(&Progress { latest: None, ..*progress }, others, room, costs);
+                known.push(((progress.met, room), best));
                 best
             }
         };
-        best.filter(|best| !best.has(latest)).or_else(|| best.and_then(|_| self.recall_best(progress, others, costs)))
+        best.filter(|best| !best.has(latest))
+            .or_else(|| best.and_then(|_| self.recall_best(progress, others, room, costs)))
     }
 
     /// As [`Object::find_best`], remembered by everything that the answer depends on.
@@ -64,15 +68,16 @@ impl Object {
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
+        room: u32,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
-        let Some(known) = &self.remembered.0 else { return self.find_best(progress, others, costs) };
+        let Some(known) = &self.remembered.0 else { return self.find_best(progress, others, room, costs) };
         let none_written = others.count() == 0;
         let supplies = if none_written { known.supplies } else { self.supplies(others) };
-        let Some(supplies) = supplies else { return self.find_best(progress, others, costs) };
+        let Some(supplies) = supplies else { return self.find_best(progress, others, room, costs) };
         let (unmet, properties) = (self.demanded & !progress.met, progress.left() & known.meeting);
-        let key = Left { unmet, properties, supplies, others: others.count() };
-        known.best.get_or_make(key, |_, _| MEETING_BYTES, || self.find_best(progress, others, costs))
+        let key = Left { unmet, properties, supplies, others: others.count(), room };
+        known.best.get_or_make(key, |_, _| MEETING_BYTES, || self.find_best(progress, others, room, costs))
     }
 
     /// How many keys are left of each class that can meet demands, three bits for each. A set of demands never takes more than
@@ -91,19 +96,26 @@ impl Object {
         left.try_fold(1u64, |supplies, left| Some(supplies.checked_mul(8)? + u64::from(left?)))
     }
 
-    /// By dynamic programming over the subsets of the demands that are left. Each property, and each key of a class, is used at most once:
+    /// By dynamic programming over the subsets of the demands that are left, and over the number of entries, of which there is room for
+    /// `room`: two cheap entries may meet what one dear entry meets. Each property, and each key of a class, is used at most once:
     /// it extends the answers from before it was considered.
     fn find_best(
         &self,
         progress: &Progress<'_>,
         others: Others<'_>,
+        room: u32,
         costs: &impl Fn(SchemaId) -> Cost,
     ) -> Option<Meeting> {
         let unmet = self.demanded & !progress.met;
-        // By subset of the demands.
-        let mut best: Vec<Option<Meeting>> = vec![None; usize::from(unmet) + 1];
+        // As many entries as there are demands meet them wherever any entries do, so that more room makes no difference.
+        let counted = room < unmet.count_ones();
+        let rows = if counted { room as usize + 1 } else { 1 };
+        let subsets = usize::from(unmet) + 1;
+        // By subset of the demands, and by the number of entries where it matters.
+        let mut best: Vec<Option<Meeting>> = vec![None; subsets * rows];
         best[0] = Some(Meeting::default());
         let mut before = best.clone();
+        let table = Table { subsets, rows, counted };
         for &index in self.meeting.iter().filter(|&&index| progress.is_left(index)) {
             let property = &self.properties[index as usize];
             before.copy_from_slice(&best);
@@ -117,10 +129,12 @@ impl Object {
                         1,
                     )
                 };
-                offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, entries, Some(index)));
+                table.offer(&mut best, &before, way.counts & unmet, entries, |met| {
+                    met.with(bytes, entries, Some(index))
+                });
             }
         }
-        let Some(additional) = &self.additional else { return best[usize::from(unmet)] };
+        let Some(additional) = &self.additional else { return table.all_met(&best) };
         let used = u64::from(others.count()) + (self.properties.len() + MOST_COUNTERS) as u64;
         for (index, class) in (0..).zip(&additional.classes) {
             if class.key_cost.is_never() || class.meets.is_empty() {
@@ -133,11 +147,11 @@ impl Object {
                     let bytes = costs(way.schema)
                         + additional.key_length(used, class)
                         + (3 + self.spacing.colon + self.spacing.separator());
-                    offer(&mut best, &before, way.counts & unmet, |met| met.with(bytes, 1, None));
+                    table.offer(&mut best, &before, way.counts & unmet, 1, |met| met.with(bytes, 1, None));
                 }
             }
         }
-        best[usize::from(unmet)]
+        table.all_met(&best)
     }
 }
 
@@ -148,15 +162,40 @@ impl KeyClass {
     }
 }
 
-/// Extends the answers from before an entry by the entry, which meets the demands `counts`.
-fn offer(best: &mut [Option<Meeting>], before: &[Option<Meeting>], counts: u8, with: impl Fn(Meeting) -> Meeting) {
-    for (set, found) in before.iter().enumerate() {
-        if let &Some(found) = found {
-            let after = &mut best[set | usize::from(counts)];
-            let offered = with(found);
-            if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
-                *after = Some(offered);
+/// The answers by subset of the demands, in a row for each number of entries where it is counted.
+struct Table {
+    subsets: usize,
+    rows: usize,
+    counted: bool,
+}
+
+impl Table {
+    /// Extends the answers from before an entry by the entry, which meets the demands `counts`.
+    fn offer(
+        &self,
+        best: &mut [Option<Meeting>],
+        before: &[Option<Meeting>],
+        counts: u8,
+        entries: u32,
+        with: impl Fn(Meeting) -> Meeting,
+    ) {
+        let step = if self.counted { entries as usize } else { 0 };
+        for row in 0..self.rows.saturating_sub(step) {
+            for set in 0..self.subsets {
+                if let Some(found) = before[row * self.subsets + set] {
+                    let after = &mut best[(row + step) * self.subsets + (set | usize::from(counts))];
+                    let offered = with(found);
+                    if after.is_none_or(|after| (offered.bytes, offered.entries) < (after.bytes, after.entries)) {
+                        *after = Some(offered);
+                    }
+                }
             }
         }
+    }
+
+    /// The cheapest answer that meets all demands.
+    fn all_met(&self, best: &[Option<Meeting>]) -> Option<Meeting> {
+        let rows = best.chunks(self.subsets).filter_map(|row| *row.last()?);
+        rows.min_by_key(|met| (met.bytes, met.entries))
     }
 }

@@ -5,9 +5,9 @@ use crate::collections::cache::Cache;
 use crate::json::shape::MOST_COUNTERS;
 use std::cell::RefCell;
 
-/// While the next keys of one state are looked for: by the demands that are met, the cheapest entries that meet the others.
+/// While the next keys of one state are looked for: by the demands that are met and the room for entries, the cheapest entries that meet the others.
 #[derive(Debug, Default)]
-pub(crate) struct KnownDemands(pub(super) RefCell<Vec<(u8, Option<Meeting>)>>);
+pub(crate) struct KnownDemands(pub(super) RefCell<Vec<((u8, u32), Option<Meeting>)>>);
 
 /// A set of entries that meets demands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,4 +63,6 @@ pub(super) struct Left {
     pub(super) supplies: u64,
     /// How many additional keys were written: the more, the longer another one may have to be.
     pub(super) others: u32,
+    /// How many entries there is room for, up to the number of demands.
+    pub(super) room: u32,
 }

@@ -4,6 +4,8 @@
 //! Containers know what it costs to complete them from any place within; the machine adds what the containers around them cost.
 
 pub(crate) mod array;
+pub(crate) mod clause_search;
+pub(crate) mod clauses;
 pub(crate) mod demands;
 pub(crate) mod domain;
 pub(crate) mod keys;
@@ -84,16 +86,18 @@ impl Schema {
 }
 
 /// A schema for an entry, and the demands or counters of the container for which a value of the schema counts, a bit for each. Under
-/// `{"contains": A, "items": B}` an entry is any value of B, which counts for nothing, or a value of A and B, which counts.
+/// `{"contains": A, "items": B}` an entry is any value of B, which counts for nothing, or a value of A and B, which counts. In an object
+/// with [clauses], `choices` are the conditions of their cases on the value of this key that a value of the schema meets, a bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) schema: SchemaId,
     pub(crate) counts: u8,
+    pub(crate) choices: u128,
 }
 
 /// The ways of an entry: any value of its schema, which counts for nothing, and the values that count.
 fn ways(schema: SchemaId, counting: &[Way]) -> impl Iterator<Item = Way> {
-    std::iter::once(Way { schema, counts: 0 }).chain(counting.iter().copied())
+    std::iter::once(Way { schema, counts: 0, choices: 0 }).chain(counting.iter().copied())
 }
 
 /// The greatest number of demands or counters of one container. Costs are found for each subset of

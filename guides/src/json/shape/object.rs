@@ -6,6 +6,7 @@
 
 use crate::automaton::cost::Cost;
 use crate::json::language::strings::Strings;
+use crate::json::shape::clauses::{Cases, Clauses};
 use crate::json::shape::meeting::{KnownDemands, Remembered};
 use crate::json::shape::spacing::Spacing;
 use crate::json::shape::{SchemaId, Way};
@@ -26,6 +27,8 @@ pub(crate) struct Object {
     pub(crate) max: u32,
     /// The demands that entries must meet between them, a bit for each, see [`Way`].
     pub(crate) demanded: u8,
+    /// Conditions with several cases, kept side by side. An object with clauses has no demands.
+    pub(crate) clauses: Clauses,
     /// Indices of the properties whose values can meet demands.
     pub(crate) meeting: Vec<u32>,
     /// By index the first required property from there on, or the number of properties.
@@ -46,8 +49,10 @@ pub(crate) struct Property {
     pub(crate) spelling: Arc<[u8]>,
     pub(crate) schema: SchemaId,
     pub(crate) required: bool,
-    /// The ways in which its value meets demands of the object.
+    /// The ways in which its value meets demands of the object, or conditions of its clauses.
     pub(crate) meets: Vec<Way>,
+    /// The conditions of clauses that each value meets; `None` where each value is of one of the ways in `meets`.
+    pub(crate) choices: Option<u128>,
 }
 
 /// The keys that an object may have beside the named ones.
@@ -91,6 +96,8 @@ pub(crate) struct Progress<'a> {
     pub(crate) latest: Option<u32>,
     /// The demands that are met.
     pub(crate) met: u8,
+    /// The cases of the clauses that are left; `None` in an object without entries, or without clauses.
+    pub(crate) cases: Option<&'a Cases>,
     /// What meets the other demands as long as `latest` is not written.
     pub(crate) known: Option<&'a KnownDemands>,
 }
@@ -173,15 +180,15 @@ impl Object {
     }
 
     /// The properties that may still come.
-    pub(super) fn left<'a>(&'a self, progress: &'a Progress<'_>) -> impl Iterator<Item = &'a Property> {
+    pub(super) fn left<'a>(&'a self, progress: &'a Progress<'_>) -> impl Iterator<Item = (u32, &'a Property)> {
         let from = if progress.written.is_none() { progress.at } else { 0 };
         let properties = (from..).zip(&self.properties[from as usize..]);
-        properties.filter(|(index, _)| progress.is_left(*index)).map(|(_, property)| property)
+        properties.filter(|(index, _)| progress.is_left(*index))
     }
 
     /// Whether nothing but required properties has to come once `count` entries are complete. The cost is then a sum over these, whatever
     /// entries come next.
     pub(crate) fn always_closes(&self, count: u32) -> bool {
-        self.demanded == 0 && self.max == u32::MAX && self.min <= count
+        self.demanded == 0 && self.clauses.is_empty() && self.max == u32::MAX && self.min <= count
     }
 }

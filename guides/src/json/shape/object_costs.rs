@@ -4,10 +4,11 @@
 //! of entries. In `{"required": ["a"], "minProperties": 2}` the object `{` costs the entry `a` and the cheapest of all others.
 
 use crate::automaton::cost::Cost;
+use crate::json::shape::clause_search::EntryRoom;
 use crate::json::shape::meeting::Meeting;
 use crate::json::shape::object::{Additional, Object, Others, Progress, Property};
 use crate::json::shape::spacing::Spacing;
-use crate::json::shape::{SchemaId, Way, ways};
+use crate::json::shape::{SchemaId, Way};
 
 impl Property {
     /// Bytes of the entry: key, colon, the white space after it, value.
@@ -17,7 +18,8 @@ impl Property {
 
     /// The ways of its value.
     pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
-        ways(self.schema, &self.meets)
+        let own = self.choices.map(|choices| Way { schema: self.schema, counts: 0, choices });
+        own.into_iter().chain(self.meets.iter().copied())
     }
 }
 
@@ -117,36 +119,44 @@ impl Object {
         let (required, mut bytes) = self.required_left(progress);
         // The sum is that great if one of the costs is NEVER, or if many costs are great.
         if bytes >= u64::from(Cost::NEVER)
-            && self.left(progress).any(|p| p.required && p.cost(self.spacing, costs).is_never())
+            && self.left(progress).any(|(_, p)| p.required && p.cost(self.spacing, costs).is_never())
         {
             return None;
         }
-        let Meeting { entries: extra, bytes: extra_bytes, .. } = self.met_best(progress, others, costs)?;
-        bytes += extra_bytes;
         let wanted = self.min.saturating_sub(count).max(least);
+        if !self.clauses.is_empty() {
+            let room = EntryRoom { entries: count + required, wanted, required };
+            return Some(bytes + self.clauses_met(progress, others, room, costs)?.bytes);
+        }
+        let room = self.max.saturating_sub(count.saturating_add(required));
+        let Meeting { entries: extra, bytes: extra_bytes, .. } = self.met_best(progress, others, room, costs)?;
+        bytes += extra_bytes;
         let more = wanted.saturating_sub(required + extra);
         if u64::from(count) + u64::from(required) + u64::from(extra) + u64::from(more) > u64::from(self.max) {
             return None;
         }
         if more > 0 {
             // The entries that meet demands may be among the cheapest ones, so that many more are counted.
-            bytes += self.bytes_of_more(progress, more + extra, others.count(), costs)?;
+            let cost = |_: u32, property: &Property| property.cost(self.spacing, costs);
+            bytes += self.bytes_of_more(progress, more + extra, others.count(), costs, &cost)?;
         }
         Some(bytes)
     }
 
-    /// Bytes of the cheapest `more` entries that are not required, with a comma each; `None` if there are not as many.
-    fn bytes_of_more(
+    /// Bytes of the cheapest `more` entries that are not required, with a comma each; `None` if there are not as many. `cost` has the cost
+    /// of an entry with a property.
+    pub(super) fn bytes_of_more(
         &self,
         progress: &Progress<'_>,
         more: u32,
         others: u32,
         costs: &impl Fn(SchemaId) -> Cost,
+        cost: &impl Fn(u32, &Property) -> Cost,
     ) -> Option<u64> {
         let mut optional: Vec<Cost> = self
             .left(progress)
-            .filter(|property| !property.required)
-            .map(|property| property.cost(self.spacing, costs))
+            .filter(|(_, property)| !property.required)
+            .map(|(index, property)| cost(index, property))
             .filter(|&cost| !cost.is_never())
             .collect();
         optional.sort_unstable();
@@ -190,6 +200,15 @@ impl Object {
         // Names may be among the keys that the automaton counts.
         let keys = additional.counts[additional.keys.characters.dfa.start() as usize];
         (cost, keys.saturating_sub(self.named_among(additional)).saturating_sub(others))
+    }
+
+    /// Whether there may be as many entries as there must, if these schemas have values.
+    pub(crate) fn has_enough_keys(&self, may: &impl Fn(SchemaId) -> bool) -> bool {
+        let named = self.properties.iter().filter(|property| may(property.schema)).count() as u32;
+        let Some(additional) = &self.additional else { return named >= self.min };
+        let some = additional.classes.iter().any(|class| may(class.schema));
+        let keys = if some { additional.counts[additional.keys.characters.dfa.start() as usize] } else { 0 };
+        named.saturating_add(keys) >= self.min
     }
 
     /// How many of the named properties have keys that could be additional ones.

@@ -18,6 +18,14 @@ pub enum Reply {
     Stream(BoxStream<'static, String>),
 }
 
+/// An answer, and what the client is told beside it.
+pub struct Generated {
+    /// The answer.
+    pub reply: Reply,
+    /// Names in the schema that look like a misspelt keyword: a sentence for each.
+    pub unknown_keywords: Vec<String>,
+}
+
 /// Answers a body. `id` is the request's name in the log.
 ///
 /// # Errors
@@ -26,11 +34,17 @@ pub async fn generate(
     service: &Service,
     id: String,
     body: impl AsRef<[u8]> + Send + 'static,
-) -> Result<Reply, ApiError> {
+) -> Result<Generated, ApiError> {
     let vocab_size = service.engine().info().vocab_size;
     let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size)).await;
     let generate = parsed.map_err(|error| not_prepared(error, Names::default()))??;
-    let names = generate.names;
+    let (names, unknown_keywords) = (generate.names, generate.unknown_keywords);
+    if !unknown_keywords.is_empty() {
+        tracing::warn!(
+            "{id}: the schema has unknown keywords, which constrain nothing: {}",
+            unknown_keywords.join("; ")
+        );
+    }
     let prepared = service.stages().prepare(generate.request).await;
     let prepared = prepared.map_err(|error| not_prepared(error, names))?;
     let outputs = prepared.request.params.n as usize;
@@ -38,9 +52,9 @@ pub async fn generate(
     let events = service.engine().submit(prepared.request).map_err(|error| not_taken(error, names))?;
     let answer = Answer::new(id, events, prepared.prompt, outputs, with_logprobs);
     if generate.stream {
-        return Ok(Reply::Stream(answer.into_stream().boxed()));
+        return Ok(Generated { reply: Reply::Stream(answer.into_stream().boxed()), unknown_keywords });
     }
-    Ok(Reply::Whole(answer.whole().await?))
+    Ok(Generated { reply: Reply::Whole(answer.whole().await?), unknown_keywords })
 }
 
 fn not_prepared(error: Unprepared, names: Names) -> ApiError {

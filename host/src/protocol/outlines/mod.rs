@@ -8,6 +8,7 @@
 //! | `constraint` | `schema`, `regex` and `structured_outputs` |
 //! | `unsupported` | fields of vLLM that are accepted only where they ask for nothing |
 //! | `names` | the names of all fields, and what to do about others |
+//! | `suspects` | names in a schema that look like a misspelt keyword |
 //! | `answer` | events to the text so far, whole or as a stream |
 //!
 //! Nothing is ignored: a field is enforced, or the request is refused with a [`Refusal`](super::fields::Refusal) that names it. `null` is
@@ -18,9 +19,10 @@ mod constraint;
 mod generate;
 mod names;
 mod parse;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod unsupported;
 
-pub use generate::{Reply, generate};
+pub use generate::{Generated, Reply, generate};
 pub use parse::{Generate, Names, parse};

@@ -12,6 +12,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "property_order",
     "formats",
     "digits",
+    "strict_schema",
     "forced_text",
     "stream",
     "n",

@@ -1,6 +1,9 @@
 //! All fields of a body to one request.
 
+use jig_guides::Source;
+
 use super::constraint::{Asked, Choices};
+use super::suspects::suspects;
 use super::{names, unsupported};
 use crate::protocol::fields::{self, Field, Refusal};
 use crate::protocol::sampling::Sampling;
@@ -16,6 +19,8 @@ pub struct Generate {
     pub stream: bool,
     /// The names of its fields.
     pub names: Names,
+    /// Names in its schema that look like a misspelt keyword: a sentence for each.
+    pub unknown_keywords: Vec<String>,
 }
 
 /// The field names that a client used, for refusals from the layers below, which do not know them.
@@ -91,6 +96,8 @@ struct Draft {
     regex: Option<Asked>,
     structured_outputs: Option<Asked>,
     choices: Choices,
+    /// Whether names in the schema that look like a misspelt keyword are refused.
+    strict_schema: Option<bool>,
     stream: bool,
     /// `Some(None)`: `null` was sent, which asks for no limit.
     max_tokens: Option<Option<u32>>,
@@ -124,6 +131,7 @@ impl Draft {
             "property_order" => self.choices.property_order(field)?,
             "formats" => self.choices.formats(field)?,
             "digits" => self.choices.digits(field)?,
+            "strict_schema" => self.strict_schema = Some(field.boolean()?),
             "stream" => self.stream = field.boolean()?,
             "n" => params.n = field.integer(1..=i128::from(MAX_N), "an integer from 1 to 16384")? as u32,
             "max_tokens" => {
@@ -162,10 +170,28 @@ impl Draft {
             let rest = "must be 1 where `temperature` is 0: all outputs would be the same";
             return Err(Refusal::value("n", rest));
         }
+        let unknown_keywords = unknown_keywords(asked.as_ref(), self.strict_schema)?;
         let names = asked.as_ref().map_or_else(Names::default, |asked| Names { constraint: asked.param });
         let constraint = asked.map(|asked| asked.constraint);
         let request = TextRequest { prompt, constraint, params, bad_words };
-        Ok(Generate { request, stream: self.stream, names })
+        Ok(Generate { request, stream: self.stream, names, unknown_keywords })
+    }
+}
+
+/// Names in the schema that look like a misspelt keyword.
+fn unknown_keywords(asked: Option<&Asked>, strict: Option<bool>) -> Result<Vec<String>, Refusal> {
+    let schema = asked.and_then(|asked| match &asked.constraint.source {
+        Source::JsonSchema(schema) => Some((asked.param, schema)),
+        _ => None,
+    });
+    let Some((param, schema)) = schema else {
+        let rest = "is about a schema, and none is given; leave it out, or give `schema`";
+        return if strict.is_some() { Err(Refusal::value("strict_schema", rest)) } else { Ok(Vec::new()) };
+    };
+    let found: Vec<String> = suspects(schema).iter().map(ToString::to_string).collect();
+    match (strict, found.is_empty()) {
+        (Some(true), false) => Err(Refusal::value(param, format_args!("has unknown keywords: {}", found.join("; ")))),
+        _ => Ok(found),
     }
 }
 

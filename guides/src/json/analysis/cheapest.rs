@@ -41,12 +41,12 @@ const MOST_OPTIONAL: usize = 8;
 const MOST_KEYS: usize = 4;
 
 /// The lists so far.
-type Known = HashMap<(SchemaId, u32), Arc<Domain>>;
+type KnownDomains = HashMap<(SchemaId, u32), Arc<Domain>>;
 
 impl Builder<'_> {
     /// For each array with unique entries what they may be, and how long it can be.
     pub(super) fn tell_entries_apart(&mut self) -> Result<(), CompileError> {
-        let mut known = Known::new();
+        let mut known = KnownDomains::new();
         for index in 0..self.arrays.len() {
             if self.arrays[index].distinct.is_none() {
                 continue;
@@ -66,7 +66,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn domain_of(&self, ways: &[Way], known: &mut Known) -> Arc<Domain> {
+    fn domain_of(&self, ways: &[Way], known: &mut KnownDomains) -> Arc<Domain> {
         match ways {
             [way] => self.domain(way.schema, 0, known),
             ways => {
@@ -77,7 +77,7 @@ impl Builder<'_> {
     }
 
     /// Whether fewer values count for a counter than it asks for.
-    fn is_scarce(&self, array: &Array, bit: usize, known: &mut Known) -> bool {
+    fn is_scarce(&self, array: &Array, bit: usize, known: &mut KnownDomains) -> bool {
         let all = array.prefix.iter().chain([&array.rest]).flat_map(|ways| ways.iter());
         let counting = all.filter(|way| way.counts >> bit & 1 == 1);
         let domains: Vec<_> = counting.map(|way| self.domain(way.schema, 0, known)).collect();
@@ -86,7 +86,7 @@ impl Builder<'_> {
     }
 
     /// The cheapest values of a schema.
-    fn domain(&self, id: SchemaId, depth: u32, known: &mut Known) -> Arc<Domain> {
+    fn domain(&self, id: SchemaId, depth: u32, known: &mut KnownDomains) -> Arc<Domain> {
         if depth > DEEPEST_LISTED {
             return Arc::default();
         }
@@ -114,7 +114,7 @@ impl Builder<'_> {
         domain
     }
 
-    fn of_array(&self, array: &Array, depth: u32, known: &mut Known) -> Domain {
+    fn of_array(&self, array: &Array, depth: u32, known: &mut KnownDomains) -> Domain {
         if !array.counters.is_empty() || array.min as usize > MOST_CONTAINERS {
             return Domain::default();
         }
@@ -165,7 +165,7 @@ impl Builder<'_> {
     }
 
     /// The cheapest values of the entry at an index of an array within another value.
-    fn domain_at(&self, array: &Array, index: u32, depth: u32, known: &mut Known) -> Arc<Domain> {
+    fn domain_at(&self, array: &Array, index: u32, depth: u32, known: &mut KnownDomains) -> Arc<Domain> {
         let domains: Vec<_> = array.entry(index).iter().map(|way| self.domain(way.schema, depth + 1, known)).collect();
         match &*domains {
             [only] => only.clone(),
@@ -174,14 +174,14 @@ impl Builder<'_> {
     }
 
     /// Bytes of the cheapest entries from an index on that an array must have, with a comma each.
-    fn least_of_more(&self, array: &Array, from: u32, depth: u32, known: &mut Known) -> Option<Cost> {
+    fn least_of_more(&self, array: &Array, from: u32, depth: u32, known: &mut KnownDomains) -> Option<Cost> {
         (from..array.min).try_fold(Cost::ZERO, |sum, index| {
             let entry = self.domain_at(array, index, depth, known);
             Some(sum + entry.values.get(index as usize).or(entry.values.last())?.cost + array.spacing.separator())
         })
     }
 
-    fn of_object(&self, object: &Object, depth: u32, known: &mut Known) -> Domain {
+    fn of_object(&self, object: &Object, depth: u32, known: &mut KnownDomains) -> Domain {
         if object.demanded != 0 || object.min as usize > MOST_CONTAINERS {
             return Domain::default();
         }

@@ -196,8 +196,10 @@ impl Builder<'_> {
         if self.work > self.limits.work || passed(work.max(1)) {
             if let Some((node, others)) = self.splitting.filter(|(_, others)| *others > 0) {
                 let at = Place::Pointer(self.graph.pointers[node.index()].to_string());
+                let conditions =
+                    if others == 1 { "one more condition".into() } else { format!("{others} more conditions") };
                 let remedy = format!(
-                    "the condition there and {others} others of the same value multiply; use fewer alternatives, or alternatives that \
+                    "the condition there and {conditions} of the same value multiply; use fewer alternatives, or alternatives that \
                      exclude each other by a type, a constant or a key"
                 );
                 return Err(too_big(at, "steps of the schema's analysis", self.limits.work, &remedy));

@@ -14,6 +14,7 @@ from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput, Unexpec
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.providers.vllm import VLLMProvider
+from pydantic_ai.usage import UsageLimits
 
 ADDRESS = sys.argv[1]
 BASE = f"{ADDRESS}/v1"
@@ -21,7 +22,7 @@ CARD = Client(base_url=BASE, api_key="x").models.list().data[0]
 NAME = CARD.id
 # Two turns with tools and a schema take more than the embedded model has.
 HAS_ROOM = CARD.max_model_len >= 2048
-SETTINGS = {"max_tokens": 300, "temperature": 1.0, "seed": 2}
+SETTINGS = {"max_tokens": 200, "temperature": 1.0, "seed": 2}
 
 
 class Capital(BaseModel):
@@ -61,7 +62,7 @@ def structured(model):
 
 def tools(model):
     asked = []
-    agent = Agent(model, output_type=NativeOutput(Capital), retries=3)
+    agent = Agent(model, output_type=NativeOutput(Capital), retries=1)
 
     @agent.tool_plain
     def weather(city: Literal["Oslo", "Rome"]) -> str:
@@ -69,7 +70,9 @@ def tools(model):
         asked.append(city)
         return "sun"
 
-    result = agent.run_sync("How is the weather in Oslo? Then give its country's capital.", model_settings=SETTINGS)
+    # A small model may ask for ever.
+    question = "How is the weather in Oslo? Then give its country's capital."
+    result = agent.run_sync(question, model_settings=SETTINGS, usage_limits=UsageLimits(request_limit=4))
     assert isinstance(result.output, Capital) and set(asked) <= {"Oslo", "Rome"}, (result, asked)
 
 

@@ -7,7 +7,10 @@ use std::cell::RefCell;
 
 /// While the next keys of one state are looked for: by the demands that are met and the room for entries, the cheapest entries that meet the others.
 #[derive(Debug, Default)]
-pub(crate) struct KnownDemands(pub(super) RefCell<Vec<((u8, u32), Option<Meeting>)>>);
+pub(crate) struct KnownDemands(pub(super) RefCell<Vec<KnownMeeting>>);
+
+/// The demands that are met and the room for entries, with the cheapest entries that meet the others.
+type KnownMeeting = ((u8, u32), Option<Meeting>);
 
 /// A set of entries that meets demands.
 #[derive(Debug, Clone, Copy, Default)]

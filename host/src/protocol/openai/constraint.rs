@@ -7,7 +7,7 @@
 use jig_guides::{Formats, Options, Order, Source, Whitespace};
 
 use super::closing;
-use crate::protocol::fields::{Field, Refusal, nearest};
+use crate::protocol::fields::{Field, Refusal, nearest, one_of, regex_text, schema_text};
 use crate::request::Constraint;
 
 /// The names of the fields that [`Constraints::take`] reads.
@@ -382,40 +382,6 @@ impl<'a> Members<'a> {
 
 fn no_grammar(field: &Field<'_>) -> Refusal {
     Refusal::unsupported(&field.name, "a grammar is none yet; use a JSON Schema, a regex or a list of choices")
-}
-
-/// The value of a name.
-fn one_of<T: Copy>(field: &Field<'_>, known: &[(&str, T)]) -> Result<T, Refusal> {
-    let names = known.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ");
-    let text = field.string().map_err(|_| field.must_be(&names))?;
-    let found = known.iter().find(|(name, _)| *name == text);
-    found.map(|(_, value)| *value).ok_or_else(|| field.must_be(&names))
-}
-
-/// The JSON text of a schema: the value as the client spelled it, or the text that it holds as a string.
-fn schema_text(field: &Field<'_>) -> Result<String, Refusal> {
-    let what = "a JSON Schema: an object, a boolean, or a string that holds the JSON text of one";
-    match field.value.get().as_bytes().first() {
-        Some(b'{' | b't' | b'f') => Ok(field.value.get().to_owned()),
-        Some(b'"') => {
-            let text = field.string()?;
-            if text.trim_ascii().is_empty() { Err(field.must_be(what)) } else { Ok(text) }
-        }
-        _ => Err(field.must_be(what)),
-    }
-}
-
-fn regex_text(field: &Field<'_>) -> Result<String, Refusal> {
-    let regex = field.string()?;
-    if regex.is_empty() {
-        let rest = "is empty, which only the empty text matches; leave it out to get free text";
-        return Err(Refusal::value(&field.name, rest));
-    }
-    if let Some(place) = regex.chars().position(|character| character == '\0') {
-        let rest = format_args!("has a NUL character (at character {place}); take it out");
-        return Err(Refusal::value(&field.name, rest));
-    }
-    Ok(regex)
 }
 
 #[cfg(test)]

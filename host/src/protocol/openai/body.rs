@@ -3,15 +3,38 @@
 use std::collections::BTreeMap;
 
 use super::constraint::{self, Asked, Constraints};
+use super::failure::{Names, check_model, refused};
 use super::settings::{Defaults, Settings};
 use super::unknown::Ignored;
 use crate::protocol::fields::{Field, Refusal};
 use crate::protocol::neutral::{self, Neutral, is_empty, is_false, is_no_detection, is_true, never, only};
 use crate::protocol::sampling::{self, Sampling};
+use crate::protocol::{ApiError, Service};
 use crate::request::GenerationParams;
 
 /// The most outputs of one prompt. Clients of OpenAI's own making take no more.
 const MAX_N: u32 = 128;
+
+/// Reads a body off the threads that serve connections, and checks that it names this model. `prompt` is the field that the prompt comes
+/// from.
+///
+/// # Errors
+/// What the client is told of a body that is wrong.
+pub(super) async fn read<T: Send + 'static>(
+    service: &Service,
+    prompt: &'static str,
+    body: impl AsRef<[u8]> + Send + 'static,
+    parse: fn(&[u8], u32, &Settings) -> Result<T, Refusal>,
+    common: fn(&T) -> &Common,
+) -> Result<T, ApiError> {
+    let info = service.engine().info();
+    let (vocab_size, names) = (info.vocab_size, Names::new(prompt, info.max_model_len));
+    let shared = service.clone();
+    let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
+    let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
+    check_model(service, common(&asked).model.as_deref())?;
+    Ok(asked)
+}
 
 const LEAVE_OUT: &str = "leave it out";
 

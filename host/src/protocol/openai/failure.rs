@@ -24,6 +24,20 @@ impl Names {
         Self { prompt, constraint: "response_format".to_owned(), max_tokens: "max_tokens", max_model_len }
     }
 
+    /// The names in a body that was read: its limit and its constraint may stand in several fields.
+    pub(super) fn of(
+        service: &Service,
+        prompt: &'static str,
+        max_tokens: &'static str,
+        constraint: Option<&str>,
+    ) -> Self {
+        let names = Self { max_tokens, ..Self::new(prompt, service.engine().info().max_model_len) };
+        match constraint {
+            Some(constraint) => Self { constraint: constraint.to_owned(), ..names },
+            None => names,
+        }
+    }
+
     /// A request that could not be prepared.
     pub(super) fn unprepared(&self, error: Unprepared) -> ApiError {
         match error {

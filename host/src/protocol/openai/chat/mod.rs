@@ -26,13 +26,17 @@ use self::answer::Wanted;
 pub(super) use self::message::Delta;
 use self::parse::{Chat, parse};
 use self::prepare::{Ready, prepare};
-use super::failure::{Names, check_model, refused};
+use super::body;
+use super::failure::Names;
 use super::head::Head;
 use super::logprobs::Namer;
 use super::outputs::{Running, frames};
 use super::{Reply, Whole};
 use crate::output::parse::Parser;
 use crate::protocol::{ApiError, Service};
+
+/// The field that the prompt comes from.
+const PROMPT: &str = "messages";
 
 /// Answers a body. `id` is the request's name in the log.
 ///
@@ -115,20 +119,10 @@ pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) 
 }
 
 async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Chat, ApiError> {
-    let vocab_size = service.engine().info().vocab_size;
-    let shared = service.clone();
-    let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
-    let names = Names::new("messages", service.engine().info().max_model_len);
-    let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
-    check_model(service, asked.common.model.as_deref())?;
-    Ok(asked)
+    body::read(service, PROMPT, body, parse, |asked| &asked.common).await
 }
 
 fn names(service: &Service, asked: &Chat) -> Names {
-    let mut names = Names::new("messages", service.engine().info().max_model_len);
-    names.max_tokens = asked.common.limit;
-    if let Some(constraint) = &asked.constraint {
-        names.constraint.clone_from(&constraint.param);
-    }
-    names
+    let constraint = asked.constraint.as_ref().map(|constraint| constraint.param.as_str());
+    Names::of(service, PROMPT, asked.common.limit, constraint)
 }

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use self::answer::{Answer, Wanted};
 use self::parse::{Completions, parse};
-use super::failure::{Names, check_model, refused};
+use super::body;
+use super::failure::Names;
 use super::head::Head;
 use super::logprobs::Namer;
 use super::outputs::{Running, frames};
@@ -23,6 +24,9 @@ use super::{Reply, Whole};
 use crate::prepare::Prepared;
 use crate::protocol::{ApiError, Service};
 use crate::request::{Prompt, Rendered, TextRequest};
+
+/// The field that the prompt comes from.
+const PROMPT: &str = "prompt";
 
 /// Answers a body. `id` is the request's name in the log.
 ///
@@ -76,22 +80,12 @@ pub async fn render(service: &Service, body: impl AsRef<[u8]> + Send + 'static) 
 }
 
 async fn read(service: &Service, body: impl AsRef<[u8]> + Send + 'static) -> Result<Completions, ApiError> {
-    let vocab_size = service.engine().info().vocab_size;
-    let shared = service.clone();
-    let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
-    let names = Names::new("prompt", service.engine().info().max_model_len);
-    let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
-    check_model(service, asked.common.model.as_deref())?;
-    Ok(asked)
+    body::read(service, PROMPT, body, parse, |asked| &asked.common).await
 }
 
 fn names(service: &Service, asked: &Completions) -> Names {
-    let mut names = Names::new("prompt", service.engine().info().max_model_len);
-    names.max_tokens = asked.common.limit;
-    if let Some(constraint) = &asked.constraint {
-        names.constraint.clone_from(&constraint.param);
-    }
-    names
+    let constraint = asked.constraint.as_ref().map(|constraint| constraint.param.as_str());
+    Names::of(service, PROMPT, asked.common.limit, constraint)
 }
 
 async fn prepare(service: &Service, asked: &Completions, names: &Names) -> Result<Vec<Prepared>, ApiError> {

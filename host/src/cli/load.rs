@@ -86,6 +86,15 @@ pub(super) struct LoadArgs {
     #[arg(long, env = "JIG_MAX_QUEUE", value_name = "N", default_value_t = 1024, help_heading = "Scheduling",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_queue: u32,
+    /// Maximum number of outputs of one request (`n`); one that asks for more is refused
+    #[arg(long, env = "JIG_MAX_N", value_name = "N", default_value_t = 64, help_heading = "Scheduling",
+          value_parser = clap::value_parser!(u32).range(1..=16384))]
+    max_n: u32,
+    /// Memory that answers may take until their clients have them, of all requests together, in MiB. If they take more, the request
+    /// with the largest answer fails with 503
+    #[arg(long, env = "JIG_MAX_ANSWER_MEMORY", value_name = "MIB", default_value_t = 1024, help_heading = "Scheduling",
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    max_answer_memory: u32,
     /// Seed for requests without one
     #[arg(long, env = "JIG_SEED", default_value_t = 0, help_heading = "Scheduling")]
     seed: u64,
@@ -150,6 +159,8 @@ impl LoadArgs {
             max_num_seqs: self.max_num_seqs as usize,
             max_num_batched_tokens: self.max_num_batched_tokens as usize,
             max_queue: self.max_queue as usize,
+            max_n: self.max_n,
+            max_answer_bytes: (self.max_answer_memory as usize) << 20,
             max_model_len: self.max_model_len,
             seed: self.seed,
         };

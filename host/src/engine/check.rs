@@ -2,6 +2,7 @@
 
 use jig_plugin_api::{ModelInfo, mask};
 
+use crate::request::limits::MAX_LOGPROB_ENTRIES;
 use crate::request::{Field, Invalid, Request};
 
 /// The most tokens of each output of a request.
@@ -12,7 +13,7 @@ pub(super) fn limit(request: &Request, max_model_len: u32) -> u32 {
 
 /// # Errors
 /// What is wrong, and what would work.
-pub(super) fn check(request: &Request, info: &ModelInfo) -> Result<(), Invalid> {
+pub(super) fn check(request: &Request, info: &ModelInfo, max_n: u32) -> Result<(), Invalid> {
     let params = &*request.params;
     let (prompt, longest) = (request.prompt.len(), info.max_model_len);
     if prompt == 0 {
@@ -31,6 +32,22 @@ pub(super) fn check(request: &Request, info: &ModelInfo) -> Result<(), Invalid> 
     }
     if params.n == 0 {
         return Err(Invalid::new(Field::N, "it must be at least 1"));
+    }
+    if params.n > max_n {
+        let problem =
+            format_args!("it is {}, and this server makes at most {max_n} outputs of a request (--max-n)", params.n);
+        return Err(Invalid::new(Field::N, problem));
+    }
+    if let (Some(tokens), Some(top)) = (params.max_tokens, params.sampling.logprobs) {
+        let entries = u64::from(params.n) * u64::from(tokens.min(longest)) * (1 + u64::from(top));
+        if entries > MAX_LOGPROB_ENTRIES {
+            let problem = format_args!(
+                "{tokens} tokens of {} outputs with {top} log-probabilities each are {entries} numbers, and a request may have {MAX_LOGPROB_ENTRIES}; \
+                 ask for fewer outputs, tokens or log-probabilities",
+                params.n
+            );
+            return Err(Invalid::new(Field::MaxTokens, problem));
+        }
     }
     if params.max_tokens == Some(0) && params.prompt_logprobs.is_none() {
         return Err(Invalid::new(Field::MaxTokens, "it must be at least 1"));

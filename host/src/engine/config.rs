@@ -14,6 +14,10 @@ pub struct EngineConfig {
     pub max_num_batched_tokens: usize,
     /// Maximum number of requests waiting to start; one more is refused with [`super::SubmitError::Full`].
     pub max_queue: usize,
+    /// The most outputs of one request; one that asks for more is refused.
+    pub max_n: u32,
+    /// The most bytes of answers in memory, of all requests together. Where they become more, the request with the most fails.
+    pub max_answer_bytes: usize,
     /// The longest sequence in tokens, prompt and output together; the model's own limit where it is less. `None`: that one.
     pub max_model_len: Option<u32>,
     /// Seed of the generator that gives requests without a seed one.
@@ -22,7 +26,15 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { max_num_seqs: 64, max_num_batched_tokens: 2048, max_queue: 1024, max_model_len: None, seed: 0 }
+        Self {
+            max_num_seqs: 64,
+            max_num_batched_tokens: 2048,
+            max_queue: 1024,
+            max_n: 64,
+            max_answer_bytes: 1 << 30,
+            max_model_len: None,
+            seed: 0,
+        }
     }
 }
 
@@ -37,6 +49,8 @@ pub struct EngineStats {
     pub outputs_running: usize,
     /// Outputs that lost their memory, or never had any, and wait for it.
     pub outputs_suspended: usize,
+    /// Bytes of answers in memory.
+    pub answer_bytes: usize,
     /// Memory of the model.
     pub memory: MemoryUse,
     /// Steps made.

@@ -6,10 +6,12 @@ use std::time::Duration;
 use jig_plugin_api::{Error, Model, ModelInfo};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::kept::Answer;
 use super::mailbox::{AliveGuard, Shared, SubmitError};
+use super::sequence::StopStrings;
 use super::thread::EngineThread;
 use super::{EngineConfig, EngineStats, check};
-use crate::request::{Event, Request};
+use crate::request::{Event, Failure, Invalid, Request};
 use crate::tokenizer::Tokenizer;
 
 /// The engine. [`Engine::start`] is its only function: the rest is [`EngineHandle`].
@@ -24,9 +26,9 @@ impl Engine {
         let mut info = model.info();
         info.max_model_len = config.max_model_len.map_or(info.max_model_len, |limit| limit.min(info.max_model_len));
         let stats = EngineStats { memory: model.memory(), ..EngineStats::default() };
-        let shared = Arc::new(Shared::new(config.max_queue, stats));
+        let shared = Arc::new(Shared::new(config.max_queue, config.max_answer_bytes, stats));
         let guard = AliveGuard(shared.clone());
-        let max_model_len = info.max_model_len;
+        let (max_model_len, max_n) = (info.max_model_len, config.max_n);
         let run = move || {
             // Moved in as a whole, so that it is dropped however the thread ends.
             let guard = guard;
@@ -35,7 +37,7 @@ impl Engine {
         if let Err(error) = std::thread::Builder::new().name("engine".to_owned()).spawn(run) {
             tracing::error!("the engine's thread cannot be started: {error}");
         }
-        EngineHandle { owner: Arc::new(Owner { shared, info }) }
+        EngineHandle { owner: Arc::new(Owner { shared, info, max_n }) }
     }
 }
 
@@ -48,6 +50,7 @@ pub struct EngineHandle {
 struct Owner {
     shared: Arc<Shared>,
     info: ModelInfo,
+    max_n: u32,
 }
 
 impl Drop for Owner {
@@ -62,10 +65,12 @@ impl EngineHandle {
     /// # Errors
     /// [`SubmitError`] says why it was not taken.
     pub fn submit(&self, request: Request) -> Result<RequestStream, SubmitError> {
-        check::check(&request, &self.owner.info).map_err(SubmitError::Invalid)?;
+        check::check(&request, &self.owner.info, self.owner.max_n).map_err(SubmitError::Invalid)?;
         let outputs_left = request.params.n;
-        let receiver = self.owner.shared.submit(request)?;
-        Ok(RequestStream { receiver, outputs_left })
+        let stop = StopStrings::new(&request.params.stop, request.params.include_stop_str_in_output);
+        let stop = stop.map_err(|problem| SubmitError::Invalid(Invalid { field: None, problem }))?;
+        let (receiver, answer) = self.owner.shared.submit(request, stop)?;
+        Ok(RequestStream { receiver, answer, outputs_left })
     }
 
     /// The engine as it was after its last step.
@@ -111,10 +116,28 @@ impl EngineHandle {
 #[derive(Debug)]
 pub struct RequestStream {
     receiver: UnboundedReceiver<Event>,
+    answer: Arc<Answer>,
     outputs_left: u32,
 }
 
+/// What is in memory of one request's answer.
+#[derive(Clone, Debug)]
+pub struct AnswerMemory(Arc<Answer>);
+
+impl AnswerMemory {
+    /// Says that events are passed on and not kept: what was read no longer counts.
+    pub fn pass_on(&self) {
+        self.0.pass_on();
+    }
+}
+
 impl RequestStream {
+    /// What is in memory of the answer.
+    #[must_use]
+    pub fn memory(&self) -> AnswerMemory {
+        AnswerMemory(self.answer.clone())
+    }
+
     /// The next event; `None` after the last one. It never waits for an engine that has stopped: that is an
     /// [`Event::Failed`] as well.
     pub async fn recv(&mut self) -> Option<Event> {
@@ -136,8 +159,9 @@ impl RequestStream {
 
     /// Keeps count of what is still to come.
     fn note(&mut self, event: Option<Event>) -> Event {
-        let stopped = || Event::Failed(Error::internal("the engine has stopped; the server must be started again"));
-        let event = event.unwrap_or_else(stopped);
+        let stopped = || Error::internal("the engine has stopped; the server must be started again");
+        let event = event.unwrap_or_else(|| Event::Failed(Failure::Run(stopped())));
+        self.answer.read(&event);
         match event {
             Event::Delta(_) | Event::Prompt(_) => {}
             Event::Finished { .. } => self.outputs_left -= 1,

@@ -12,11 +12,15 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::EngineStats;
+use super::kept::{Answer, Kept};
+use super::sequence::StopStrings;
 use crate::request::{Event, Invalid, Request};
 
 /// What the handles and the engine's thread share.
 pub(super) struct Shared {
     max_queue: usize,
+    /// Answers in memory.
+    pub(super) kept: Arc<Kept>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     /// Requests that no longer wait to be started, counted from the start.
@@ -45,7 +49,9 @@ struct Inbox {
 /// A request and where its events go.
 pub(super) struct Submission {
     pub(super) request: Request,
+    pub(super) stop: StopStrings,
     pub(super) events: UnboundedSender<Event>,
+    pub(super) answer: Arc<Answer>,
 }
 
 /// What the engine's thread finds when it looks for work.
@@ -62,6 +68,9 @@ pub enum SubmitError {
     /// Too many requests wait. It is worth trying again.
     #[error("the server is busy: {0} requests are waiting, which is the most it keeps; try again later")]
     Full(usize),
+    /// The answers that wait in memory for their clients have become too large. It is worth trying again.
+    #[error("the server is busy: the answers in its memory are as large as they may be; try again later")]
+    AnswersInMemory,
     /// The engine takes no further requests, since the server is about to end.
     #[error("the server is shutting down")]
     Draining,
@@ -74,9 +83,10 @@ pub enum SubmitError {
 }
 
 impl Shared {
-    pub(super) fn new(max_queue: usize, stats: EngineStats) -> Self {
+    pub(super) fn new(max_queue: usize, max_answer_bytes: usize, stats: EngineStats) -> Self {
         Self {
             max_queue,
+            kept: Arc::new(Kept::new(max_answer_bytes)),
             inbox: Mutex::default(),
             arrived: Condvar::new(),
             left: AtomicU64::new(0),
@@ -87,7 +97,15 @@ impl Shared {
     }
 
     /// Puts a request into the queue; its events come from the receiver.
-    pub(super) fn submit(&self, request: Request) -> Result<UnboundedReceiver<Event>, SubmitError> {
+    pub(super) fn submit(
+        &self,
+        request: Request,
+        stop: StopStrings,
+    ) -> Result<(UnboundedReceiver<Event>, Arc<Answer>), SubmitError> {
+        if self.kept.is_too_much() {
+            return Err(SubmitError::AnswersInMemory);
+        }
+        let answer = self.kept.answer();
         let (events, receiver) = unbounded_channel();
         let mut inbox = self.lock();
         if !self.is_alive() {
@@ -100,10 +118,10 @@ impl Shared {
             return Err(SubmitError::Full(self.max_queue));
         }
         inbox.taken += 1;
-        inbox.submissions.push_back(Submission { request, events });
+        inbox.submissions.push_back(Submission { request, stop, events, answer: answer.clone() });
         drop(inbox);
         self.arrived.notify_all();
-        Ok(receiver)
+        Ok((receiver, answer))
     }
 
     /// What has arrived. Waits for it if the engine is idle.

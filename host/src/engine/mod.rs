@@ -8,6 +8,7 @@
 //! | `thread` | the step: admit, plan, forward, masks, sample, accept |
 //! | `schedule` | who runs, who waits, who gives up memory |
 //! | `sequence` | one output: its tokens, guide and text, and what it may draw next |
+//! | `kept` | how much of answers is in memory |
 //! | `crew` | work shared with the pool's threads |
 //! | `guard` | a panic in a backend or a guide fails a request, not the engine |
 //!
@@ -19,13 +20,14 @@ mod config;
 mod crew;
 mod guard;
 mod handle;
+mod kept;
 mod mailbox;
 mod schedule;
 mod sequence;
 mod thread;
 
 pub use config::{EngineConfig, EngineStats};
-pub use handle::{Engine, EngineHandle, RequestStream};
+pub use handle::{AnswerMemory, Engine, EngineHandle, RequestStream};
 pub use mailbox::SubmitError;
 
 #[cfg(test)]

@@ -81,23 +81,24 @@ impl EngineThread {
             let Mail::Requests { submissions, abort } = mail else { return };
             submissions.into_iter().for_each(|submission| self.take(submission));
             if abort {
-                self.scheduler.fail_all(&Error::internal("the server is shutting down"));
+                self.scheduler.fail_all();
             }
             self.step();
             self.publish();
         }
     }
 
-    fn take(&mut self, Submission { request, events }: Submission) {
+    fn take(&mut self, submission: Submission) {
+        let request = &submission.request;
         let params = &request.params;
         let seed = params.seed.unwrap_or_else(|| self.seeds.next());
-        let limit = check::limit(&request, self.max_model_len);
+        let limit = check::limit(request, self.max_model_len);
         // Where a guide decides on the end of the text, a list of allowed tokens is about the text.
         let ends = if request.guide.is_some() { self.tokenizer.end_tokens() } else { &[] };
         let pack = |allowed: &Vec<u32>| mask::pack(self.vocab_size, allowed.iter().chain(ends).copied());
         let allowed = params.allowed_token_ids.as_ref().map(pack);
         let tokenizer = self.tokenizer.clone();
-        self.scheduler.add(Arc::new(Job::new(self.arrivals, request, limit, seed, allowed, tokenizer, events)));
+        self.scheduler.add(Arc::new(Job::new(self.arrivals, submission, limit, seed, allowed, tokenizer)));
         self.arrivals += 1;
     }
 
@@ -113,6 +114,9 @@ impl EngineThread {
             if !batch.is_empty() {
                 self.run_batch(batch);
             }
+        }
+        if self.shared.kept.is_too_much() {
+            self.scheduler.fail_largest_answer();
         }
         // What ended in this step frees its memory before the engine sleeps.
         self.scheduler.sweep(&mut *self.model);
@@ -208,8 +212,10 @@ impl EngineThread {
         for at in 0..leaders {
             let Turn { sequence, row, .. } = &batch[at];
             let (job, row) = (sequence.job.clone(), *row);
-            let followers = if row.is_some() { sequence.followers } else { 0 };
-            for index in 1..=followers {
+            if row.is_none() || sequence.drawn() > 0 {
+                continue;
+            }
+            for index in self.scheduler.start_followers(&job, batch.len()) {
                 let sequence = Sequence::new(job.clone(), index);
                 batch.push(Turn { sequence, tokens: 0, row, first_row: None });
                 leader_of.push(at);
@@ -254,10 +260,7 @@ impl EngineThread {
                 self.scheduler.keep_follower(turn.sequence, &mut batch[leader].sequence, others, model);
             }
         }
-        for (Turn { mut sequence, row, .. }, continues) in batch.into_iter().zip(continues) {
-            if row.is_some() {
-                sequence.followers = 0;
-            }
+        for (Turn { mut sequence, .. }, continues) in batch.into_iter().zip(continues) {
             if continues {
                 self.scheduler.keep(sequence);
             } else {
@@ -365,6 +368,7 @@ impl EngineThread {
             requests_waiting,
             outputs_running: self.scheduler.outputs_running(),
             outputs_suspended: self.scheduler.outputs_suspended() + self.suspects.len(),
+            answer_bytes: self.shared.kept.bytes(),
             memory: self.model.memory(),
             steps: self.steps,
             step_time: self.step_time,

@@ -4,6 +4,7 @@ use jig_plugin_api::ErrorCode;
 use serde_json::{Value, json};
 
 use super::fields::Refusal;
+use crate::request::Failure;
 
 /// An answer that is an error: `{"error": {"message", "type", "param", "code"}}` with the status that fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,16 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let error = Self::new(400, refusal.code, refusal.message);
         Self { param: refusal.param, ..error }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Run(error) => error.into(),
+            Failure::Draining | Failure::TooMuchMemory(_) => Self::unavailable(failure.to_string()),
+            Failure::NotRead(_) => Self::new(408, "timeout", failure.to_string()),
+        }
     }
 }
 

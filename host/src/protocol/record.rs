@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::ApiError;
+
 /// A line of the log, written when this is dropped.
 pub(in crate::protocol) struct Record {
     /// The request's name.
@@ -17,6 +19,17 @@ impl Record {
     /// Of a generation that begins now. Nothing but the end of its client ends it without another outcome.
     pub(in crate::protocol) fn new(id: String) -> Self {
         Self { id, tokens: 0, outcome: "the client left", start: Instant::now() }
+    }
+}
+
+impl Record {
+    /// Notes that it failed. Only what is the server's own fault is an error of the log.
+    pub(in crate::protocol) fn fail(&mut self, error: &ApiError, text: &str) {
+        match error.status() {
+            500 => tracing::error!("{}: {text}", self.id),
+            _ => tracing::info!("{}: {text}", self.id),
+        }
+        self.outcome = "failed";
     }
 }
 

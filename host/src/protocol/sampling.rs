@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Refusal};
 use crate::request::GenerationParams;
-use crate::request::limits::MIN_TEMPERATURE;
+use crate::request::limits::{MAX_STOP_BYTES, MIN_TEMPERATURE};
 
 /// The names of the fields that [`Sampling::take`] reads.
 pub(in crate::protocol) const NAMES: &[&str] = &[
@@ -58,7 +58,7 @@ impl Sampling {
             "min_tokens" => {
                 params.min_tokens = field.integer(0..=i128::from(u32::MAX), "an integer of at least 0")? as u32;
             }
-            "stop" => params.stop = field.strings(true)?,
+            "stop" => params.stop = stop_strings(field)?,
             "stop_token_ids" => {
                 params.stop_token_ids = field.token_ids(self.vocab_size, "a list of token ids")?;
                 params.stop_token_ids.sort_unstable();
@@ -100,11 +100,21 @@ impl Sampling {
 fn temperature(field: &Field<'_>) -> Result<f32, Refusal> {
     let temperature = field.number("a number from 0 to 2", |t| (0.0..=2.0).contains(&t))?;
     if temperature > 0.0 && temperature < MIN_TEMPERATURE {
-        tracing::warn!("temperature {temperature} is raised to {MIN_TEMPERATURE}, the lowest above 0");
+        tracing::debug!("temperature {temperature} is raised to {MIN_TEMPERATURE}, the lowest above 0");
         return Ok(MIN_TEMPERATURE);
     }
     // Minus zero is zero.
     Ok(temperature.abs())
+}
+
+fn stop_strings(field: &Field<'_>) -> Result<Vec<String>, Refusal> {
+    let strings = field.strings(true)?;
+    let bytes: usize = strings.iter().map(String::len).sum();
+    if bytes > MAX_STOP_BYTES {
+        let rest = format_args!("has {bytes} bytes in all its strings, and at most {MAX_STOP_BYTES} are allowed");
+        return Err(Refusal::value(&field.name, rest));
+    }
+    Ok(strings)
 }
 
 fn penalty(field: &Field<'_>) -> Result<f32, Refusal> {

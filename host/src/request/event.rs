@@ -1,5 +1,7 @@
 //! What the engine says of a running request.
 
+use super::Failure;
+
 /// What the engine says of a running request, in order. After `Finished` of each of the `n` outputs,
 /// or after `Failed`, nothing follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,7 @@ pub enum Event {
         usage: Usage,
     },
     /// The request failed as a whole; its other outputs end with it.
-    Failed(jig_plugin_api::Error),
+    Failed(Failure),
 }
 
 /// The tokens of one output.

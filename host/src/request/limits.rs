@@ -9,6 +9,12 @@ pub const MAX_LOGPROBS: u32 = 20;
 /// The most stop strings, and the most bad words.
 pub const MAX_STRINGS: usize = 1_000;
 
+/// The most bytes of all stop strings of a request together.
+pub const MAX_STOP_BYTES: usize = 64 << 10;
+
+/// The most log-probabilities of a request: those of each token of each output, where it names the number of tokens.
+pub const MAX_LOGPROB_ENTRIES: u64 = 1 << 20;
+
 /// The most tokens of an output without a guide where the request names no limit.
 pub const DEFAULT_MAX_TOKENS: u32 = 16;
 

@@ -9,12 +9,14 @@
 //! | `constraint` | what every output must match |
 //! | `limits` | how much a request may ask for |
 //! | `event` | what the engine says of a running request |
+//! | `failure` | why a running request failed |
 //! | `invalid` | what is wrong with a request, and in which part of it |
 //!
 //! No name of a wire format stands here: a protocol gives the parts of a request the names that its clients know.
 
 mod constraint;
 mod event;
+mod failure;
 mod invalid;
 pub mod limits;
 mod params;
@@ -24,6 +26,7 @@ mod request;
 
 pub use self::constraint::Constraint;
 pub use self::event::{Delta, Event, FinishReason, StoppedBy, TokenLogprob, Usage};
+pub use self::failure::Failure;
 pub use self::invalid::{Field, Invalid};
 pub use self::params::GenerationParams;
 pub use self::rendered::Rendered;

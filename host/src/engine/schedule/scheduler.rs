@@ -1,23 +1,36 @@
-//! Who runs: requests are admitted as memory allows, the tokens of a step are divided among them, and when memory runs out
+//! Who runs: outputs are admitted as memory allows, the tokens of a step are divided among them, and when memory runs out
 //! the newest output is suspended.
 //!
 //! ```text
-//! waiting --admit--> running --plan--> a batch of turns --> running, or ended
-//!                      |  ^
-//!              suspend v  | admit
-//!                    suspended   (no memory; prompt and output are computed again)
+//! unstarted --admit--> running --plan--> a batch of turns --> running, or ended
+//!                        |  ^
+//!                suspend v  | admit
+//!                      suspended   (no memory; prompt and output are computed again)
 //! ```
+//!
+//! Requests take turns: the next output to be admitted is one of the request with the fewest that run, the oldest of them where several have
+//! as few. The second and further outputs of a request leave some places free, so that a request that comes while one of many outputs runs
+//! need not wait for one of these to end.
 //!
 //! The oldest output is never suspended for a newer one, so it advances in every step. Each output becomes the oldest in time, so none
 //! starves.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use jig_plugin_api::{Error, ErrorCode, Model, SequenceId};
 
 use super::blocks::Blocks;
+use crate::engine::kept::Answer;
 use crate::engine::sequence::{Job, Sequence};
+use crate::request::Failure;
+
+/// One in so many places is kept for the first outputs of requests.
+const KEPT_FOR_FIRST: usize = 8;
+/// How long the client of a failed request has to give the memory of its answer back, before another request fails.
+const GIVES_BACK_WITHIN: Duration = Duration::from_secs(1);
 
 /// All requests that the engine has, and which of their outputs hold memory.
 pub(in crate::engine) struct Scheduler {
@@ -25,8 +38,8 @@ pub(in crate::engine) struct Scheduler {
     max_num_batched_tokens: usize,
     /// Every request that is not over.
     jobs: BTreeMap<u64, Arc<Job>>,
-    /// Those of them that were not started, oldest first.
-    waiting: VecDeque<Arc<Job>>,
+    /// Those of them of which outputs were not started, by age.
+    unstarted: BTreeMap<u64, Unstarted>,
     /// Outputs without memory, by age.
     suspended: BTreeMap<(u64, u32), Sequence>,
     /// Outputs with memory.
@@ -34,7 +47,29 @@ pub(in crate::engine) struct Scheduler {
     /// Set when memory ran out: a suspended output is not admitted again before the others have made a step, or they would take
     /// memory from each other for ever.
     admission_paused: bool,
+    /// The answer of the last request that failed since answers took too much memory.
+    failed_for_memory: Option<(Weak<Answer>, Instant)>,
     pub(in crate::engine) counters: Counters,
+}
+
+/// A request of which outputs were not started.
+struct Unstarted {
+    job: Arc<Job>,
+    /// The first of them.
+    next: u32,
+}
+
+impl Unstarted {
+    fn has_not_begun(&self) -> bool {
+        self.next == 0
+    }
+}
+
+/// An output that could be admitted next.
+#[derive(Clone, Copy)]
+enum Candidate {
+    Suspended((u64, u32)),
+    Unstarted(u64),
 }
 
 /// What happened, counted from the start.
@@ -68,25 +103,43 @@ impl Scheduler {
             max_num_seqs: max_num_seqs.clamp(1, max_num_batched_tokens),
             max_num_batched_tokens,
             jobs: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            unstarted: BTreeMap::new(),
             suspended: BTreeMap::new(),
             running: Vec::new(),
             admission_paused: false,
+            failed_for_memory: None,
             counters: Counters::default(),
         }
     }
 
     pub(in crate::engine) fn add(&mut self, job: Arc<Job>) {
         self.jobs.insert(job.number, job.clone());
-        self.waiting.push_back(job);
+        self.unstarted.insert(job.number, Unstarted { job, next: 0 });
     }
 
     pub(in crate::engine) fn is_idle(&self) -> bool {
         self.jobs.is_empty()
     }
 
-    pub(in crate::engine) fn fail_all(&self, error: &Error) {
-        self.jobs.values().for_each(|job| job.fail(error.clone()));
+    /// Fails all, since the server ends.
+    pub(in crate::engine) fn fail_all(&self) {
+        self.jobs.values().for_each(|job| job.fail(Failure::Draining));
+    }
+
+    /// Fails the request whose answer takes the most memory.
+    ///
+    /// Its client gives the memory back as soon as it learns of it. Until then no other request fails in its place.
+    pub(in crate::engine) fn fail_largest_answer(&mut self) {
+        let gives_back = |(answer, since): &(Weak<Answer>, Instant)| {
+            answer.strong_count() > 0 && since.elapsed() < GIVES_BACK_WITHIN
+        };
+        if self.failed_for_memory.as_ref().is_some_and(gives_back) {
+            return;
+        }
+        if let Some(job) = self.jobs.values().filter(|job| !job.is_over()).max_by_key(|job| job.answer.bytes()) {
+            job.fail(Failure::TooMuchMemory(job.answer.bytes()));
+            self.failed_for_memory = Some((Arc::downgrade(&job.answer), Instant::now()));
+        }
     }
 
     /// Forgets the requests that are over, and frees what their outputs hold.
@@ -105,16 +158,18 @@ impl Scheduler {
         if self.jobs.len() == before {
             return;
         }
-        let waiting = self.waiting.len();
-        self.waiting.retain(|job| self.jobs.contains_key(&job.number));
-        self.counters.left_waiting += (waiting - self.waiting.len()) as u64;
+        self.unstarted.retain(|number, unstarted| {
+            let stays = self.jobs.contains_key(number);
+            self.counters.left_waiting += u64::from(!stays && unstarted.has_not_begun());
+            stays
+        });
         self.suspended.retain(|_, sequence| self.jobs.contains_key(&sequence.job.number));
         for mut sequence in self.running.extract_if(.., |sequence| !self.jobs.contains_key(&sequence.job.number)) {
             release(&mut sequence, model);
         }
     }
 
-    /// Starts what may start: outputs that were suspended, then requests that wait, each in the order of age.
+    /// Starts what may start, as the requests take turns.
     pub(in crate::engine) fn admit(&mut self, model: &mut dyn Model) {
         if std::mem::take(&mut self.admission_paused) && !self.running.is_empty() {
             return;
@@ -122,17 +177,27 @@ impl Scheduler {
         let pending: usize = self.running.iter().map(Sequence::pending).sum();
         let mut budget = self.max_num_batched_tokens.saturating_sub(pending);
         while self.running.len() < self.max_num_seqs && budget > 0 {
-            let candidate =
-                self.suspended.first_key_value().map(|(_, sequence)| (&sequence.job, sequence.tokens.len()));
-            let candidate = candidate.or_else(|| self.waiting.front().map(|job| (job, job.request.prompt.len())));
-            let Some((job, tokens)) = candidate else { return };
+            let Some((candidate, held)) = self.candidate() else { return };
+            if held > 0 && self.places_for_further(self.running.len()) == 0 {
+                return;
+            }
+            let (job, tokens) = match candidate {
+                Candidate::Suspended(age) => match self.suspended.get(&age) {
+                    Some(sequence) => (&sequence.job, sequence.tokens.len()),
+                    None => return,
+                },
+                Candidate::Unstarted(number) => match self.unstarted.get(&number) {
+                    Some(unstarted) => (&unstarted.job, unstarted.job.request.prompt.len()),
+                    None => return,
+                },
+            };
             let blocks = Blocks::of(&model.memory());
             if !blocks.could_hold(tokens + 1) {
                 job.fail(does_not_fit(tokens));
             } else if !self.fits(job, tokens, &blocks) {
                 return;
             }
-            let Some(sequence) = self.next() else { return };
+            let Some(sequence) = self.take(candidate) else { return };
             budget = budget.saturating_sub(sequence.pending());
             if !sequence.job.is_over() && !self.open(sequence, model) {
                 return;
@@ -140,27 +205,77 @@ impl Scheduler {
         }
     }
 
+    /// The output whose turn it is, and how many outputs of its request run.
+    fn candidate(&self) -> Option<(Candidate, usize)> {
+        let mut held: HashMap<u64, usize> = HashMap::new();
+        self.running.iter().for_each(|sequence| *held.entry(sequence.job.number).or_default() += 1);
+        let held = |number: u64| held.get(&number).copied().unwrap_or(0);
+        let suspended = self.suspended.keys().map(|&age| (Candidate::Suspended(age), (held(age.0), age)));
+        let unstarted = self
+            .unstarted
+            .iter()
+            .map(|(&number, unstarted)| (Candidate::Unstarted(number), (held(number), (number, unstarted.next))));
+        // Both are in the order of age: the first one of a request without any is the best there can be.
+        let best = first_or_least(suspended).into_iter().chain(first_or_least(unstarted));
+        best.min_by_key(|(_, key)| *key).map(|(candidate, (held, _))| (candidate, held))
+    }
+
+    /// The places that outputs of requests that have one already may take beside so many.
+    fn places_for_further(&self, taken: usize) -> usize {
+        (self.max_num_seqs - self.max_num_seqs / KEPT_FOR_FIRST).saturating_sub(taken)
+    }
+
     /// Whether there is memory for an output of this many tokens, beside what running outputs need for their next token.
     fn fits(&self, job: &Arc<Job>, tokens: usize, blocks: &Blocks) -> bool {
         let reserved: usize = self.running.iter().map(|other| blocks.to_append(other, other.pending() + 1)).sum();
-        let shared = self.sibling(job).map_or(0, |_| job.request.prompt.len());
+        let shared = self.sibling(job).map_or(0, |_| shared_tokens(job, tokens));
         self.running.is_empty() || blocks.to_open(tokens + 1, shared).saturating_add(reserved) <= blocks.free()
     }
 
-    /// The next one to run.
-    fn next(&mut self) -> Option<Sequence> {
-        if let Some((_, sequence)) = self.suspended.pop_first() {
-            return Some(sequence);
+    /// Takes the output of a candidate.
+    fn take(&mut self, candidate: Candidate) -> Option<Sequence> {
+        let number = match candidate {
+            Candidate::Suspended(age) => return self.suspended.remove(&age),
+            Candidate::Unstarted(number) => number,
+        };
+        let unstarted = self.unstarted.get(&number)?;
+        let job = unstarted.job.clone();
+        if unstarted.has_not_begun() {
+            self.counters.left_waiting += 1;
+            self.counters.prompt_tokens += job.request.prompt.len() as u64;
         }
-        let job = self.waiting.pop_front()?;
-        self.counters.left_waiting += 1;
-        self.counters.prompt_tokens += job.request.prompt.len() as u64;
-        let mut leader = Sequence::new(job.clone(), 0);
-        leader.followers = job.params().n - 1;
-        if leader.finish_if_empty() {
-            (1..job.params().n).for_each(|index| _ = Sequence::new(job.clone(), index).finish_if_empty());
+        let index = self.start(&job, 1).start;
+        let mut sequence = Sequence::new(job.clone(), index);
+        if sequence.finish_if_empty() {
+            self.start(&job, u32::MAX).for_each(|index| _ = Sequence::new(job.clone(), index).finish_if_empty());
         }
-        Some(leader)
+        Some(sequence)
+    }
+
+    /// Takes the next outputs of a request from those that were not started, at most so many.
+    fn start(&mut self, job: &Job, most: u32) -> Range<u32> {
+        let Some(unstarted) = self.unstarted.get_mut(&job.number) else { return 0..0 };
+        let first = unstarted.next;
+        unstarted.next = first.saturating_add(most).min(job.params().n);
+        let next = unstarted.next;
+        if next == job.params().n {
+            self.unstarted.remove(&job.number);
+        }
+        first..next
+    }
+
+    /// Further outputs of a request that has just computed its prompt: they begin with the same logits. `batch` outputs are in the batch.
+    ///
+    /// None where another request waits for its first output: those of this one take their turn after it, and compute the prompt's last token
+    /// again.
+    pub(in crate::engine) fn start_followers(&mut self, job: &Arc<Job>, batch: usize) -> Range<u32> {
+        // Without any token to be drawn they take no place.
+        let places = if job.limit == 0 { usize::MAX } else { self.places_for_further(self.running.len() + batch) };
+        let is_alone = self.unstarted.values().all(|other| !other.has_not_begun()) && self.suspended.is_empty();
+        if job.limit > 0 && !is_alone {
+            return 0..0;
+        }
+        self.start(job, u32::try_from(places).unwrap_or(u32::MAX))
     }
 
     /// Another output of a request that holds the whole prompt, for its KV cache to be shared.
@@ -171,16 +286,18 @@ impl Scheduler {
 
     /// Lets an output run. Returns `false` where there is no room for it now.
     fn open(&mut self, mut sequence: Sequence, model: &mut dyn Model) -> bool {
-        let shared = self.sibling(&sequence.job).and_then(|at| Some((at, self.running[at].handle?)));
+        let length = shared_tokens(&sequence.job, sequence.tokens.len());
+        let sibling = self.sibling(&sequence.job).filter(|_| length > 0);
+        let shared = sibling.and_then(|at| Some((at, self.running[at].handle?)));
         let opened = match shared {
-            Some((_, handle)) => model.fork(handle, sequence.prompt_len() as u32),
+            Some((_, handle)) => model.fork(handle, length as u32),
             None => model.open(),
         };
         match opened {
             Ok(handle) => {
                 sequence.handle = Some(handle);
                 if let Some((at, _)) = shared {
-                    sequence.computed = sequence.prompt_len();
+                    sequence.computed = length;
                     sequence.shares_block = true;
                     self.running[at].shares_block = true;
                 }
@@ -309,6 +426,27 @@ impl Scheduler {
         running.dedup();
         (running.len(), self.jobs.len().saturating_sub(running.len()))
     }
+}
+
+/// The first of the candidates whose request has no output that runs, or else the one with the least key.
+fn first_or_least(
+    candidates: impl Iterator<Item = (Candidate, (usize, (u64, u32)))>,
+) -> Option<(Candidate, (usize, (u64, u32)))> {
+    let mut least: Option<(Candidate, (usize, (u64, u32)))> = None;
+    for (candidate, key) in candidates {
+        if least.is_none_or(|(_, other)| key < other) {
+            least = Some((candidate, key));
+        }
+        if key.0 == 0 {
+            break;
+        }
+    }
+    least
+}
+
+/// The tokens of the prompt that an output of so many tokens may share with another one. The last token is always computed, for its logits.
+fn shared_tokens(job: &Job, tokens: usize) -> usize {
+    job.request.prompt.len().min(tokens.saturating_sub(1))
 }
 
 /// Closes the model's sequence of an output: nothing of it is computed any more.

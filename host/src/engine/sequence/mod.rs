@@ -5,7 +5,8 @@
 //! | `sequence` | a request in the engine, and each of its outputs |
 //! | `masks` | which tokens an output may draw next |
 //! | `forced` | text that a guide leaves no choice about |
-//! | `stop` | text that is certain: what may be part of a stop string is held back |
+//! | `text` | text that is certain: what may be part of a stop string is held back |
+//! | `stop` | the stop strings of a request as one automaton |
 //! | `rng` | random numbers that depend on the request alone |
 
 mod forced;
@@ -14,7 +15,9 @@ mod rng;
 #[expect(clippy::module_inception, reason = "the folder is one output and all about it, the file its type")]
 mod sequence;
 mod stop;
+mod text;
 
 pub(super) use forced::ForcedText;
 pub(super) use rng::{Seeds, uniform};
 pub(super) use sequence::{Job, Progress, Sequence};
+pub(super) use stop::StopStrings;

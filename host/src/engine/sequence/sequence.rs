@@ -7,8 +7,11 @@ use jig_guides::GuideState;
 use jig_plugin_api::{Error, Sampled, SequenceId};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::stop::{StopStrings, TextStream, Wholeness};
-use crate::request::{Delta, Event, FinishReason, GenerationParams, Request, StoppedBy, TokenLogprob, Usage};
+use super::stop::StopStrings;
+use super::text::{TextStream, Wholeness};
+use crate::engine::kept::Answer;
+use crate::engine::mailbox::Submission;
+use crate::request::{Delta, Event, Failure, FinishReason, GenerationParams, Request, StoppedBy, TokenLogprob, Usage};
 use crate::tokenizer::Tokenizer;
 
 /// The most tokens of a prompt in one step where each one's log-probability is wanted.
@@ -25,8 +28,11 @@ pub(in crate::engine) struct Job {
     pub(in crate::engine) seed: u64,
     /// `allowed_token_ids` packed, with the end tokens where a guide decides on them.
     pub(in crate::engine) allowed: Option<Vec<u32>>,
+    stop: StopStrings,
     tokenizer: Tokenizer,
     events: UnboundedSender<Event>,
+    /// What of its answer is in memory.
+    pub(in crate::engine) answer: Arc<Answer>,
     outputs_left: AtomicU32,
     failed: AtomicBool,
 }
@@ -34,16 +40,16 @@ pub(in crate::engine) struct Job {
 impl Job {
     pub(in crate::engine) fn new(
         number: u64,
-        request: Request,
+        submission: Submission,
         limit: u32,
         seed: u64,
         allowed: Option<Vec<u32>>,
         tokenizer: Tokenizer,
-        events: UnboundedSender<Event>,
     ) -> Self {
+        let Submission { request, stop, events, answer } = submission;
         let outputs_left = AtomicU32::new(request.params.n);
         let failed = AtomicBool::new(false);
-        Self { number, request, limit, seed, allowed, tokenizer, events, outputs_left, failed }
+        Self { number, request, limit, seed, allowed, stop, tokenizer, events, answer, outputs_left, failed }
     }
 
     pub(in crate::engine) fn params(&self) -> &GenerationParams {
@@ -55,9 +61,9 @@ impl Job {
     }
 
     /// Ends all outputs with an error. Only the first one is told.
-    pub(in crate::engine) fn fail(&self, error: Error) {
+    pub(in crate::engine) fn fail(&self, failure: impl Into<Failure>) {
         if !self.failed.swap(true, Relaxed) {
-            self.send(Event::Failed(error));
+            self.send(Event::Failed(failure.into()));
         }
     }
 
@@ -80,6 +86,7 @@ impl Job {
     }
 
     fn send(&self, event: Event) {
+        self.answer.add(&event);
         // An error says that nobody listens any more: the next step will see that.
         let _ = self.events.send(event);
     }
@@ -90,8 +97,6 @@ pub(in crate::engine) struct Sequence {
     pub(in crate::engine) job: Arc<Job>,
     /// Which of the `n` outputs.
     pub(in crate::engine) index: u32,
-    /// Outputs of the request that begin where this one does and wait for the logits after the prompt.
-    pub(in crate::engine) followers: u32,
     /// The sequence in the model; `None` while it has no memory.
     pub(in crate::engine) handle: Option<SequenceId>,
     /// The tokens that are in the model's KV cache.
@@ -126,26 +131,13 @@ impl Sequence {
         let guide = job.request.guide.as_ref().map(jig_guides::Guide::start);
         let may_be_empty = guide.as_ref().is_some_and(GuideState::may_end);
         let detokenizer = job.tokenizer.detokenizer(job.params().skip_special_tokens);
-        let text = TextStream::new(detokenizer.speaking(job.params().spoken_tokens.clone()), may_be_empty);
+        let text = TextStream::new(detokenizer.speaking(job.params().spoken_tokens.clone()), may_be_empty, &job.stop);
         let tokens = job.request.prompt.to_vec();
-        let (handle, computed, shares_block, followers) = (None, 0, false, 0);
+        let (handle, computed, shares_block) = (None, 0, false);
         // Nothing precedes the first token that could tell how likely it is.
         let scored = 1;
         let (unsent, squeezed) = (Vec::new(), false);
-        Self {
-            job,
-            index,
-            followers,
-            handle,
-            computed,
-            shares_block,
-            tokens,
-            guide,
-            scored,
-            text: Some(text),
-            unsent,
-            squeezed,
-        }
+        Self { job, index, handle, computed, shares_block, tokens, guide, scored, text: Some(text), unsent, squeezed }
     }
 
     /// Oldest request first, and its outputs in their order.
@@ -279,9 +271,8 @@ impl Sequence {
         }
 
         let may_stop = !self.is_below_minimum();
-        let stop = StopStrings { strings: &params.stop, include: params.include_stop_str_in_output };
         let Some(text) = &mut self.text else { return Progress::Finished };
-        let piece = text.push(token, &stop, &wholeness, may_stop);
+        let piece = text.push(token, &job.stop, &wholeness, may_stop);
         if let Some(string) = piece.stopped_by {
             self.text = None;
             self.send(piece.text, logprobs);
@@ -366,10 +357,13 @@ impl Sequence {
     fn deliver(&mut self, text: String, logprobs: Vec<TokenLogprob>) {
         let tokens = std::mem::take(&mut self.unsent);
         self.job.send(Event::Delta(Delta { index: self.index, text, tokens, logprobs }));
+        if self.job.answer.is_not_read() {
+            self.job.fail(Failure::NotRead(self.job.answer.bytes()));
+        }
     }
 
     /// Ends the whole request with an error.
-    pub(in crate::engine) fn fail(&self, error: Error) -> Progress {
+    pub(in crate::engine) fn fail(&self, error: impl Into<Failure>) -> Progress {
         self.job.fail(error);
         Progress::Failed
     }

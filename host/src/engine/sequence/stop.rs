@@ -1,228 +1,89 @@
-//! The text of one output, as far as it is certain: detokenized, searched for stop strings, held back where a stop
-//! string may have begun.
+//! Stop strings: one automaton for all of a request's, whatever their number and length.
+//!
+//! It reads each byte of a text once (Aho, Corasick 1975). Its state says which stop strings end here, and how much of the text may be the
+//! beginning of one.
 
-use crate::tokenizer::Detokenizer;
+use std::collections::HashMap;
 
-/// Turns the tokens of an output into text that can be sent.
-///
-/// A stop string ends the text where it is first complete; among those complete at one place the longest counts. That
-/// depends on the text alone, not on how it was cut into tokens: a guided text may end inside a token, too.
-pub(super) struct TextStream {
-    detokenizer: Detokenizer,
-    /// Text that may turn out to be part of a stop string.
-    held: String,
-    /// The place in the text where `held` begins, in bytes.
-    held_at: usize,
-    /// The bytes that the tokens of a guided text spell. They are the bytes of its text, since what a guide allows is UTF-8.
-    spelled: usize,
-    /// Where a guided text may end, in bytes and rising; kept for stop strings only.
-    whole_at: Vec<usize>,
-}
+use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
 
-/// Which strings end a text.
-pub(super) struct StopStrings<'a> {
-    pub(super) strings: &'a [String],
+/// The strings that end the texts of a request.
+#[derive(Debug)]
+pub(in crate::engine) struct StopStrings {
+    /// `None` where there are none.
+    automaton: Option<(NFA, StateID)>,
+    /// How many bytes before a state's place may be the beginning of a string that is not complete there. 0 where none is named.
+    held: HashMap<StateID, usize>,
     /// Whether the string stays in the text.
-    pub(super) include: bool,
+    pub(in crate::engine) include: bool,
 }
 
-/// Text that can be sent.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) text: String,
-    /// The stop string that ended the text, by its index.
-    pub(super) stopped_by: Option<usize>,
-}
+/// Where a text is in the automaton.
+pub(super) type Place = StateID;
 
-/// What a guide says of the text by a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wholeness {
-    /// There is no guide: the text may end anywhere.
-    Free,
-    /// The guide allows the text to end after so many bytes of the token, which spells `bytes`.
-    Guided { bytes: usize, ends: Vec<usize> },
-}
-
-/// A stop string in `held`.
-struct Found {
-    begin: usize,
-    end: usize,
-    string: usize,
-}
-
-impl TextStream {
-    /// A text that has not begun. `may_be_empty` says whether a guide lets it end at once.
-    pub(super) fn new(detokenizer: Detokenizer, may_be_empty: bool) -> Self {
-        let whole_at = if may_be_empty { vec![0] } else { Vec::new() };
-        Self { detokenizer, held: String::new(), held_at: 0, spelled: 0, whole_at }
-    }
-
-    /// Takes the next token. `may_stop` says whether a stop string that is complete now ends the text; a guided text
-    /// it ends only where the guide lets what remains stand.
-    pub(super) fn push(&mut self, token: u32, stop: &StopStrings<'_>, wholeness: &Wholeness, may_stop: bool) -> Piece {
-        let text = self.detokenizer.push(token);
-        if stop.strings.is_empty() {
-            return Piece { text, stopped_by: None };
+impl StopStrings {
+    /// # Errors
+    /// More of them than an automaton can hold, which takes gigabytes.
+    pub(in crate::engine) fn new(strings: &[String], include: bool) -> Result<Self, String> {
+        if strings.is_empty() {
+            return Ok(Self { automaton: None, held: HashMap::new(), include });
         }
-        self.held.push_str(&text);
-        if let Wholeness::Guided { bytes, ends } = wholeness {
-            if *bytes == 0 {
-                // What a special token adds to the text, if it is shown at all, is no matter of the guide.
-                self.spelled = self.held_at + self.held.len();
-            }
-            self.whole_at.extend(ends.iter().map(|end| self.spelled + end));
-            self.spelled += bytes;
-        }
-        if may_stop && let Some(found) = self.find(stop, wholeness) {
-            self.held.truncate(if stop.include { found.end } else { found.begin });
-            return Piece { text: std::mem::take(&mut self.held), stopped_by: Some(found.string) };
-        }
-        let sure = self.held.len() - self.longest_beginning(stop.strings);
-        let rest = self.held.split_off(sure);
-        self.held_at += sure;
-        Piece { text: std::mem::replace(&mut self.held, rest), stopped_by: None }
-    }
-
-    /// All that is left, when the text has ended for another reason: by a stop token, `last`, that stays in the text, or
-    /// without one.
-    pub(super) fn finish(mut self, last: Option<u32>) -> String {
-        if let Some(token) = last {
-            self.held.push_str(&self.detokenizer.push(token));
-        }
-        self.held + &self.detokenizer.finish()
-    }
-
-    /// The stop string that ends the text, if one is complete.
-    fn find(&self, stop: &StopStrings<'_>, wholeness: &Wholeness) -> Option<Found> {
-        let mut found: Option<Found> = None;
-        for (index, string) in stop.strings.iter().enumerate() {
-            for (begin, _) in self.held.match_indices(string.as_str()) {
-                let end = begin + string.len();
-                let cut = self.held_at + if stop.include { end } else { begin };
-                let stands = *wholeness == Wholeness::Free || self.may_end_at(cut);
-                if stands && found.as_ref().is_none_or(|best| (end, begin) < (best.end, best.begin)) {
-                    found = Some(Found { begin, end, string: index });
+        let nfa = NFA::builder().match_kind(MatchKind::Standard).build(strings).map_err(|error| error.to_string())?;
+        let start = nfa.start_state(Anchored::No).map_err(|error| error.to_string())?;
+        let walk = |bytes: &[u8]| bytes.iter().fold(start, |place, &byte| nfa.next_state(Anchored::No, place, byte));
+        let mut held = HashMap::new();
+        for string in strings {
+            let mut place = start;
+            for (length, &byte) in string.as_bytes().iter().enumerate() {
+                if length > 0 {
+                    held.insert(place, length);
                 }
+                place = nfa.next_state(Anchored::No, place, byte);
             }
         }
-        found
-    }
-
-    fn may_end_at(&self, at: usize) -> bool {
-        self.whole_at.binary_search(&at).is_ok()
-    }
-
-    /// The length of the longest end of `held` that is the beginning of a stop string.
-    fn longest_beginning(&self, strings: &[String]) -> usize {
-        let longest = strings.iter().map(String::len).max().unwrap_or(0);
-        let from = self.held.len().saturating_sub(longest.saturating_sub(1));
-        (from..self.held.len())
-            .filter(|&at| self.held.is_char_boundary(at))
-            .find(|&at| strings.iter().any(|string| string.starts_with(&self.held[at..])))
-            .map_or(0, |at| self.held.len() - at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tokenizer::testing;
-    use proptest::prelude::*;
-
-    fn stream() -> TextStream {
-        TextStream::new(testing::byte_level().detokenizer(true), false)
-    }
-
-    /// The pieces of a text whose tokens are its bytes, and whether it was stopped.
-    fn run(text: &str, strings: &[&str], include: bool) -> (Vec<String>, bool) {
-        let strings: Vec<String> = strings.iter().map(ToString::to_string).collect();
-        let stop = StopStrings { strings: &strings, include };
-        let mut stream = stream();
-        let mut pieces = Vec::new();
-        for byte in text.bytes() {
-            let piece = stream.push(byte.into(), &stop, &Wholeness::Free, true);
-            pieces.push(piece.text);
-            if piece.stopped_by.is_some() {
-                return (pieces, true);
+        // Where a string is complete and no longer one goes on, its longest end that begins another one may. Shorter ones come first: such an
+        // end may be a whole string, too.
+        let mut by_length: Vec<&String> = strings.iter().collect();
+        by_length.sort_by_key(|string| string.len());
+        for string in by_length {
+            let place = walk(string.as_bytes());
+            if !held.contains_key(&place) {
+                let end = held.get(&walk(&string.as_bytes()[1..])).copied().unwrap_or(0);
+                held.insert(place, end);
             }
         }
-        pieces.push(stream.finish(None));
-        (pieces, false)
+        Ok(Self { automaton: Some((nfa, start)), held, include })
     }
 
-    #[test]
-    fn what_may_be_part_of_a_stop_string_is_held_back() {
-        let (pieces, stopped) = run("a\n\nb\n\nUser", &["\n\nUser"], false);
-        assert_eq!(pieces, ["a", "", "", "\n\nb", "", "", "", "", "", ""]);
-        assert!(stopped);
-        assert_eq!(run("a\n", &["\n\n"], false), (vec!["a".into(), String::new(), "\n".into()], false));
+    pub(super) fn is_empty(&self) -> bool {
+        self.automaton.is_none()
     }
 
-    #[test]
-    fn the_stop_string_stays_where_asked() {
-        assert_eq!(run("ab.c", &["."], true).0.concat(), "ab.");
-        assert_eq!(run("ab.c", &["."], false).0.concat(), "ab");
+    /// Before a text.
+    pub(super) fn start(&self) -> Place {
+        self.automaton.as_ref().map_or_else(Place::default, |(_, start)| *start)
     }
 
-    #[test]
-    fn of_two_stop_strings_the_one_complete_first_counts() {
-        assert_eq!(run("xabcd", &["abcd", "bc"], false).0.concat(), "xa");
-        assert_eq!(run("xabcd", &["c", "abc"], false).0.concat(), "x");
+    /// After one more byte.
+    pub(super) fn next(&self, place: Place, byte: u8) -> Place {
+        self.automaton.as_ref().map_or(place, |(nfa, _)| nfa.next_state(Anchored::No, place, byte))
     }
 
-    #[test]
-    fn a_guided_text_stops_only_where_what_remains_is_whole() {
-        let strings = [",".to_owned()];
-        let run = |include| {
-            let stop = StopStrings { strings: &strings, include };
-            let mut stream = stream();
-            let mut text = String::new();
-            for (byte, whole) in [(b'a', false), (b',', false), (b'b', true), (b',', false), (b'c', true)] {
-                let wholeness = Wholeness::Guided { bytes: 1, ends: if whole { vec![1] } else { Vec::new() } };
-                let piece = stream.push(byte.into(), &stop, &wholeness, true);
-                text.push_str(&piece.text);
-                if piece.stopped_by.is_some() {
-                    return (text, true);
-                }
-            }
-            (text + &stream.finish(None), false)
-        };
-        assert_eq!(run(false), ("a,b".to_owned(), true));
-        assert_eq!(run(true), ("a,b,c".to_owned(), false));
+    /// The strings that are complete at a place, with their lengths in bytes.
+    pub(super) fn complete(&self, place: Place) -> impl Iterator<Item = (usize, usize)> {
+        let matches = self.automaton.as_ref().filter(|(nfa, _)| nfa.is_match(place));
+        matches.into_iter().flat_map(move |(nfa, _)| {
+            (0..nfa.match_len(place)).map(move |index| {
+                let string = nfa.match_pattern(place, index);
+                (string.as_usize(), nfa.pattern_len(string))
+            })
+        })
     }
 
-    #[test]
-    fn a_guided_text_stops_inside_a_token_where_what_remains_is_whole() {
-        // Token 257 is " Pa".
-        let strings = ["P".to_owned()];
-        let cut = |include, ends: &[usize]| {
-            let stop = StopStrings { strings: &strings, include };
-            let mut stream = stream();
-            let first = stream.push(b'x'.into(), &stop, &Wholeness::Guided { bytes: 1, ends: vec![1] }, true);
-            let piece = stream.push(257, &stop, &Wholeness::Guided { bytes: 3, ends: ends.to_vec() }, true);
-            (first.text + &piece.text, piece.stopped_by)
-        };
-        assert_eq!(cut(false, &[1, 2, 3]), ("x ".to_owned(), Some(0)));
-        assert_eq!(cut(true, &[1, 2, 3]), ("x P".to_owned(), Some(0)));
-        assert_eq!(cut(false, &[2, 3]), ("x Pa".to_owned(), None));
-        assert_eq!(cut(true, &[1, 3]), ("x Pa".to_owned(), None));
-    }
-
-    proptest! {
-        #[test]
-        fn the_text_ends_before_the_first_stop_string_however_it_comes(
-            text in "[abé]{0,24}",
-            strings in prop::collection::vec("[abé]{1,4}", 0..4),
-            include in any::<bool>(),
-        ) {
-            let strings: Vec<&str> = strings.iter().map(String::as_str).collect();
-            let matches = strings.iter().flat_map(|s| text.match_indices(s).map(|(at, s)| (at + s.len(), at)));
-            // Overlapping matches of one string do not matter: the first one ends first.
-            let first = matches.min();
-            let expected = first.map_or(&*text, |(end, begin)| if include { &text[..end] } else { &text[..begin] });
-            let (pieces, stopped) = run(&text, &strings, include);
-            prop_assert_eq!(pieces.concat(), expected);
-            prop_assert_eq!(stopped, first.is_some());
-        }
+    /// How many bytes before a place may be the beginning of a string that is not complete yet.
+    pub(super) fn held(&self, place: Place) -> usize {
+        self.held.get(&place).copied().unwrap_or(0)
     }
 }

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod ends;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,7 @@ fn collect(mut stream: RequestStream, n: u32) -> Result<Vec<Output>, String> {
             Event::Finished { index, reason, usage, .. } => {
                 outputs[index as usize].end = Some((reason, usage.output_tokens));
             }
-            Event::Failed(error) => return Err(error.message),
+            Event::Failed(failure) => return Err(failure.to_string()),
         }
     }
     Ok(outputs)
@@ -282,7 +283,7 @@ fn the_queue_is_bounded_and_a_draining_engine_takes_nothing() {
 
 #[test]
 fn a_drain_that_is_out_of_time_fails_what_is_left() {
-    let engine = engine(4096, EngineConfig { max_num_seqs: 1, ..EngineConfig::default() });
+    let engine = engine(4096, EngineConfig { max_num_seqs: 1, max_n: 2000, ..EngineConfig::default() });
     let slow = GenerationParams { n: 2000, ignore_eos: true, ..seeded(90) };
     let stream = engine.submit(request("x", slow)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

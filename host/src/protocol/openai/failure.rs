@@ -4,7 +4,7 @@ use crate::engine::SubmitError;
 use crate::prepare::Unprepared;
 use crate::protocol::fields::Refusal;
 use crate::protocol::{ApiError, Service};
-use crate::request::{Field, Invalid};
+use crate::request::{Failure, Field, Invalid};
 
 /// The field names that a client used, for refusals from the layers below, which do not know them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,9 @@ impl Names {
     pub(super) fn not_taken(&self, error: &SubmitError) -> ApiError {
         match error {
             SubmitError::Invalid(invalid) => self.invalid(invalid),
-            SubmitError::Full(_) => ApiError::unavailable(error.to_string()).with_code(Some("overloaded")),
+            SubmitError::Full(_) | SubmitError::AnswersInMemory => {
+                ApiError::unavailable(error.to_string()).with_code(Some("overloaded"))
+            }
             SubmitError::Draining => ApiError::unavailable(error.to_string()).with_code(Some("draining")),
             SubmitError::Stopped => ApiError::unavailable(error.to_string()).with_code(None).lasting(),
         }
@@ -103,9 +105,14 @@ pub(super) fn refused(refusal: Refusal) -> ApiError {
 }
 
 /// A request that failed while it ran.
-pub(super) fn failed(error: jig_plugin_api::Error) -> ApiError {
-    let error = ApiError::from(error);
-    if error.status() < 500 { error } else { error.with_code(None) }
+pub(super) fn failed(failure: Failure) -> ApiError {
+    let code = match &failure {
+        Failure::Draining => Some("draining"),
+        Failure::TooMuchMemory(_) => Some("overloaded"),
+        Failure::Run(_) | Failure::NotRead(_) => None,
+    };
+    let error = ApiError::from(failure);
+    if error.status() < 500 { error } else { error.with_code(code) }
 }
 
 /// Refuses a name that is none of the model's.

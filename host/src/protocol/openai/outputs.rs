@@ -7,16 +7,17 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::failure::failed;
 use super::head::{DONE, frame};
-use crate::engine::{RequestStream, SubmitError};
+use crate::engine::{AnswerMemory, RequestStream, SubmitError};
 use crate::protocol::record::Record;
 use crate::protocol::{ApiError, Service};
-use crate::request::{Event, Request};
+use crate::request::{Event, Failure, Request};
 
 /// Requests that run, one for each prompt of a body. Dropping it cancels all of them.
 pub(super) struct Running {
     streams: SelectAll<BoxStream<'static, (usize, Event)>>,
     /// An event that was waited for and not taken yet.
     next: Option<(usize, Event)>,
+    memory: Vec<AnswerMemory>,
     record: Record,
     service: Service,
 }
@@ -27,13 +28,14 @@ impl Running {
     /// # Errors
     /// Why one of them was not taken.
     pub(super) fn submit(service: &Service, id: String, requests: Vec<Request>) -> Result<Self, SubmitError> {
-        let mut streams = SelectAll::new();
+        let (mut streams, mut memory) = (SelectAll::new(), Vec::new());
         for (prompt, request) in requests.into_iter().enumerate() {
             let events = service.engine().submit(request)?;
+            memory.push(events.memory());
             let next = async |mut events: RequestStream| Some((events.recv().await?, events));
             streams.push(stream::unfold(events, next).map(move |event| (prompt, event)).boxed());
         }
-        Ok(Self { streams, next: None, record: Record::new(id), service: service.clone() })
+        Ok(Self { streams, next: None, memory, record: Record::new(id), service: service.clone() })
     }
 
     /// Waits for the first event, for at most `patience`.
@@ -82,10 +84,10 @@ impl Running {
         }
     }
 
-    fn fail(&mut self, error: jig_plugin_api::Error) -> ApiError {
-        tracing::error!("{}: {error}", self.record.id);
-        self.record.outcome = "failed";
-        let error = failed(error);
+    fn fail(&mut self, failure: Failure) -> ApiError {
+        let text = failure.to_string();
+        let error = failed(failure);
+        self.record.fail(&error, &text);
         if self.service.stages().is_draining() { error.with_code(Some("draining")) } else { error }
     }
 }
@@ -121,6 +123,7 @@ pub(super) async fn frames(
     patience: Option<Duration>,
 ) -> Result<BoxStream<'static, String>, ApiError> {
     answer.running().begin(patience).await?;
+    answer.running().memory.iter().for_each(AnswerMemory::pass_on);
     let first = Some(answer.first()).filter(|first| !first.is_empty());
     let rest = stream::unfold(Some(answer), async |answer| {
         let mut answer = answer?;

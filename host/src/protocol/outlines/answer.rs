@@ -102,10 +102,11 @@ impl Answer {
                 self.record.tokens += usage.output_tokens;
                 Ok(())
             }
-            Event::Failed(error) => {
-                tracing::error!("{}: {error}", self.record.id);
-                self.record.outcome = "failed";
-                Err(error.into())
+            Event::Failed(failure) => {
+                let text = failure.to_string();
+                let error = ApiError::from(failure);
+                self.record.fail(&error, &text);
+                Err(error)
             }
         }
     }

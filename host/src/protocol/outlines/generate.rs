@@ -68,6 +68,8 @@ fn not_prepared(error: Unprepared, names: Names) -> ApiError {
 fn not_taken(error: SubmitError, names: Names) -> ApiError {
     match error {
         SubmitError::Invalid(invalid) => names.of_engine(&invalid).into(),
-        SubmitError::Full(_) | SubmitError::Draining | SubmitError::Stopped => ApiError::unavailable(error.to_string()),
+        SubmitError::Full(_) | SubmitError::AnswersInMemory | SubmitError::Draining | SubmitError::Stopped => {
+            ApiError::unavailable(error.to_string())
+        }
     }
 }

@@ -7,17 +7,18 @@
 //! | folder | what it holds | what of this crate it imports |
 //! |---|---|---|
 //! | [`cli`] | the command line: `serve`, `generate`, `chat`, `backends`, `check-plugin`, `check-schema` | all below |
-//! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `prompt`, `engine` |
+//! | [`http`] | how bytes travel: connections, HTTPS, bodies, routes, metrics | `protocol`, `prepare`, `prompt`, `engine`, `measure` |
 //! | [`protocol`] | what clients speak: bodies to requests, events to answers | `prepare`, `prompt`, `output`, `engine`, `schema_report`, `tokenizer`, `request` |
-//! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request` |
+//! | [`prepare`] | prompts to tokens, constraints to guides, off the threads that serve connections | `tokenizer`, `request`, `measure` |
 //! | [`prompt`] | from messages and tools to the text of a prompt, by a model's chat template | `request` |
-//! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request` |
+//! | [`engine`] | the engine thread: admit, batch, step | `tokenizer`, `request`, `measure` |
 //! | [`output`] | what a text says beside plain words: reasoning and tool calls | `request` |
 //! | [`schema_report`] | what the guides make of a JSON Schema, as data | nothing |
 //! | [`backend`] | from `--backend` to a loaded plugin | nothing |
 //! | [`model`] | from `--model` to a local directory: hub, cache, embedded demo | nothing |
 //! | [`tokenizer`] | prompt to tokens, tokens to bytes, incremental detokenization | nothing |
 //! | [`request`] | the domain: requests, their limits and their events | nothing |
+//! | [`measure`] | histograms and what the system says of the process | nothing |
 //!
 //! # Invariants
 //!
@@ -36,6 +37,7 @@ pub mod backend;
 pub mod cli;
 pub mod engine;
 pub mod http;
+pub mod measure;
 pub mod model;
 pub mod output;
 pub mod prepare;

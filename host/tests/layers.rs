@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 /// Each folder of `host/src`, from the lowest to the highest, with the folders it may import and the crates that it alone may import.
 const LAYERS: &[Layer] = &[
+    Layer { folder: "measure", imports: &[], owns: &[] },
     Layer { folder: "request", imports: &[], owns: &[] },
     Layer { folder: "tokenizer", imports: &[], owns: &["tokenizers"] },
-    Layer { folder: "model", imports: &[], owns: &["ureq", "rustix"] },
+    Layer { folder: "model", imports: &[], owns: &["ureq"] },
     Layer { folder: "backend", imports: &[], owns: &["jig_backend_cpu"] },
     Layer { folder: "schema_report", imports: &[], owns: &[] },
     Layer { folder: "prompt", imports: &["request"], owns: &["minijinja", "minijinja_contrib", "jiff"] },
     Layer { folder: "output", imports: &["request"], owns: &[] },
-    Layer { folder: "engine", imports: &["request", "tokenizer"], owns: &["rayon"] },
-    Layer { folder: "prepare", imports: &["request", "tokenizer"], owns: &[] },
+    Layer { folder: "engine", imports: &["measure", "request", "tokenizer"], owns: &["rayon"] },
+    Layer { folder: "prepare", imports: &["measure", "request", "tokenizer"], owns: &[] },
     Layer {
         folder: "protocol",
         imports: &["request", "tokenizer", "schema_report", "engine", "prepare", "prompt", "output"],
@@ -24,12 +25,13 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "http",
-        imports: &["engine", "prepare", "prompt", "protocol"],
+        imports: &["measure", "engine", "prepare", "prompt", "protocol"],
         owns: &["axum", "hyper", "hyper_util", "http_body_util", "tokio_rustls", "tower_http"],
     },
     Layer {
         folder: "cli",
         imports: &[
+            "measure",
             "request",
             "tokenizer",
             "model",

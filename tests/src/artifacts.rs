@@ -26,13 +26,33 @@ pub struct Artifacts {
 /// Builds the programs that are not up to date, and returns their paths.
 ///
 /// `cargo test` does not build the binary or the plugin of another package. This function selects the same packages and
-/// targets as `cargo test`, so that nothing is compiled a second time with other features.
+/// targets as `cargo test`, so that nothing is compiled a second time with other features. Where `JIG_TEST_PROGRAMS` names a directory,
+/// what lies there is tested, and nothing is built: `JIG_TEST_PROGRAMS=target/debug cargo test -p jig-tests --test service`.
 ///
 /// # Panics
 /// If the build fails, because then no test can run.
 pub fn artifacts() -> &'static Artifacts {
     static ARTIFACTS: OnceLock<Artifacts> = OnceLock::new();
-    ARTIFACTS.get_or_init(build)
+    ARTIFACTS.get_or_init(|| match std::env::var_os("JIG_TEST_PROGRAMS") {
+        Some(directory) => built(Path::new(&directory)),
+        None => build(),
+    })
+}
+
+/// The programs that lie in a directory, which is relative to the workspace.
+fn built(directory: &Path) -> Artifacts {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
+    let directory = root.join(directory);
+    let scratch = directory.join("system-tests");
+    std::fs::create_dir_all(&scratch).expect("the directory is writable");
+    Artifacts {
+        jig: directory.join("jig"),
+        cpu_plugin: directory.join("libjig_backend_cpu.so"),
+        ort_plugin: directory.join("libjig_backend_ort.so"),
+        cuda_plugin: directory.join("libjig_backend_cuda.so"),
+        cuda_emulator: directory.join("libjig_cuda_emulator.so"),
+        scratch,
+    }
 }
 
 fn build() -> Artifacts {

@@ -45,10 +45,10 @@ impl Server {
         Self::start(&all)
     }
 
-    /// Starts `jig` with only these arguments and waits until it logs its address.
+    /// Starts `jig` with only these arguments and waits until it is ready.
     ///
     /// # Panics
-    /// If no address is logged within two minutes; the message holds the log.
+    /// If it is not within two minutes; the message holds the log.
     pub fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
         Self::spawn(jig().args(arguments))
     }
@@ -58,6 +58,21 @@ impl Server {
     /// # Panics
     /// As [`Server::start`].
     pub fn spawn(command: &mut Command) -> Self {
+        let mut server = Self::begin(command);
+        let end = Instant::now() + Duration::from_secs(120);
+        while !server.log().contains("ready after ") {
+            let ended = server.child.try_wait().expect("the process can be waited for");
+            assert!(ended.is_none() && Instant::now() < end, "jig did not become ready ({ended:?}):\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
+    /// Starts `jig` with a command that the test has prepared, and waits until it logs its address. The model may not be loaded yet.
+    ///
+    /// # Panics
+    /// If no address is logged within two minutes; the message holds the log.
+    pub fn begin(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("jig starts");
         let log = Arc::new(Mutex::new(String::new()));
@@ -96,6 +111,11 @@ impl Server {
         Client::new(&self.address)
     }
 
+    /// A client of another address of this server.
+    pub fn client_at(&self, address: &str) -> Client {
+        Client::new(address)
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("no reader of the log panicked").clone()
@@ -116,10 +136,30 @@ impl Server {
         }
     }
 
+    /// A line of the log with this text. Waits for it.
+    ///
+    /// # Panics
+    /// If the log has no such line after `limit`.
+    pub fn line_with(&self, text: &str, limit: Duration) -> String {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(line) = self.log().lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no line has {text:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill starts");
         assert!(status.success(), "the process is still running");
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until the process has exited.

@@ -40,6 +40,11 @@ pub(super) struct ApiArgs {
     #[arg(long, env = "JIG_MAX_BODY_SIZE", value_name = "MIB", default_value_t = 32,
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     max_body_size: u32,
+    /// Memory that the bodies of all requests may take, from when they are read until they are answered, in MiB; 64 KiB of each do not
+    /// count. One more is answered with 503
+    #[arg(long, env = "JIG_MAX_BODY_MEMORY", value_name = "MIB", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    max_body_memory: u32,
     /// Refuse fields that are not known, which else are ignored and named in the header x-jig-ignored
     #[arg(long, env = "JIG_STRICT_FIELDS", action = ArgAction::SetTrue)]
     strict_fields: bool,
@@ -99,6 +104,7 @@ impl ApiArgs {
         let keys = keys.filter(|key| !key.is_empty()).map(str::to_owned).collect();
         let options = HttpOptions {
             max_body_bytes: (self.max_body_size as usize) << 20,
+            max_bodies_bytes: (self.max_body_memory as usize) << 20,
             api_keys: keys,
             root_path: self.root_path.clone().unwrap_or_default(),
             cors: CorsOptions {
@@ -107,6 +113,7 @@ impl ApiArgs {
                 headers: list(&self.allowed_headers, "--allowed-headers")?,
                 credentials: self.allow_credentials,
             },
+            ..HttpOptions::default()
         };
         options.check()?;
         Ok(options)

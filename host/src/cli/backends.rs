@@ -5,6 +5,7 @@ use jig_plugin_api::{DeviceInfo, OptionInfo};
 use serde_json::json;
 
 use super::load::BackendDirArgs;
+use super::out::say;
 use super::{CommandResult, table};
 use crate::backend::{self, Found};
 
@@ -20,26 +21,26 @@ pub(super) struct BackendsArgs {
 pub(super) fn run(args: &BackendsArgs) -> CommandResult {
     let found = backend::list(&args.backend_dir.search_path());
     if args.json {
-        println!("{}", serde_json::Value::Array(found.iter().map(as_json).collect()));
+        say!("{}", serde_json::Value::Array(found.iter().map(as_json).collect()));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = found.iter().map(as_row).collect();
-    table::print(&["name", "version", "ABI", "devices", "file"], &rows);
+    table::print(&["name", "version", "ABI", "devices", "file"], &rows)?;
     let all = &found;
     for (place, found) in all.iter().enumerate().filter(|(_, found)| !found.options.is_empty()) {
         // The embedded backend may lie there as a plugin too.
         if all[..place].iter().any(|other| (&other.name, &other.options) == (&found.name, &found.options)) {
             continue;
         }
-        println!("\nOptions of {} (--backend-option KEY=VALUE):", found.name);
+        say!("\nOptions of {} (--backend-option KEY=VALUE):", found.name);
         let width = found.options.iter().map(|option| option.key.len()).max().unwrap_or(0);
         for option in &found.options {
-            println!("  {:width$}  {} [default: {}]", option.key, option.help, option.default);
+            say!("  {:width$}  {} [default: {}]", option.key, option.help, option.default);
         }
     }
     for found in &found {
         if let Some(problem) = &found.problem {
-            println!("\n{} can't be used: {problem}", found.name);
+            say!("\n{} can't be used: {problem}", found.name);
         }
     }
     Ok(())

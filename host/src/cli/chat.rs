@@ -1,14 +1,16 @@
 //! `jig chat`: a conversation on the terminal, without a server.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::answer::{AnswerArgs, Question};
 use super::load::{LoadArgs, Loaded};
-use super::{CommandResult, MODEL_FREED_WITHIN};
+use super::out::say;
+use super::{CommandResult, MODEL_FREED_WITHIN, out};
 use crate::engine::RequestStream;
+use crate::measure::Startup;
 use crate::prompt::{Conversation, PromptError};
 use crate::request::{Event, FinishReason};
 
@@ -27,7 +29,7 @@ const HELP: &str = "/reset begins anew, /exit or the end of input ends; ctrl-c s
 
 pub(super) fn run(args: &ChatArgs) -> CommandResult {
     let answer = args.answer.clone().checked()?;
-    let loaded = args.load.load()?;
+    let loaded = args.load.load(&Startup::default())?;
     if loaded.chat_template.is_none() {
         return Err(PromptError::NoTemplate.into());
     }
@@ -54,14 +56,16 @@ struct Chat {
 impl Chat {
     async fn run(mut self) -> CommandResult {
         if std::io::stdin().is_terminal() {
-            println!("{HELP}");
+            say!("{HELP}");
         }
         while let Some(line) = next_line().await? {
             match line.trim() {
                 "" => {}
                 "/exit" | "/quit" => break,
                 "/reset" => self.messages.clear(),
-                command if command.starts_with('/') && !command.contains(' ') => println!("{command}: unknown; {HELP}"),
+                command if command.starts_with('/') && !command.contains(' ') => {
+                    say!("{command}: unknown; {HELP}");
+                }
                 _ => self.turn(line.trim_end_matches(['\n', '\r'])).await?,
             }
         }
@@ -78,7 +82,7 @@ impl Chat {
             Ok(stream) => stream,
             Err(error) => {
                 self.messages.pop();
-                println!("error: {error}");
+                say!("error: {error}");
                 return Ok(());
             }
         };
@@ -103,15 +107,15 @@ async fn print(mut stream: RequestStream) -> Result<String, Box<dyn std::error::
             Some(Event::Delta(delta)) => {
                 let text = if answer.is_empty() { delta.text.trim_start() } else { &delta.text };
                 answer.push_str(text);
-                let mut out = std::io::stdout().lock();
-                out.write_all(text.as_bytes())?;
-                out.flush()?;
+                out::print(format_args!("{text}"))?;
             }
-            Some(Event::Finished { reason: FinishReason::Length, .. }) => print!(" [cut off: the limit of tokens]"),
+            Some(Event::Finished { reason: FinishReason::Length, .. }) => {
+                out::print(format_args!(" [cut off: the limit of tokens]"))?
+            }
             Some(Event::Finished { .. } | Event::Prompt(_)) => {}
             Some(Event::Failed(error)) => return Err(error.into()),
             None => {
-                println!();
+                say!("");
                 return Ok(answer);
             }
         }
@@ -121,8 +125,7 @@ async fn print(mut stream: RequestStream) -> Result<String, Box<dyn std::error::
 /// The next line; `None` at the end of input and where ctrl-c is pressed.
 async fn next_line() -> std::io::Result<Option<String>> {
     if std::io::stdin().is_terminal() {
-        print!("> ");
-        std::io::stdout().flush()?;
+        out::print(format_args!("> "))?;
     }
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
@@ -133,7 +136,7 @@ async fn next_line() -> std::io::Result<Option<String>> {
         line = read => line.map_err(std::io::Error::other)?,
         stopped = tokio::signal::ctrl_c() => {
             stopped?;
-            println!();
+            say!("");
             Ok(None)
         }
     }

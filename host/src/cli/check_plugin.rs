@@ -7,6 +7,7 @@ use jig_plugin_api::conformance::{self, CaseResult, Outcome};
 use jig_plugin_api::{ModelSpec, load};
 
 use super::CommandResult;
+use super::out::say;
 use crate::model::{self, ModelArgs};
 
 #[derive(Args, Clone, Debug)]
@@ -31,21 +32,35 @@ pub(super) fn run(args: &CheckPluginArgs) -> CommandResult {
     let choose = |names: &[String]| backend.model_files(names, &spec.dtype).map_err(|error| error.message);
     let model = model::resolve_for(&ModelArgs::new(args.model.as_str()), &choose)?;
     let spec = ModelSpec { directory: model.directory, ..spec };
-    println!("{}: ABI {}\n", args.file.display(), loaded.abi_version());
-    let summary = conformance::run(&*backend, &spec, &mut print);
-    println!("\n{} passed, {} failed, {} skipped", summary.passed, summary.failed, summary.skipped);
-    if summary.is_success() { Ok(()) } else { Err("the plugin does not conform".into()) }
+    say!("{}: ABI {}\n", args.file.display(), loaded.abi_version());
+    let problem = backend.describe().problem;
+    let mut printed = Ok(());
+    let summary = conformance::run(&*backend, &spec, &mut |case| {
+        // What is skipped since the model can't be loaded says nothing of the plugin.
+        let is_noise = problem.is_some() && matches!(case.outcome, Outcome::Skipped(_));
+        if printed.is_ok() && !is_noise {
+            printed = print(case);
+        }
+    });
+    printed?;
+    say!("\n{} passed, {} failed, {} skipped", summary.passed, summary.failed, summary.skipped);
+    match problem {
+        _ if summary.is_success() => Ok(()),
+        Some(problem) => Err(format!("the plugin can't be checked on this machine: {problem}").into()),
+        None => Err("the plugin does not conform".into()),
+    }
 }
 
 /// A line for each case as soon as it has ended; what went wrong, or why it was skipped, stands below it.
-fn print(case: &CaseResult) {
+fn print(case: &CaseResult) -> std::io::Result<()> {
     let (verdict, reason) = match &case.outcome {
         Outcome::Passed => ("pass", None),
         Outcome::Failed(reason) => ("FAIL", Some(reason)),
         Outcome::Skipped(reason) => ("skip", Some(reason)),
     };
-    println!("{verdict}  {:32}  {}", case.name, case.promise);
+    say!("{verdict}  {:32}  {}", case.name, case.promise);
     if let Some(reason) = reason {
-        println!("      {reason}");
+        say!("      {reason}");
     }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use jig_guides::{CompileError, Compiler, Interrupt};
 
 use super::CommandResult;
+use super::out::say;
 use super::schemas::SchemasArgs;
 use crate::model::{self, ModelArgs};
 use crate::schema_report::{Failure, Keywords, SchemaReport, Wanted};
@@ -46,14 +47,14 @@ pub(super) fn run(args: &CheckSchemaArgs) -> CommandResult {
         Failure::Unreadable(error) => Box::<dyn std::error::Error + Send + Sync>::from(error),
     })?;
 
-    println!("{}: can be enforced", name(&args.file));
-    print_cost(&report);
+    say!("{}: can be enforced", name(&args.file));
+    print_cost(&report)?;
     let least = report.min_tokens;
     let most = report.max_bytes.map_or_else(|| "no limit found".to_owned(), |most| format!("{most} at most"));
-    println!("tokens of an answer with the tokenizer {}: {least} at least, {most}", args.tokenizer);
-    print_keywords(&report.keywords);
-    print_samples(&report, args.samples);
-    println!(
+    say!("tokens of an answer with the tokenizer {}: {least} at least, {most}", args.tokenizer);
+    print_keywords(&report.keywords)?;
+    print_samples(&report, args.samples)?;
+    say!(
         "\n{} states have been met so far; with their masks they take {:.1} KB",
         report.states,
         report.bytes as f64 / 1e3
@@ -93,23 +94,24 @@ fn name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-fn print_cost(report: &SchemaReport) {
+fn print_cost(report: &SchemaReport) -> std::io::Result<()> {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    println!(
+    say!(
         "compiled in {:.2} ms, first mask in {:.2} ms, over {} tokens",
         milliseconds(report.compile_time),
         milliseconds(report.first_mask_time),
         report.vocabulary_size
     );
+    Ok(())
 }
 
-fn print_keywords(keywords: &Keywords) {
-    println!("\nenforced:");
+fn print_keywords(keywords: &Keywords) -> std::io::Result<()> {
+    say!("\nenforced:");
     for (keyword, places) in &keywords.enforced {
-        println!("  {keyword:24} {}", listed(places));
+        say!("  {keyword:24} {}", listed(places));
     }
     if keywords.enforced.is_empty() {
-        println!("  nothing: every JSON value is valid");
+        say!("  nothing: every JSON value is valid");
     }
     let groups = [
         ("constrain nothing, since they only describe:", &keywords.annotations),
@@ -120,12 +122,13 @@ fn print_keywords(keywords: &Keywords) {
     ];
     for (head, group) in groups {
         if !group.is_empty() {
-            println!("\n{head}");
+            say!("\n{head}");
             for (name, places) in group {
-                println!("  {name:24} {}", listed(places));
+                say!("  {name:24} {}", listed(places));
             }
         }
     }
+    Ok(())
 }
 
 /// The first of some places, and how many more there are.
@@ -137,16 +140,17 @@ fn listed(places: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-fn print_samples(report: &SchemaReport, wanted: u32) {
+fn print_samples(report: &SchemaReport, wanted: u32) -> std::io::Result<()> {
     if wanted > 0 {
-        println!("\nrandom valid answers:");
+        say!("\nrandom valid answers:");
     }
     for sample in &report.samples {
-        println!("  {sample}");
+        say!("  {sample}");
     }
     if report.samples.len() < wanted as usize {
-        println!("  (every answer is too long to show)");
+        say!("  (every answer is too long to show)");
     }
+    Ok(())
 }
 
 #[cfg(test)]

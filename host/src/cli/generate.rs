@@ -1,13 +1,14 @@
 //! `jig generate`: one answer on the terminal, without a server.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 
 use clap::Args;
 use serde_json::json;
 
 use super::answer::{AnswerArgs, Question};
 use super::load::{LoadArgs, Loaded};
-use super::{CommandResult, MODEL_FREED_WITHIN};
+use super::{CommandResult, MODEL_FREED_WITHIN, out};
+use crate::measure::Startup;
 use crate::prompt::Conversation;
 use crate::request::Event;
 
@@ -30,7 +31,7 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(args: &GenerateArgs) -> CommandResult {
     let answer = args.answer.clone().checked()?;
     let question = args.question()?;
-    let loaded = args.load.load()?;
+    let loaded = args.load.load(&Startup::default())?;
     let answered = print(&answer, question, &loaded);
     loaded.engine.finish(MODEL_FREED_WITHIN);
     answered
@@ -39,19 +40,17 @@ pub(super) fn run(args: &GenerateArgs) -> CommandResult {
 /// Prints an answer as it is generated.
 fn print(answer: &AnswerArgs, question: Question, loaded: &Loaded) -> CommandResult {
     let mut stream = answer.ask(question, loaded)?;
-    let mut out = std::io::stdout().lock();
     while let Some(event) = stream.blocking_recv() {
         match event {
             Event::Delta(delta) => {
-                out.write_all(delta.text.as_bytes())?;
-                out.flush()?;
+                out::print(format_args!("{}", delta.text))?;
             }
             Event::Finished { .. } | Event::Prompt(_) => {}
             Event::Failed(error) => return Err(error.into()),
         }
     }
     if std::io::stdout().is_terminal() {
-        writeln!(out)?;
+        out::print(format_args!("\n"))?;
     }
     Ok(())
 }

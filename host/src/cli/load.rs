@@ -8,11 +8,12 @@ use clap::Args;
 use jig_guides::Compiler;
 use jig_plugin_api::{Model, ModelSpec};
 
-use super::logs::PluginServices;
 use super::schemas::SchemasArgs;
+use super::services::PluginServices;
 use super::template::TemplateArgs;
 use crate::backend::{self, SearchPath};
 use crate::engine::{Engine, EngineConfig, EngineHandle};
+use crate::measure::Startup;
 use crate::model::{self, ModelArgs};
 use crate::prepare::Preparation;
 use crate::prompt::ChatTemplate;
@@ -112,6 +113,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// A model that is ready to be asked.
 pub(super) struct Loaded {
     pub(super) name: String,
+    /// The name of the backend.
+    pub(super) backend: String,
     /// Where its files are.
     pub(super) directory: PathBuf,
     pub(super) engine: EngineHandle,
@@ -122,8 +125,15 @@ pub(super) struct Loaded {
 }
 
 impl LoadArgs {
+    /// The memory that answers may take.
+    pub(super) fn max_answer_bytes(&self) -> usize {
+        (self.max_answer_memory as usize) << 20
+    }
+
     /// Resolves, loads and starts what the flags name.
-    pub(super) fn load(&self) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
+    /// `startup` is told how far that is.
+    pub(super) fn load(&self, startup: &Startup) -> Result<Loaded, Box<dyn std::error::Error + Send + Sync>> {
+        startup.begin("backend");
         let documents = self.schemas.documents()?;
         let backend = backend::load(&self.backend, &self.backend_dir.search_path())?;
         let described = backend.describe();
@@ -134,14 +144,17 @@ impl LoadArgs {
         if let Some(problem) = described.problem.filter(|_| options.is_empty()) {
             return Err(format!("the backend `{}` can't run here: {problem}", described.name).into());
         }
+        startup.begin("files");
         let args =
             ModelArgs { model: self.model.clone(), revision: self.revision.clone(), tokenizer: self.tokenizer.clone() };
         let resolved = model::resolve_for(&args, &|names: &[String]| {
             backend.model_files(names, &self.dtype).map_err(|error| error.message)
         })?;
+        startup.begin("tokenizer");
         // Before the weights: it is quick to read, and quick to be wrong.
         let tokenizer = Tokenizer::load_for_model(&resolved.tokenizer_directory, &resolved.directory)?;
         let chat_template = self.template.load(&resolved, &tokenizer)?;
+        startup.begin("weights");
         let start = Instant::now();
         let spec = ModelSpec {
             device: self.device.clone(),
@@ -152,15 +165,16 @@ impl LoadArgs {
             options,
             ..ModelSpec::new(&resolved.directory)
         };
-        let model = backend.load(&spec, Arc::new(PluginServices::new()))?;
+        let model = backend.load(&spec, Arc::new(PluginServices::new(startup.clone())))?;
         log_model(&resolved.name, &described.name, &described.version, &*model, start);
+        startup.begin("vocabulary");
         let vocabulary = tokenizer.vocabulary(model.info().vocab_size as usize)?;
         let config = EngineConfig {
             max_num_seqs: self.max_num_seqs as usize,
             max_num_batched_tokens: self.max_num_batched_tokens as usize,
             max_queue: self.max_queue as usize,
             max_n: self.max_n,
-            max_answer_bytes: (self.max_answer_memory as usize) << 20,
+            max_answer_bytes: self.max_answer_bytes(),
             max_model_len: self.max_model_len,
             seed: self.seed,
         };
@@ -169,7 +183,16 @@ impl LoadArgs {
         let compiler = Arc::new(compiler);
         let max_model_len = engine.info().max_model_len;
         let preparation = Preparation::new(tokenizer, compiler.clone(), max_model_len, self.schemas.compile_timeout());
-        Ok(Loaded { name: resolved.name, directory: resolved.directory, engine, preparation, compiler, chat_template })
+        let backend = described.name;
+        Ok(Loaded {
+            name: resolved.name,
+            backend,
+            directory: resolved.directory,
+            engine,
+            preparation,
+            compiler,
+            chat_template,
+        })
     }
 }
 

@@ -10,8 +10,10 @@ mod check_schema;
 mod generate;
 mod load;
 mod logs;
+mod out;
 mod schemas;
 mod serve;
+mod services;
 mod table;
 mod template;
 
@@ -68,16 +70,19 @@ enum Command {
 /// What goes to the log.
 #[derive(Args, Clone, Debug)]
 struct LogArgs {
-    /// What to log, to standard error: error, warn, info, debug, trace, or a filter as `jig=debug`
+    /// What to log, to standard error: error, warn, info, debug, trace, off, or a filter as `warn,jig=debug`
     #[arg(long, global = true, env = "JIG_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: String,
+    /// How to log: text, or json (an object in each line)
+    #[arg(long, global = true, env = "JIG_LOG_FORMAT", value_enum, default_value_t = logs::LogFormat::Text)]
+    log_format: logs::LogFormat,
 }
 
 /// Runs the program: parses the command line, runs the command, and prints the error if it fails.
 #[must_use]
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();
-    let result = logs::start(&line.logs.log_level).and_then(|()| match line.command {
+    let result = logs::start(&line.logs.log_level, line.logs.log_format).and_then(|()| match line.command {
         None => serve::run(&line.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),
@@ -88,6 +93,8 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads has seen enough: `jig backends | head -1`.
+        Err(error) if out::is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             let mut said = error.to_string();

@@ -86,7 +86,11 @@ fn add_all(
     let entries = std::fs::read_dir(directory).map_err(|error| failed(directory, &error))?;
     let mut paths = Vec::new();
     for entry in entries {
-        paths.push(entry.map_err(|error| failed(directory, &error))?.path());
+        let path = entry.map_err(|error| failed(directory, &error))?.path();
+        // Kubernetes keeps the files of a ConfigMap in `..2026_11_28_...`, which `..data` links to; the names beside them are what is meant.
+        if !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"..")) {
+            paths.push(path);
+        }
     }
     paths.sort();
     for path in paths {
@@ -96,8 +100,12 @@ fn add_all(
                 None => return Err(failed(&path, &format!("more than {MAX_DEPTH} directories inside of each other"))),
             }
         } else if path.extension().is_some_and(|extension| extension == "json") {
-            let size = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?.len();
-            if size > MAX_BYTES {
+            let metadata = std::fs::metadata(&path).map_err(|error| failed(&path, &error))?;
+            // Opening a pipe would wait for its other end.
+            if !metadata.is_file() {
+                return Err(failed(&path, &"is no file"));
+            }
+            if metadata.len() > MAX_BYTES {
                 return Err(failed(&path, &format!("is longer than {MAX_BYTES} bytes")));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
@@ -146,6 +154,24 @@ mod tests {
         let (a, b) = (r#"{"$id": "https://example.com/a"}"#, r#"{"$id": "https://example.com/b"}"#);
         let documents = read(&[("a.json", a), ("below/b.json", b), ("notes.txt", "no JSON")]).expect("documents");
         assert_eq!(documents.len(), 2);
+    }
+
+    #[test]
+    fn the_files_of_a_config_map_are_read_once_and_a_pipe_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir(path("..2026_11_28")).expect("a directory");
+        std::fs::write(path("..2026_11_28/a.json"), r#"{"$id": "https://example.com/a"}"#).expect("a file");
+        std::os::unix::fs::symlink("..2026_11_28", path("..data")).expect("a link");
+        std::os::unix::fs::symlink("..data/a.json", path("a.json")).expect("a link");
+        let read = || {
+            let (mut documents, mut files) = (Documents::default(), BTreeMap::new());
+            add_all(directory.path(), MAX_DEPTH, &mut documents, &mut files).map(|()| (documents.len(), files))
+        };
+        let (count, files) = read().expect("documents");
+        assert_eq!((count, files.into_values().collect::<Vec<_>>()), (1, vec![path("a.json")]));
+        std::os::unix::fs::symlink("/dev/null", path("null.json")).expect("a link");
+        assert!(read().expect_err("an error").contains("null.json"));
     }
 
     #[test]

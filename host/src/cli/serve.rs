@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::api::ApiArgs;
 use super::load::LoadArgs;
 use super::{CommandResult, MODEL_FREED_WITHIN};
+use crate::engine::EngineHandle;
 use crate::http;
+use crate::measure::Startup;
+use crate::protocol::Service;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct ServeArgs {
@@ -28,58 +32,163 @@ pub(super) struct ServeArgs {
     /// The certificate chain for HTTPS, a PEM file
     #[arg(long, env = "JIG_SSL_CERTFILE", value_name = "FILE", requires = "ssl_keyfile", help_heading = "Server")]
     ssl_certfile: Option<PathBuf>,
-    /// Time that running requests have to finish after SIGTERM, in seconds
+    /// A port of its own for /metrics, /health and /version, beside the main one
+    #[arg(long, env = "JIG_METRICS_PORT", value_name = "PORT", help_heading = "Server")]
+    metrics_port: Option<u16>,
+    /// The most connections; idle ones are closed for new ones
+    #[arg(long, env = "JIG_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096, help_heading = "Server",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// How long no step of the engine may end, in seconds, before /health/live says so and the log tells where the threads stand; 0 for
+    /// ever
+    #[arg(long, env = "JIG_STALL_TIMEOUT", value_name = "SECONDS", default_value_t = 120.0, help_heading = "Server",
+          value_parser = seconds)]
+    stall_timeout: f64,
+    /// What is done then: unhealthy (/health/live is 503) or abort (the process ends)
+    #[arg(long, env = "JIG_STALL_ACTION", value_enum, default_value_t = StallArg::Unhealthy, help_heading = "Server")]
+    stall_action: StallArg,
+    /// Time after SIGTERM in which requests are still taken, in seconds, while /health/ready says 503
+    #[arg(long, env = "JIG_SHUTDOWN_DELAY", value_name = "SECONDS", default_value_t = 0, help_heading = "Server")]
+    shutdown_delay: u64,
+    /// Time that running requests have to finish after SIGTERM and --shutdown-delay, in seconds
     #[arg(long, env = "JIG_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30, help_heading = "Server")]
     drain_timeout: u64,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StallArg {
+    Unhealthy,
+    Abort,
+}
+
+/// A time that is none below zero and no million years.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=1e9).contains(seconds));
+    seconds.ok_or_else(|| "a number of seconds, at least 0, is wanted".to_owned())
+}
+
+/// Files beside connections: models, pipes, the log.
+const OTHER_FILES: u64 = 128;
 
 pub(super) fn run(args: &ServeArgs) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = http::ServerOptions {
         host: args.host.clone(),
         port: args.port,
+        metrics_port: args.metrics_port,
         tls: args.ssl_keyfile.clone().zip(args.ssl_certfile.clone()),
+        shutdown_delay: Duration::from_secs(args.shutdown_delay),
         drain_timeout: Duration::from_secs(args.drain_timeout),
     };
-    // Before the model: an address in use is known at once, not after minutes of loading.
+    // Before the model: an address in use is known at once, and probes are answered while it is loaded.
     let server = runtime.block_on(http::Server::bind(options))?;
-    let way_in = args.api.http()?;
-    let loaded = args.load.load()?;
-    // Whether that succeeds or not: what is not there is made when a request asks for it.
-    let warming = loaded.compiler.clone();
-    let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
-    let engine = loaded.engine.clone();
-    let settings = args.api.settings(&loaded.name, &loaded.directory)?;
-    let state =
-        http::AppState::new(loaded.name, loaded.engine, loaded.preparation, loaded.chat_template, settings, way_in);
-    runtime.block_on(server.run(state, shutdown()))?;
+    let startup = Startup::default();
+    let state = http::AppState::loading(startup.clone(), args.way_in()?);
+    let signals = runtime.block_on(async { Signals::catch() })?;
+    let running = runtime.spawn(serve(server, state.clone(), signals));
+    let served = args.load(&startup, &state).and_then(|engine| {
+        runtime.block_on(running)??;
+        Ok(engine)
+    });
     // A compilation or a tokenization that nobody waits for may still run, and the end of the program does not wait for it either.
     runtime.shutdown_background();
-    if !engine.finish(MODEL_FREED_WITHIN) {
+    if !served?.finish(MODEL_FREED_WITHIN) {
         tracing::warn!("the backend did not free the model within {} s", MODEL_FREED_WITHIN.as_secs());
     }
     Ok(())
 }
 
-/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
-async fn shutdown() {
-    use tokio::signal::unix::{SignalKind, signal};
+/// Serves to the end. Where that comes while the model is loaded, it is the end of the process: nothing can stop a backend that loads.
+async fn serve(server: http::Server, state: http::AppState, signals: Signals) -> Result<(), String> {
+    let served = server.run(state.clone(), shutdown(signals)).await;
+    if state.is_loading() {
+        tracing::info!("ended while the model was being loaded");
+        std::process::exit(0);
+    }
+    served
+}
 
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals can't be handled: the server runs until it is killed");
-        return std::future::pending().await;
+impl ServeArgs {
+    fn way_in(&self) -> Result<http::HttpOptions, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(http::HttpOptions {
+            max_answers_bytes: self.load.max_answer_bytes(),
+            max_connections: connections(self.max_connections as usize),
+            stall_timeout: (self.stall_timeout > 0.0).then(|| Duration::from_secs_f64(self.stall_timeout)),
+            stall_action: match self.stall_action {
+                StallArg::Unhealthy => http::StallAction::Unhealthy,
+                StallArg::Abort => http::StallAction::Abort,
+            },
+            ..self.api.http()?
+        })
+    }
+
+    /// Loads the model and has it served.
+    fn load(
+        &self,
+        startup: &Startup,
+        state: &http::AppState,
+    ) -> Result<EngineHandle, Box<dyn std::error::Error + Send + Sync>> {
+        let loaded = self.load.load(startup)?;
+        let settings = self.api.settings(&loaded.name, &loaded.directory)?;
+        // Whether that succeeds or not: what is not there is made when a request asks for it.
+        let warming = loaded.compiler.clone();
+        let _ = std::thread::Builder::new().name("warm-up".into()).spawn(move || warming.warm_up());
+        let engine = loaded.engine.clone();
+        let service = Service::new(loaded.name, loaded.engine, loaded.preparation, settings);
+        state.serve(service.with_chat_template(loaded.chat_template), &loaded.backend);
+        tracing::info!("ready after {:.2} s", startup.age().as_secs_f64());
+        Ok(engine)
+    }
+}
+
+/// As many connections as were asked for, or as the system has files for. The system's own limit for each process is raised where it may be.
+fn connections(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let needed = wanted as u64 + OTHER_FILES;
+    let enough = |current: Option<u64>| current.is_none_or(|current| current >= needed);
+    if enough(limit.current) {
+        return wanted;
+    }
+    let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }) {
+        Ok(()) => raised,
+        Err(_) => limit.current.unwrap_or(needed),
     };
-    let mut next = async move || {
+    let possible = usize::try_from(raised.saturating_sub(OTHER_FILES)).unwrap_or(wanted).clamp(1, wanted);
+    if possible < wanted {
+        tracing::warn!("at most {possible} connections: the system allows {raised} open files (ulimit -n)");
+    }
+    possible
+}
+
+/// The signals that ask for the end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on.
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
-    };
-    let name = next().await;
-    tracing::info!("{name}: no new requests are taken, running ones finish; a second signal ends at once");
+    }
+}
+
+/// Waits for a signal; a second one ends the process at once.
+async fn shutdown(mut signals: Signals) {
+    let name = signals.next().await;
+    tracing::info!("{name}: the server ends, running requests finish; a second signal ends at once");
     tokio::spawn(async move {
-        next().await;
+        signals.next().await;
         std::process::exit(1);
     });
 }

@@ -1,8 +1,10 @@
 //! Tables on the terminal: columns as wide as what stands in them.
 
+use super::out;
+
 /// Prints a head and rows; the last column may be as long as it likes.
-pub(super) fn print(head: &[&str], rows: &[Vec<String>]) {
-    print!("{}", text(head, rows));
+pub(super) fn print(head: &[&str], rows: &[Vec<String>]) -> std::io::Result<()> {
+    out::print(format_args!("{}", text(head, rows)))
 }
 
 fn text(head: &[&str], rows: &[Vec<String>]) -> String {

@@ -8,11 +8,15 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::kept::Answer;
 use super::mailbox::{AliveGuard, Shared, SubmitError};
+use super::record::RequestMetrics;
 use super::sequence::StopStrings;
 use super::thread::EngineThread;
 use super::{EngineConfig, EngineStats, check};
 use crate::request::{Event, Failure, Invalid, Request};
 use crate::tokenizer::Tokenizer;
+
+/// How long a running step may take, after what runs was to be failed.
+const ABORTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The engine. [`Engine::start`] is its only function: the rest is [`EngineHandle`].
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Engine {
         let mut info = model.info();
         info.max_model_len = config.max_model_len.map_or(info.max_model_len, |limit| limit.min(info.max_model_len));
         let stats = EngineStats { memory: model.memory(), ..EngineStats::default() };
-        let shared = Arc::new(Shared::new(config.max_queue, config.max_answer_bytes, stats));
+        let shared = Arc::new(Shared::new(config.max_queue, config.max_answer_bytes, info.max_model_len, stats));
         let guard = AliveGuard(shared.clone());
         let (max_model_len, max_n) = (info.max_model_len, config.max_n);
         let run = move || {
@@ -85,6 +89,24 @@ impl EngineHandle {
         &self.owner.info
     }
 
+    /// How long requests waited and ran, how many tokens they had, how they ended.
+    #[must_use]
+    pub fn metrics(&self) -> &RequestMetrics {
+        &self.owner.shared.metrics
+    }
+
+    /// How long ago the last step ended, where there is work; else zero.
+    #[must_use]
+    pub fn step_age(&self) -> Duration {
+        self.owner.shared.watched.age()
+    }
+
+    /// What the engine's thread is doing, in words.
+    #[must_use]
+    pub fn place(&self) -> &'static str {
+        self.owner.shared.watched.place()
+    }
+
     /// Whether the engine's thread runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -99,7 +121,8 @@ impl EngineHandle {
         let done = tokio::time::timeout(deadline, shared.until_idle()).await.is_ok();
         if !done {
             shared.abort();
-            shared.until_idle().await;
+            // A step that hangs in the backend is not waited for.
+            let _ = tokio::time::timeout(ABORTED_WITHIN, shared.until_idle()).await;
         }
         done
     }

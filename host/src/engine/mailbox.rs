@@ -13,6 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::EngineStats;
 use super::kept::{Answer, Kept};
+use super::progress::Watched;
+use super::record::{RequestMetrics, Times};
 use super::sequence::StopStrings;
 use crate::request::{Event, Invalid, Request};
 
@@ -21,6 +23,8 @@ pub(super) struct Shared {
     max_queue: usize,
     /// Answers in memory.
     pub(super) kept: Arc<Kept>,
+    pub(super) watched: Watched,
+    pub(super) metrics: Arc<RequestMetrics>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     /// Requests that no longer wait to be started, counted from the start.
@@ -52,6 +56,7 @@ pub(super) struct Submission {
     pub(super) stop: StopStrings,
     pub(super) events: UnboundedSender<Event>,
     pub(super) answer: Arc<Answer>,
+    pub(super) times: Times,
 }
 
 /// What the engine's thread finds when it looks for work.
@@ -83,10 +88,12 @@ pub enum SubmitError {
 }
 
 impl Shared {
-    pub(super) fn new(max_queue: usize, max_answer_bytes: usize, stats: EngineStats) -> Self {
+    pub(super) fn new(max_queue: usize, max_answer_bytes: usize, max_model_len: u32, stats: EngineStats) -> Self {
         Self {
             max_queue,
             kept: Arc::new(Kept::new(max_answer_bytes)),
+            watched: Watched::new(),
+            metrics: Arc::new(RequestMetrics::new(max_model_len)),
             inbox: Mutex::default(),
             arrived: Condvar::new(),
             left: AtomicU64::new(0),
@@ -105,7 +112,7 @@ impl Shared {
         if self.kept.is_too_much() {
             return Err(SubmitError::AnswersInMemory);
         }
-        let answer = self.kept.answer();
+        let (answer, times) = (self.kept.answer(), Times::arrived_now());
         let (events, receiver) = unbounded_channel();
         let mut inbox = self.lock();
         if !self.is_alive() {
@@ -118,7 +125,7 @@ impl Shared {
             return Err(SubmitError::Full(self.max_queue));
         }
         inbox.taken += 1;
-        inbox.submissions.push_back(Submission { request, stop, events, answer: answer.clone() });
+        inbox.submissions.push_back(Submission { request, stop, events, answer: answer.clone(), times });
         drop(inbox);
         self.arrived.notify_all();
         Ok((receiver, answer))
@@ -129,6 +136,7 @@ impl Shared {
         let mut inbox = self.lock();
         if idle {
             inbox.idle = true;
+            self.watched.rests();
             self.idle.notify_waiters();
             while inbox.submissions.is_empty() && !inbox.closed {
                 inbox.abort = false;
@@ -138,6 +146,7 @@ impl Shared {
                 return Mail::Closed;
             }
             inbox.idle = false;
+            self.watched.goes_on();
         }
         let abort = std::mem::take(&mut inbox.abort);
         Mail::Requests { submissions: std::mem::take(&mut inbox.submissions), abort }

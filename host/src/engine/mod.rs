@@ -9,6 +9,8 @@
 //! | `schedule` | who runs, who waits, who gives up memory |
 //! | `sequence` | one output: its tokens, guide and text, and what it may draw next |
 //! | `kept` | how much of answers is in memory |
+//! | `progress` | where the thread stands, for those who watch it |
+//! | `record` | how long requests waited and ran, how many tokens they had |
 //! | `crew` | work shared with the pool's threads |
 //! | `guard` | a panic in a backend or a guide fails a request, not the engine |
 //!
@@ -22,6 +24,8 @@ mod guard;
 mod handle;
 mod kept;
 mod mailbox;
+mod progress;
+mod record;
 mod schedule;
 mod sequence;
 mod thread;
@@ -29,6 +33,7 @@ mod thread;
 pub use config::{EngineConfig, EngineStats};
 pub use handle::{AnswerMemory, Engine, EngineHandle, RequestStream};
 pub use mailbox::SubmitError;
+pub use record::RequestMetrics;
 
 #[cfg(test)]
 pub(crate) mod testing;

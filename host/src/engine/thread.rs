@@ -18,6 +18,7 @@ use jig_plugin_api::{Chunk, Error, ErrorCode, LogitsWanted, Model, SampleRow, Sa
 
 use super::guard::guarded;
 use super::mailbox::{Mail, Shared, Submission};
+use super::progress::Place;
 use super::schedule::{Scheduler, Turn, does_not_fit, release};
 use super::sequence::masks::{self, Choice};
 use super::sequence::{ForcedText, Job, Progress, Seeds, Sequence, uniform};
@@ -98,18 +99,30 @@ impl EngineThread {
         let pack = |allowed: &Vec<u32>| mask::pack(self.vocab_size, allowed.iter().chain(ends).copied());
         let allowed = params.allowed_token_ids.as_ref().map(pack);
         let tokenizer = self.tokenizer.clone();
-        self.scheduler.add(Arc::new(Job::new(self.arrivals, submission, limit, seed, allowed, tokenizer)));
+        self.scheduler.add(Arc::new(Job::new(
+            self.arrivals,
+            submission,
+            limit,
+            seed,
+            allowed,
+            tokenizer,
+            self.shared.metrics.clone(),
+        )));
         self.arrivals += 1;
     }
 
     fn step(&mut self) {
         let begun = Instant::now();
+        let shared = self.shared.clone();
         let model = &mut *self.model;
+        shared.watched.at(Place::Sweep);
         self.scheduler.sweep(model);
         if let Some(suspect) = self.suspects.pop_front() {
             self.run_apart(suspect);
         } else {
+            shared.watched.at(Place::Admit);
             self.scheduler.admit(model);
+            shared.watched.at(Place::Plan);
             let batch = self.scheduler.plan(model);
             if !batch.is_empty() {
                 self.run_batch(batch);
@@ -118,9 +131,11 @@ impl EngineThread {
         if self.shared.kept.is_too_much() {
             self.scheduler.fail_largest_answer();
         }
+        shared.watched.at(Place::Sweep);
         // What ended in this step frees its memory before the engine sleeps.
         self.scheduler.sweep(&mut *self.model);
         self.step_time += begun.elapsed();
+        shared.watched.goes_on();
     }
 
     fn run_batch(&mut self, mut batch: Vec<Turn>) {
@@ -158,7 +173,10 @@ impl EngineThread {
                 },
             });
         }
+        self.shared.watched.at(Place::Forward);
         guarded("the backend", || self.model.forward(&chunks))?;
+        let tokens: usize = chunks.iter().map(|chunk| chunk.tokens.len()).sum();
+        self.shared.metrics.step_tokens.observe(tokens as f64);
         drop(chunks);
         for turn in batch {
             turn.sequence.computed += turn.tokens;
@@ -172,6 +190,7 @@ impl EngineThread {
     ///
     /// A row's token is drawn with a mask of the one that the prompt has there, so that every backend can say how likely it was.
     fn score(&mut self, batch: &mut [Turn]) -> Result<(), Error> {
+        self.shared.watched.at(Place::Score);
         for Turn { sequence, tokens, first_row, .. } in batch {
             let Some(first_row) = *first_row else { continue };
             let Some(top) = sequence.job.params().prompt_logprobs else { continue };
@@ -243,7 +262,9 @@ impl EngineThread {
                     Progress::Continues => Ok(self.forced.append(sequence)),
                     ended => Ok(ended),
                 });
-                self.generation_tokens += u64::from(sequence.drawn() - before);
+                let count = sequence.drawn() - before;
+                sequence.measure_tokens(count);
+                self.generation_tokens += u64::from(count);
                 progress
             });
             continues[at] = match accepted {
@@ -277,6 +298,7 @@ impl EngineThread {
         let places: Vec<usize> = (0..batch.len()).filter(|&at| batch[at].row.is_some()).collect();
         let sequences: Vec<&Sequence> = places.iter().map(|&at| &batch[at].sequence).collect();
         let begun = Instant::now();
+        self.shared.watched.at(Place::Masks);
         let choices = masks::choices(&sequences, self.vocab_size);
         self.mask_time += begun.elapsed();
 
@@ -307,7 +329,9 @@ impl EngineThread {
                 (Err(error), _) => drawn.push((at, Err(error.clone()))),
             }
         }
+        self.shared.watched.at(Place::Sample);
         let tokens = sample_rows(&mut *self.model, &rows, self.vocab_size)?;
+        self.shared.watched.at(Place::Accept);
         drawn.extend(asked.into_iter().zip(tokens));
         Ok(drawn)
     }

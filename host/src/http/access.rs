@@ -9,14 +9,18 @@ use super::AppState;
 use crate::protocol::ApiError;
 
 /// What everybody may ask: the questions of orchestrators, routers and collectors.
-const OPEN: &[&str] = &["/health", "/ping", "/version", "/metrics"];
+const OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/health/startup", "/ping", "/version", "/metrics"];
+
+/// Whether a path is one that everybody may ask, and that is answered however many others ask.
+pub(super) fn is_open(path: &str, root: &str) -> bool {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    OPEN.contains(&path.trim_end_matches('/'))
+}
 
 /// Answers a request without a right key with 401.
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let options = state.options();
-    let path = request.uri().path();
-    let path = path.strip_prefix(&options.root_path).unwrap_or(path);
-    let is_open = OPEN.contains(&path.trim_end_matches('/')) || request.method() == Method::OPTIONS;
+    let is_open = is_open(request.uri().path(), &options.root_path) || request.method() == Method::OPTIONS;
     if options.api_keys.is_empty() || is_open {
         return next.run(request).await;
     }

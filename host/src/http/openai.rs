@@ -12,11 +12,12 @@ use axum::{Json, Router};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 
+use super::ready::Ready;
 use super::request_id::RequestId;
 use super::routes::both;
 use super::{AppState, body};
-use crate::protocol::ApiError;
 use crate::protocol::openai::{self, Reply, Whole};
+use crate::protocol::{ApiError, Service};
 
 /// The header that names the fields of a request that were ignored.
 const IGNORED: HeaderName = HeaderName::from_static("x-jig-ignored");
@@ -62,39 +63,46 @@ pub(super) fn router() -> Router<AppState> {
 
 async fn chat(
     State(state): State<AppState>,
+    Ready(service): Ready,
     Extension(id): Extension<RequestId>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(reply(&state, openai::chat::completions(state.service(), id.to_string(), body).await?))
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(reply(&service, openai::chat::completions(&service, id.to_string(), body).await?))
 }
 
-async fn render_chat(State(state): State<AppState>, body: Body) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(whole(openai::chat::render(state.service(), body).await?))
+async fn render_chat(State(state): State<AppState>, Ready(service): Ready, body: Body) -> Result<Response, ApiError> {
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(whole(openai::chat::render(&service, body).await?))
 }
 
 async fn responses(
     State(state): State<AppState>,
+    Ready(service): Ready,
     Extension(id): Extension<RequestId>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(reply(&state, openai::responses::responses(state.service(), id.to_string(), body).await?))
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(reply(&service, openai::responses::responses(&service, id.to_string(), body).await?))
 }
 
 async fn completions(
     State(state): State<AppState>,
+    Ready(service): Ready,
     Extension(id): Extension<RequestId>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(reply(&state, openai::completions::completions(state.service(), id.to_string(), body).await?))
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(reply(&service, openai::completions::completions(&service, id.to_string(), body).await?))
 }
 
-async fn render_completions(State(state): State<AppState>, body: Body) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    Ok(whole(openai::completions::render(state.service(), body).await?))
+async fn render_completions(
+    State(state): State<AppState>,
+    Ready(service): Ready,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(whole(openai::completions::render(&service, body).await?))
 }
 
 async fn description() -> impl IntoResponse {
@@ -102,30 +110,38 @@ async fn description() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
-async fn models(State(state): State<AppState>) -> Json<serde_json::Value> {
-    Json(openai::models::list(state.service()))
+async fn models(Ready(service): Ready) -> Json<serde_json::Value> {
+    Json(openai::models::list(&service))
 }
 
-async fn model(State(state): State<AppState>, Path(name): Path<String>) -> Result<Json<serde_json::Value>, ApiError> {
+async fn model(Ready(service): Ready, Path(name): Path<String>) -> Result<Json<serde_json::Value>, ApiError> {
     // A name may end in a slash as little as a path may.
-    openai::models::one(state.service(), name.trim_end_matches('/')).map(Json)
+    openai::models::one(&service, name.trim_end_matches('/')).map(Json)
 }
 
-async fn tokenize(State(state): State<AppState>, body: Body) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    openai::tokens::tokenize(state.service(), body).await.map(Json)
+async fn tokenize(
+    State(state): State<AppState>,
+    Ready(service): Ready,
+    body: Body,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    let (body, _share) = body::read(&state, body).await?;
+    openai::tokens::tokenize(&service, body).await.map(Json)
 }
 
-async fn detokenize(State(state): State<AppState>, body: Body) -> Result<Json<serde_json::Value>, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    openai::tokens::detokenize(state.service(), body).await.map(Json)
+async fn detokenize(
+    State(state): State<AppState>,
+    Ready(service): Ready,
+    body: Body,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    let (body, _share) = body::read(&state, body).await?;
+    openai::tokens::detokenize(&service, body).await.map(Json)
 }
 
-fn reply(state: &AppState, reply: Reply) -> Response {
+fn reply(service: &Service, reply: Reply) -> Response {
     match reply {
         Reply::Whole(answer) => whole(answer),
         Reply::Stream { frames, ignored, relaxed } => {
-            let frames = kept_alive(frames, state.service().settings().keep_alive);
+            let frames = kept_alive(frames, service.settings().keep_alive);
             let headers = [
                 (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
                 (header::CACHE_CONTROL, "no-cache"),
@@ -172,7 +188,16 @@ mod tests {
     fn the_description_is_of_the_routes_that_there_are() {
         let description: serde_json::Value = serde_json::from_str(DESCRIPTION).unwrap();
         let described = description["paths"].as_object().unwrap();
-        let further = ["/v1/models/{name}", "/generate", "/health", "/version", "/metrics"];
+        let further = [
+            "/v1/models/{name}",
+            "/generate",
+            "/health",
+            "/health/live",
+            "/health/ready",
+            "/health/startup",
+            "/version",
+            "/metrics",
+        ];
         for path in described.keys() {
             assert!(PATHS.contains(&path.as_str()) || further.contains(&path.as_str()), "{path}");
         }

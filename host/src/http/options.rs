@@ -1,13 +1,27 @@
 //! What an operator says of the way in: keys, sizes, prefixes, origins.
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use super::watchdog::StallAction;
 
 /// What an operator says of the way in.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
+    /// The memory of all bodies that are being read or answered, in bytes.
+    pub max_bodies_bytes: usize,
+    /// The memory of all answers that are being sent, in bytes.
+    pub max_answers_bytes: usize,
+    /// The most connections.
+    pub max_connections: usize,
+    /// How long no step of the engine may end before the process counts as stuck; `None`: for ever.
+    pub stall_timeout: Option<Duration>,
+    /// What is done then.
+    pub stall_action: StallAction,
     /// The keys of which a request must have one; without any, none is asked for.
     pub api_keys: Vec<String>,
     /// A path under which all routes are, too: `/x`, or empty.
@@ -33,7 +47,17 @@ impl Default for HttpOptions {
     fn default() -> Self {
         let all = || vec!["*".to_owned()];
         let cors = CorsOptions { origins: all(), methods: all(), headers: all(), credentials: false };
-        Self { max_body_bytes: 32 << 20, api_keys: Vec::new(), root_path: String::new(), cors }
+        Self {
+            max_body_bytes: 32 << 20,
+            max_bodies_bytes: 512 << 20,
+            max_answers_bytes: 1 << 30,
+            max_connections: 4096,
+            stall_timeout: Some(Duration::from_secs(120)),
+            stall_action: StallAction::default(),
+            api_keys: Vec::new(),
+            root_path: String::new(),
+            cors,
+        }
     }
 }
 

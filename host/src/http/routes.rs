@@ -5,24 +5,27 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{Extension, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use futures_util::{FutureExt, StreamExt};
+use hyper::body::Body as _;
 use serde_json::json;
 
+use super::guarded::Guarded;
+use super::ready::Ready;
 use super::request_id::RequestId;
-use super::{AppState, access, body, metrics, openai};
-use crate::protocol::ApiError;
+use super::{AppState, access, body, health, metrics, openai};
 use crate::protocol::fields::nearest;
 use crate::protocol::outlines::{self, Reply};
+use crate::protocol::{ApiError, Service};
 
 /// What `GET /` and an unknown path tell.
-const ROUTES: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, GET /v1/models, POST /tokenize, POST /detokenize, POST /generate, GET /health, GET /version, \
-                      GET /metrics";
+const ROUTES: &str = "POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, GET /v1/models, POST /tokenize, POST /detokenize, POST /generate, GET /health, GET /health/live, \
+                      GET /health/ready, GET /health/startup, GET /version, GET /metrics";
 
 /// Paths of other APIs, of which this server has none whatever its model.
 const ELSEWHERE: &[&str] = &[
@@ -46,23 +49,40 @@ const ELSEWHERE: &[&str] = &[
 pub(super) fn router(state: AppState) -> Result<Router, String> {
     state.options().check()?;
     let mut router = openai::router().route("/", get(about));
-    for (path, method) in [
-        ("/generate", post(generate)),
-        ("/health", get(health)),
-        ("/ping", get(health).post(health)),
-        ("/version", get(version)),
-        ("/metrics", get(metrics::metrics)),
-    ] {
+    for (path, method) in [("/generate", post(generate)), ("/ping", get(health::ready).post(health::ready))] {
         router = both(router, path, method);
     }
+    let router = router.merge(open());
     let router = router.fallback(unknown_path).method_not_allowed_fallback(wrong_method);
     let root = &state.options().root_path;
     let router = if root.is_empty() { router } else { router.clone().nest(root, router) };
     Ok(router
         .layer(middleware::from_fn_with_state(state.clone(), access::guard))
         .layer(state.options().cors.layer()?)
-        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn_with_state(state.clone(), observe))
         .with_state(state))
+}
+
+/// The routes for orchestrators, routers and collectors, which may have a port of their own.
+fn open() -> Router<AppState> {
+    let mut router = Router::new();
+    for (path, method) in [
+        ("/health", get(health::ready)),
+        ("/health/live", get(health::live)),
+        ("/health/ready", get(health::ready)),
+        ("/health/startup", get(health::startup)),
+        ("/version", get(version)),
+        ("/metrics", get(metrics::metrics)),
+    ] {
+        router = both(router, path, method);
+    }
+    router
+}
+
+/// The routes of the port for metrics.
+pub(super) fn of_metrics_port(state: AppState) -> Router {
+    let unknown = async || ApiError::new(404, "not_found", "this port has GET /metrics, /health and /version only");
+    open().fallback(unknown).with_state(state)
 }
 
 /// A route with and without a slash at its end.
@@ -72,7 +92,8 @@ pub(super) fn both(router: Router<AppState>, path: &str, method: MethodRouter<Ap
 
 async fn about(State(state): State<AppState>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("Jig {version} serves {}.\nThere are: {ROUTES}\n", state.service().model())
+    let does = state.service().map_or("loads its model".to_owned(), |service| format!("serves {}", service.model()));
+    format!("Jig {version} {does}.\nThere are: {ROUTES}\n")
 }
 
 /// Names in the schema of a request that look like a misspelt keyword.
@@ -81,11 +102,12 @@ const UNKNOWN_KEYWORDS: HeaderName = HeaderName::from_static("x-unknown-keywords
 /// The body is read as JSON whatever its content type, since `curl -d` sends that of a form.
 async fn generate(
     State(state): State<AppState>,
+    Ready(service): Ready,
     Extension(id): Extension<RequestId>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body::read(body, state.options().max_body_bytes).await?;
-    let generated = outlines::generate(state.service(), id.to_string(), body).await?;
+    let (body, _share) = body::read(&state, body).await?;
+    let generated = outlines::generate(&service, id.to_string(), body).await?;
     let mut response = match generated.reply {
         Reply::Whole(answer) => Json(answer).into_response(),
         Reply::Stream(chunks) => {
@@ -108,22 +130,16 @@ async fn generate(
     Ok(response)
 }
 
-async fn health(State(state): State<AppState>) -> Response {
-    if !state.service().engine().is_alive() {
-        return ApiError::unavailable("the engine has stopped").into_response();
-    }
-    if state.service().stages().is_draining() {
-        return ApiError::unavailable("the server is shutting down").into_response();
-    }
-    StatusCode::OK.into_response()
-}
-
 async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {
-    Json(json!({"version": env!("CARGO_PKG_VERSION"), "model": state.service().model()}))
+    let model = state.service().map(Service::model);
+    Json(json!({"version": env!("CARGO_PKG_VERSION"), "model": model}))
 }
 
 async fn unknown_path(request: Request) -> ApiError {
     let path = request.uri().path();
+    if request.method() == Method::CONNECT {
+        return ApiError::new(405, "method_not_allowed", "CONNECT is for proxies, and this server is none");
+    }
     let message = match (meant(path), ELSEWHERE.iter().find(|other| path.split('/').any(|part| part == **other))) {
         (Some(meant), _) => format!("there is no {path}; did you mean {meant}?"),
         (None, Some(_)) => {
@@ -150,23 +166,72 @@ async fn wrong_method(request: Request) -> ApiError {
     ApiError::new(405, "method_not_allowed", message)
 }
 
-/// Gives each request an id, logs its answer, and makes a panic an answer. What becomes of a generation is logged
+/// Answers of which the body is smaller are not counted: there are at most as many as there are connections.
+const SMALL_ANSWER: u64 = 64 << 10;
+
+/// Gives each request an id, logs and counts its answer, and makes a panic an answer. What becomes of a generation is logged
 /// where it ends.
-async fn observe(mut request: Request, next: Next) -> Response {
+async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "other".into(), |path| path.as_str().to_owned());
     let start = Instant::now();
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = answer.unwrap_or_else(|_| {
+    let answer = async {
+        if let Some(error) = encoded(request.headers()) {
+            return error.into_response();
+        }
+        next.run(request).await
+    };
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    let response = answer.unwrap_or_else(|_| {
         ApiError::internal("the server failed at this request; its log tells more").lasting().into_response()
     });
+    let mut response = held(&state, response);
     let (status, time) = (response.status().as_u16(), start.elapsed().as_secs_f64() * 1e3);
-    if response.status().is_success() {
+    let is_open = access::is_open(&path, &state.options().root_path);
+    // Nobody reads a line of a hundred kilobytes.
+    let (method, path) = (shortened(method.as_str()), shortened(&path));
+    if response.status().is_success() || is_open {
         tracing::debug!("{id}: {method} {path} {status} after {time:.1} ms");
     } else {
         tracing::info!("{id}: {method} {path} {status} after {time:.1} ms");
     }
+    state.counts().add(route, status);
     id.insert(response.headers_mut());
     response
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The refusal of a body that is compressed.
+fn encoded(headers: &HeaderMap) -> Option<ApiError> {
+    let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?");
+    let message =
+        format!("the body is encoded as `{}`; send it as it is, without Content-Encoding", shortened(encoding));
+    (!encoding.trim().eq_ignore_ascii_case("identity")).then(|| ApiError::new(415, "unsupported_encoding", message))
+}
+
+/// An answer whose memory counts until it is sent.
+fn held(state: &AppState, mut response: Response) -> Response {
+    let Some(bytes) = response.body().size_hint().exact().filter(|bytes| *bytes > SMALL_ANSWER) else {
+        return response;
+    };
+    let mut share = state.answers().share();
+    if !share.take(bytes as usize) {
+        let most = state.answers().most() >> 20;
+        let message = format!(
+            "the server is busy: the answers that are being sent take {most} MiB (--max-answer-memory); try again later"
+        );
+        return ApiError::unavailable(message).into_response();
+    }
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    Guarded::answer(response, share)
 }

@@ -1,27 +1,34 @@
-//! Listening, connections, time limits, draining.
+//! Listening: from before the model is loaded to the end of the last answer, with its time limits.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, lookup_host};
 use tokio_rustls::TlsAcceptor;
 
-use super::{AppState, routes, tls};
+use super::connections::{Connection, Entered};
+use super::guarded::Guarded;
+use super::timed::Timed;
+use super::{AppState, access, routes, tls, watchdog};
+use crate::protocol::ApiError;
 
-/// The most connections at a time; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 4096;
 /// The longest that a client may take for the head of a request, and for the handshake of HTTPS.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+/// The longest that a client may read nothing of what is sent to it.
+const WRITE_TIME: Duration = Duration::from_secs(60);
 /// How long answers may take to be sent after the engine is done.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -34,7 +41,11 @@ pub struct ServerOptions {
     pub port: u16,
     /// Private key and certificate, for HTTPS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// How long running requests may go on after the end was asked for.
+    /// A port of its own for `/metrics` and the probes, beside the main one.
+    pub metrics_port: Option<u16>,
+    /// How long requests are still taken after the end was asked for, while the server says that it is not ready.
+    pub shutdown_delay: Duration,
+    /// How long running requests may go on after that.
     pub drain_timeout: Duration,
 }
 
@@ -67,8 +78,9 @@ pub enum ServerError {
 /// A server that has its address and does not answer yet.
 pub struct Server {
     listener: TcpListener,
-    address: SocketAddr,
+    for_metrics: Option<TcpListener>,
     tls: Option<TlsAcceptor>,
+    shutdown_delay: Duration,
     drain_timeout: Duration,
 }
 
@@ -79,66 +91,55 @@ impl Server {
     /// See [`ServerError`].
     pub async fn bind(options: ServerOptions) -> Result<Self, ServerError> {
         let tls = options.tls.as_ref().map(|(key, certificate)| tls::acceptor(key, certificate)).transpose()?;
+        let listener = listen(&options.host, options.port).await?;
+        let for_metrics = match options.metrics_port {
+            Some(port) => Some(listen(&options.host, port).await?),
+            None => None,
+        };
         let refused = |source| ServerError::Listen { host: options.host.clone(), port: options.port, source };
-        let addresses: Vec<SocketAddr> =
-            lookup_host((options.host.as_str(), options.port)).await.map_err(refused)?.collect();
-        let listener = TcpListener::bind(&addresses[..]).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, tls, drain_timeout: options.drain_timeout })
+        let ServerOptions { shutdown_delay, drain_timeout, .. } = options;
+        tracing::info!("listening on {}://{address}", if tls.is_some() { "https" } else { "http" });
+        if let Some(address) = for_metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            tracing::info!("metrics on http://{address}/metrics");
+        }
+        Ok(Self { listener, for_metrics, tls, shutdown_delay, drain_timeout })
     }
 
-    /// `http://127.0.0.1:8000`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
-    }
-
-    /// Answers until `shutdown` is done; then takes no new requests, waits for the running ones and returns.
+    /// Answers until `shutdown` is done; then takes no new requests, waits for the running ones and returns. The model may be loaded
+    /// meanwhile.
     ///
     /// # Errors
     /// Options that can't be.
     pub async fn run(self, state: AppState, shutdown: impl Future<Output = ()>) -> Result<(), String> {
-        let url = self.url();
         let router = routes::router(state.clone())?;
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
-        tracing::info!("listening on {url}");
+        watchdog::start(&state);
+        if let Some(listener) = self.for_metrics {
+            let (router, state) = (routes::of_metrics_port(state.clone()), state.clone());
+            // It answers to the end of the process.
+            tokio::spawn(async move {
+                loop {
+                    accept(&listener, &router, None, &state, None).await;
+                }
+            });
+        }
         // Connections are accepted until the last request is done, so that clients are told that the server is shutting down.
         let ended = async {
             shutdown.await;
-            if !state.service().drain(self.drain_timeout).await {
+            state.leave();
+            let Some(service) = state.service() else { return };
+            tokio::time::sleep(self.shutdown_delay).await;
+            if !service.drain(self.drain_timeout).await {
                 tracing::warn!("some requests were cut off after {} s", self.drain_timeout.as_secs());
             }
         };
         tokio::pin!(ended);
         loop {
-            let accepted = tokio::select! {
-                accepted = accept(&self.listener, &connections) => accepted,
+            tokio::select! {
+                () = accept(&self.listener, &router, self.tls.as_ref(), &state, Some(&graceful)) => {}
                 () = &mut ended => break,
-            };
-            let (stream, permit) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: others will be closed.
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let (router, tls, watcher) = (router.clone(), self.tls.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                let _permit = permit;
-                // Chunks of a stream are small and must not wait for each other.
-                let _ = stream.set_nodelay(true);
-                match tls {
-                    None => serve(stream, router, watcher).await,
-                    Some(tls) => match tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => serve(stream, router, watcher).await,
-                        Ok(Err(error)) => tracing::debug!("no TLS handshake: {error}"),
-                        Err(_) => tracing::debug!("no TLS handshake in time"),
-                    },
-                }
-            });
+            }
         }
         drop(self.listener);
         if tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await.is_err() {
@@ -149,25 +150,94 @@ impl Server {
     }
 }
 
+async fn listen(host: &str, port: u16) -> Result<TcpListener, ServerError> {
+    let refused = |source| ServerError::Listen { host: host.to_owned(), port, source };
+    let addresses: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(refused)?.collect();
+    TcpListener::bind(&addresses[..]).await.map_err(refused)
+}
+
+/// Accepts one connection and serves it in a task of its own. Without `graceful` the end of the server does not wait for it.
 async fn accept(
     listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+    router: &axum::Router,
+    tls: Option<&TlsAcceptor>,
+    state: &AppState,
+    graceful: Option<&GracefulShutdown>,
+) {
+    let stream = match listener.accept().await {
+        Ok((stream, _)) => stream,
+        Err(error) => {
+            // Out of file descriptors, most likely: others will be closed.
+            tracing::warn!("a connection could not be accepted: {error}");
+            return tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let Some(entered) = state.connections().enter() else { return };
+    let (router, tls, state) = (router.clone(), tls.cloned(), state.clone());
+    let watcher = graceful.map(GracefulShutdown::watcher);
+    tokio::spawn(async move {
+        // Chunks of a stream are small and must not wait for each other.
+        let _ = stream.set_nodelay(true);
+        let connection = entered.connection.clone();
+        let served = async {
+            match tls {
+                None => serve(stream, router, state, &entered, watcher).await,
+                Some(tls) => match tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve(stream, router, state, &entered, watcher).await,
+                    Ok(Err(error)) => tracing::debug!("no TLS handshake: {error}"),
+                    Err(_) => tracing::debug!("no TLS handshake in time"),
+                },
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            () = connection.gives_way() => tracing::debug!("an idle connection gave way to a new one"),
+        }
+    });
 }
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: axum::Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    state: AppState,
+    entered: &Entered,
+    watcher: Option<hyper_util::server::graceful::Watcher>,
 ) {
+    let router = TowerToHyperService::new(router);
+    let connection = entered.connection.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let busy = connection.begin();
+        let refused = refused(&connection, &state, request.uri().path());
+        let answer = refused.is_none().then(|| router.call(request));
+        async move {
+            let response = match (refused, answer) {
+                (None, Some(answer)) => answer.await?,
+                (refused, _) => refused.unwrap_or_default(),
+            };
+            Ok::<_, Infallible>(Guarded::answer(response, busy))
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
+        .serve_connection(TokioIo::new(Timed::new(stream, WRITE_TIME)), service);
+    let served = match watcher {
+        Some(watcher) => watcher.watch(connection).await,
+        None => connection.await,
+    };
+    if let Err(error) = served {
         tracing::debug!("a connection ended: {error}");
     }
+}
+
+/// The answer on a connection that is one too many, to all but probes.
+fn refused(connection: &Connection, state: &AppState, path: &str) -> Option<Response> {
+    if !connection.is_spare || access::is_open(path, &state.options().root_path) {
+        return None;
+    }
+    state.connections().note_refused();
+    let message = "the server is busy: it has as many connections as it may have (--max-connections); try again later";
+    let mut response = ApiError::unavailable(message).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Some(response)
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{AppState, HttpOptions, routes};
 use crate::engine::testing::SmallModel;
 use crate::engine::{Engine, EngineConfig};
+use crate::measure::Startup;
 use crate::prepare::{Preparation, Stages};
 use crate::protocol::Service;
 use crate::protocol::openai::Settings;
@@ -38,7 +39,13 @@ fn state_with(patience: Duration, compile_timeout: Duration) -> AppState {
     let preparation = Preparation::new(tokenizer, compiler, engine.info().max_model_len, compile_timeout);
     let stages = Stages::with_permits(preparation, 2, patience);
     let service = Service::with_stages("small".to_owned(), engine, stages, Settings::new("small"));
-    AppState::of(service, HttpOptions::default())
+    let state = AppState::loading(Startup::default(), HttpOptions::default());
+    state.serve(service, "small");
+    state
+}
+
+fn stages(state: &AppState) -> &Stages {
+    state.service().unwrap().stages()
 }
 
 async fn post(state: &AppState, body: Value) -> (u16, Value) {
@@ -67,7 +74,7 @@ fn long() -> Value {
 async fn plain_requests_and_known_guides_are_answered_while_all_permits_for_long_work_are_held() {
     let state = state(Duration::from_millis(1));
     assert_eq!(post(&state, guided("[ab]{3}")).await.0, 200);
-    let permits = state.service().stages().permits();
+    let permits = stages(&state).permits();
     let mut held = Vec::new();
     for turns in [&permits.compiling, &permits.compiling, &permits.compiling_long, &permits.tokenizing] {
         held.push(turns.take().await.unwrap());
@@ -87,11 +94,11 @@ async fn plain_requests_and_known_guides_are_answered_while_all_permits_for_long
 #[tokio::test]
 async fn a_request_that_waits_for_its_turn_is_told_when_the_server_shuts_down() {
     let state = state(Duration::from_secs(3600));
-    let permits = state.service().stages().permits();
+    let permits = stages(&state).permits();
     let _held = (permits.compiling.take().await.unwrap(), permits.compiling.take().await.unwrap());
     let drained = async {
         tokio::task::yield_now().await;
-        state.service().stages().drain();
+        stages(&state).drain();
     };
     let ((status, answer), ()) = tokio::join!(post(&state, guided("[ab]{3}")), drained);
     assert_eq!((status, answer["error"]["message"].as_str()), (503, Some("the server is shutting down")));
@@ -102,7 +109,7 @@ async fn a_request_that_waits_for_its_turn_is_told_when_the_server_shuts_down() 
 async fn a_prompt_that_is_far_too_long_is_refused_by_its_length() {
     let state = state(Duration::from_millis(1));
     // Nobody could tokenize it: the permits for that are held.
-    let _held = state.service().stages().permits().tokenizing.take().await.unwrap();
+    let _held = stages(&state).permits().tokenizing.take().await.unwrap();
     let (status, answer) = post(&state, json!({"prompt": "1".repeat(3_000_000)})).await;
     let message = answer["error"]["message"].as_str().unwrap();
     assert_eq!((status, answer["error"]["param"].as_str()), (400, Some("prompt")), "{message}");
@@ -111,7 +118,7 @@ async fn a_prompt_that_is_far_too_long_is_refused_by_its_length() {
 
 /// Waits until a compilation runs, or until none does.
 async fn until_compiling(state: &AppState, is_running: bool) {
-    while (state.service().stages().compilations_running() > 0) != is_running {
+    while (stages(state).compilations_running() > 0) != is_running {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -128,7 +135,7 @@ async fn others_are_answered_while_a_guide_compiles_and_it_ends_when_its_client_
     for body in [plain(), guided("[ab]{3}"), guided("[cd]{3}")] {
         assert_eq!(post(&state, body.clone()).await.0, 200, "{body}");
     }
-    assert!(!compiling.is_finished() && state.service().stages().compilations_running() > 0);
+    assert!(!compiling.is_finished() && stages(&state).compilations_running() > 0);
     compiling.abort();
     until_compiling(&state, false).await;
 }
@@ -138,7 +145,7 @@ async fn a_guide_that_compiles_is_given_up_when_the_server_shuts_down() {
     let state = state(Duration::from_secs(3600));
     let drained = async {
         until_compiling(&state, true).await;
-        state.service().stages().drain();
+        stages(&state).drain();
     };
     let ((status, answer), ()) = tokio::join!(post(&state, guided(ENDLESS)), drained);
     assert_eq!((status, answer["error"]["message"].as_str()), (503, Some("the server is shutting down")));

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use jig_guides::{CompileError, Compiler, Guide, Interrupt};
 
 pub use self::permits::NoTurn;
-pub use self::stages::{Stages, Unprepared};
+pub use self::stages::{GuideMetrics, Stages, Unprepared};
 use crate::request::{Constraint, Field, GenerationParams, Invalid, Prompt, Rendered, Request, TextRequest};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 

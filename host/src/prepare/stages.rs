@@ -4,6 +4,7 @@
 //! dropped, as when the client leaves, ends a compilation that it waits for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use jig_guides::{CompileError, Guide, Interrupt};
@@ -11,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::permits::{FIRST_TRY, NoTurn, Permits, TURN_TIME};
 use super::{Preparation, Prepared, Tokenized};
+use crate::measure::{Histogram, buckets};
 use crate::request::{Constraint, Invalid, TextRequest};
 use crate::tokenizer::Tokenizer;
 
@@ -20,7 +22,19 @@ pub struct Stages {
     inner: Arc<Inner>,
 }
 
+/// How often guides were there, and how long others took.
+#[derive(Debug)]
+pub struct GuideMetrics {
+    /// Compiling a guide, failed attempts included, in seconds.
+    pub compile: Histogram,
+    /// Guides that were there.
+    pub hits: AtomicU64,
+    /// Guides that had to be compiled.
+    pub misses: AtomicU64,
+}
+
 struct Inner {
+    metrics: GuideMetrics,
     preparation: Preparation,
     permits: Permits,
     draining: watch::Sender<bool>,
@@ -53,7 +67,9 @@ impl Stages {
 
     pub(crate) fn with_permits(preparation: Preparation, cores: usize, patience: Duration) -> Self {
         let permits = Permits::new(cores, patience);
-        Self { inner: Arc::new(Inner { preparation, permits, draining: watch::Sender::new(false) }) }
+        let metrics =
+            GuideMetrics { compile: Histogram::new(buckets::WORK), hits: AtomicU64::new(0), misses: AtomicU64::new(0) };
+        Self { inner: Arc::new(Inner { metrics, preparation, permits, draining: watch::Sender::new(false) }) }
     }
 
     #[cfg(test)]
@@ -70,6 +86,12 @@ impl Stages {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         *self.inner.draining.borrow()
+    }
+
+    /// How often guides were there, and how long others took.
+    #[must_use]
+    pub fn guide_metrics(&self) -> &GuideMetrics {
+        &self.inner.metrics
     }
 
     /// The number of schemas and regexes that are being compiled.
@@ -176,6 +198,8 @@ impl Stages {
         let (preparation, permits) = (&self.inner.preparation, &self.inner.permits);
         let limit = preparation.compile_timeout();
         let mut result = preparation.compiled(constraint);
+        let metrics = &self.inner.metrics;
+        if result.is_some() { &metrics.hits } else { &metrics.misses }.fetch_add(1, Relaxed);
         if result.is_none() {
             let permit = permits.compiling.take().await?;
             result = Some(self.compile(permit, constraint, limit.min(FIRST_TRY)).await?);
@@ -202,7 +226,14 @@ impl Stages {
         let interrupt = Interrupt::at(Instant::now() + limit);
         let _raised = RaisedOnDrop(interrupt.clone());
         let constraint = constraint.clone();
-        self.blocking(permit, move |preparation| preparation.compile(&constraint, &interrupt)).await
+        let inner = self.inner.clone();
+        let compile = move |preparation: &Preparation| {
+            let begun = Instant::now();
+            let compiled = preparation.compile(&constraint, &interrupt);
+            inner.metrics.compile.observe_time(begun.elapsed());
+            compiled
+        };
+        self.blocking(permit, compile).await
     }
 
     /// Does work on a thread that may block. The permit is held until the work is done, even if nobody waits for it any more.

@@ -176,13 +176,15 @@ impl Server {
         while log.read_line(&mut line)? > 0 {
             if let Some((_, address)) = line.split_once("listening on ") {
                 server.address = address.split([' ', '\n', '\u{1b}']).next().unwrap_or_default().to_owned();
+            }
+            if line.contains("ready after ") {
                 // The server would block if nobody read its log.
                 std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
                 return Ok(server);
             }
             line.clear();
         }
-        Err(format!("{} ended before it listened", jig.display()).into())
+        Err(format!("{} ended before it was ready", jig.display()).into())
     }
 }
 

@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,9 @@ enum Candidate {
     Suspended((u64, u32)),
     Unstarted(u64),
 }
+
+/// By which the least goes next: the outputs of its request that run, and its age.
+type Order = (usize, (u64, u32));
 
 /// What happened, counted from the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,10 +151,20 @@ impl Scheduler {
         let counters = &mut self.counters;
         let before = self.jobs.len();
         self.jobs.retain(|_, job| {
+            let left = u64::from(job.outputs_left());
             match () {
-                () if job.is_finished() => counters.finished += 1,
-                () if job.has_failed() => counters.failed += 1,
-                () if job.is_cancelled() => counters.cancelled += 1,
+                () if job.is_finished() => {
+                    counters.finished += 1;
+                    job.measure();
+                }
+                () if job.has_failed() => {
+                    counters.failed += 1;
+                    job.metrics.failed.fetch_add(left, Relaxed);
+                }
+                () if job.is_cancelled() => {
+                    counters.cancelled += 1;
+                    job.metrics.aborted.fetch_add(left, Relaxed);
+                }
                 () => return true,
             }
             false
@@ -241,6 +255,7 @@ impl Scheduler {
         let unstarted = self.unstarted.get(&number)?;
         let job = unstarted.job.clone();
         if unstarted.has_not_begun() {
+            job.times.begin(&job.metrics);
             self.counters.left_waiting += 1;
             self.counters.prompt_tokens += job.request.prompt.len() as u64;
         }
@@ -429,10 +444,8 @@ impl Scheduler {
 }
 
 /// The first of the candidates whose request has no output that runs, or else the one with the least key.
-fn first_or_least(
-    candidates: impl Iterator<Item = (Candidate, (usize, (u64, u32)))>,
-) -> Option<(Candidate, (usize, (u64, u32)))> {
-    let mut least: Option<(Candidate, (usize, (u64, u32)))> = None;
+fn first_or_least(candidates: impl Iterator<Item = (Candidate, Order)>) -> Option<(Candidate, Order)> {
+    let mut least: Option<(Candidate, Order)> = None;
     for (candidate, key) in candidates {
         if least.is_none_or(|(_, other)| key < other) {
             least = Some((candidate, key));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Instant;
 
 use jig_guides::GuideState;
 use jig_plugin_api::{Error, Sampled, SequenceId};
@@ -11,6 +12,7 @@ use super::stop::StopStrings;
 use super::text::{TextStream, Wholeness};
 use crate::engine::kept::Answer;
 use crate::engine::mailbox::Submission;
+use crate::engine::record::{RequestMetrics, Times};
 use crate::request::{Delta, Event, Failure, FinishReason, GenerationParams, Request, StoppedBy, TokenLogprob, Usage};
 use crate::tokenizer::Tokenizer;
 
@@ -33,6 +35,8 @@ pub(in crate::engine) struct Job {
     events: UnboundedSender<Event>,
     /// What of its answer is in memory.
     pub(in crate::engine) answer: Arc<Answer>,
+    pub(in crate::engine) times: Times,
+    pub(in crate::engine) metrics: Arc<RequestMetrics>,
     outputs_left: AtomicU32,
     failed: AtomicBool,
 }
@@ -45,11 +49,26 @@ impl Job {
         seed: u64,
         allowed: Option<Vec<u32>>,
         tokenizer: Tokenizer,
+        metrics: Arc<RequestMetrics>,
     ) -> Self {
-        let Submission { request, stop, events, answer } = submission;
+        let Submission { request, stop, events, answer, times } = submission;
         let outputs_left = AtomicU32::new(request.params.n);
         let failed = AtomicBool::new(false);
-        Self { number, request, limit, seed, allowed, stop, tokenizer, events, answer, outputs_left, failed }
+        Self {
+            number,
+            request,
+            limit,
+            seed,
+            allowed,
+            stop,
+            tokenizer,
+            events,
+            answer,
+            times,
+            metrics,
+            outputs_left,
+            failed,
+        }
     }
 
     pub(in crate::engine) fn params(&self) -> &GenerationParams {
@@ -69,6 +88,19 @@ impl Job {
 
     pub(in crate::engine) fn has_failed(&self) -> bool {
         self.failed.load(Relaxed)
+    }
+
+    /// The outputs that have not ended.
+    pub(in crate::engine) fn outputs_left(&self) -> u32 {
+        self.outputs_left.load(Relaxed)
+    }
+
+    /// Measures a request that is over, with all of its outputs.
+    pub(in crate::engine) fn measure(&self) {
+        let params = self.params();
+        self.times.end(self.request.prompt.len(), &self.metrics);
+        self.metrics.n.observe(f64::from(params.n));
+        self.metrics.max_tokens.observe(f64::from(params.max_tokens.unwrap_or(self.limit)));
     }
 
     /// Whether nobody listens any more.
@@ -111,6 +143,8 @@ pub(in crate::engine) struct Sequence {
     text: Option<TextStream>,
     /// Tokens that no delta has named yet.
     unsent: Vec<u32>,
+    /// When it got its first and its last tokens.
+    token_times: Option<(Instant, Instant)>,
     /// Whether the budget has taken tokens away from a mask of the guide.
     squeezed: bool,
 }
@@ -136,8 +170,21 @@ impl Sequence {
         let (handle, computed, shares_block) = (None, 0, false);
         // Nothing precedes the first token that could tell how likely it is.
         let scored = 1;
-        let (unsent, squeezed) = (Vec::new(), false);
-        Self { job, index, handle, computed, shares_block, tokens, guide, scored, text: Some(text), unsent, squeezed }
+        let (unsent, token_times, squeezed) = (Vec::new(), None, false);
+        Self {
+            job,
+            index,
+            handle,
+            computed,
+            shares_block,
+            tokens,
+            guide,
+            scored,
+            text: Some(text),
+            unsent,
+            token_times,
+            squeezed,
+        }
     }
 
     /// Oldest request first, and its outputs in their order.
@@ -191,6 +238,23 @@ impl Sequence {
             self.finish(FinishReason::Length, None, Vec::new(), None);
         }
         unwanted
+    }
+
+    /// Measures when it got its last `count` tokens.
+    pub(in crate::engine) fn measure_tokens(&mut self, count: u32) {
+        if count == 0 {
+            return;
+        }
+        let (metrics, now) = (&self.job.metrics, Instant::now());
+        self.job.times.token(count, metrics);
+        if let Some((_, last)) = self.token_times {
+            metrics.between_tokens.observe_time(now - last);
+        }
+        let first = self.token_times.map_or(now, |(first, _)| first);
+        self.token_times = Some((first, now));
+        if self.text.is_none() && self.drawn() > 1 {
+            metrics.time_per_token.observe_time((now - first) / (self.drawn() - 1));
+        }
     }
 
     /// How many more tokens it may have.
@@ -311,6 +375,7 @@ impl Sequence {
         }
         let usage = Usage { prompt_tokens: self.prompt_len() as u32, output_tokens: self.drawn() };
         let squeezed = self.squeezed;
+        self.job.metrics.count_end(reason);
         self.job.send(Event::Finished { index: self.index, reason, stopped_by, squeezed, usage });
         self.job.outputs_left.fetch_sub(1, Relaxed);
         Progress::Finished

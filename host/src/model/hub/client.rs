@@ -1,5 +1,6 @@
 //! The hub's protocol over HTTP: listing, metadata, content.
 
+use std::fmt;
 use std::io::Read;
 use std::thread;
 use std::time::Duration;
@@ -71,6 +72,21 @@ pub(super) enum Failure {
         url: String,
         problem: String,
     },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(reason) => write!(f, "no answer: {reason}"),
+            Self::Busy { status, .. } | Self::Status(status) => write!(f, "it answered with the status {status}"),
+            Self::NotFound => f.write_str("not found"),
+            Self::RevisionNotFound => f.write_str("it has no such revision"),
+            Self::Gated => f.write_str("the model is gated"),
+            Self::BadToken => f.write_str("it does not take the access token"),
+            Self::Forbidden(reason) => write!(f, "forbidden: {reason}"),
+            Self::Protocol { url, problem } => write!(f, "{url}: {problem}"),
+        }
+    }
 }
 
 impl Failure {
@@ -245,7 +261,8 @@ impl<'a> Client<'a> {
                 Err(failure) if failure.is_transient() && failures + 1 < retry.attempts => {
                     failures += 1;
                     let wait = retry.wait(failures, failure.retry_after());
-                    tracing::debug!("{failure:?}; trying again in {wait:?}");
+                    let endpoint = &self.settings.endpoint;
+                    tracing::warn!("{endpoint}: {failure}; asking again in {:.1} s", wait.as_secs_f64());
                     thread::sleep(wait);
                 }
                 answer => return answer,

@@ -85,7 +85,11 @@ impl Hub<'_> {
                 });
             }
             let wait = retry.wait(failures, failure.retry_after());
-            tracing::debug!("{file} broke off at {}: {failure:?}; going on in {wait:?}", target.position);
+            tracing::warn!(
+                "{file} broke off at {}: {failure}; going on in {:.1} s",
+                target.position,
+                wait.as_secs_f64()
+            );
             thread::sleep(wait);
         }
         progress.finish();

@@ -73,6 +73,7 @@ pub(super) fn fetch(
     let client = Client::new(settings)?;
     let hub = Hub { settings, client, repository, id };
     let wanted = revision.unwrap_or(MAIN);
+    tracing::info!("asking {} for `{id}`", settings.endpoint);
     let answer = match (hub.client.listing_once(id, wanted), cached) {
         (Err(Failure::RevisionNotFound), _) => Err(Failure::RevisionNotFound),
         (Err(failure), Ok(snapshot)) => {
@@ -82,6 +83,11 @@ pub(super) fn fetch(
             };
             tracing::warn!("using `{id}` from the cache (commit {}): {reason}", snapshot.commit);
             return Ok(snapshot);
+        }
+        // One that can't be reached at first contact is not there, most likely: it is asked once more, and not for minutes.
+        (Err(Failure::Unreachable(reason)), Err(_)) => {
+            tracing::warn!("{} can't be reached ({reason}); asking once more", settings.endpoint);
+            hub.client.listing_once(id, wanted)
         }
         (Err(failure), Err(_)) if failure.is_transient() => hub.client.listing(id, wanted),
         (answer, _) => answer,

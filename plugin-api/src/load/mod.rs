@@ -3,6 +3,8 @@
 //! [`backend`] opens a file, makes sure that it is a Jig plugin whose ABI agrees with this one, and hands back a
 //! [`Backend`]. Libraries are never unloaded: threads and destructors of a plugin may outlive any use of it.
 
+mod elf;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
@@ -111,7 +113,7 @@ impl fmt::Display for LoadError {
             Problem::Unreadable(reason) => write!(f, "can't be read: {reason}; check the path of the plugin"),
             Problem::NotAFile => f.write_str("is not a file; expected the shared library (.so) of a backend plugin"),
             Problem::NotALibrary(found) => {
-                write!(f, "is not a shared library: {found}; expected the .so file of a backend plugin")
+                write!(f, "is not a shared library: {found}; expected the whole .so file of a backend plugin")
             }
             Problem::MissingLibrary(library) => write!(
                 f,
@@ -199,17 +201,21 @@ fn header(file: &Path) -> Result<&'static LibHeader, Problem> {
     })
 }
 
-/// Classifies an error of the dynamic loader, whose texts differ between systems.
+/// Whether the file is a whole shared library for this machine, as far as its headers tell: the dynamic loader trusts them.
 fn check_magic(path: &Path) -> Result<(), Problem> {
     let unreadable = |error: std::io::Error| Problem::Unreadable(error.to_string());
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Problem::NotAFile);
     }
     let mut magic = Vec::new();
-    File::open(path).map_err(unreadable)?.take(4).read_to_end(&mut magic).map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable)?;
+    (&file).take(4).read_to_end(&mut magic).map_err(unreadable)?;
     match &magic[..] {
         [] => Err(Problem::NotALibrary("the file is empty".to_owned())),
-        b"\x7fELF" => Ok(()),
+        b"\x7fELF" => match elf::problem(&file).map_err(unreadable)? {
+            Some(problem) => Err(Problem::NotALibrary(problem)),
+            None => Ok(()),
+        },
         _ if cfg!(target_os = "linux") => Err(Problem::NotALibrary("it does not begin as an ELF file does".to_owned())),
         _ => Ok(()),
     }

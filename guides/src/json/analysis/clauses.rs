@@ -22,7 +22,7 @@ const MOST_CASES: usize = 24;
 const MOST_KEYS_OF_A_CASE: usize = 48;
 
 /// Conditions on the values of one key that are not scalars or bounds on numbers: each set of them may be a way of its value.
-const MOST_CONDITIONS: usize = 5;
+const MOST_CONDITIONS: usize = 6;
 
 /// Conditions on the values of one key of any kind.
 const MOST_PLAIN_CONDITIONS: usize = 120;

@@ -157,7 +157,7 @@ impl Builder<'_> {
         )
     }
 
-    /// The alternatives of a schema from all its branches: each automaton once, and all numbers as one automaton.
+    /// The alternatives of a schema from all its branches: each automaton once, and all numbers as one automaton, as are small ones of strings.
     pub(super) fn gather(&mut self, gathered: Gathered, terms: &[Term]) -> Result<Schema, CompileError> {
         let mut seen = HashSet::default();
         let mut numbers = gathered.numbers;
@@ -187,6 +187,7 @@ impl Builder<'_> {
         let mut seen = HashSet::default();
         let mut strings = gathered.strings;
         strings.retain(|one| seen.insert((Arc::as_ptr(&one.characters), one.min, one.max)));
+        let strings = self.united(strings, terms)?;
         Ok(Schema {
             literals: gathered.literals.into_iter().collect(),
             numbers,

@@ -63,7 +63,48 @@ impl Builder<'_> {
         self.spend_once(Arc::as_ptr(&characters).cast(), states, terms)?;
         Ok(characters)
     }
+
+    /// The sets of strings of several branches as few automata. Each has token classes of its own for each of its states, and most states of
+    /// a union allow more: where a string has just one of several words, far more characters lead to the union's dead state.
+    pub(super) fn united(
+        &mut self,
+        mut sets: Vec<Arc<Strings>>,
+        terms: &[Term],
+    ) -> Result<Vec<Arc<Strings>>, CompileError> {
+        if sets.len() < 2 {
+            return Ok(sets);
+        }
+        let is_unbounded = |set: &Strings| (set.min, set.max) == (0, u32::MAX);
+        let is_all = |set: &Strings| is_unbounded(set) && set.characters.is_universal(set.characters.dfa.start());
+        if let Some(all) = sets.iter().position(|set| is_all(set)) {
+            return Ok(vec![sets.swap_remove(all)]);
+        }
+        sets.sort_by_key(|set| (!is_unbounded(set), set.characters.dfa.len()));
+        let mut states = 0;
+        let united = sets.iter().take_while(|set| {
+            states += set.characters.dfa.len();
+            is_unbounded(set) && states <= MOST_UNITED
+        });
+        let united = united.count();
+        if united < 2 {
+            return Ok(sets);
+        }
+        let mut union = sets[0].characters.dfa.clone();
+        for set in &sets[1..united] {
+            let Ok(next) = union.union(&set.characters.dfa, 2 * MOST_UNITED) else { return Ok(sets) };
+            self.spend(next.len() / 4, terms)?;
+            union = next;
+        }
+        let characters = self.languages.characters(union, &self.any);
+        self.spend_once(Arc::as_ptr(&characters).cast(), characters.dfa.len(), terms)?;
+        sets.drain(..united);
+        sets.push(Arc::new(any_strings(characters, 0, u32::MAX)));
+        Ok(sets)
+    }
 }
+
+/// States of the automata of strings that are united, together.
+const MOST_UNITED: usize = 600;
 
 /// Limits on the states of the automata for the strings of a branch.
 pub(super) struct StringLimits {

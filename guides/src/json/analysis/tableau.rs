@@ -140,9 +140,9 @@ impl<'g> Builder<'g> {
                 // A try looks at all terms, so that it waits until many of them are decided.
                 let tries = branch.so_far.some.is_empty() && branch.later.len() <= branch.tried / 2;
                 let clausal = if tries { self.clausal(&mut branch, terms)? } else { Clausal::But(decision.index) };
-                branch.tried = if tries { branch.later.len() } else { branch.tried };
                 match clausal {
                     Clausal::Closed => continue,
+                    // Each round drops terms, and what it decided may leave one case of others.
                     Clausal::Decided => {
                         open.push(branch);
                         continue;
@@ -152,6 +152,7 @@ impl<'g> Builder<'g> {
                         continue;
                     }
                     Clausal::But(index) => {
+                        branch.tried = if tries { branch.later.len() } else { branch.tried };
                         if let Some(split) = self.take(branch.later[index], &mut branch)? {
                             decision = Decision { index, split: self.possible(split, &mut branch)?, product: 0 };
                         }

@@ -75,10 +75,16 @@ impl JsonMachine {
                 let rest = Derived(close + Self::exit_cost(level, item.schema));
                 let choice = Choice { schema: way.schema, next: Item { at, met, rest, ..item.clone() } };
                 // Without counters no entry changes what may follow, so the array can be completed after any.
-                if (array.counters.is_empty() || !close.is_never()) && !choices.contains(&choice) {
+                if array.counters.is_empty() || !close.is_never() {
                     choices.push(choice);
                 }
             }
+        }
+        if choices.len() > 1 {
+            let mut seen = Once::new();
+            let first: Vec<bool> = choices.iter().map(|choice| seen.before(choice).is_none()).collect();
+            let mut first = first.into_iter();
+            choices.retain(|_| first.next().unwrap_or(true));
         }
         Few::from_vec(choices)
     }

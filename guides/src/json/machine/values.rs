@@ -11,7 +11,11 @@ use crate::json::machine::unique::Distinct;
 use crate::json::machine::unique_domains::goes_on;
 use crate::json::machine::{JsonMachine, subsumption};
 use crate::json::shape::SchemaId;
+use foldhash::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Up to this number of schemas a scan is faster than a hash table.
+const FEW_SCHEMAS: usize = 16;
 
 impl JsonMachine {
     /// The state before the first byte of a text that is a value of this schema.
@@ -77,13 +81,17 @@ impl JsonMachine {
         if let Some((_, equal)) = &closed {
             repeated = *equal;
         }
-        let mut items: Vec<Item> = Vec::new();
-        for choice in pending.iter().filter(|choice| accepted.contains(&choice.schema)) {
+        let (mut items, mut seen): (Vec<Item>, Once<&Item>) = (Vec::new(), Once::new());
+        let many: Option<HashSet<SchemaId>> =
+            (accepted.len() > FEW_SCHEMAS).then(|| accepted.iter().copied().collect());
+        let is_accepted =
+            |schema| many.as_ref().map_or_else(|| accepted.contains(schema), |many| many.contains(schema));
+        for choice in pending.iter().filter(|choice| is_accepted(&choice.schema)) {
             let refused = closed.as_ref().is_some_and(|(distinct, _)| {
                 let array = self.array(choice.next.shape);
                 array.distinct.is_some() && repeated || !goes_on(array, distinct.entries())
             });
-            if !refused && !items.contains(&choice.next) {
+            if !refused && seen.before(&choice.next).is_none() {
                 items.push(choice.next.clone());
             }
         }
@@ -102,11 +110,18 @@ impl JsonMachine {
     /// Makes one item of those that differ in the cases of clauses alone. What a value meets of one clause says nothing about another one,
     /// so that each case that is left in one of them is left, whatever is left of other clauses.
     fn merge_cases(&self, level: &Level, items: &mut Vec<Item>) {
+        if items.len() < 2 {
+            return;
+        }
         let mut merged: Vec<Item> = Vec::with_capacity(items.len());
+        let mut places: HashMap<Item, usize> = HashMap::default();
         for item in items.drain(..) {
-            let same = |other: &&mut Item| Item { cases: item.cases.clone(), ..Item::clone(other) } == item;
-            let found = if item.cases.is_some() { merged.iter_mut().find(same) } else { None };
-            let (Some(one), Some(other)) = (&item.cases, found) else {
+            let Some(one) = &item.cases else {
+                merged.push(item);
+                continue;
+            };
+            let place = *places.entry(Item { cases: None, ..item.clone() }).or_insert(merged.len());
+            let Some(other) = merged.get_mut(place) else {
                 merged.push(item);
                 continue;
             };

@@ -33,7 +33,6 @@ mod used_keys;
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
-use crate::collections::few::Few;
 use crate::json::language::strings::{Decoder, StringState};
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Key, KeyReader, Reader, Scalar};
@@ -86,7 +85,7 @@ impl JsonMachine {
     /// 3. An entry that may still repeat another one comes before all that is left, since the other cases know nothing of entries. It calls
     ///    this function again with a state that is clear.
     /// 4. Values and numbers come without `uniqueItems` only: a walk has to record the text of the entry byte by byte.
-    /// 5. A scalar of several alternatives is searched for each of them, if one is a string. The mask is the union.
+    /// 5. A scalar of several alternatives is searched for each string among them, and for each of the others. The mask is the union.
     /// 6. Keys have alternatives of different kinds, which `add_in_keys` tells apart.
     /// 7. In all other places few bytes can follow, so they are walked.
     pub(crate) fn add_allowed(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Cost {
@@ -108,10 +107,10 @@ impl JsonMachine {
                     return self.add_in_numbers(state, pending, machines, below, set);
                 }
                 At::Scalar { pending, machines } if machines.iter().any(is_in_string) => {
-                    let each = machines.iter().map(|scalar| {
-                        let at = At::Scalar { pending: pending.clone(), machines: Few::One(scalar.clone()) };
+                    let each = self.same_strings(machines).into_iter().map(|machines| {
+                        let at = At::Scalar { pending: pending.clone(), machines };
                         let state = JsonState { level: state.level.clone(), at };
-                        let reach = self.add_in_string(&state, scalar, below, set);
+                        let reach = self.add_in_string(&state, below, set);
                         reach.unwrap_or_else(|| self.add_each(&state, below, set))
                     });
                     return Cost::greatest(each);

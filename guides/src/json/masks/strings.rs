@@ -7,27 +7,47 @@
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::collections::few::Few;
-use crate::json::language::strings::{Decoder, StringState};
+use crate::json::language::strings::Decoder;
 use crate::json::machine::JsonMachine;
 use crate::json::machine::state::{At, JsonState, Reader, Scalar};
 use crate::json::masks::Below;
 use crate::json::masks::quotes::OpenString;
+use crate::json::shape::SchemaId;
 use crate::json::tokens::by_state::InsideByState;
 use crate::json::tokens::frame::Room;
 use crate::vocabulary::mask::TokenSet;
 
 impl JsonMachine {
-    /// Adds the tokens inside a string, read for one schema. `None` if they have to be walked byte by byte.
-    pub(super) fn add_in_string(
-        &self,
-        state: &JsonState,
-        scalar: &Scalar,
-        below: Below<'_>,
-        set: &mut TokenSet,
-    ) -> Option<Cost> {
+    /// The scalars of alternatives, those together that read one set of strings in one state: they allow the same tokens inside.
+    pub(super) fn same_strings(&self, machines: &Few<Scalar>) -> Vec<Few<Scalar>> {
+        if let Few::One(_) = machines {
+            return vec![machines.clone()];
+        }
+        let mut groups: Vec<(Option<_>, Vec<Scalar>)> = Vec::new();
+        for scalar in machines.iter() {
+            let Reader::String { index, ref state } = scalar.reader else {
+                groups.push((None, vec![scalar.clone()]));
+                continue;
+            };
+            let strings = &self.schema(scalar.schema).strings[index as usize];
+            let read = Some((strings.characters.id(), strings.min, strings.max, strings.escapes, *state));
+            match groups.iter_mut().find(|(other, _)| *other == read) {
+                Some((_, same)) => same.push(scalar.clone()),
+                None => groups.push((read, vec![scalar.clone()])),
+            }
+        }
+        groups.into_iter().filter_map(|(_, same)| Few::from_vec(same)).collect()
+    }
+
+    /// Adds the tokens inside a string, read for schemas with the same strings. `None` if they have to be walked byte by byte.
+    pub(super) fn add_in_string(&self, state: &JsonState, below: Below<'_>, set: &mut TokenSet) -> Option<Cost> {
+        let At::Scalar { pending, machines } = &state.at else { return None };
+        let scalar = machines.iter().next()?;
         let Reader::String { index, state: at } = scalar.reader else { return None };
         let strings = self.schema(scalar.schema).strings.get(index as usize)?;
-        let (At::Scalar { pending, .. }, Decoder::Body) = (&state.at, at.decoder) else { return None };
+        if at.decoder != Decoder::Body {
+            return None;
+        }
         // Of an entry that must differ from others a walk has to know its value, unless there are so many strings that one is left.
         let own = state.level.own_distinct().is_some();
         if !state.is_clear() || own && !strings.characters.is_endless() {
@@ -64,14 +84,11 @@ impl JsonMachine {
                 self.add_by_state(state, &groups, |after| beyond + strings.cost_between(after), below, set)
             }
         };
-        let closed = Scalar {
-            reader: Reader::String { index, state: StringState { decoder: Decoder::Closed, ..at } },
-            schema: scalar.schema,
-        };
         if classes.closes_nowhere() {
             return Some(inside);
         }
-        let Some(after) = self.scalar_done(&state.level, pending, &Few::One(closed)) else { return Some(inside) };
+        let accepted: Vec<SchemaId> = machines.iter().map(|scalar| scalar.schema).collect();
+        let Some(after) = self.value_done(&state.level, pending, &accepted) else { return Some(inside) };
         let mut deferred = Vec::new();
         let open = OpenString { classes: &classes, node: below.node, escapes: strings.escapes, room };
         let closed = self.add_closing(&open, &after, |_| true, &mut deferred, set);

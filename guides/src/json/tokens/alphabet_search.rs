@@ -24,7 +24,7 @@ use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::alphabet::Alphabets;
 use crate::json::tokens::by_length::InsideTokens;
 use crate::json::tokens::destinations::{Destination, Destinations};
-use crate::vocabulary::mask::TokenSet;
+use crate::vocabulary::mask::{TokenSet, Tokens};
 use std::ops::Range;
 
 /// Below this many tokens that may be allowed, judged by their first bytes, a walk is faster.
@@ -33,7 +33,7 @@ const MANY_TOKENS: usize = 4096;
 /// Above this percentage of tokens to follow one by one, a walk is as fast, since it shares the steps of common prefixes.
 const MOST_OTHERS: usize = 60;
 
-/// Below this many characters to a dead end, most tokens overshoot, so sharing by length does not pay.
+/// Up to so many characters to a dead end most tokens overshoot. From further away a walk passes over most of the trie.
 const SHORT_DISTANCE: u32 = 8;
 
 /// Few tokens have more characters, so a longer chain decides no more of them.
@@ -101,28 +101,52 @@ impl Alphabets {
     /// The tokens along which a string stays open, from a state between characters; `None` where a walk finds them as fast.
     /// Characters are counted from this state up to the bound of `strings`.
     pub(super) fn allowed(&self, strings: &Strings, state: u32, inside: &InsideTokens) -> Option<Allowed> {
-        let shorter = strings.characters.distance(state).saturating_sub(1).min(strings.surely_fitting());
-        if shorter >= SHORT_DISTANCE {
-            return Some(self.by_distance(shorter, strings, state, inside));
+        if strings.characters.distance(state) > SHORT_DISTANCE {
+            return None;
         }
         let search = self.search(strings, state).filter(Search::pays)?;
         Some(self.run(&search, strings, state, inside))
     }
 
-    /// The allowed tokens of a state in which any `shorter` characters can be completed: all tokens with no more characters, and the
-    /// longer ones that the automaton accepts.
-    fn by_distance(&self, shorter: u32, strings: &Strings, state: u32, inside: &InsideTokens) -> Allowed {
+    /// Of tokens along which a string stays open as long as no bound is near, `None` for all, those within the bound of `strings`. Tokens
+    /// with few characters leave room for any rest, so only longer ones are followed, and those that end inside a character.
+    pub(super) fn narrowed(
+        &self,
+        strings: &Strings,
+        state: u32,
+        tokens: Option<&Tokens>,
+        inside: &InsideTokens,
+    ) -> Allowed {
         let mut set = TokenSet::new(self.complete.len());
-        set.union(&self.complete);
-        inside.whole.keep_short(shorter, &mut set);
-        let longer = self.longer.get(shorter as usize).copied().unwrap_or(0);
+        match tokens {
+            Some(tokens) => tokens.add_to(&mut set),
+            None => set.union(&self.complete),
+        }
+        inside.whole.keep_short(strings.max, &mut set);
+        let longer = |most: u32| self.longer.get(most as usize).copied().unwrap_or(0);
         let start = StringState { state, count: 0, decoder: Decoder::Body };
-        for &index in self.by_length[..longer].iter().chain(&self.partial) {
-            if self.follow(index, strings, start).is_some() {
-                set.insert(self.tokens[index as usize]);
+        for &index in &self.by_length[longer(strings.max)..longer(strings.surely_fitting())] {
+            let token = self.tokens[index as usize];
+            let fits = || match self.text_of(index).contains(&b'\\') {
+                true => self.follow(index, strings, start).is_some(),
+                false => !self.rest_after(index, strings, state).is_never(),
+            };
+            if set.contains(token) && !fits() {
+                set.remove(token);
             }
         }
-        (set, strings.most_cost() + inside.most_tail)
+        let mut reach = strings.most_cost();
+        for &index in &self.partial {
+            let token = self.tokens[index as usize];
+            match self.follow(index, strings, start) {
+                Some(end) => {
+                    set.insert(token);
+                    reach = reach.max(strings.cost(&end).without(1));
+                }
+                None => set.remove(token),
+            }
+        }
+        (set, reach)
     }
 
     /// Prepares a search; `None` where every first character is dead or ambiguous.
@@ -402,14 +426,14 @@ mod tests {
     }
 
     #[test]
-    fn both_searches_find_the_tokens_of_a_walk_in_every_state_and_for_every_bound() {
+    fn the_search_finds_the_tokens_of_a_walk_in_every_state_and_is_narrowed_to_every_bound() {
         let words = words();
         let tokens: Vec<Option<Vec<u8>>> = words.iter().cloned().map(Some).collect();
         let (trie, size) = (Trie::new(&tokens), tokens.len().div_ceil(32));
         let any = any_strings(Characters::any().expect("small"), 0, u32::MAX - 1);
         let frame = Frame::new(any.characters.clone(), Escapes::Usual, 0, &trie, size);
         let alphabets = Alphabets::new(&any, 0, &trie, size);
-        let (mut searched, mut by_distance) = (0, 0);
+        let (mut searched, mut narrowed) = (0, 0);
         for pattern in PATTERNS {
             let limits = DfaLimits { states: 9999, bytes: 1 << 22 };
             let dfa = regex::anywhere(pattern, Dialect::Ecma, limits).expect("a regex");
@@ -429,16 +453,23 @@ mod tests {
                             &context,
                         );
                     }
-                    let distance = strings.characters.distance(state);
-                    let shorter = distance.saturating_sub(1).min(strings.surely_fitting());
-                    if (1..6).contains(&shorter) {
-                        by_distance += 1;
-                        let found = alphabets.by_distance(shorter, &strings, state, &frame.inside);
-                        check(&words, found, &strings, state, &context);
+                    if max > 5 {
+                        continue;
                     }
+                    let unbounded = any_strings(characters.clone(), 0, u32::MAX - 1);
+                    let start = StringState { state, count: 0, decoder: Decoder::Body };
+                    let mut all = TokenSet::new(size);
+                    for (id, word) in (0u32..).zip(&words) {
+                        if word.iter().try_fold(start, |at, &byte| unbounded.step(&at, byte)).is_some() {
+                            all.insert(id);
+                        }
+                    }
+                    narrowed += 1;
+                    let found = alphabets.narrowed(&strings, state, Some(&Tokens::of_set(&all)), &frame.inside);
+                    check(&words, found, &strings, state, &context);
                 }
             }
         }
-        assert_eq!((searched, by_distance), (160, 8));
+        assert_eq!((searched, narrowed), (160, 99));
     }
 }

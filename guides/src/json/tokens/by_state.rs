@@ -30,7 +30,7 @@ pub(crate) struct InsideByState {
 impl InsideByState {
     /// The groups for strings in `state` with room for so many characters; [`u32::MAX`] for no bound.
     pub(super) fn new(strings: &Strings, state: u32, room: u32, frame: &Frame, tokens: Subtree<'_>) -> InsideByState {
-        let Subtree { trie, node, words } = tokens;
+        let Subtree { trie, node, words, .. } = tokens;
         // Characters are counted from here.
         let strings = Strings { min: 0, max: room, ..strings.clone() };
         let mut found = match room {
@@ -148,6 +148,7 @@ mod tests {
     use super::*;
     use crate::automaton::dfa::DfaLimits;
     use crate::json::language::strings::{Characters, Escapes};
+    use crate::json::tokens::text_heights::TextHeights;
     use crate::regex::{self, Dialect};
     use crate::vocabulary::mask::TokenSet;
     use std::sync::Arc;
@@ -167,7 +168,8 @@ mod tests {
         let characters = Arc::new(Characters::new(dfa, &any.dfa));
         let strings = Strings { characters, min: 0, max: u32::MAX, escapes: Escapes::Usual };
         let frame = Frame::new(any, Escapes::Usual, 0, &trie, 1);
-        let tokens = Subtree { trie: &trie, node: 0, words: 1 };
+        let heights = TextHeights::default();
+        let tokens = Subtree { trie: &trie, node: 0, words: 1, heights: &heights };
         let made = InsideByState::new(&strings, strings.start().state, room, &frame, tokens);
         let texts = |tokens: &Tokens| {
             let mut set = TokenSet::new(1);

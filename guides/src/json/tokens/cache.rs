@@ -13,6 +13,7 @@ use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses, Subtree};
 use crate::json::tokens::entries::WholeEntries;
 use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
+use crate::json::tokens::text_heights::TextHeights;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::trie::Trie;
 use std::sync::{Arc, OnceLock};
@@ -32,6 +33,7 @@ pub(crate) struct ClassesCache {
     /// The tokens that JSON is written with; `None` if these are all tokens.
     trie: Option<Trie>,
     whole_entries: WholeEntries,
+    heights: TextHeights,
     /// The frames of the whole trie, for the usual escapes and for the needed ones. Every guide uses them, so they are never evicted.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
@@ -62,6 +64,9 @@ impl ClassesCache {
         let trie = vocabulary.trie_where(|token| spellable.is_used(token));
         let mut cache = ClassesCache::with(spellable, trie);
         cache.whole_entries = WholeEntries::new(vocabulary.tokens().flatten());
+        if let Ok(any) = cache.spellable.any() {
+            cache.heights = TextHeights::new(cache.trie(vocabulary), &any.dfa);
+        }
         for escapes in [Escapes::Usual, Escapes::Needed] {
             cache.frame(escapes, 0, vocabulary);
         }
@@ -70,8 +75,10 @@ impl ClassesCache {
 
     fn with(spellable: Spellable, trie: Option<Trie>) -> ClassesCache {
         let (strings, frames, numbers) = (Cache::new(STRING_BYTES), Cache::new(FRAME_BYTES), Cache::new(NUMBER_BYTES));
-        let (by_state, whole_entries) = (Cache::new(BY_STATE_BYTES), WholeEntries::default());
-        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, roots: Default::default() }
+        let (by_state, whole_entries, heights) =
+            (Cache::new(BY_STATE_BYTES), WholeEntries::default(), TextHeights::default());
+        let roots = Default::default();
+        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, heights, roots }
     }
 
     /// The tokens that JSON is written with: each of their bytes is a token too, or occurs in numbers alone.
@@ -103,20 +110,37 @@ impl ClassesCache {
         vocabulary: &Vocabulary,
     ) -> Option<Arc<StringClasses>> {
         let room = self.room(strings, at, vocabulary)?;
-        let key = (strings.characters.id(), at.state, node, strings.escapes, room);
+        self.of_string_with_room(strings, at.state, room, node, vocabulary)
+    }
+
+    /// As [`Self::of_string`], with room for so many characters.
+    fn of_string_with_room(
+        &self,
+        strings: &Strings,
+        state: u32,
+        room: u32,
+        node: u32,
+        vocabulary: &Vocabulary,
+    ) -> Option<Arc<StringClasses>> {
+        let key = (strings.characters.id(), state, node, strings.escapes, room);
         if let Some(found) = self.strings.get(&key) {
             return Some(found);
         }
         let frame = self.frame(strings.escapes, node, vocabulary)?;
-        let classes = Arc::new(StringClasses::new(
-            strings,
-            at.state,
-            room,
-            frame,
-            Subtree { trie: self.trie(vocabulary), node, words: vocabulary.mask_words() },
-        ));
+        let made = if room < ROOM_FOR_ANY && frame.has_index() {
+            // A string that nears its bound has a room of its own after each character, and is in few states: what they allow is found once.
+            let any = self.of_string_with_room(strings, state, ROOM_FOR_ANY, node, vocabulary)?;
+            any.narrowed(strings, state, room)
+        } else {
+            StringClasses::new(strings, state, room, frame, self.subtree(node, vocabulary))
+        };
+        let classes = Arc::new(made);
         self.strings.insert(key, classes.clone(), classes.size());
         Some(classes)
+    }
+
+    fn subtree<'a>(&'a self, node: u32, vocabulary: &'a Vocabulary) -> Subtree<'a> {
+        Subtree { trie: self.trie(vocabulary), node, words: vocabulary.mask_words(), heights: &self.heights }
     }
 
     /// The tokens below `node` that stay inside a string, by the state after each; `None` if its state is inside a character.
@@ -130,10 +154,7 @@ impl ClassesCache {
         let room = self.room(strings, at, vocabulary)?;
         let key = (strings.characters.id(), at.state, node, strings.escapes, room);
         let frame = self.frame(strings.escapes, node, vocabulary)?;
-        let make = || {
-            let tokens = Subtree { trie: self.trie(vocabulary), node, words: vocabulary.mask_words() };
-            Arc::new(InsideByState::new(strings, at.state, room, &frame, tokens))
-        };
+        let make = || Arc::new(InsideByState::new(strings, at.state, room, &frame, self.subtree(node, vocabulary)));
         Some(self.by_state.get_or_make(key, |_, groups| groups.size(), make))
     }
 

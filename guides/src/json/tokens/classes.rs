@@ -14,13 +14,18 @@
 //!
 //! 1. nothing, where every token of the frame is allowed: any continuation is accepted, or no token is long enough to reach a dead state;
 //! 2. the [search by characters](super::alphabet_search);
-//! 3. a walk of the trie with the state of the string alone.
+//! 3. a walk of the trie with the state of the string alone. It passes over [subtrees](super::text_heights) with fewer characters than
+//!    lead to a dead state.
+//!
+//! Near the greatest length of a string the set is a part of that without a bound: only tokens with more characters than certainly fit
+//! are looked at again.
 
 use crate::automaton::cost::Cost;
 use crate::automaton::marks::GREATEST_OF_TEXT;
 use crate::automaton::residual::Reach;
 use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
+use crate::json::tokens::text_heights::TextHeights;
 use crate::vocabulary::mask::{TokenSet, Tokens};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
@@ -31,6 +36,7 @@ pub(super) struct Subtree<'a> {
     pub(super) trie: &'a Trie,
     pub(super) node: u32,
     pub(super) words: usize,
+    pub(super) heights: &'a TextHeights,
 }
 
 /// The suffixes that may follow a quote, and the cost at the quote.
@@ -79,7 +85,7 @@ impl StringClasses {
         frame: Arc<Frame>,
         tokens: Subtree<'_>,
     ) -> StringClasses {
-        let Subtree { trie, node, words } = tokens;
+        let Subtree { trie, node, words, heights } = tokens;
         // Characters are counted from here.
         let strings = Strings { min: 0, max: room, ..strings.clone() };
         let start = StringState { state, count: 0, decoder: Decoder::Body };
@@ -98,16 +104,30 @@ impl StringClasses {
                 (Inside::Tokens(Tokens::Set(set.words().into())), reach)
             }
             _ => {
-                let mut walk = InsideWalk { strings: &strings, trie, inside: Vec::new(), reach: Cost::ZERO };
-                if room >= ROOM_FOR_ANY {
-                    walk.add_unbounded(node, state);
-                } else {
+                let mut walk = InsideWalk { strings: &strings, trie, heights, inside: Vec::new(), reach: Cost::ZERO };
+                if room < ROOM_FOR_ANY {
                     walk.add_below(node, &start);
+                } else if walk.add_unbounded(node, state) {
+                    walk.reach = walk.reach.max(strings.most_cost() + frame.most_tail());
                 }
                 (Inside::Tokens(Tokens::new(walk.inside, words)), walk.reach)
             }
         };
         StringClasses { frame, inside, quotes, reach }
+    }
+
+    /// The classes of the same state, where there is room for fewer characters than the longest token has.
+    pub(super) fn narrowed(&self, strings: &Strings, state: u32, room: u32) -> StringClasses {
+        let strings = Strings { min: 0, max: room, ..strings.clone() };
+        let start = StringState { state, count: 0, decoder: Decoder::Body };
+        let frame = self.frame.clone();
+        let quotes = Quotes::new(&strings, &start, &frame);
+        let own = match &self.inside {
+            Inside::Frame => None,
+            Inside::Tokens(tokens) => Some(tokens),
+        };
+        let (set, reach) = frame.narrowed(&strings, state, own);
+        StringClasses { frame, inside: Inside::Tokens(Tokens::of_set(&set)), quotes, reach }
     }
 
     /// Memory in bytes.
@@ -246,6 +266,7 @@ fn find_quotes(strings: &Strings, prefixes: &Trie, node: u32, state: &StringStat
 struct InsideWalk<'a> {
     strings: &'a Strings,
     trie: &'a Trie,
+    heights: &'a TextHeights,
     inside: Vec<u32>,
     reach: Cost,
 }
@@ -276,10 +297,12 @@ impl InsideWalk<'_> {
     }
 
     /// As [`Self::add_below`] where the number of characters is not bounded. A character that stands for itself is then a step of the
-    /// automaton and nothing more, so one pass over the nodes in memory order replaces the recursion.
-    fn add_unbounded(&mut self, node: u32, start: u32) {
+    /// automaton and nothing more, so one pass over the nodes in memory order replaces the recursion. Returns whether tokens were added
+    /// whose cost was not asked for.
+    fn add_unbounded(&mut self, node: u32, start: u32) -> bool {
         let (strings, trie) = (self.strings, self.trie);
         let dfa = &strings.characters.dfa;
+        let mut passed_over = false;
         // The open nodes above the current one: the state after each, and the end of its subtree.
         let mut above: Vec<(u32, u32)> = vec![(start, trie.end(node))];
         let mut next = node + 1;
@@ -303,8 +326,15 @@ impl InsideWalk<'_> {
                     if after == 0 {
                         continue;
                     }
+                    let is_leaf = child_end == child + 1;
+                    let height = if is_leaf { None } else { self.heights.of(child) };
+                    if height.is_some_and(|height| height < strings.characters.distance(after)) {
+                        self.inside.extend_from_slice(trie.below(child));
+                        passed_over = true;
+                        continue;
+                    }
                     self.add(child, || strings.cost_between(after).without(1));
-                    if child_end > child + 1 {
+                    if !is_leaf {
                         above.push((after, child_end));
                         next = child + 1;
                     }
@@ -312,5 +342,80 @@ impl InsideWalk<'_> {
                 _ => {}
             }
         }
+        passed_over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::automaton::dfa::DfaLimits;
+    use crate::json::language::strings::{Characters, Escapes, any_strings};
+    use crate::regex::{self, Dialect};
+
+    const PIECES: [&str; 7] = ["a", "ma", "ke", "r", "é", "中", "\u{80}"];
+
+    /// All sequences of up to four pieces, the same behind an escape and a quote, and some that are no text.
+    fn words() -> Vec<Vec<u8>> {
+        let mut words: Vec<Vec<u8>> = vec![vec![0x80], b"a\xC3".to_vec(), b"ma\xA9".to_vec()];
+        let mut longest: Vec<Vec<u8>> = vec![Vec::new()];
+        for _ in 0..4 {
+            let longer = |word: &Vec<u8>| PIECES.map(|piece| [word, piece.as_bytes()].concat());
+            longest = longest.iter().flat_map(longer).collect();
+            words.extend(
+                longest.iter().flat_map(|word| ["", "\\n", "e\""].map(|before| [before.as_bytes(), word].concat())),
+            );
+        }
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    #[test]
+    fn a_walk_that_passes_over_subtrees_finds_the_tokens_that_the_string_allows() {
+        let words = words();
+        let tokens: Vec<Option<Vec<u8>>> = words.iter().cloned().map(Some).collect();
+        let (trie, size) = (Trie::new(&tokens), tokens.len().div_ceil(32));
+        let any = Characters::any().expect("small");
+        let (heights, none) = (TextHeights::new(&trie, &any.dfa), TextHeights::default());
+        let frame = Arc::new(Frame::new(any.clone(), Escapes::Usual, 0, &trie, size));
+        let mut fewer = 0;
+        for pattern in ["^((?!maker).)*$", "^(?!.*ake).*$", "a", "^[^é]{0,7}$", "^(..)*$"] {
+            let dfa = regex::anywhere(pattern, Dialect::Ecma, DfaLimits { states: 9999, bytes: 1 << 22 });
+            let characters = Arc::new(Characters::new(dfa.expect("a regex"), &any.dfa));
+            for state in (1..characters.dfa.len() as u32).filter(|&state| characters.reach(state) != Reach::Within) {
+                let strings = any_strings(characters.clone(), 0, u32::MAX);
+                let walk = |heights| {
+                    let mut walk =
+                        InsideWalk { strings: &strings, trie: &trie, heights, inside: Vec::new(), reach: Cost::ZERO };
+                    let passed_over = walk.add_unbounded(0, state);
+                    walk.inside.sort_unstable();
+                    (walk.inside, passed_over)
+                };
+                let (found, passed_over) = walk(&heights);
+                assert_eq!((&found, false), (&walk(&none).0, walk(&none).1), "{pattern} {state}");
+                fewer += u32::from(passed_over);
+                let start = StringState { state, count: 0, decoder: Decoder::Body };
+                for (id, word) in (0u32..).zip(&words) {
+                    let end = word.iter().try_fold(start, |at, &byte| strings.step(&at, byte));
+                    let stays = end.is_some_and(|end| end.decoder != Decoder::Closed);
+                    assert_eq!(found.binary_search(&id).is_ok(), stays, "{pattern} {state} {word:?}");
+                }
+                let subtree = Subtree { trie: &trie, node: 0, words: size, heights: &heights };
+                for room in [0, 1, 3, 5] {
+                    let all = StringClasses::new(&strings, state, ROOM_FOR_ANY, frame.clone(), subtree);
+                    let bounded = StringClasses::new(&strings, state, room, frame.clone(), subtree);
+                    assert!(all.frame.has_index());
+                    let set = |classes: StringClasses| {
+                        let mut set = TokenSet::new(size);
+                        classes.add_inside(Cost::ZERO, Room { least: 0, most: room, bytes: u32::MAX }, &mut set);
+                        set.words().to_vec()
+                    };
+                    let narrowed = all.narrowed(&strings, state, room);
+                    assert_eq!(set(narrowed), set(bounded), "{pattern} {state} {room}");
+                }
+            }
+        }
+        assert_eq!(fewer, 2);
     }
 }

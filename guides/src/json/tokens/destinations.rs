@@ -5,6 +5,8 @@
 //! this cheap: one byte of each class is tried, about a hundred transitions for a state.
 
 use crate::automaton::dfa::Dfa;
+use foldhash::HashMap;
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// The state to which the characters lead that begin with some byte.
@@ -35,12 +37,15 @@ pub(super) struct Destinations<'a> {
     second: Vec<Vec<u8>>,
     /// One later byte of each byte class.
     later: Vec<u8>,
+    /// By state inside a character and the bytes that it lacks, for all bytes that continue one. Characters of many scripts pass the same
+    /// states, and a class such as `\w` tells hundreds of bytes apart: without this, four bytes make millions of transitions.
+    known: RefCell<HashMap<(u32, usize), Destination>>,
 }
 
 impl Destinations<'_> {
     pub(super) fn new(dfa: &Dfa) -> Destinations<'_> {
         let second = SECOND.iter().map(|&(_, low, high, _)| dfa.kinds_among(low..=high)).collect();
-        Destinations { dfa, second, later: dfa.kinds_among(0x80..=0xBF) }
+        Destinations { dfa, second, later: dfa.kinds_among(0x80..=0xBF), known: RefCell::default() }
     }
 
     /// The destinations from a state between characters. Quotes and backslashes do not stand for themselves in JSON, so they are dead.
@@ -74,7 +79,7 @@ impl Destinations<'_> {
             let target = match (next, rest) {
                 (0, _) => Destination::Dead,
                 (next, 1) => Destination::One(next),
-                _ => self.after(next, &self.later, rest - 1),
+                _ => self.after_later(next, rest - 1),
             };
             if target == Destination::Several || found.is_some_and(|found| found != target) {
                 return Destination::Several;
@@ -82,5 +87,15 @@ impl Destinations<'_> {
             found = Some(target);
         }
         found.unwrap_or(Destination::Dead)
+    }
+
+    /// As [`Self::after`], along any byte that continues a character.
+    fn after_later(&self, state: u32, rest: usize) -> Destination {
+        if let Some(&known) = self.known.borrow().get(&(state, rest)) {
+            return known;
+        }
+        let found = self.after(state, &self.later, rest);
+        self.known.borrow_mut().insert((state, rest), found);
+        found
     }
 }

@@ -20,7 +20,7 @@ use crate::json::language::strings::{Characters, Decoder, Escapes, StringState, 
 use crate::json::tokens::alphabet::Alphabets;
 use crate::json::tokens::alphabet_search::{Allowed, StatesAfter};
 use crate::json::tokens::by_length::{ByLength, InsideTokens};
-use crate::vocabulary::mask::{FEW_TOKENS, TokenSet};
+use crate::vocabulary::mask::{FEW_TOKENS, TokenSet, Tokens};
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
@@ -172,6 +172,18 @@ impl Frame {
         let tries = (self.prefixes.len() + self.suffixes.len()) * 20;
         let alphabets = self.alphabets.as_ref().map_or(0, Alphabets::size);
         inside + self.partial.len() * 12 + tries + closing + self.bare.len() * 12 + alphabets + 200
+    }
+
+    /// Whether the tokens are indexed by their characters and lengths.
+    pub(super) fn has_index(&self) -> bool {
+        self.alphabets.is_some()
+    }
+
+    /// Of tokens along which a string stays open as long as no bound is near, `None` for all of the frame, those within the bound of
+    /// `strings`. A frame with an index has them.
+    pub(super) fn narrowed(&self, strings: &Strings, state: u32, tokens: Option<&Tokens>) -> Allowed {
+        let Some(alphabets) = &self.alphabets else { return (TokenSet::new(0), Cost::ZERO) };
+        alphabets.narrowed(strings, state, tokens, &self.inside)
     }
 
     /// The tokens along which a string stays open, where the search by characters is faster than a walk.

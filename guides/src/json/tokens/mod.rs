@@ -20,6 +20,7 @@
 //! | [`classes`] | which of these tokens stay inside, and the state at the quote of each prefix | state of a string's automaton |
 //! | [`by_state`] | the tokens that stay inside, by the state of the string's automaton after each | state of a string's automaton, near the end of a budget |
 //! | [`numbers`] | the tokens inside a number | state of a number's automaton |
+//! | [`text_heights`] | how many characters of text the tokens below a trie node have | vocabulary |
 //! | [`entries`] | which entries of an array one token can write | vocabulary |
 //! | [`cache`] | all of these, shared by the guides of a vocabulary | |
 //!
@@ -41,3 +42,4 @@ pub(crate) mod destinations;
 pub(crate) mod entries;
 pub(crate) mod frame;
 pub(crate) mod numbers;
+pub(crate) mod text_heights;

@@ -76,6 +76,9 @@ pub(super) struct ApiArgs {
     /// Under which names reasoning stands in answers; with none it stays in the content
     #[arg(long, env = "JIG_REASONING_FIELD", value_enum, default_value_t = FieldOfReasoning::Both)]
     reasoning_field: FieldOfReasoning,
+    /// The role of messages in answers
+    #[arg(long, env = "JIG_RESPONSE_ROLE", value_name = "ROLE", default_value = "assistant")]
+    response_role: String,
     /// Does nothing: tools may always be called. For command lines of vLLM
     #[arg(long, env = "JIG_ENABLE_AUTO_TOOL_CHOICE", action = ArgAction::SetTrue)]
     enable_auto_tool_choice: bool,
@@ -135,6 +138,7 @@ impl ApiArgs {
         settings.tool_call_parser.clone_from(&self.tool_call_parser);
         settings.reasoning_parser.clone_from(&self.reasoning_parser);
         settings.excludes_unused_tools = self.exclude_tools_when_tool_choice_none;
+        settings.response_role.clone_from(&self.response_role);
         settings.reasoning_field = match self.reasoning_field {
             FieldOfReasoning::Both => ReasoningField::Both,
             FieldOfReasoning::ReasoningContent => ReasoningField::ReasoningContent,

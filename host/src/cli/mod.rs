@@ -16,6 +16,7 @@ mod serve;
 mod services;
 mod table;
 mod template;
+mod vllm;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -32,7 +33,8 @@ type CommandResult = Result<(), Box<dyn Error + Send + Sync>>;
 /// Serves a language model whose output always matches the JSON Schema or the regular expression of the request.
 ///
 /// Without a command it serves: `jig --model demo` starts a server on a small embedded model. Every flag can be given by
-/// an environment variable, too: JIG_ and the flag's name.
+/// an environment variable, too: JIG_ and the flag's name. Flags of vLLM that make no difference here are taken with a
+/// warning.
 #[derive(Debug, Parser)]
 #[command(name = "jig", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "\
@@ -81,8 +83,17 @@ struct LogArgs {
 /// Runs the program: parses the command line, runs the command, and prints the error if it fails.
 #[must_use]
 pub fn main() -> ExitCode {
-    let line = CommandLine::parse();
-    let result = logs::start(&line.logs.log_level, line.logs.log_format).and_then(|()| match line.command {
+    let taking = match vllm::take(std::env::args_os()) {
+        Ok(taking) => taking,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let line = CommandLine::parse_from(taking.rest);
+    let started = logs::start(&line.logs.log_level, line.logs.log_format);
+    taking.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let result = started.and_then(|()| match line.command {
         None => serve::run(&line.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),

@@ -44,6 +44,10 @@ fn text(state: &AppState) -> String {
         of_engine(&mut page, service.engine());
         of_requests(&mut page, service.engine());
         of_guides(&mut page, service.stages());
+        page.family("jig:ignored_fields_total", "counter", "Fields of requests that are not known and were ignored.");
+        for (field, count) in service.ignored_fields().all() {
+            page.sample("jig:ignored_fields_total", &[("field", &field)], count as f64);
+        }
     }
     page.labels.clear();
     of_server(&mut page, state);

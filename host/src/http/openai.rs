@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
+use serde_json::json;
 
 use super::ready::Ready;
 use super::request_id::RequestId;
@@ -36,6 +37,8 @@ pub(super) const PATHS: &[&str] = &[
     "/v1/detokenize",
     "/tokenize",
     "/detokenize",
+    "/invocations",
+    "/load",
 ];
 
 /// A description of all routes, for people and for programs that make clients.
@@ -53,6 +56,8 @@ pub(super) fn router() -> Router<AppState> {
         ("/v1/models", get(models)),
         ("/v1/tokenize", post(tokenize)),
         ("/v1/detokenize", post(detokenize)),
+        ("/invocations", post(invocations)),
+        ("/load", get(load)),
         ("/tokenize", post(tokenize)),
         ("/detokenize", post(detokenize)),
     ] {
@@ -103,6 +108,22 @@ async fn render_completions(
 ) -> Result<Response, ApiError> {
     let (body, _share) = body::read(&state, body).await?;
     Ok(whole(openai::completions::render(&service, body).await?))
+}
+
+async fn invocations(
+    State(state): State<AppState>,
+    Ready(service): Ready,
+    Extension(id): Extension<RequestId>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (body, _share) = body::read(&state, body).await?;
+    Ok(reply(&service, openai::invocations(&service, id.to_string(), body).await?))
+}
+
+/// The requests that run or wait, as balancers of vLLM ask for them.
+async fn load(Ready(service): Ready) -> Json<serde_json::Value> {
+    let stats = service.engine().stats();
+    Json(json!({"server_load": stats.requests_running + stats.requests_waiting}))
 }
 
 async fn description() -> impl IntoResponse {

@@ -1,7 +1,7 @@
 //! Which family a model is of, by its chat template and its vocabulary.
 
 use super::families::FAMILIES;
-use super::family::Family;
+use super::family::{Call, Family};
 use super::thinking::{THINKING, Thinking};
 
 /// The forms in which a model writes what is no plain text.
@@ -52,7 +52,12 @@ impl Forms {
     /// # Errors
     /// A name that is none; the text lists those that are.
     pub fn of(traits: Traits<'_>, calls: &str, thinking: &str) -> Result<Self, String> {
-        Ok(Self { calls: calls_by(traits, calls)?, thinking: thinking_by(traits, thinking)? })
+        let (calls, mut thinking) = (calls_by(traits, calls)?, thinking_by(traits, thinking)?);
+        // Calls in channels are among the messages of a turn that is read as a whole.
+        if matches!(calls, Calls::Native(family) if family.call == Call::Channel) {
+            thinking = Thinking::named("harmony");
+        }
+        Ok(Self { calls, thinking })
     }
 
     /// Whether these are names that [`Forms::of`] takes.
@@ -202,7 +207,7 @@ mod tests {
         }
         assert_eq!(EXPECTED.lines().count(), 135);
         let often = ["hermes", "qwen3_coder", "mistral", "mistral_args", "glm47", "deepseek_v3", "kimi_k2", "-"];
-        assert_eq!(often.map(|family| families[family]), [17, 8, 7, 4, 4, 3, 3, 70]);
+        assert_eq!(often.map(|family| families[family]), [17, 8, 7, 4, 4, 3, 3, 68]);
     }
 
     #[test]

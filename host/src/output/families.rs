@@ -278,6 +278,15 @@ pub const FAMILIES: &[Family] = &[
         end_of_turn: IM_END,
     },
     Family {
+        name: "harmony",
+        aliases: &["openai", "gpt_oss"],
+        markers: &[&["<|channel|>analysis", "to=functions."], &["<|channel|>analysis", "<|channel|>commentary"]],
+        section: separate(""),
+        call: Call::Channel,
+        ids: Ids::Call,
+        end_of_turn: &["<|call|>", "<|return|>"],
+    },
+    Family {
         name: "pythonic",
         aliases: &["llama4_pythonic", "olmo3"],
         markers: &[&["[func_name1("], &["<|header_start|>", "tools"]],

@@ -79,6 +79,8 @@ pub enum Call {
         /// After the closing brace.
         end: &'static str,
     },
+    /// A message of a channel of its own, with the arguments as a JSON object.
+    Channel,
 }
 
 /// The tags of a call whose arguments each stand in a pair of tags. Strings stand there as they are, all else as JSON.
@@ -118,7 +120,7 @@ impl Call {
         match self {
             Self::Object { begin, .. } | Self::Named { begin, .. } | Self::Bare { begin, .. } => begin,
             Self::Tagged(tags) => tags.begin,
-            Self::Python => "",
+            Self::Python | Self::Channel => "",
         }
     }
 }
@@ -135,6 +137,7 @@ impl Family {
                 texts.extend([tags.begin, tags.after_name, tags.open, tags.after_key, tags.close, tags.end]);
             }
             Call::Python => {}
+            Call::Channel => texts.extend(super::channels::texts()),
             Call::Bare { begin, quote, end } => texts.extend([begin, quote, end]),
         }
         texts

@@ -9,7 +9,9 @@
 
 use jig_guides::{After, Delimiters, Marker, Options, Part, SeparatedTags, Style, Tag, TriggeredTags, Values};
 
+use super::channels;
 use super::family::{Call, Family, Place, Section};
+use super::special::SpecialTokens;
 use super::thinking::{Start, Thinking};
 
 /// A function that a model may call.
@@ -49,79 +51,6 @@ pub struct Wanted<'a> {
     pub options: Options,
 }
 
-/// The special tokens of a vocabulary: tokens that no text spells.
-#[derive(Clone, Debug, Default)]
-pub struct SpecialTokens {
-    /// Names and ids, the longest names first.
-    tokens: Vec<(String, u32)>,
-}
-
-impl SpecialTokens {
-    /// Of these names and ids.
-    #[must_use]
-    pub fn new(mut tokens: Vec<(String, u32)>) -> Self {
-        tokens.retain(|(name, _)| !name.is_empty());
-        tokens.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { tokens }
-    }
-
-    /// A text as texts and the special tokens in it.
-    #[must_use]
-    pub fn markers(&self, text: &str) -> Vec<Marker> {
-        let mut markers = Vec::new();
-        let mut rest = text;
-        while let Some((at, name, id)) = self.first_in(rest) {
-            if at > 0 {
-                markers.push(Marker::text(&rest[..at]));
-            }
-            markers.push(Marker::Token(id));
-            rest = &rest[at + name.len()..];
-        }
-        if !rest.is_empty() {
-            markers.push(Marker::text(rest));
-        }
-        markers
-    }
-
-    fn first_in(&self, text: &str) -> Option<(usize, &str, u32)> {
-        let found =
-            self.tokens.iter().filter_map(|(name, id)| text.find(name.as_str()).map(|at| (at, name.as_str(), *id)));
-        // The longest of those that begin at one place: `min_by_key` keeps the first.
-        found.min_by_key(|(at, ..)| *at)
-    }
-
-    /// The tokens that stand in the texts of a family's calls and around thoughts. They are a part of what an output says.
-    #[must_use]
-    pub fn spoken(&self, family: Option<&Family>, thinking: Option<&Thinking>) -> Vec<u32> {
-        let texts = family.into_iter().flat_map(Family::texts);
-        let texts = texts.chain(thinking.into_iter().flat_map(|thinking| [thinking.begin, thinking.end]));
-        let tokens = texts.flat_map(|text| self.markers(text)).filter_map(|marker| match marker {
-            Marker::Token(id) => Some(id),
-            Marker::Text(_) => None,
-        });
-        let mut tokens: Vec<u32> = tokens.collect();
-        tokens.sort_unstable();
-        tokens.dedup();
-        tokens
-    }
-
-    /// Whether a guide can hold a model with these tokens to a family's calls: texts around arguments in tags have none of them.
-    #[must_use]
-    pub fn can_write(&self, family: &Family) -> bool {
-        let Call::Tagged(tags) = family.call else { return family.is_guidable() };
-        [tags.open, tags.after_key, tags.close].iter().all(|text| self.first_in(text).is_none())
-    }
-
-    fn constant(&self, text: &str) -> Vec<Part> {
-        self.markers(text).into_iter().map(Part::Constant).collect()
-    }
-
-    /// The first marker of a text.
-    fn first(&self, text: &str) -> Option<Marker> {
-        self.markers(text).into_iter().next()
-    }
-}
-
 /// What an output must match; `None` where it is free.
 #[must_use]
 pub fn guide(
@@ -130,6 +59,11 @@ pub fn guide(
     wanted: Option<&Wanted<'_>>,
     response: Option<Part>,
 ) -> Option<Part> {
+    let is_channel = thinking.is_some_and(|(thinking, _)| thinking.is_channel());
+    if is_channel || wanted.is_some_and(|wanted| wanted.family.call == Call::Channel) {
+        let start = thinking.filter(|_| is_channel).map_or(Start::Open, |(_, start)| start);
+        return channels::guide(special, start, wanted, response);
+    }
     let thinking = thinking.filter(|(_, start)| *start != Start::Answer);
     let builder = Builder { special, begin: thinking.and_then(|(thinking, _)| special.first(thinking.begin)) };
     let answer = match wanted {
@@ -288,6 +222,7 @@ impl Builder<'_> {
             }
             Call::Python => (format!("{name}("), vec![delimited(Delimiters::PYTHON)], ")".to_owned()),
             Call::Bare { begin, end, .. } => (format!("{begin}{name}"), vec![json()], end.to_owned()),
+            Call::Channel => (channels::header(name), vec![json()], String::new()),
         };
         content.extend(self.special.constant(&end));
         Tag { begin: self.special.markers(&begin), content: Part::Sequence(content), ends: Vec::new() }

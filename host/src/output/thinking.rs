@@ -1,5 +1,7 @@
 //! The ways in which models set their reasoning apart from the answer.
 
+use super::channels;
+
 /// How a family of models marks its reasoning: `begin`, thoughts, `end`, and then the answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Thinking {
@@ -56,6 +58,14 @@ pub const THINKING: &[Thinking] = &[
         separator: "",
     },
     Thinking {
+        name: "harmony",
+        aliases: &["openai_gptoss", "gpt_oss"],
+        markers: &["<|channel|>analysis"],
+        begin: channels::THOUGHTS,
+        end: channels::END,
+        separator: "",
+    },
+    Thinking {
         name: "qwen3",
         aliases: &[
             "deepseek_r1",
@@ -87,9 +97,18 @@ impl Thinking {
         THINKING.iter().find(|thinking| thinking.name == name || thinking.aliases.contains(&name))
     }
 
+    /// Whether thoughts and answer are messages in channels: then the answer has a header, too.
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        self.begin == channels::THOUGHTS
+    }
+
     /// Where an output begins that follows this prompt: the last marker in the prompt says so, whatever made the prompt.
     #[must_use]
     pub fn start(&self, prompt: &str) -> Start {
+        if self.is_channel() {
+            return channels::start(prompt);
+        }
         let begin = prompt.rfind(self.begin.trim_end());
         let end = prompt.rfind(self.end);
         match (begin, end) {

@@ -9,12 +9,14 @@
 //! | `neutral` | fields that are accepted only where they ask for nothing |
 //! | `record` | what is logged when a generation ends |
 //! | `error` | the body of an answer that is an error |
+//! | `field_counts` | how often fields were ignored, by name |
 //! | `service` | what the endpoints of all protocols share |
 //!
 //! A protocol knows the request, its preparation and the engine; none of them knows a protocol. Names of wire formats stand here and nowhere
 //! else. How bytes travel is the business of [`http`](crate::http).
 
 mod error;
+mod field_counts;
 pub mod fields;
 mod neutral;
 pub mod openai;
@@ -24,4 +26,5 @@ mod sampling;
 mod service;
 
 pub use self::error::ApiError;
+pub use self::field_counts::FieldCounts;
 pub use self::service::Service;

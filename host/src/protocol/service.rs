@@ -7,6 +7,7 @@ use crate::engine::EngineHandle;
 use crate::output::{Calls, Forms, SpecialTokens, Traits};
 use crate::prepare::{Preparation, Stages};
 use crate::prompt::ChatTemplate;
+use crate::protocol::FieldCounts;
 use crate::protocol::openai::Settings;
 
 /// A model that is ready to be asked, and the way to it.
@@ -19,6 +20,7 @@ pub struct Service {
     chat_template: Option<Arc<ChatTemplate>>,
     forms: Forms,
     special_tokens: Arc<SpecialTokens>,
+    ignored_fields: Arc<FieldCounts>,
 }
 
 impl Service {
@@ -29,14 +31,19 @@ impl Service {
     }
 
     pub(crate) fn with_stages(model: String, engine: EngineHandle, stages: Stages, settings: Settings) -> Self {
+        let tokenizer = stages.tokenizer();
+        let id = |name: &str| Some((name.to_owned(), tokenizer.token_id(name)?));
+        let special_tokens = Arc::new(SpecialTokens::new(tokenizer.special_tokens().filter_map(id).collect()));
+        let (chat_template, forms) = (None, Forms::plain());
         Self {
             model,
             engine,
             stages,
             settings: Arc::new(settings),
-            chat_template: None,
-            forms: Forms::plain(),
-            special_tokens: Arc::default(),
+            chat_template,
+            forms,
+            special_tokens,
+            ignored_fields: Arc::default(),
         }
     }
 
@@ -45,10 +52,8 @@ impl Service {
     pub fn with_chat_template(mut self, template: Option<Arc<ChatTemplate>>) -> Self {
         if let Some(template) = &template {
             let tokenizer = self.stages.tokenizer();
-            let id = |name: &str| Some((name.to_owned(), tokenizer.token_id(name)?));
-            let special = SpecialTokens::new(tokenizer.special_tokens().filter_map(id).collect());
-            self.forms = forms(template, &self.settings, &special, &|name| tokenizer.token_id(name).is_some());
-            self.special_tokens = Arc::new(special);
+            let has_token = |name: &str| tokenizer.token_id(name).is_some();
+            self.forms = forms(template, &self.settings, &self.special_tokens, &has_token);
         }
         self.chat_template = template;
         self
@@ -64,6 +69,12 @@ impl Service {
     #[must_use]
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special_tokens
+    }
+
+    /// How often fields of requests were ignored, by name.
+    #[must_use]
+    pub fn ignored_fields(&self) -> &FieldCounts {
+        &self.ignored_fields
     }
 
     /// What makes a prompt of messages; `None` where the model has no template.

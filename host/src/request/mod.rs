@@ -28,6 +28,6 @@ pub use self::constraint::Constraint;
 pub use self::event::{Delta, Event, FinishReason, StoppedBy, TokenLogprob, Usage};
 pub use self::failure::Failure;
 pub use self::invalid::{Field, Invalid};
-pub use self::params::GenerationParams;
+pub use self::params::{GenerationParams, ThoughtLimit};
 pub use self::rendered::Rendered;
 pub use self::request::{Prompt, Request, TextRequest};

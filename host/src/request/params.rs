@@ -1,5 +1,7 @@
 //! How to generate: the validated parameters of a request.
 
+use std::borrow::Cow;
+
 use jig_plugin_api::SamplingParams;
 
 /// How to generate: the validated parameters of a request.
@@ -37,6 +39,21 @@ pub struct GenerationParams {
     pub skip_special_tokens: bool,
     /// Special tokens that are a part of the text all the same, in rising order: those by which the model says what is no plain text.
     pub spoken_tokens: Vec<u32>,
+    /// How long an output may think; `None` for as long as it likes. Only a guide ends thoughts.
+    pub thoughts: Option<ThoughtLimit>,
+}
+
+/// How long an output may think.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThoughtLimit {
+    /// The text that begins thoughts, if it is the first one of an output.
+    pub begin: Cow<'static, str>,
+    /// The text that ends them.
+    pub end: Cow<'static, str>,
+    /// The most tokens of the thoughts; their end comes after them.
+    pub most: u32,
+    /// Whether the prompt has begun them.
+    pub is_begun: bool,
 }
 
 impl Default for GenerationParams {
@@ -57,6 +74,7 @@ impl Default for GenerationParams {
             forced_text: true,
             skip_special_tokens: true,
             spoken_tokens: Vec::new(),
+            thoughts: None,
         }
     }
 }

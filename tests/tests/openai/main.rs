@@ -2,7 +2,10 @@
 
 mod chat;
 mod clients;
+mod complaints;
 mod completions;
+mod extensions;
 mod ground;
 mod responses;
+mod structures;
 mod tools;

@@ -52,7 +52,7 @@ fn calls(message: &Value) -> Vec<(String, Value)> {
 }
 
 /// The messages and ends of the choices of a stream, put together as clients do it.
-fn joined(chunks: &[Value], n: usize) -> Vec<(Value, Value)> {
+pub(crate) fn joined(chunks: &[Value], n: usize) -> Vec<(Value, Value)> {
     let mut choices = vec![(json!({"content": "", "tool_calls": []}), Value::Null); n];
     for choice in chunks.iter().flat_map(|chunk| chunk["choices"].as_array().unwrap()) {
         let (message, end) = &mut choices[choice["index"].as_u64().unwrap() as usize];

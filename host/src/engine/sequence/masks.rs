@@ -42,7 +42,7 @@ impl Words {
 /// Each on its own: where nothing is left to draw, with what left nothing.
 pub(in crate::engine) fn choices(sequences: &[&Sequence], vocab_size: usize) -> Vec<Result<Choice, Error>> {
     let known = |sequence: &&Sequence| {
-        let known = || sequence.guide.as_ref().and_then(|guide| guide.known_mask(Some(sequence.tokens_left())));
+        let known = || sequence.guide.as_ref().and_then(|guide| guide.known_mask(Some(sequence.tokens_to_end())));
         guarded("the guide", || Ok(known()))
     };
     let mut masks: Vec<Result<Option<Mask>, Error>> = sequences.iter().map(known).collect();
@@ -50,7 +50,7 @@ pub(in crate::engine) fn choices(sequences: &[&Sequence], vocab_size: usize) -> 
     let mut missing = Vec::new();
     for (at, (sequence, mask)) in sequences.iter().zip(&masks).enumerate() {
         if let (Some(guide), Ok(None)) = (&sequence.guide, mask) {
-            missing.push((at, guide.clone(), sequence.tokens_left()));
+            missing.push((at, guide.clone(), sequence.tokens_to_end()));
         }
     }
     let places: Vec<usize> = missing.iter().map(|(at, ..)| *at).collect();

@@ -7,6 +7,7 @@
 //! | `forced` | text that a guide leaves no choice about |
 //! | `text` | text that is certain: what may be part of a stop string is held back |
 //! | `stop` | the stop strings of a request as one automaton |
+//! | `thoughts` | how long an output may think |
 //! | `rng` | random numbers that depend on the request alone |
 
 mod forced;
@@ -16,6 +17,7 @@ mod rng;
 mod sequence;
 mod stop;
 mod text;
+mod thoughts;
 
 pub(super) use forced::ForcedText;
 pub(super) use rng::{Seeds, uniform};

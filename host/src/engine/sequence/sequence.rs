@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::stop::StopStrings;
 use super::text::{TextStream, Wholeness};
+use super::thoughts::Thoughts;
 use crate::engine::kept::Answer;
 use crate::engine::mailbox::Submission;
 use crate::engine::record::{RequestMetrics, Times};
@@ -147,6 +148,7 @@ pub(in crate::engine) struct Sequence {
     token_times: Option<(Instant, Instant)>,
     /// Whether the budget has taken tokens away from a mask of the guide.
     squeezed: bool,
+    thoughts: Thoughts,
 }
 
 /// What became of an output by its last token.
@@ -163,6 +165,7 @@ pub(in crate::engine) enum Progress {
 impl Sequence {
     pub(in crate::engine) fn new(job: Arc<Job>, index: u32) -> Self {
         let guide = job.request.guide.as_ref().map(jig_guides::Guide::start);
+        let thoughts = Thoughts::new(job.params().thoughts.as_ref(), guide.as_ref());
         let may_be_empty = guide.as_ref().is_some_and(GuideState::may_end);
         let detokenizer = job.tokenizer.detokenizer(job.params().skip_special_tokens);
         let text = TextStream::new(detokenizer.speaking(job.params().spoken_tokens.clone()), may_be_empty, &job.stop);
@@ -184,6 +187,7 @@ impl Sequence {
             unsent,
             token_times,
             squeezed,
+            thoughts,
         }
     }
 
@@ -262,6 +266,12 @@ impl Sequence {
         self.job.limit.saturating_sub(self.drawn())
     }
 
+    /// In how many tokens its guide is to be able to end.
+    pub(super) fn tokens_to_end(&self) -> u32 {
+        let of_thoughts = self.thoughts.tokens_left(self.job.params().thoughts.as_ref());
+        of_thoughts.map_or(self.tokens_left(), |left| left.min(self.tokens_left()))
+    }
+
     /// Whether end-of-text tokens, stop tokens and stop strings leave the text alone so far.
     pub(in crate::engine) fn is_below_minimum(&self) -> bool {
         self.drawn() < self.job.params().min_tokens
@@ -309,6 +319,11 @@ impl Sequence {
             return self.fail(Error::internal(format!(
                 "the backend drew token {token}, which the guide's mask does not allow: this is a fault of the backend"
             )));
+        }
+        if let (Some(guide), Some(limit)) = (&self.guide, &params.thoughts)
+            && self.thoughts != Thoughts::After
+        {
+            self.thoughts.push(&job.tokenizer.token_bytes(token), limit, guide);
         }
         self.tokens.push(token);
         self.unsent.push(token);

@@ -60,6 +60,8 @@ pub(super) fn read(text: &str, family: &Family, is_first: bool) -> Header {
         }
         Call::Python => name_up_to(text, at, &["("], &["("]),
         Call::Bare { .. } => name_up_to(text, at, &["{"], &["{"]),
+        // Such calls are messages of their own.
+        Call::Channel => Header::No,
     };
     if header == Header::Unknown { unknown } else { header }
 }

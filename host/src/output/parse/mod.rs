@@ -12,6 +12,7 @@
 //! A step reads the beginning of the text that is not read yet, and waits where a longer text could be read in another way. So what is
 //! said depends on the text and not on how it was cut.
 
+mod channels;
 mod header;
 mod json;
 mod literal;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::channels::Channels;
 use super::header::{self, Header, blanks};
 use super::json::JsonEnd;
 use super::literal::{LiteralArguments, Syntax};
@@ -61,6 +62,8 @@ pub struct Parser {
     calls: usize,
     /// Whether the message has begun: content or a call was said.
     has_begun: bool,
+    /// What reads the turn instead, where it is messages in channels.
+    channels: Option<Channels>,
 }
 
 #[derive(Debug)]
@@ -98,36 +101,49 @@ impl Parser {
         family: Option<&'static Family>,
         kinds: Arc<HashMap<String, Kinds>>,
     ) -> Self {
+        let of_channel = thinking.filter(|(thinking, _)| thinking.is_channel());
+        let is_channel = of_channel.is_some() || family.is_some_and(|family| family.call == Call::Channel);
+        let start = of_channel.map_or(Start::Open, |(_, start)| start);
+        let channels = is_channel.then(|| Channels::new(start, family.is_some()));
         let state = match thinking {
             Some((_, Start::Inside)) => State::Opening { inside: true },
             Some((_, Start::Open)) => State::Opening { inside: false },
             _ => State::Content { is_trimmed: thinking.is_some() },
         };
         let thinking = thinking.map(|(thinking, _)| thinking);
-        Self { thinking, family, kinds, state, text: String::new(), at: 0, calls: 0, has_begun: false }
+        Self { thinking, family, kinds, state, text: String::new(), at: 0, calls: 0, has_begun: false, channels }
     }
 
     /// Takes further text; returns what is certain by it.
     pub fn push(&mut self, text: &str) -> Vec<Piece> {
+        if let Some(channels) = &mut self.channels {
+            return channels.push(text, false);
+        }
         self.text.push_str(text);
         self.run(false)
     }
 
     /// Returns what was held back, when no text follows.
     pub fn finish(&mut self) -> Vec<Piece> {
-        self.run(true)
+        match &mut self.channels {
+            Some(channels) => channels.push("", true),
+            None => self.run(true),
+        }
     }
 
     /// Whether the output is within thoughts.
     #[must_use]
     pub fn is_thinking(&self) -> bool {
-        matches!(self.state, State::Thinking { .. } | State::Opening { inside: true })
+        match &self.channels {
+            Some(channels) => channels.is_thinking(),
+            None => matches!(self.state, State::Thinking { .. } | State::Opening { inside: true }),
+        }
     }
 
     /// The calls that have begun.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.calls
+        self.channels.as_ref().map_or(self.calls, Channels::calls)
     }
 
     fn run(&mut self, is_last: bool) -> Vec<Piece> {
@@ -300,7 +316,7 @@ impl Parser {
             return;
         }
         self.state = State::Arguments(match family.call {
-            Call::Object { .. } | Call::Named { .. } => Arguments::Json(JsonEnd::default(), false),
+            Call::Object { .. } | Call::Named { .. } | Call::Channel => Arguments::Json(JsonEnd::default(), false),
             Call::Tagged(tags) => Arguments::Tagged(TaggedArguments::new(tags, kinds)),
             Call::Python => Arguments::Literal(LiteralArguments::new(Syntax::Python)),
             Call::Bare { quote, .. } => Arguments::Literal(LiteralArguments::new(Syntax::Bare(quote))),
@@ -363,7 +379,7 @@ impl Parser {
         let end = match family.call {
             Call::Object { end, .. } | Call::Named { end, .. } | Call::Bare { end, .. } => end.trim(),
             Call::Tagged(tags) => tags.end.trim(),
-            Call::Python => "",
+            Call::Python | Call::Channel => "",
         };
         let skipped = blanks(&self.text);
         match begins_with(&self.text[skipped..], end) {
@@ -425,10 +441,23 @@ impl Parser {
 }
 
 /// Pieces, each as long as it can be.
-struct Pieces(Vec<Piece>);
+#[derive(Default)]
+pub(super) struct Pieces(Vec<Piece>);
 
 impl Pieces {
-    fn reasoning(&mut self, more: &str) {
+    pub(super) fn all(self) -> Vec<Piece> {
+        self.0
+    }
+
+    pub(super) fn begin_call(&mut self, index: usize, name: String) {
+        self.0.push(Piece::Call { index, name, number: None });
+    }
+
+    pub(super) fn end_call(&mut self, index: usize) {
+        self.0.push(Piece::CallEnd { index });
+    }
+
+    pub(super) fn reasoning(&mut self, more: &str) {
         match self.0.last_mut() {
             Some(Piece::Reasoning(text)) => text.push_str(more),
             _ if more.is_empty() => {}
@@ -436,14 +465,14 @@ impl Pieces {
         }
     }
 
-    fn content(&mut self, more: String, place: usize) {
+    pub(super) fn content(&mut self, more: String, place: usize) {
         match self.0.last_mut() {
             Some(Piece::Content { text, at }) if *at + text.len() == place => text.push_str(&more),
             _ => self.0.push(Piece::Content { text: more, at: place }),
         }
     }
 
-    fn arguments(&mut self, call: usize, more: &str) {
+    pub(super) fn arguments(&mut self, call: usize, more: &str) {
         match self.0.last_mut() {
             Some(Piece::Arguments { index, json }) if *index == call => json.push_str(more),
             _ if more.is_empty() => {}

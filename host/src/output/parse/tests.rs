@@ -176,6 +176,14 @@ fn rendered() -> Vec<(&'static str, String, Vec<Value>)> {
             "<start_function_call>call:tides{harbour:<escape>Husum<escape>,days:3}<end_function_call>".to_owned(),
             vec![husum.clone()],
         ),
+        (
+            "harmony",
+            format!(
+                "<|channel|>analysis<|message|><|end|><|start|>assistant<|channel|>commentary to=functions.tides <|constrain|>json<|message|>{a}\
+                 <|call|><|start|>assistant to=functions.tides<|channel|>commentary json<|message|>{b}<|call|>"
+            ),
+            both(),
+        ),
         ("granite", format!("<|tool_call|>{list}"), both()),
         ("granite_20b_fc", format!("<function_call> {}\n<function_call> {}", item(a), item(b)), both()),
         ("phi4_mini", format!("functools{list}"), both()),
@@ -210,7 +218,8 @@ fn calls_of_every_family_are_read_as_its_template_writes_them() {
 
 #[test]
 fn text_before_a_call_is_whole_and_without_the_white_space_before_the_call() {
-    for (family, text, calls) in rendered() {
+    // In channels no text stands before a message.
+    for (family, text, calls) in rendered().into_iter().filter(|(family, ..)| *family != "harmony") {
         let is_at_start = ["llama3_json", "pythonic"].contains(&family);
         let message = whole(family, &format!("Let me <look> that up. \n\n{text}"));
         if is_at_start {
@@ -312,6 +321,29 @@ fn values_have_the_types_of_the_schema() {
         arguments("fn <parameter=x>\n\t\"a\"\n", "é\nb"),
         json!({"harbour": "fn <parameter=x>\n\t\"a\"\n", "note": "é\nb", "spots": [1, "a"]})
     );
+}
+
+#[test]
+fn a_turn_in_channels_is_thoughts_remarks_a_call_and_an_answer() {
+    let turn = "<|channel|>analysis<|message|>Hm <x>\n<|end|><|start|>assistant<|channel|>commentary<|message|>I look. <|end|><|start|>assistant\
+                <|channel|>commentary to=functions.a.b <|constrain|>json<|message|> {\"x\": 1}<|call|>";
+    let message = whole("harmony", turn);
+    assert_eq!((&*message.reasoning, &*message.content, message.ended), ("Hm <x>\n", "I look. ", 1));
+    assert_eq!(message.calls, [("a.b".to_owned(), "{\"x\": 1}".to_owned())]);
+    let thinking = Some((Thinking::named("harmony").unwrap(), Start::Open));
+    let mut parser = Parser::new(thinking, None, kinds());
+    let pieces =
+        [parser.push("<|channel|>final<|message|>Yes <|tool"), parser.push(" <|channel|>"), parser.finish()].concat();
+    let text: String =
+        pieces.iter().map(|piece| if let Piece::Content { text, .. } = piece { &**text } else { "!" }).collect();
+    assert_eq!(text, "Yes <|tool <|channel|>");
+    // Without functions a call is what the model says.
+    let mut parser = Parser::new(thinking, None, kinds());
+    let pieces = parser.push("<|channel|>commentary to=functions.a json<|message|>{}");
+    assert_eq!(pieces, [Piece::Content { text: "{}".to_owned(), at: 52 }]);
+    for text in ["Hello", " to the", "<|channel|>final", "<|start|>user"] {
+        assert_eq!(whole("harmony", text).content, text, "what has no header is content");
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) async fn read<T: Send + 'static>(
     let parsed = service.stages().read(move || parse(body.as_ref(), vocab_size, shared.settings())).await;
     let asked = parsed.map_err(|error| names.unprepared(error))?.map_err(refused)?;
     check_model(service, common(&asked).model.as_deref())?;
+    common(&asked).ignored.names().iter().for_each(|name| service.ignored_fields().add(name));
     Ok(asked)
 }
 
@@ -49,7 +50,6 @@ const NEUTRAL: &[Neutral] = &[
     only("early_stopping", is_false, LEAVE_OUT),
     only("repetition_detection", is_no_detection, LEAVE_OUT),
     only("logits_processors", is_empty, LEAVE_OUT),
-    never("prompt_logprobs", "leave it out; `/v1/completions` has `echo` with `logprobs`"),
     never("logprob_token_ids", "leave it out, or use `logprobs`"),
     never("truncate_prompt_tokens", "leave it out and send a shorter prompt"),
     never("watermarking", LEAVE_OUT),

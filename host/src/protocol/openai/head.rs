@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::constraint::Asked;
 use super::settings::Settings;
 use crate::request::{FinishReason, StoppedBy};
 
@@ -72,21 +73,44 @@ impl Tally {
     }
 }
 
+/// Whether outputs are held to a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// They are free.
+    Not,
+    /// Parts of them are.
+    InPart,
+    /// All of them is.
+    Whole,
+}
+
+impl Held {
+    /// Whether a constraint holds outputs.
+    pub(super) fn by(constraint: Option<&Asked>) -> Self {
+        match constraint {
+            None => Self::Not,
+            Some(asked) if asked.has_free_text() => Self::InPart,
+            Some(_) => Self::Whole,
+        }
+    }
+}
+
 /// Why a choice ended, as `finish_reason` and `stop_reason`.
 ///
-/// A guided answer is whole whatever ended it, so it ends with `stop`; where the limit on its tokens narrowed it, `stop_reason` says so.
+/// An answer that is held to a form is whole whatever ended it, so it ends with `stop`; where the limit on its tokens narrowed it, `stop_reason`
+/// says so. Where it has free text, that may have been cut.
 pub(super) fn ending(
     reason: FinishReason,
     stopped_by: Option<&StoppedBy>,
     squeezed: bool,
-    guided: bool,
+    held: Held,
 ) -> (&'static str, Value) {
+    let finish_reason = if reason == FinishReason::Length && held != Held::Whole { "length" } else { "stop" };
     let stop_reason = match stopped_by {
         Some(StoppedBy::String(text)) => text.as_str().into(),
         Some(StoppedBy::Token(token)) => (*token).into(),
-        None if guided && squeezed => "max_tokens".into(),
+        None if held != Held::Not && squeezed && finish_reason == "stop" => "max_tokens".into(),
         None => Value::Null,
     };
-    let finish_reason = if reason == FinishReason::Length && !guided { "length" } else { "stop" };
     (finish_reason, stop_reason)
 }

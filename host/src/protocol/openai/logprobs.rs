@@ -49,6 +49,19 @@ impl Namer {
         entry.into()
     }
 
+    /// A token of a prompt in vLLM's form: the most likely tokens in its place and itself, by their ids. The rank of a token that is not among
+    /// the most likely ones is not known.
+    pub(super) fn prompt(&self, token: &TokenLogprob) -> Value {
+        let ranked = token.top.iter().zip(1..).map(|(&(other, logprob), rank)| (other, logprob, Value::from(rank)));
+        let mut entries: Map<String, Value> = Map::new();
+        for (other, logprob, rank) in ranked.chain([(token.token, token.logprob, Value::Null)]) {
+            let text = String::from_utf8_lossy(&self.tokenizer.token_bytes(other)).into_owned();
+            let entry = || json!({"logprob": number(logprob), "rank": rank, "decoded_token": text});
+            entries.entry(other.to_string()).or_insert_with(entry);
+        }
+        entries.into()
+    }
+
     /// The most likely tokens in the form of completions; the token itself is among them. Of two tokens with one text the likelier counts.
     fn top(&self, token: &TokenLogprob) -> Value {
         let mut top: Map<String, Value> = Map::new();

@@ -6,10 +6,10 @@
 //! | [`responses`] | `POST /v1/responses` |
 //! | [`completions`] | `POST /v1/completions` |
 //! | [`models`] | `GET /v1/models` |
+//! | `invocations` | `POST /invocations`, one path for all kinds of bodies |
 //! | [`tokens`] | `POST /tokenize`, `POST /detokenize` |
 //! | `body` | fields that the bodies of all endpoints that generate have |
 //! | `constraint` | what every output must match, in all spellings |
-//! | `closing` | a schema whose objects have no properties but those that it names |
 //! | `tools` | the tools of a request: what its answers may call |
 //! | `unknown` | fields that no table knows |
 //! | `failure` | what goes wrong, as this API says it |
@@ -23,11 +23,11 @@
 
 mod body;
 pub mod chat;
-mod closing;
 pub mod completions;
 mod constraint;
 mod failure;
 mod head;
+mod invocations;
 mod logprobs;
 pub mod models;
 mod outputs;
@@ -40,6 +40,7 @@ mod unknown;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+pub use invocations::invocations;
 pub use settings::{Defaults, ReasoningField, Settings};
 
 /// A whole answer.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub excludes_unused_tools: bool,
     /// Under which names reasoning stands in answers.
     pub reasoning_field: ReasoningField,
+    /// The role of messages in answers.
+    pub response_role: String,
     created: u64,
     fingerprint: String,
 }
@@ -97,6 +99,7 @@ impl Settings {
             reasoning_parser: "auto".to_owned(),
             excludes_unused_tools: false,
             reasoning_field: ReasoningField::default(),
+            response_role: "assistant".to_owned(),
             created,
             fingerprint,
         }

@@ -106,6 +106,11 @@ impl Ignored {
         Ok(())
     }
 
+    /// Their names.
+    pub(super) fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// Their names, as a header lists them: characters that a header can't have are `?`.
     pub(super) fn header(&self) -> Option<String> {
         const LONGEST: usize = 64;

@@ -13,7 +13,7 @@ use crate::output::Ids;
 use crate::output::parse::{Parser, Piece};
 use crate::protocol::ApiError;
 use crate::protocol::openai::body::UsageWanted;
-use crate::protocol::openai::head::{DONE, Head, Tally, ending, frame};
+use crate::protocol::openai::head::{DONE, Head, Held, Tally, ending, frame};
 use crate::protocol::openai::logprobs::{Alignment, Namer, Placed};
 use crate::protocol::openai::outputs::{Framed, Running};
 use crate::protocol::openai::settings::ReasoningField;
@@ -24,8 +24,12 @@ use crate::request::{Delta, Event, FinishReason};
 pub(super) struct Wanted {
     /// The number of choices.
     pub(super) n: usize,
-    pub(super) guided: bool,
+    pub(super) held: Held,
     pub(super) logprobs: bool,
+    /// Whether the tokens of the prompt are scored.
+    pub(super) prompt_logprobs: bool,
+    /// The role of each message.
+    pub(super) role: String,
     pub(super) token_ids: bool,
     pub(super) usage: UsageWanted,
     pub(super) skip_special: bool,
@@ -51,6 +55,8 @@ pub(in crate::protocol::openai) struct Answer {
     choices: Vec<Choice>,
     tally: Tally,
     has_begun: bool,
+    /// The tokens of the prompt that were scored so far.
+    scores: Vec<Value>,
 }
 
 /// The state of a choice. Nothing of it is shared with another one.
@@ -91,7 +97,7 @@ impl Answer {
         let choices = (0..wanted.n).map(choice).collect();
         let reasoning = wanted.counts_reasoning.then_some(0);
         let tally = Tally { prompt: prompt.len() as u32, reasoning, ..Tally::default() };
-        Self { head, namer, running, prompt, wanted, choices, tally, has_begun: false }
+        Self { head, namer, running, prompt, wanted, choices, tally, has_begun: false, scores: Vec::new() }
     }
 
     /// Waits for all of it.
@@ -113,13 +119,17 @@ impl Answer {
         }
         let choices = wholes.into_iter().zip(messages).map(|(whole, message)| {
             let mut choice = self.choice_json(whole);
-            choice.insert("message".to_owned(), message.json(self.wanted.reasoning_field));
+            choice.insert("message".to_owned(), message.json(&self.wanted.role, self.wanted.reasoning_field));
             choice.into()
         });
         let mut body = self.head.with("chat.completion", choices.collect());
         body.insert("usage".to_owned(), self.tally.json());
         if self.wanted.token_ids {
             body.insert("prompt_token_ids".to_owned(), json!(&*self.prompt));
+        }
+        if self.wanted.prompt_logprobs {
+            // Nothing precedes the first token that could tell how likely it is.
+            body.insert("prompt_logprobs".to_owned(), [vec![Value::Null], self.scores].concat().into());
         }
         Ok(body.into())
     }
@@ -169,7 +179,7 @@ impl Answer {
                 }
                 let calls = self.choices[at].parser.calls();
                 let (mut finish_reason, mut stop_reason) =
-                    ending(reason, stopped_by.as_ref(), squeezed, self.wanted.guided);
+                    ending(reason, stopped_by.as_ref(), squeezed, self.wanted.held);
                 if let Some(wanted) = self.wanted.calls.filter(|_| calls > 0) {
                     // An agent that writes half a file must see that its limit cut it.
                     finish_reason = match reason == FinishReason::Length || squeezed {
@@ -183,7 +193,11 @@ impl Answer {
                 parts.push(Part { choice: at, ending, ..Part::default() });
                 parts
             }
-            Event::Prompt(_) | Event::Failed(_) => Vec::new(),
+            Event::Prompt(scores) => {
+                self.scores.extend(scores.iter().map(|score| self.namer.prompt(score)));
+                Vec::new()
+            }
+            Event::Failed(_) => Vec::new(),
         }
     }
 
@@ -254,7 +268,7 @@ impl Answer {
     fn first_chunks(&self) -> Vec<Value> {
         let mut chunks = Vec::new();
         for index in 0..self.wanted.n {
-            let delta = json!({"role": "assistant", "content": self.wanted.echo});
+            let delta = json!({"role": self.wanted.role, "content": self.wanted.echo});
             let choice = json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": null});
             let Value::Object(choice) = choice else { continue };
             let mut chunk = self.chunk(choice);

@@ -74,9 +74,9 @@ impl Message {
     }
 
     /// The message of an answer. Its content is null where it has calls and no text.
-    pub(super) fn json(self, field: ReasoningField) -> Value {
+    pub(super) fn json(self, role: &str, field: ReasoningField) -> Value {
         let mut message = Map::new();
-        message.insert("role".to_owned(), "assistant".into());
+        message.insert("role".to_owned(), role.into());
         let is_null = self.content.is_empty() && !self.calls.is_empty();
         message.insert("content".to_owned(), if is_null { Value::Null } else { self.content.into() });
         message.insert("refusal".to_owned(), Value::Null);

@@ -28,7 +28,7 @@ use self::parse::{Chat, parse};
 use self::prepare::{Ready, prepare};
 use super::body;
 use super::failure::Names;
-use super::head::Head;
+use super::head::{Head, Held};
 use super::logprobs::Namer;
 use super::outputs::{Running, frames};
 use super::{Reply, Whole};
@@ -82,8 +82,10 @@ pub(super) async fn begin(
     let namer = Namer::new(service.stages().tokenizer().clone(), asked.common.tokens_as_ids);
     let mut wanted = Wanted {
         n: asked.params.n as usize,
-        guided: asked.constraint.is_some(),
+        held: Held::by(asked.constraint.as_ref()),
         logprobs: asked.params.sampling.logprobs.is_some(),
+        prompt_logprobs: asked.params.prompt_logprobs.is_some(),
+        role: service.settings().response_role.clone(),
         token_ids: asked.common.token_ids,
         usage: asked.common.usage,
         skip_special: asked.params.skip_special_tokens,

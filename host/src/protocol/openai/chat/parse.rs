@@ -1,7 +1,7 @@
 //! All fields of a body to a conversation and how to continue it.
 
 use super::conversation;
-use crate::protocol::fields::{self, Refusal};
+use crate::protocol::fields::{self, Field, Refusal};
 use crate::protocol::openai::body::{self, Common, Finished, check_least};
 use crate::protocol::openai::constraint;
 use crate::protocol::openai::settings::Settings;
@@ -9,7 +9,8 @@ use crate::protocol::openai::tools::{self, Offer, ToolFields};
 use crate::request::GenerationParams;
 
 /// The fields of this endpoint alone, beside those of the conversation.
-const NAMES: &[&str] = &["logprobs", "top_logprobs", "echo", "include_reasoning", "thinking_token_budget"];
+const NAMES: &[&str] =
+    &["logprobs", "top_logprobs", "prompt_logprobs", "echo", "include_reasoning", "thinking_token_budget"];
 
 /// The body of `POST /v1/chat/completions`, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub(super) struct Chat {
     pub(super) echo: Option<String>,
     /// Whether reasoning is a part of the answer.
     pub(super) include_reasoning: bool,
+    /// The most tokens of reasoning.
+    pub(super) thinking_tokens: Option<u32>,
     pub(super) common: Common,
 }
 
@@ -36,6 +39,11 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
     let mut conversation = conversation::Draft::default();
     let mut offer = ToolFields::default();
     let (mut logprobs, mut top_logprobs, mut echo, mut include_reasoning) = (false, None, false, true);
+    let (mut thinking_tokens, mut prompt_logprobs) = (None, None);
+    let count = |field: &Field<'_>| {
+        let what = format!("an integer from 0 to {} (--max-logprobs)", settings.max_logprobs);
+        field.integer(0..=i128::from(settings.max_logprobs), &what).map(|count| count as u32)
+    };
     for field in fields::read(body)? {
         let name = field.name.as_str();
         let is_own = [NAMES, conversation::NAMES, tools::NAMES].iter().any(|names| names.contains(&name));
@@ -48,16 +56,13 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
         }
         match name {
             "logprobs" => logprobs = field.boolean()?,
-            "top_logprobs" => {
-                let what = format!("an integer from 0 to {} (--max-logprobs)", settings.max_logprobs);
-                top_logprobs = Some(field.integer(0..=i128::from(settings.max_logprobs), &what)? as u32);
-            }
+            "top_logprobs" => top_logprobs = Some(count(&field)?),
+            "prompt_logprobs" => prompt_logprobs = Some(count(&field)?),
             "echo" => echo = field.boolean()?,
             "include_reasoning" => include_reasoning = field.boolean()?,
             _ => {
-                if field.integer(-1..=-1, "-1, which is no limit").is_err() {
-                    return Err(Refusal::unsupported(name, "leave it out or send -1"));
-                }
+                let most = field.integer(-1..=i128::from(u32::MAX), "a number of tokens, or -1 for no limit")?;
+                thinking_tokens = u32::try_from(most).ok();
             }
         }
     }
@@ -67,6 +72,10 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
     if !logprobs && top_logprobs.is_some_and(|top| top > 0) {
         return Err(Refusal::value("top_logprobs", "needs `logprobs`: true"));
     }
+    if prompt_logprobs.is_some() && common.stream {
+        return Err(Refusal::value("prompt_logprobs", "is for whole answers; leave it out, or send `stream`: false"));
+    }
+    params.prompt_logprobs = prompt_logprobs;
     params.sampling.logprobs = logprobs.then(|| top_logprobs.unwrap_or(0));
     params.max_tokens = match max_tokens {
         // Without a limit an answer has all the room that the prompt leaves.
@@ -86,5 +95,15 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
         true => conversation.last_text().map(str::to_owned),
         false => None,
     };
-    Ok(Chat { conversation, params, bad_words, constraint: asked, offer, echo, include_reasoning, common })
+    Ok(Chat {
+        conversation,
+        params,
+        bad_words,
+        constraint: asked,
+        offer,
+        echo,
+        include_reasoning,
+        thinking_tokens,
+        common,
+    })
 }

@@ -12,11 +12,12 @@ use crate::output::describe::without_tools;
 use crate::output::{Calls, Family, Forms, Start, Thinking};
 use crate::prepare::{Prepared, Unprepared};
 use crate::protocol::fields::Refusal;
+use crate::protocol::openai::constraint;
 use crate::protocol::openai::failure::{Names, refused};
 use crate::protocol::openai::settings::ReasoningField;
 use crate::protocol::openai::tools::{Offer, after_thoughts};
 use crate::protocol::{ApiError, Service};
-use crate::request::{Constraint, Field, Invalid, Prompt, TextRequest};
+use crate::request::{Constraint, Field, Invalid, Prompt, TextRequest, ThoughtLimit};
 
 /// The most keywords of one request that are left out.
 const MOST_RELAXED: usize = 64;
@@ -55,13 +56,22 @@ pub(super) async fn prepare(service: &Service, mut asked: Chat, names: &Names) -
     let rendered = asked.conversation.prompt(service, names).await?;
     let thinking = thinking.map(|thinking| (thinking, thinking.start(&rendered.text)));
 
-    let response = asked.constraint.map(|asked| asked.constraint);
+    let tokenizer = service.stages().tokenizer();
+    let resolved = |asked: constraint::Asked| {
+        asked.resolved(service.special_tokens(), |name| tokenizer.token_id(name).is_some()).map_err(refused)
+    };
+    let response = asked.constraint.map(resolved).transpose()?;
     let mut params = asked.params;
     params.spoken_tokens = service.special_tokens().spoken(family, thinking.map(|(thinking, _)| thinking));
+    params.spoken_tokens.extend(constraint::spoken(response.as_ref()));
+    params.spoken_tokens.sort_unstable();
+    params.spoken_tokens.dedup();
+    params.thoughts = asked.thinking_tokens.zip(thinking).map(|(most, thinking)| limit_of(most, thinking));
     if let Some(family) = family {
         add_ends_of_turns(service, family, &mut params.stop_token_ids);
     }
-    let has_stop = !params.stop.is_empty();
+    // Stop strings end an answer and no thought, and thoughts end at their limit: a guide knows thoughts and answer apart.
+    let tells_apart = !params.stop.is_empty() || params.thoughts.is_some();
     let mut request =
         TextRequest { prompt: Prompt::Rendered(rendered), constraint: None, params, bad_words: asked.bad_words };
     let prepared = loop {
@@ -69,7 +79,7 @@ pub(super) async fn prepare(service: &Service, mut asked: Chat, names: &Names) -
             (Some(offer), Some(family)) => {
                 offer.constraint(family, service.special_tokens(), thinking, response.as_ref())
             }
-            _ => answer_alone(service, thinking, response.clone(), has_stop),
+            _ => answer_alone(service, thinking, response.clone(), tells_apart),
         };
         match service.stages().prepare(request.clone()).await {
             Ok(prepared) => break prepared,
@@ -94,7 +104,9 @@ pub(super) async fn prepare(service: &Service, mut asked: Chat, names: &Names) -
     let is_named = offer.as_ref().is_some_and(Offer::is_named);
     let family = family.filter(|_| reads_calls);
     let calls = family.map(|family| CallsWanted { family, number, is_named });
-    let thinking = thinking.filter(|_| service.settings().reasoning_field != ReasoningField::None);
+    // What is in channels is read in any case: the answer is one of them.
+    let is_told = service.settings().reasoning_field != ReasoningField::None;
+    let thinking = thinking.filter(|(thinking, _)| is_told || thinking.is_channel());
     Ok(Ready { prepared, thinking, family, kinds, calls, relaxed })
 }
 
@@ -144,13 +156,18 @@ fn answer_alone(
     service: &Service,
     thinking: Option<(&'static Thinking, Start)>,
     response: Option<Constraint>,
-    has_stop: bool,
+    tells_apart: bool,
 ) -> Option<Constraint> {
     let Some(thinking) = thinking else { return response };
-    // Stop strings end an answer and no thought: a guide knows the two apart.
     let free = || Constraint { source: Source::Tags(Part::free()), options: Options::default() };
-    let response = response.or_else(|| (has_stop && thinking.1 != Start::Answer).then(free))?;
+    let response = response.or_else(|| (tells_apart && thinking.1 != Start::Answer).then(free))?;
     Some(after_thoughts(service.special_tokens(), thinking, &response))
+}
+
+/// The limit of this many tokens on thoughts.
+fn limit_of(most: u32, (thinking, start): (&'static Thinking, Start)) -> ThoughtLimit {
+    let (begin, end) = (thinking.begin.into(), thinking.end.into());
+    ThoughtLimit { begin, end, most, is_begun: start == Start::Inside }
 }
 
 /// Adds the tokens that end a turn of the family and that no file of the model names.

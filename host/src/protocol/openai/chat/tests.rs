@@ -80,6 +80,14 @@ fn log_probabilities_are_wanted_by_one_field_and_counted_by_another() {
 }
 
 #[test]
+fn thoughts_and_the_scores_of_the_prompt_are_counted_where_asked() {
+    let read = |fields: Value| with(fields).map(|read| (read.thinking_tokens, read.params.prompt_logprobs)).unwrap();
+    assert_eq!(read(json!({"thinking_token_budget": 0, "prompt_logprobs": 0})), (Some(0), Some(0)));
+    assert_eq!(read(json!({"thinking_token_budget": 64, "prompt_logprobs": 5})), (Some(64), Some(5)));
+    assert_eq!(read(json!({"thinking_token_budget": -1})), (None, None));
+}
+
+#[test]
 fn zero_is_a_probability_that_keeps_the_most_likely_token() {
     let sampling = with(json!({"top_p": 0})).unwrap().params.sampling;
     assert_eq!((sampling.top_p, sampling.top_k), (1.0, 1));
@@ -102,6 +110,9 @@ fn what_is_wrong_is_refused_with_its_name() {
         (json!({"modalities": ["audio"]}), "modalities", "text"),
         (json!({"web_search_options": {}}), "web_search_options", "searches nothing"),
         (json!({"echo": true}), "echo", "continue_final_message"),
+        (json!({"prompt_logprobs": 2, "stream": true}), "prompt_logprobs", "`stream`"),
+        (json!({"prompt_logprobs": -1}), "prompt_logprobs", "0 to 20"),
+        (json!({"thinking_token_budget": -2}), "thinking_token_budget", "-1"),
         (
             json!({"add_generation_prompt": true, "continue_final_message": true}),
             "continue_final_message",

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::ApiError;
 use crate::protocol::openai::body::UsageWanted;
-use crate::protocol::openai::head::{DONE, Head, Tally, ending, frame};
+use crate::protocol::openai::head::{DONE, Head, Held, Tally, ending, frame};
 use crate::protocol::openai::logprobs::{Alignment, Lists, Namer, Placed};
 use crate::protocol::openai::outputs::{Framed, Running};
 use crate::request::{Delta, Event, TokenLogprob};
@@ -15,16 +15,18 @@ use crate::tokenizer::Tokenizer;
 const OBJECT: &str = "text_completion";
 
 /// What the client wants to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// Choices of each prompt.
     pub(super) n: usize,
-    pub(super) guided: bool,
+    pub(super) held: Held,
     pub(super) echo: bool,
     pub(super) logprobs: bool,
     pub(super) token_ids: bool,
     pub(super) usage: UsageWanted,
     pub(super) skip_special: bool,
+    /// Special tokens that are text, in rising order.
+    pub(super) spoken: Vec<u32>,
 }
 
 /// The answer to running requests. Dropping it cancels them.
@@ -78,7 +80,7 @@ impl Answer {
         wanted: Wanted,
     ) -> Self {
         let choice = |_| Choice {
-            alignment: Alignment::new(namer.tokenizer(), wanted.skip_special),
+            alignment: Alignment::new(namer.tokenizer(), wanted.skip_special).speaking(&wanted.spoken),
             has_begun: false,
             text: String::new(),
             echoed: 0,
@@ -145,7 +147,7 @@ impl Answer {
                 // The text, if there is any left, goes out before the end.
                 let mut end = Part { choice: part.choice, ..Part::default() };
                 part.logprobs.append(lists);
-                end.ending = Some(ending(reason, stopped_by.as_ref(), squeezed, self.wanted.guided));
+                end.ending = Some(ending(reason, stopped_by.as_ref(), squeezed, self.wanted.held));
                 if part.says_nothing() { vec![end] } else { vec![part, end] }
             }
             // Not an event of a request that goes on.

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use self::answer::{Answer, Wanted};
 use self::parse::{Completions, parse};
 use super::body;
-use super::failure::Names;
-use super::head::Head;
+use super::constraint::{Asked, spoken};
+use super::failure::{Names, refused};
+use super::head::{Head, Held};
 use super::logprobs::Namer;
 use super::outputs::{Running, frames};
 use super::{Reply, Whole};
@@ -44,12 +45,13 @@ pub async fn completions(
     let prepared = prepare(service, &asked, &names).await?;
     let wanted = Wanted {
         n: asked.params.n as usize,
-        guided: asked.constraint.is_some(),
+        held: Held::by(asked.constraint.as_ref()),
         echo: asked.echo,
         logprobs: asked.params.sampling.logprobs.is_some(),
         token_ids: asked.common.token_ids,
         usage: asked.common.usage,
         skip_special: asked.params.skip_special_tokens,
+        spoken: prepared.first().map(|prepared| prepared.request.params.spoken_tokens.clone()).unwrap_or_default(),
     };
     let prompts = prepared.iter().map(|prepared| (prepared.prompt.clone(), prepared.request.prompt.clone())).collect();
     let requests = prepared.into_iter().map(|prepared| prepared.request).collect();
@@ -90,14 +92,20 @@ fn names(service: &Service, asked: &Completions) -> Names {
 
 async fn prepare(service: &Service, asked: &Completions, names: &Names) -> Result<Vec<Prepared>, ApiError> {
     let mut prepared = Vec::with_capacity(asked.prompts.len());
+    let tokenizer = service.stages().tokenizer();
+    let resolved = |asked: &Asked| {
+        asked.resolved(service.special_tokens(), |name| tokenizer.token_id(name).is_some()).map_err(refused)
+    };
+    let constraint = asked.constraint.as_ref().map(resolved).transpose()?;
     for prompt in &asked.prompts {
         let prompt = match prompt {
             Prompt::Text(text) if !asked.add_special_tokens => Prompt::Rendered(Rendered::from(text.clone())),
             prompt => prompt.clone(),
         };
-        let constraint = asked.constraint.as_ref().map(|asked| asked.constraint.clone());
-        let request =
-            TextRequest { prompt, constraint, params: asked.params.clone(), bad_words: asked.bad_words.clone() };
+        let constraint = constraint.clone();
+        let mut params = asked.params.clone();
+        params.spoken_tokens = spoken(constraint.as_ref());
+        let request = TextRequest { prompt, constraint, params, bad_words: asked.bad_words.clone() };
         prepared.push(service.stages().prepare(request).await.map_err(|error| names.unprepared(error))?);
     }
     Ok(prepared)

@@ -11,7 +11,7 @@ use crate::request::{GenerationParams, Prompt};
 const MOST_PROMPTS: usize = 1024;
 
 /// The fields of this endpoint alone.
-const NAMES: &[&str] = &["prompt", "suffix", "echo", "best_of", "logprobs", "add_special_tokens"];
+const NAMES: &[&str] = &["prompt", "suffix", "echo", "best_of", "logprobs", "add_special_tokens", "prompt_logprobs"];
 
 /// The body of `POST /v1/completions`, read and checked.
 #[derive(Clone, Debug)]
@@ -56,6 +56,9 @@ pub(super) fn parse(body: &[u8], vocab_size: u32, settings: &Settings) -> Result
             "echo" => echo = field.boolean()?,
             "best_of" => best_of = Some(field.integer(1..=i128::from(u32::MAX), "a positive integer")? as u32),
             "logprobs" => logprobs = read_logprobs(&field, settings.max_logprobs)?,
+            "prompt_logprobs" => {
+                return Err(Refusal::unsupported(name, "leave it out: `echo` with `logprobs` scores the prompt"));
+            }
             _ => add_special_tokens = field.boolean()?,
         }
     }

@@ -102,6 +102,7 @@ pub(super) fn translate(body: &[u8]) -> Result<Translated, Refusal> {
             "messages" => return Err(Refusal::unknown(name, "use `input`")),
             "response_format" => return Err(Refusal::unknown(name, "use `text.format`")),
             "max_tokens" | "max_completion_tokens" => return Err(Refusal::unknown(name, "use `max_output_tokens`")),
+            "prompt_logprobs" => return Err(Refusal::unsupported(name, "leave it out, or ask `/v1/chat/completions`")),
             "n" if field.value.get() != "1" => return Err(Refusal::unsupported(name, "leave it out or send 1")),
             _ if SAME.contains(&name) => chat.set(name, field.value.get()),
             // What else a chat knows (vLLM's extensions), it reads or refuses by itself.

@@ -109,6 +109,12 @@ impl Offer {
 
     /// Names that a family can't write.
     pub(in crate::protocol::openai) fn check_names(&self, family: &Family) -> Result<(), Refusal> {
+        if family.call == Call::Channel
+            && let Some(tool) = self.tools.iter().find(|tool| tool.name.contains(char::is_whitespace))
+        {
+            let rest = format_args!("is `{}`; this model calls functions by names without white space", tool.name);
+            return Err(Refusal::value(&format!("{}.name", tool.place), rest));
+        }
         if family.call != Call::Python {
             return Ok(());
         }

@@ -55,6 +55,19 @@ def json_mode():
         assert "validation error" in str(error).lower(), error
 
 
+def json_in_prose():
+    # A text without any form, of which this client looks for JSON: that the model writes some is its own business.
+    try:
+        ask(instructor.Mode.MD_JSON, Capital, max_tokens=30)
+    except Exception as error:
+        assert type(error).__name__ in ("InstructorRetryException", "IncompleteOutputException"), error
+
+
+def lists():
+    items = ask(instructor.Mode.TOOLS, list[Weather])
+    assert all(isinstance(item, Weather) for item in items), items
+
+
 def partial():
     pieces = list(
         client(instructor.Mode.TOOLS).chat.completions.create_partial(
@@ -96,7 +109,7 @@ def asked_again():
 
 
 if __name__ == "__main__":
-    for part in (models, json_mode, partial, several) + ((asked_again,) if HAS_ROOM else ()):
+    for part in (models, json_mode, json_in_prose, lists, partial, several) + ((asked_again,) if HAS_ROOM else ()):
         try:
             part()
         except Exception:

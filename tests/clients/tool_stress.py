@@ -19,6 +19,7 @@ import collections
 import gzip
 import json
 import random
+import re
 import sys
 
 import jsonschema
@@ -79,11 +80,38 @@ def without(schema, pointers):
     return schema
 
 
+def with_ends(pattern):
+    """The pattern with `$` for the end alone: in Python it stands before a last line feed, too, in JSON Schema it does not."""
+    parts, in_class = [], False
+    for part in re.findall(r"\\.|.", pattern, re.DOTALL):
+        in_class = part == "[" or in_class and part != "]"
+        parts.append(r"\Z" if part == "$" and not in_class else part)
+    return "".join(parts)
+
+
+def of_python(schema):
+    """The schema with its patterns in the dialect of the validator."""
+    if isinstance(schema, list):
+        return [of_python(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    other = {}
+    for name, value in schema.items():
+        if name == "pattern" and isinstance(value, str):
+            other[name] = with_ends(value)
+        elif name == "patternProperties" and isinstance(value, dict):
+            other[name] = {with_ends(pattern): of_python(entry) for pattern, entry in value.items()}
+        else:
+            other[name] = of_python(value)
+    return other
+
+
 def is_valid(schema, value):
-    """Whether a value is valid; `None` where the validator can't tell."""
+    """Whether a value is valid, formats included as far as the validator knows them; `None` where it can't tell."""
+    schema = of_python(schema)
     validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
     try:
-        return next(validator(schema).iter_errors(value), None) is None
+        return next(validator(schema, format_checker=validator.FORMAT_CHECKER).iter_errors(value), None) is None
     except Exception:  # noqa: BLE001 - patterns of another dialect, references that lead nowhere
         return None
 
@@ -135,6 +163,10 @@ class Stress:
             body["max_tokens"] = most
         if pick.random() < 0.1:
             body["response_format"] = {"type": "json_object"}
+        if mode in ("auto", "absent", "allowed_auto") and pick.random() < 0.5:
+            # A model that has not learned to call calls where it may not write anything else.
+            body["response_format"] = {"type": "json_object"}
+            body["logit_bias"] = {self.first: 100}
         allowed = {"none": [], "named": some[:1], "allowed_auto": some, "allowed_required": some}.get(mode, names)
         return mode, body, allowed, pick.random() < 0.5
 
@@ -230,6 +262,8 @@ class Stress:
         print(f"request {number}: {why[:1500]}", file=sys.stderr, flush=True)
 
     async def run(self, count, concurrency):
+        tokens = await self.client.post("/tokenize", body={"prompt": TRIGGER[0], "add_special_tokens": False}, cast_to=object)
+        self.first = str(tokens["tokens"][-1])
         # All are drawn first, so that a number names the same request whatever the order of the answers.
         self.request_of = [self.request() for _ in range(count)]
         semaphore = asyncio.Semaphore(concurrency)

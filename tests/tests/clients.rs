@@ -60,6 +60,11 @@ fn succeeded(output: &Output, server: &Server) {
 }
 
 fn python(name: &str) {
+    python_against(name, servers);
+}
+
+/// Runs a program against each of these servers.
+fn python_against(name: &str, servers: impl Fn() -> Vec<Server>) {
     let program = folder().join(name);
     let modules = needs(&program);
     let Some(python) = python_with(&modules) else {
@@ -85,6 +90,22 @@ fn node(name: &str) {
         let node = installed.join("node_modules/.bin/node");
         succeeded(&Command::new(node).arg(&program).arg(server.address()).output().unwrap(), &server);
     }
+}
+
+#[test]
+fn openai_for_python_gets_answers_streams_structures_and_tool_calls() {
+    python("openai_client.py");
+}
+
+#[test]
+fn openai_for_python_is_told_of_wrong_keys_and_comes_again_where_the_queue_is_full() {
+    let flags = ["--api-key", "right", "--max-num-seqs", "1", "--max-queue", "1"];
+    python_against("openai_errors_client.py", || vec![Server::demo_with(&flags)]);
+}
+
+#[test]
+fn curl_gets_answers_streams_and_metrics_as_people_type_it() {
+    python("curl_client.py");
 }
 
 #[test]

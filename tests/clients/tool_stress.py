@@ -80,12 +80,13 @@ def without(schema, pointers):
     return schema
 
 
-def with_ends(pattern):
-    """The pattern with `$` for the end alone: in Python it stands before a last line feed, too, in JSON Schema it does not."""
+def of_ecma(pattern):
+    """A pattern of JSON Schema in Python's dialect: `$` is the end alone, and no end of a line is a `.`."""
+    meanings = {"$": r"\Z", ".": r"[^\n\r\u2028\u2029]"}
     parts, in_class = [], False
     for part in re.findall(r"\\.|.", pattern, re.DOTALL):
+        parts.append(part if in_class else meanings.get(part, part))
         in_class = part == "[" or in_class and part != "]"
-        parts.append(r"\Z" if part == "$" and not in_class else part)
     return "".join(parts)
 
 
@@ -98,9 +99,9 @@ def of_python(schema):
     other = {}
     for name, value in schema.items():
         if name == "pattern" and isinstance(value, str):
-            other[name] = with_ends(value)
+            other[name] = of_ecma(value)
         elif name == "patternProperties" and isinstance(value, dict):
-            other[name] = {with_ends(pattern): of_python(entry) for pattern, entry in value.items()}
+            other[name] = {of_ecma(pattern): of_python(entry) for pattern, entry in value.items()}
         else:
             other[name] = of_python(value)
     return other

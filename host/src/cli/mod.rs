@@ -56,7 +56,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a model over HTTP (the same as no command)
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Answer one prompt on the terminal, without a server
     Generate(generate::GenerateArgs),
     /// Talk with a model on the terminal, without a server

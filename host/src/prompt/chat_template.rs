@@ -161,7 +161,10 @@ impl ChatTemplate {
         let wanted = Wanted { developers: self.mentions("developer"), parts: &parts };
         let messages = messages::normalize(&conversation.messages, wanted)?;
         let tools = conversation.tools.clone().filter(|tools| !tools.is_empty());
-        let normal = Conversation { messages, tools, ..conversation.clone() };
+        let (documents, variables) = (conversation.documents.clone(), conversation.variables.clone());
+        let Conversation { add_generation_prompt, continue_final_message, .. } = *conversation;
+        let normal =
+            Conversation { messages, tools, documents, variables, add_generation_prompt, continue_final_message };
         let first = match self.render(&normal) {
             Ok(rendered) => return Ok(rendered),
             Err(error @ (RenderError::Raised(_) | RenderError::Failed(_) | RenderError::NotContinued(_))) => error,

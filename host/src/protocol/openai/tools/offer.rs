@@ -142,9 +142,11 @@ impl Offer {
         let takes_known_names_only = matches!(family.call, Call::Tagged(_) | Call::Python);
         let tool = |&place: &usize| {
             let offered = &self.tools[place];
-            let parameters = offered.parameters.clone();
-            let parameters = if takes_known_names_only { only_named(parameters) } else { parameters };
-            Tool { name: offered.name.clone(), parameters: parameters.to_string() }
+            let parameters = match takes_known_names_only {
+                true => only_named(offered.parameters.clone()).to_string(),
+                false => offered.parameters.to_string(),
+            };
+            Tool { name: offered.name.clone(), parameters }
         };
         let tools: Vec<Tool> = self.callable.iter().map(tool).collect();
         let mut options = response.map(|constraint| constraint.options.clone()).unwrap_or_default();

@@ -6,7 +6,7 @@ Needs nothing but Python. The server should run with a template that shows the m
 
     jig serve --model MODEL --chat-template '{% if tools %}{% endif %}{{ messages[-1].content }}:{# <tool_call> "arguments" #}'
 
-The kinds of requests take turns, so that all meet the same machine. Every request of a kind but the first finds its guide compiled; the first one is
+The kinds of requests take turns in a random order, so that all meet the same machine. Every request of a kind but the first finds its guide compiled; the first one is
 told apart. "for each token" is the time from the first token to the last one, by the number of tokens after the first. With `forced_text` off,
 each token is drawn by the model, as without tools; with it on, as it is where a request says nothing, texts that leave no choice come at once.
 """
@@ -14,6 +14,8 @@ each token is drawn by the model, as without tools; with it on, as it is where a
 import argparse
 import http.client
 import json
+import random
+import socket
 import statistics
 import threading
 import time
@@ -39,6 +41,9 @@ class Server:
     def stream(self, body, seen=None):
         """The times of the chunks that bring tokens, in seconds from the start, and the number of tokens; `seen` is called with each time."""
         connection = http.client.HTTPConnection(self.host, timeout=600)
+        connection.connect()
+        # Head and body are two writes: the second one must not wait until the first one is acknowledged.
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         body = {"messages": [{"role": "user", "content": "Where is the harbour of Husum?"}], "stream": True, "return_token_ids": True, **body}
         data = json.dumps(body)
         start = time.perf_counter()
@@ -85,9 +90,10 @@ def alone(server, options):
     first = {name: measured(server, {**body, "seed": 0})[0] for name, body in bodies.items()}
     # Each seed once: masks that a text was the first to need are in the cache from then on, as with any request.
     runs = {name: [] for name in bodies}
+    shuffle = random.Random(0)
     for turn in range(options.turns):
-        for name, body in bodies.items():
-            runs[name].append(measured(server, {**body, "seed": turn}))
+        for name in shuffle.sample(list(bodies), len(bodies)):
+            runs[name].append(measured(server, {**bodies[name], "seed": turn}))
     base = None
     for name, all_runs in runs.items():
         begin, later, tokens = (statistics.median(column) for column in zip(*all_runs))

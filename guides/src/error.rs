@@ -74,6 +74,24 @@ pub enum CompileError {
 }
 
 impl CompileError {
+    /// The error of a source that is a part of another one; `place` gives the place in the whole.
+    pub(crate) fn within(self, place: impl Fn(Place) -> Place) -> CompileError {
+        match self {
+            CompileError::Syntax { at, reason } => CompileError::Syntax { at: place(at), reason },
+            CompileError::Unsupported { at, keyword, reason } => {
+                CompileError::Unsupported { at: place(at), keyword, reason }
+            }
+            CompileError::TooBig { at, limit, allowed, remedy } => {
+                CompileError::TooBig { at: place(at), limit, allowed, remedy }
+            }
+            CompileError::Vocabulary { at, what, byte } => CompileError::Vocabulary { at: place(at), what, byte },
+            CompileError::Unsatisfiable { pointers, reason } => {
+                CompileError::Unsatisfiable { pointers, reason: format!("{reason} ({})", place(Place::Source)) }
+            }
+            CompileError::TooSlow { .. } | CompileError::Interrupted => self,
+        }
+    }
+
     /// Whether the compilation was ended early. Such an error says nothing about the source, so it is not cached.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(self, CompileError::Interrupted | CompileError::TooSlow { .. })
@@ -91,9 +109,18 @@ pub enum Place {
     Pattern(String, usize),
     /// A position in the JSON text of the schema, in bytes from zero.
     Text(usize),
+    /// A position in the text of a grammar: line and column, both from one, the column in characters.
+    Grammar {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
     /// The way to a part of a [`Part`](crate::Part) as a JSON pointer, with the names `elements`, `content`, `tags`, `triggers`, `separator` and
     /// `end`, and the place in the schema or regex of that part.
     Part(String, Option<Box<Place>>),
+    /// A place in a source that is a part of another one: where that part begins, and the place in it.
+    Inside(Box<Place>, Box<Place>),
     /// The whole source.
     Source,
 }
@@ -106,10 +133,19 @@ impl fmt::Display for Place {
             Place::Regex(n) => write!(f, "regex at character {n}"),
             Place::Pattern(p, n) => write!(f, "schema at {p}, character {n} of the regex"),
             Place::Text(n) => write!(f, "schema text at byte {n}"),
-            Place::Part(p, None) if p.is_empty() => f.write_str("tags"),
-            Place::Part(p, Some(inner)) if p.is_empty() => write!(f, "tags: {inner}"),
-            Place::Part(p, None) => write!(f, "tags at {p}"),
-            Place::Part(p, Some(inner)) => write!(f, "tags at {p}: {inner}"),
+            Place::Grammar { line, column } => write!(f, "grammar at line {line}, column {column}"),
+            Place::Part(p, inner) => {
+                f.write_str("tags")?;
+                if !p.is_empty() {
+                    write!(f, " at {p}")?;
+                }
+                match inner.as_deref() {
+                    None | Some(Place::Source) => Ok(()),
+                    Some(inner) => write!(f, ": {inner}"),
+                }
+            }
+            Place::Inside(outer, inner) if **inner == Place::Source => write!(f, "{outer}"),
+            Place::Inside(outer, inner) => write!(f, "{outer}: {inner}"),
             Place::Source => f.write_str("guide"),
         }
     }

@@ -29,6 +29,7 @@ mod automaton;
 mod collections;
 mod compiler;
 mod error;
+mod grammar;
 mod guide;
 mod interrupt;
 mod json;

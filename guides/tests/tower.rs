@@ -19,7 +19,7 @@ use imports::{Sources, imports, read};
 
 /// The layers (floors), lowest first. A room is a file, or a folder without the rooms inside it. A room may import itself and rooms of
 /// lower floors.
-const TOWER: [&[&str]; 13] = [
+const TOWER: [&[&str]; 14] = [
     &["collections", "error.rs", "options.rs"],
     &["interrupt.rs", "source"],
     &["vocabulary", "json/text"],
@@ -30,6 +30,7 @@ const TOWER: [&[&str]; 13] = [
     &["json/analysis", "json/machine"],
     &["json/masks", "guide"],
     &["json"],
+    &["grammar"],
     &["tags"],
     &["compiler"],
     &["lib.rs"],

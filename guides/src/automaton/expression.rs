@@ -82,6 +82,16 @@ impl Expression {
         Expression::Repeat { min, max, body: Box::new(self) }
     }
 
+    /// Whether an assertion stands anywhere in it.
+    pub(crate) fn has_assertion(&self) -> bool {
+        match self {
+            Expression::Set(_) => false,
+            Expression::Concat(parts) | Expression::Either(parts) => parts.iter().any(Expression::has_assertion),
+            Expression::Repeat { body, .. } => body.has_assertion(),
+            Expression::Assert(_) => true,
+        }
+    }
+
     /// The number of characters of each match, if all have the same.
     pub(crate) fn length(&self) -> Option<u64> {
         match self {

@@ -23,6 +23,8 @@ use crate::automaton::whole_tokens::MOST_STEPS;
 use crate::collections::cache::Cache;
 use crate::compiler::slot::Slot;
 use crate::error::{CompileError, Place, too_big};
+use crate::grammar::machine::GrammarMachine;
+use crate::grammar::{self, GrammarTokens};
 use crate::guide::Guide;
 use crate::interrupt::{self, Interrupt};
 use crate::json;
@@ -56,6 +58,7 @@ pub struct Compiler {
     /// Documents that schemas may refer to.
     documents: Documents,
     tag_tokens: Arc<TagTokens>,
+    grammar_tokens: GrammarTokens,
     /// The machines of the schemas of tags. Requests repeat their tools.
     contents: Cache<(String, Options), Arc<JsonMachine>>,
     cache: Mutex<CompiledGuides>,
@@ -92,8 +95,20 @@ impl Compiler {
         let languages = Languages::new(LANGUAGE_BYTES, spellable);
         let (documents, cache, clock) = (Documents::default(), Mutex::default(), AtomicU64::new(0));
         let tag_tokens = Arc::new(TagTokens::new(classes.clone()));
+        let grammar_tokens = GrammarTokens::new(classes.clone());
         let contents = Cache::new(limits.cache_bytes / 4);
-        Compiler { vocabulary, limits, classes, languages, documents, tag_tokens, contents, cache, clock }
+        Compiler {
+            vocabulary,
+            limits,
+            classes,
+            languages,
+            documents,
+            tag_tokens,
+            grammar_tokens,
+            contents,
+            cache,
+            clock,
+        }
     }
 
     /// The compiler with documents that all schemas may refer to.
@@ -219,6 +234,7 @@ impl Compiler {
             Source::Choice(choices) => self.guide(self.regular(self.choice(choices)?)?),
             Source::JsonSchema(schema) => self.guide(self.json(schema, options)?),
             Source::JsonObject => self.guide(self.json(r#"{"type":"object"}"#, options)?),
+            Source::Grammar(text) => self.guide(self.grammar(text, options)?),
             Source::Tags(part) => {
                 let contents = CachedContents { compiler: self };
                 self.guide(tags::compile(part, options, &contents, &self.vocabulary, self.tag_tokens.clone())?)
@@ -232,6 +248,12 @@ impl Compiler {
 
     fn json(&self, schema: &str, options: &Options) -> Result<JsonMachine, CompileError> {
         json::compile(schema, options, &self.limits, &self.languages, &self.documents, &self.classes)
+    }
+
+    fn grammar(&self, text: &str, options: &Options) -> Result<GrammarMachine, CompileError> {
+        let contents = CachedContents { compiler: self };
+        let schemas = |schema: &str| contents.json(schema, options);
+        grammar::compile(text, &self.limits, &self.vocabulary, self.grammar_tokens.clone(), &schemas)
     }
 
     fn regular(&self, dfa: Dfa) -> Result<Regular, CompileError> {
@@ -350,6 +372,10 @@ impl ContentCompiler for CachedContents<'_> {
 
     fn machine(&self, analysis: Analysis, options: &Options) -> JsonMachine {
         JsonMachine::new(analysis, options, self.compiler.classes.clone())
+    }
+
+    fn grammar(&self, grammar: &str, options: &Options) -> Result<Arc<GrammarMachine>, CompileError> {
+        self.compiler.grammar(grammar, options).map(Arc::new)
     }
 
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError> {

@@ -68,6 +68,20 @@ pub(crate) fn anywhere_but_length(
     Ok((compiled(&regex, &expression, dialect, limits)?.to_bytes(limits)?, most))
 }
 
+/// The expression of a regex that stands for a part of a text.
+///
+/// # Errors
+/// Beside those of every regex: it has an assertion, which would look at the text around the part.
+pub(crate) fn within(regex: &str, dialect: Dialect) -> Result<Expression, RegexError> {
+    let regex = syntax::read(regex, dialect)?;
+    if regex.expression.has_assertion() {
+        let reason =
+            "it looks at the text around what the regex matches, which is not followed here; write a regex without it";
+        return Err(RegexError::Unsupported(0, "^, $, \\b and look-around", reason.into()));
+    }
+    Ok(regex.expression)
+}
+
 /// Whether `\p{...}` may have this name or this name and value (ECMA-262, section 22.2.1).
 pub(crate) fn is_property(written: &str) -> bool {
     unicode::property(written).is_some()

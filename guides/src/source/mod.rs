@@ -21,6 +21,9 @@ pub enum Source {
     Choice(Vec<String>),
     /// The output is any JSON object.
     JsonObject,
+    /// The output is derived from a context-free grammar, in the syntax of GBNF (llama.cpp, XGrammar) or Lark; see the folder `grammar` for
+    /// what of them is followed. Lexing is part of the grammar: a terminal takes any of the texts that it matches.
+    Grammar(String),
     /// The output has these parts. The tree may be at most 64 levels deep.
     Tags(Part),
 }
@@ -28,7 +31,7 @@ pub enum Source {
 impl Source {
     pub(crate) fn len(&self) -> usize {
         match self {
-            Source::Regex(text) | Source::JsonSchema(text) => text.len(),
+            Source::Regex(text) | Source::JsonSchema(text) | Source::Grammar(text) => text.len(),
             Source::Choice(choices) => choices.iter().map(|choice| choice.len() + 16).sum(),
             Source::JsonObject => 0,
             Source::Tags(part) => part.len(),

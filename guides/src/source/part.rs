@@ -80,6 +80,9 @@ pub enum Part {
     },
     /// Text that this regex matches as a whole.
     Regex(String),
+    /// A text that a context-free grammar derives, as in [`Source::Grammar`](crate::Source::Grammar). Its tokens spell text: it names no special
+    /// tokens.
+    Grammar(String),
     /// These parts, one after the other.
     Sequence(Vec<Part>),
     /// One of these parts.
@@ -293,7 +296,10 @@ impl Part {
             Part::Constant(marker) => marker.len(),
             Part::Free { excludes } => markers(excludes),
             Part::Until { ends, excludes } => markers(ends) + markers(excludes),
-            Part::Json { schema, .. } | Part::Arguments { schema, .. } | Part::Regex(schema) => schema.len(),
+            Part::Json { schema: text, .. }
+            | Part::Arguments { schema: text, .. }
+            | Part::Regex(text)
+            | Part::Grammar(text) => text.len(),
             Part::Sequence(parts) | Part::Choice(parts) => all(parts),
             Part::Repeat { content, .. } => content.len(),
             Part::Tag(tag) => tag.len(),

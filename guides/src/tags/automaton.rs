@@ -5,6 +5,7 @@
 //! | place | how the tokens are found |
 //! |---|---|
 //! | in a text | a walk of the trie along the automaton, remembered for all guides; behind each end of the text, along all places that follow |
+//! | in a text of a grammar | the masks of grammars; behind each end of the text, along all places that follow |
 //! | in a JSON value | the masks of JSON; tokens that go on behind the value along a small trie of the tokens that may |
 //!
 //! In JSON, most tokens stay within the value, and only tokens with a closing byte and something behind it go on. They are few, so they
@@ -14,8 +15,9 @@ use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::automaton::marks;
 use crate::collections::byte_set::ByteSet;
+use crate::grammar::stack::Configuration;
 use crate::tags::TagMachine;
-use crate::tags::net::{Json, Segment, Text};
+use crate::tags::net::{GrammarText, Json, Segment, Text};
 use crate::tags::registers::Registers;
 use crate::tags::state::{InSegment, Spot, TagState};
 use crate::vocabulary::Vocabulary;
@@ -117,6 +119,9 @@ impl TagMachine {
             reach = reach.max(match (self.net.segment(place.segment), &place.within) {
                 (Segment::Text(text), InSegment::Text(state)) => self.add_in_text(place, text, *state, wanted, set),
                 (Segment::Json(json), InSegment::Json(_)) => self.add_in_json(place, json, wanted, set),
+                (Segment::Grammar(grammar), InSegment::Grammar(state)) => {
+                    self.add_in_grammar(place, grammar, state, wanted, set)
+                }
                 _ => Cost::ZERO,
             });
         }
@@ -174,6 +179,41 @@ impl TagMachine {
         let crossing = self.tokens.crossing(wanted.vocabulary, machine.schema(json.schema).last_bytes(), firsts);
         // The last byte of the value and at least one more.
         if machine.cost(state) < crossing.depth() {
+            reach = reach.max(self.add_along(std::slice::from_ref(place), &crossing, 0, wanted, set));
+        }
+        reach
+    }
+
+    /// Adds the tokens that go on within a text of a grammar, or behind it.
+    fn add_in_grammar(
+        &self,
+        place: &Spot,
+        grammar: &GrammarText,
+        state: &Configuration,
+        wanted: Wanted<'_>,
+        set: &mut TokenSet,
+    ) -> Cost {
+        let vocabulary = wanted.vocabulary;
+        let machine = &*grammar.machine;
+        let beyond = self.net.cost_beyond(place);
+        let mut reach = Cost::ZERO;
+        if wanted.bytes == u32::MAX {
+            reach = machine.allowed(vocabulary, state, set) + beyond;
+        } else if let Some(left) = wanted.bytes.checked_sub(beyond.get()) {
+            machine.allowed_within(vocabulary, state, left, set);
+        }
+        let behind = self.net.begin(grammar.next, place.registers);
+        let firsts = self.net.bytes_after(&behind);
+        if firsts == ByteSet::default() {
+            return reach;
+        }
+        let trie = self.tokens.trie(vocabulary);
+        for &node in &machine.ends(vocabulary, state) {
+            reach = reach.max(self.add_along(&behind, trie, node, wanted, set));
+        }
+        // Where a JSON value ends the text, its tokens are not in walks.
+        if let Some(lasts) = machine.last_bytes_of_values(state) {
+            let crossing = self.tokens.crossing(vocabulary, lasts, firsts.or(machine.bytes_behind_values(state)));
             reach = reach.max(self.add_along(std::slice::from_ref(place), &crossing, 0, wanted, set));
         }
         reach

@@ -2,6 +2,7 @@
 //!
 //! So the least bytes behind a part are known when it is built, and a tag that several ways lead to is built once.
 
+use crate::automaton::Automaton;
 use crate::automaton::backward::Backward;
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::{Dfa, TooManyStates};
@@ -9,6 +10,7 @@ use crate::automaton::marks;
 use crate::automaton::search::{Words, up_to};
 use crate::collections::fingerprint::Fingerprint;
 use crate::error::{CompileError, Place, too_big};
+use crate::grammar::machine::GrammarMachine;
 use crate::interrupt::passed;
 use crate::json::language::strings::Characters;
 use crate::json::machine::JsonMachine;
@@ -16,7 +18,7 @@ use crate::json::shape::SchemaId;
 use crate::json::shape::shapes::Analysis;
 use crate::options::{Limits, Options};
 use crate::source::part::{Marker, Part, SeparatedTags, Style, Tag};
-use crate::tags::net::{Json, Net, NetScope, ScopeId, ScopeKind, Segment, SegmentId, Text, times};
+use crate::tags::net::{GrammarText, Json, Net, NetScope, ScopeId, ScopeKind, Segment, SegmentId, Text, times};
 use crate::tags::registers::MOST_SCOPES;
 use crate::vocabulary::Vocabulary;
 use foldhash::{HashMap, HashMapExt};
@@ -39,6 +41,9 @@ pub(crate) trait ContentCompiler {
 
     /// The machine of alternatives.
     fn machine(&self, analysis: Analysis, options: &Options) -> JsonMachine;
+
+    /// The machine of a grammar.
+    fn grammar(&self, grammar: &str, options: &Options) -> Result<Arc<GrammarMachine>, CompileError>;
 
     /// The automaton of a regex.
     fn regex(&self, regex: &str) -> Result<Dfa, CompileError>;
@@ -111,6 +116,16 @@ impl NetBuilder<'_> {
             Part::Regex(regex) => {
                 let dfa = self.contents.regex(regex).map_err(|error| self.inside(error))?;
                 self.text(dfa, Some(next), HashMap::new())
+            }
+            Part::Grammar(grammar) => {
+                let machine = self.contents.grammar(grammar, self.options).map_err(|error| self.inside(error))?;
+                if machine.has_special_tokens() {
+                    return Err(
+                        self.syntax("a grammar among tags names no special tokens; write them as markers of a tag")
+                    );
+                }
+                let cost = machine.cost(&machine.start()) + self.net.cost(next);
+                self.add(Segment::Grammar(GrammarText { machine, next }), cost)
             }
             Part::Sequence(parts) => {
                 let mut next = next;
@@ -463,21 +478,7 @@ impl NetBuilder<'_> {
     /// The error of a schema or a regex, with the place of the part.
     pub(super) fn inside(&self, error: CompileError) -> CompileError {
         let Place::Part(path, _) = self.here() else { return error };
-        let within = |at: Place| Place::Part(path.clone(), Some(Box::new(at)));
-        match error {
-            CompileError::Syntax { at, reason } => CompileError::Syntax { at: within(at), reason },
-            CompileError::Unsupported { at, keyword, reason } => {
-                CompileError::Unsupported { at: within(at), keyword, reason }
-            }
-            CompileError::TooBig { at, limit, allowed, remedy } => {
-                CompileError::TooBig { at: within(at), limit, allowed, remedy }
-            }
-            CompileError::Vocabulary { at, what, byte } => CompileError::Vocabulary { at: within(at), what, byte },
-            CompileError::Unsatisfiable { pointers, reason } => {
-                CompileError::Unsatisfiable { pointers, reason: format!("{reason} ({})", self.here()) }
-            }
-            CompileError::TooSlow { .. } | CompileError::Interrupted => error,
-        }
+        error.within(|at| Place::Part(path.clone(), Some(Box::new(at))))
     }
 
     pub(super) fn sized<T>(&self, built: Result<T, TooManyStates>) -> Built<T> {

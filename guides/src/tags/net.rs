@@ -16,9 +16,11 @@
 //! the scopes around it still demand, which depends on their registers. A scope is left only once it demands nothing more, so both ends
 //! of a scope, [`Segment::Again`] and [`Segment::Leave`], cost nothing by themselves.
 
+use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
 use crate::collections::id::id;
+use crate::grammar::machine::GrammarMachine;
 use crate::json::machine::JsonMachine;
 use crate::json::shape::SchemaId;
 use crate::tags::registers::Registers;
@@ -52,6 +54,7 @@ pub(super) struct Net {
 pub(super) enum Segment {
     Text(Text),
     Json(Json),
+    Grammar(GrammarText),
     /// Goes on with any of these.
     Branch(Vec<SegmentId>),
     /// Begins a scope.
@@ -85,6 +88,13 @@ pub(super) struct Text {
 pub(super) struct Json {
     pub(super) machine: Arc<JsonMachine>,
     pub(super) schema: SchemaId,
+    pub(super) next: SegmentId,
+}
+
+/// A text of a grammar.
+#[derive(Debug)]
+pub(super) struct GrammarText {
+    pub(super) machine: Arc<GrammarMachine>,
     pub(super) next: SegmentId,
 }
 
@@ -189,6 +199,10 @@ impl Net {
                         }
                     }
                     Segment::Json(_) => count += 1,
+                    Segment::Grammar(grammar) => {
+                        count += 1;
+                        open.extend(grammar.machine.is_nullable().then_some(grammar.next));
+                    }
                     Segment::Branch(all) => open.extend(all),
                     Segment::Leave(_, out) => open.push(*out),
                     Segment::Whole => {}
@@ -213,6 +227,7 @@ impl Net {
         let segments = self.segments.iter().map(|segment| match segment {
             Segment::Text(text) => text.dfa.size() + text.costs.len() * 5 + text.exits.len() * 48,
             Segment::Json(json) => json.machine.bytes + json.machine.known.bytes(),
+            Segment::Grammar(grammar) => grammar.machine.size(),
             Segment::Branch(all) => all.len() * 4,
             _ => 0,
         });

@@ -7,6 +7,7 @@ use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::collections::byte_set::ByteSet;
 use crate::collections::fingerprint::Fingerprint;
+use crate::grammar::stack::Configuration;
 use crate::json::machine::state::JsonState;
 use crate::tags::net::{Net, NetScope, ScopeId, ScopeKind, Segment, SegmentId};
 use crate::tags::registers::Registers;
@@ -39,6 +40,7 @@ pub(super) enum InSegment {
     /// The state of the segment's automaton.
     Text(u32),
     Json(JsonState),
+    Grammar(Configuration),
     Whole,
 }
 
@@ -95,6 +97,7 @@ impl Net {
         match (self.segment(place.segment), &place.within) {
             (Segment::Text(text), InSegment::Text(state)) => text.costs[*state as usize],
             (Segment::Json(json), InSegment::Json(state)) => json.machine.cost(state),
+            (Segment::Grammar(grammar), InSegment::Grammar(state)) => grammar.machine.cost(state),
             _ => Cost::ZERO,
         }
     }
@@ -104,6 +107,7 @@ impl Net {
         let demanded = self.demanded(place.segment, &place.registers);
         match self.segment(place.segment) {
             Segment::Json(json) => demanded + self.cost(json.next),
+            Segment::Grammar(grammar) => demanded + self.cost(grammar.next),
             _ => demanded,
         }
     }
@@ -121,6 +125,9 @@ impl Net {
                     bytes.add_all((0..=255).filter(|&byte| text.dfa.next(*state, byte) != 0));
                 }
                 (Segment::Json(json), InSegment::Json(state)) => bytes = bytes.or(json.machine.next_bytes(state)),
+                (Segment::Grammar(grammar), InSegment::Grammar(state)) => {
+                    bytes = bytes.or(grammar.machine.next_bytes(state));
+                }
                 _ => {}
             }
         }
@@ -136,6 +143,7 @@ impl Net {
             match (self.segment(place.segment), &place.within) {
                 (_, InSegment::Text(state)) => print.add(state),
                 (Segment::Json(json), InSegment::Json(state)) => print.add(json.machine.key(state)),
+                (Segment::Grammar(grammar), InSegment::Grammar(state)) => print.add(grammar.machine.key(state)),
                 _ => {}
             }
             // The cost of a JSON value does not follow from its key. Which of several places is the cheapest depends on it.
@@ -169,6 +177,10 @@ impl<'a> ReachedSpots<'a> {
                 None => return,
                 Some(next) => InSegment::Json(next),
             },
+            (Segment::Grammar(grammar), InSegment::Grammar(state)) => match grammar.machine.step(state, byte) {
+                None => return,
+                Some(next) => InSegment::Grammar(next),
+            },
             _ => return,
         };
         self.come(Spot { within: next, ..*place }, 0);
@@ -182,6 +194,7 @@ impl<'a> ReachedSpots<'a> {
             (Segment::Json(json), InSegment::Json(state)) => {
                 !json.machine.is_whole(state) || !json.machine.is_final(state)
             }
+            (Segment::Grammar(grammar), InSegment::Grammar(state)) => !grammar.machine.is_final(state),
             _ => true,
         };
         if goes_on && !self.has(&place) {
@@ -201,6 +214,9 @@ impl<'a> ReachedSpots<'a> {
             (Segment::Json(json), InSegment::Json(state)) if json.machine.is_whole(state) => {
                 self.open.push((json.next, registers, ended));
             }
+            (Segment::Grammar(grammar), InSegment::Grammar(state)) if grammar.machine.is_whole(state) => {
+                self.open.push((grammar.next, registers, ended));
+            }
             _ => {}
         }
     }
@@ -214,6 +230,10 @@ impl<'a> ReachedSpots<'a> {
             }
             Segment::Json(json) => {
                 let within = InSegment::Json(json.machine.begin(json.schema));
+                self.come(Spot { segment, registers, within }, ended);
+            }
+            Segment::Grammar(grammar) => {
+                let within = InSegment::Grammar(grammar.machine.start());
                 self.come(Spot { segment, registers, within }, ended);
             }
             Segment::Whole => self.come(Spot { segment, registers, within: InSegment::Whole }, ended),
@@ -281,6 +301,7 @@ impl<'a> ReachedSpots<'a> {
                         json.machine.cost(one) == json.machine.cost(two)
                             && json.machine.key(one) == json.machine.key(two)
                     }
+                    (InSegment::Grammar(one), InSegment::Grammar(two)) => one == two,
                     (InSegment::Whole, InSegment::Whole) => true,
                     _ => false,
                 }
@@ -297,6 +318,7 @@ impl<'a> ReachedSpots<'a> {
                 let inner = match (self.net.segment(place.segment), &place.within) {
                     (_, InSegment::Text(state)) => u128::from(*state),
                     (Segment::Json(json), InSegment::Json(state)) => json.machine.key(state),
+                    (Segment::Grammar(grammar), InSegment::Grammar(state)) => grammar.machine.key(state),
                     _ => 0,
                 };
                 (place.segment, place.registers, inner)

@@ -10,9 +10,6 @@ use crate::vocabulary::mask::Tokens;
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
-/// Memory for the tries of crossing tokens.
-const CROSSING_BYTES: usize = 8 << 20;
-
 /// Memory for the tokens within texts.
 const WITHIN_BYTES: usize = 24 << 20;
 
@@ -20,8 +17,6 @@ const WITHIN_BYTES: usize = 24 << 20;
 #[derive(Debug)]
 pub(crate) struct TagTokens {
     classes: Arc<ClassesCache>,
-    /// By the last bytes of a value and the first bytes behind it, the tokens in which one of each follow each other.
-    crossing: Cache<(ByteSet, ByteSet), Arc<Trie>>,
     /// By automaton and state.
     within: Cache<(u128, u32), Arc<WithinText>>,
 }
@@ -42,7 +37,7 @@ const MOST_INNER_ENDS: usize = 4096;
 
 impl TagTokens {
     pub(crate) fn new(classes: Arc<ClassesCache>) -> TagTokens {
-        TagTokens { classes, crossing: Cache::new(CROSSING_BYTES), within: Cache::new(WITHIN_BYTES) }
+        TagTokens { classes, within: Cache::new(WITHIN_BYTES) }
     }
 
     /// The tokens that texts are written with: each of their bytes is a token too.
@@ -88,14 +83,7 @@ impl TagTokens {
 
     /// The tokens in which one of `lasts` is followed by one of `firsts`.
     pub(super) fn crossing(&self, vocabulary: &Vocabulary, lasts: ByteSet, firsts: ByteSet) -> Arc<Trie> {
-        let crosses = |token: &[u8]| {
-            self.reads(token) && token.windows(2).any(|pair| lasts.contains(pair[0]) && firsts.contains(pair[1]))
-        };
-        let make = || {
-            let tokens = vocabulary.tokens().map(|token| token.filter(|token| crosses(token)).map(<[u8]>::to_vec));
-            Arc::new(Trie::new(&tokens.collect::<Vec<_>>()))
-        };
-        self.crossing.get_or_make((lasts, firsts), |_, trie| 96 + trie.len() * 32, make)
+        self.classes.crossing(vocabulary, lasts, firsts)
     }
 }
 

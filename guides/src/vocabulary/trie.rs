@@ -112,8 +112,13 @@ impl Trie {
 
     /// The tokens that end at `node` or below it.
     pub(crate) fn below(&self, node: u32) -> &[u32] {
+        &self.tokens[self.range_below(node)]
+    }
+
+    /// The places of the tokens that end at `node` or below it, in the order of the trie.
+    pub(crate) fn range_below(&self, node: u32) -> Range<usize> {
         let end = self.nodes.get(self.end(node) as usize).map_or(self.tokens.len(), |next| next.first_token as usize);
-        &self.tokens[self.nodes[node as usize].first_token as usize..end]
+        self.nodes[node as usize].first_token as usize..end
     }
 
     /// Bytes of the longest token.

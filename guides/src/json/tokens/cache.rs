@@ -4,12 +4,14 @@
 //! with the vocabulary, so that no request waits for them.
 
 use crate::automaton::residual::Reach;
+use crate::collections::byte_set::ByteSet;
 use crate::collections::cache::Cache;
 use crate::json::language::number::{NumberState, Numbers};
 use crate::json::language::spellable::Spellable;
 use crate::json::language::strings::{Escapes, StringState, Strings};
 use crate::json::tokens::by_state::InsideByState;
 use crate::json::tokens::classes::{ROOM_FOR_ANY, StringClasses, Subtree};
+use crate::json::tokens::crossing::CrossingTokens;
 use crate::json::tokens::entries::WholeEntries;
 use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
@@ -34,6 +36,7 @@ pub(crate) struct ClassesCache {
     trie: Option<Trie>,
     whole_entries: WholeEntries,
     heights: TextHeights,
+    crossing: CrossingTokens,
     /// The frames of the whole trie, for the usual escapes and for the needed ones. Every guide uses them, so they are never evicted.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
@@ -77,8 +80,8 @@ impl ClassesCache {
         let (strings, frames, numbers) = (Cache::new(STRING_BYTES), Cache::new(FRAME_BYTES), Cache::new(NUMBER_BYTES));
         let (by_state, whole_entries, heights) =
             (Cache::new(BY_STATE_BYTES), WholeEntries::default(), TextHeights::default());
-        let roots = Default::default();
-        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, heights, roots }
+        let (crossing, roots) = (CrossingTokens::new(), Default::default());
+        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, heights, crossing, roots }
     }
 
     /// The tokens that JSON is written with: each of their bytes is a token too, or occurs in numbers alone.
@@ -94,6 +97,11 @@ impl ClassesCache {
     /// The entries of an array that a single token can write.
     pub(crate) fn whole_entries(&self) -> &WholeEntries {
         &self.whole_entries
+    }
+
+    /// The tokens in which one of `lasts`, the last bytes of a value, is followed by one of `firsts`.
+    pub(crate) fn crossing(&self, vocabulary: &Vocabulary, lasts: ByteSet, firsts: ByteSet) -> Arc<Trie> {
+        self.crossing.trie(vocabulary, |token| self.has(token), lasts, firsts)
     }
 
     /// Whether a token may end anywhere inside a number.

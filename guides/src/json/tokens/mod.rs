@@ -21,6 +21,7 @@
 //! | [`by_state`] | the tokens that stay inside, by the state of the string's automaton after each | state of a string's automaton, near the end of a budget |
 //! | [`numbers`] | the tokens inside a number | state of a number's automaton |
 //! | [`text_heights`] | how many characters of text the tokens below a trie node have | vocabulary |
+//! | [`crossing`] | the tokens in which something goes on behind a value | last bytes of the value and first bytes behind it |
 //! | [`entries`] | which entries of an array one token can write | vocabulary |
 //! | [`cache`] | all of these, shared by the guides of a vocabulary | |
 //!
@@ -38,6 +39,7 @@ pub(crate) mod by_length;
 pub(crate) mod by_state;
 pub(crate) mod cache;
 pub(crate) mod classes;
+mod crossing;
 pub(crate) mod destinations;
 pub(crate) mod entries;
 pub(crate) mod frame;

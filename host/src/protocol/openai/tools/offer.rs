@@ -183,6 +183,7 @@ fn pointer(place: &Place) -> String {
 fn part_of(source: &Source) -> Part {
     match source {
         Source::Regex(regex) => Part::Regex(regex.clone()),
+        Source::Grammar(grammar) => Part::Grammar(grammar.clone()),
         Source::JsonSchema(schema) => Part::json(schema.clone()),
         Source::JsonObject => Part::json(r#"{"type":"object"}"#),
         Source::Choice(choices) => {

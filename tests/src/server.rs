@@ -82,8 +82,8 @@ impl Server {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on ") {
-                    // A space or the escape sequence of a colour may follow the address.
-                    let end = address.find([' ', '\u{1b}']).unwrap_or(address.len());
+                    // A space, the escape sequence of a colour or the end of a JSON string may follow the address.
+                    let end = address.find([' ', '\u{1b}', '"']).unwrap_or(address.len());
                     let _ = ready.send(address[..end].to_owned());
                 }
                 let mut log = copy.lock().expect("no reader of the log panicked");

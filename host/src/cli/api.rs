@@ -1,11 +1,11 @@
 //! Flags of the OpenAI-compatible API, and of the way to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::http::{CorsOptions, HttpOptions};
+use crate::http::{CorsOptions, Hosts, HttpOptions, Keys};
 use crate::output::Forms;
 use crate::protocol::openai::{Defaults, ReasoningField, Settings};
 
@@ -18,9 +18,16 @@ pub(super) struct ApiArgs {
     #[arg(long, env = "JIG_SERVED_MODEL_NAME", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     served_model_name: Vec<String>,
     /// A key that requests must send; may be given more than once, in the variable (or VLLM_API_KEY) separated by commas.
-    /// /health, /ping, /version and /metrics need none
+    /// /health..., /ping, /version and /metrics need none
     #[arg(long, env = "JIG_API_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
     api_key: Vec<String>,
+    /// A file of keys, one in a line, as it is or as NAME:SHA256; it is read again when it changes
+    #[arg(long, env = "JIG_API_KEY_FILE", value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Hosts for which requests may be meant, beside addresses and localhost, where the server listens on a loopback address without keys: a
+    /// JSON list, or separated by commas; * for all
+    #[arg(long, env = "JIG_ALLOWED_HOSTS", value_name = "LIST", default_value = "")]
+    allowed_hosts: String,
     /// A path under which all routes are, too, for a proxy that does not take it away
     #[arg(long, env = "JIG_ROOT_PATH", value_name = "/PATH")]
     root_path: Option<String>,
@@ -100,15 +107,24 @@ enum FieldOfReasoning {
 }
 
 impl ApiArgs {
+    /// For whom requests may be meant, where the server listens on a loopback address without keys.
+    pub(super) fn hosts(&self) -> Result<Hosts> {
+        let hosts = list(&self.allowed_hosts, "--allowed-hosts")?;
+        Ok(if hosts.iter().any(|host| host == "*") { Hosts::Any } else { Hosts::Local(hosts) })
+    }
+
     /// What they say of the way in.
     pub(super) fn http(&self) -> Result<HttpOptions> {
         let vllm = std::env::var("VLLM_API_KEY").unwrap_or_default();
         let keys = self.api_key.iter().map(String::as_str).chain(vllm.split(','));
-        let keys = keys.filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        let mut keys = Keys::new(keys.filter(|key| !key.is_empty()));
+        if let Some(file) = &self.api_key_file {
+            keys = keys.with_file(file.clone())?;
+        }
         let options = HttpOptions {
             max_body_bytes: (self.max_body_size as usize) << 20,
             max_bodies_bytes: (self.max_body_memory as usize) << 20,
-            api_keys: keys,
+            keys,
             root_path: self.root_path.clone().unwrap_or_default(),
             cors: CorsOptions {
                 origins: list(&self.allowed_origins, "--allowed-origins")?,

@@ -83,7 +83,7 @@ pub(super) struct LoadArgs {
     #[arg(long, env = "JIG_MAX_NUM_BATCHED_TOKENS", value_name = "TOKENS", default_value_t = 2048,
           help_heading = "Scheduling", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     max_num_batched_tokens: u32,
-    /// Maximum number of waiting requests; one more is answered with 503
+    /// Maximum number of waiting requests; one more is answered with 429
     #[arg(long, env = "JIG_MAX_QUEUE", value_name = "N", default_value_t = 1024, help_heading = "Scheduling",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_queue: u32,

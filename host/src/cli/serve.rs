@@ -47,12 +47,23 @@ pub(super) struct ServeArgs {
     /// What is done then: unhealthy (/health/live is 503) or abort (the process ends)
     #[arg(long, env = "JIG_STALL_ACTION", value_enum, default_value_t = StallArg::Unhealthy, help_heading = "Server")]
     stall_action: StallArg,
+    /// Which requests are logged when their answers end: off, errors or all. Probes and /metrics never are
+    #[arg(long, env = "JIG_ACCESS_LOG", value_name = "off|errors|all", value_enum, default_value_t = AccessLogArg::All,
+          help_heading = "Server", hide_possible_values = true)]
+    access_log: AccessLogArg,
     /// Time after SIGTERM in which requests are still taken, in seconds, while /health/ready says 503
     #[arg(long, env = "JIG_SHUTDOWN_DELAY", value_name = "SECONDS", default_value_t = 0, help_heading = "Server")]
     shutdown_delay: u64,
     /// Time that running requests have to finish after SIGTERM and --shutdown-delay, in seconds
     #[arg(long, env = "JIG_DRAIN_TIMEOUT", value_name = "SECONDS", default_value_t = 30, help_heading = "Server")]
     drain_timeout: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AccessLogArg {
+    Off,
+    Errors,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,6 +78,8 @@ fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "a number of seconds, at least 0, is wanted".to_owned())
 }
 
+/// Between two looks at a file of keys.
+const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 /// Files beside connections: models, pipes, the log.
 const OTHER_FILES: u64 = 128;
 
@@ -83,7 +96,9 @@ pub(super) fn run(args: &ServeArgs) -> CommandResult {
     // Before the model: an address in use is known at once, and probes are answered while it is loaded.
     let server = runtime.block_on(http::Server::bind(options))?;
     let startup = Startup::default();
-    let state = http::AppState::loading(startup.clone(), args.way_in()?);
+    let options = args.way_in(server.is_loopback())?;
+    watch_keys(&options.keys);
+    let state = http::AppState::loading(startup.clone(), options);
     let signals = runtime.block_on(async { Signals::catch() })?;
     let running = runtime.spawn(serve(server, state.clone(), signals));
     let served = args.load(&startup, &state).and_then(|engine| {
@@ -109,8 +124,22 @@ async fn serve(server: http::Server, state: http::AppState, signals: Signals) ->
 }
 
 impl ServeArgs {
-    fn way_in(&self) -> Result<http::HttpOptions, Box<dyn std::error::Error + Send + Sync>> {
+    fn way_in(&self, is_loopback: bool) -> Result<http::HttpOptions, Box<dyn std::error::Error + Send + Sync>> {
+        let options = self.api.http()?;
+        let is_open = options.keys.is_open();
+        if is_open && !is_loopback {
+            tracing::warn!(
+                "everybody who can reach {} may ask: no keys are wanted (--api-key, --api-key-file)",
+                self.host
+            );
+        }
         Ok(http::HttpOptions {
+            hosts: if is_open && is_loopback { self.api.hosts()? } else { http::Hosts::Any },
+            access_log: match self.access_log {
+                AccessLogArg::Off => http::AccessLog::Off,
+                AccessLogArg::Errors => http::AccessLog::Errors,
+                AccessLogArg::All => http::AccessLog::All,
+            },
             max_answers_bytes: self.load.max_answer_bytes(),
             max_connections: connections(self.max_connections as usize),
             stall_timeout: (self.stall_timeout > 0.0).then(|| Duration::from_secs_f64(self.stall_timeout)),
@@ -118,7 +147,7 @@ impl ServeArgs {
                 StallArg::Unhealthy => http::StallAction::Unhealthy,
                 StallArg::Abort => http::StallAction::Abort,
             },
-            ..self.api.http()?
+            ..options
         })
     }
 
@@ -138,6 +167,23 @@ impl ServeArgs {
         state.serve(service.with_chat_template(loaded.chat_template), &loaded.backend);
         tracing::info!("ready after {:.2} s", startup.age().as_secs_f64());
         Ok(engine)
+    }
+}
+
+/// Reads a file of keys again when it has changed, as long as the process runs.
+fn watch_keys(keys: &http::Keys) {
+    let keys = keys.clone();
+    if keys.is_open() {
+        return;
+    }
+    let watch = move || {
+        loop {
+            std::thread::sleep(KEYS_INTERVAL);
+            keys.reload_if_changed();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("keys".into()).spawn(watch) {
+        tracing::error!("changes of --api-key-file are not seen: {error}");
     }
 }
 

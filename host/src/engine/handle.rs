@@ -7,8 +7,8 @@ use jig_plugin_api::{Error, Model, ModelInfo};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::kept::Answer;
-use super::mailbox::{AliveGuard, Shared, SubmitError};
-use super::record::RequestMetrics;
+use super::mailbox::{AliveGuard, Shared, SubmitError, Taken};
+use super::record::{RequestMetrics, Times, Timing};
 use super::sequence::StopStrings;
 use super::thread::EngineThread;
 use super::{EngineConfig, EngineStats, check};
@@ -73,8 +73,8 @@ impl EngineHandle {
         let outputs_left = request.params.n;
         let stop = StopStrings::new(&request.params.stop, request.params.include_stop_str_in_output);
         let stop = stop.map_err(|problem| SubmitError::Invalid(Invalid { field: None, problem }))?;
-        let (receiver, answer) = self.owner.shared.submit(request, stop)?;
-        Ok(RequestStream { receiver, answer, outputs_left })
+        let Taken { receiver, answer, times } = self.owner.shared.submit(request, stop)?;
+        Ok(RequestStream { receiver, answer, times, outputs_left })
     }
 
     /// The engine as it was after its last step.
@@ -140,6 +140,7 @@ impl EngineHandle {
 pub struct RequestStream {
     receiver: UnboundedReceiver<Event>,
     answer: Arc<Answer>,
+    times: Arc<Times>,
     outputs_left: u32,
 }
 
@@ -155,6 +156,12 @@ impl AnswerMemory {
 }
 
 impl RequestStream {
+    /// When things happen to the request.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        Timing(self.times.clone())
+    }
+
     /// What is in memory of the answer.
     #[must_use]
     pub fn memory(&self) -> AnswerMemory {

@@ -18,6 +18,9 @@ use super::record::{RequestMetrics, Times};
 use super::sequence::StopStrings;
 use crate::request::{Event, Invalid, Request};
 
+/// The longest that a client is told to wait, in seconds.
+const LONGEST_WAIT: f64 = 120.0;
+
 /// What the handles and the engine's thread share.
 pub(super) struct Shared {
     max_queue: usize,
@@ -56,7 +59,14 @@ pub(super) struct Submission {
     pub(super) stop: StopStrings,
     pub(super) events: UnboundedSender<Event>,
     pub(super) answer: Arc<Answer>,
-    pub(super) times: Times,
+    pub(super) times: Arc<Times>,
+}
+
+/// What the client of a request that was taken has of it.
+pub(super) struct Taken {
+    pub(super) receiver: UnboundedReceiver<Event>,
+    pub(super) answer: Arc<Answer>,
+    pub(super) times: Arc<Times>,
 }
 
 /// What the engine's thread finds when it looks for work.
@@ -71,8 +81,15 @@ pub(super) enum Mail {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     /// Too many requests wait. It is worth trying again.
-    #[error("the server is busy: {0} requests are waiting, which is the most it keeps; try again later")]
-    Full(usize),
+    #[error(
+        "the server is busy: {waiting} requests are waiting, which is the most it keeps (--max-queue); try again in {seconds} s"
+    )]
+    Full {
+        /// Requests that wait.
+        waiting: usize,
+        /// How long they will take to be begun, as far as requests before them tell.
+        seconds: u64,
+    },
     /// The answers that wait in memory for their clients have become too large. It is worth trying again.
     #[error("the server is busy: the answers in its memory are as large as they may be; try again later")]
     AnswersInMemory,
@@ -104,15 +121,11 @@ impl Shared {
     }
 
     /// Puts a request into the queue; its events come from the receiver.
-    pub(super) fn submit(
-        &self,
-        request: Request,
-        stop: StopStrings,
-    ) -> Result<(UnboundedReceiver<Event>, Arc<Answer>), SubmitError> {
+    pub(super) fn submit(&self, request: Request, stop: StopStrings) -> Result<Taken, SubmitError> {
         if self.kept.is_too_much() {
             return Err(SubmitError::AnswersInMemory);
         }
-        let (answer, times) = (self.kept.answer(), Times::arrived_now());
+        let (answer, times) = (self.kept.answer(), Arc::new(Times::arrived_now()));
         let (events, receiver) = unbounded_channel();
         let mut inbox = self.lock();
         if !self.is_alive() {
@@ -122,13 +135,22 @@ impl Shared {
             return Err(SubmitError::Draining);
         }
         if inbox.taken - self.left.load(Ordering::Relaxed) >= self.max_queue as u64 {
-            return Err(SubmitError::Full(self.max_queue));
+            drop(inbox);
+            return Err(SubmitError::Full { waiting: self.max_queue, seconds: self.wait_seconds() });
         }
         inbox.taken += 1;
-        inbox.submissions.push_back(Submission { request, stop, events, answer: answer.clone(), times });
+        inbox.submissions.push_back(Submission { request, stop, events, answer: answer.clone(), times: times.clone() });
         drop(inbox);
         self.arrived.notify_all();
-        Ok((receiver, answer))
+        Ok(Taken { receiver, answer, times })
+    }
+
+    /// How long a request will wait that comes after a full queue: what the requests before took, shared by those that run side by side.
+    fn wait_seconds(&self) -> u64 {
+        let whole = self.metrics.inference.snapshot();
+        let mean = if whole.count == 0 { 1.0 } else { whole.sum / whole.count as f64 };
+        let at_a_time = self.stats().requests_running.max(1) as f64;
+        (mean * self.max_queue as f64 / at_a_time).ceil().clamp(1.0, LONGEST_WAIT) as u64
     }
 
     /// What has arrived. Waits for it if the engine is idle.

@@ -33,7 +33,7 @@ mod thread;
 pub use config::{EngineConfig, EngineStats};
 pub use handle::{AnswerMemory, Engine, EngineHandle, RequestStream};
 pub use mailbox::SubmitError;
-pub use record::RequestMetrics;
+pub use record::{RequestMetrics, Timing};
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,5 +1,6 @@
 //! What operators ask of requests: how long they waited, how long they ran, how many tokens they had, how they ended.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,28 @@ impl Times {
         metrics.prompt_tokens.observe(prompt as f64);
         metrics.generation_tokens.observe(self.tokens.load(Relaxed) as f64);
     }
+}
+
+/// When things happened to one request.
+#[derive(Clone, Debug)]
+pub struct Timing(pub(super) Arc<Times>);
+
+impl Timing {
+    /// How long it waited to be begun; `None` where it was not.
+    #[must_use]
+    pub fn queued(&self) -> Option<Duration> {
+        after_arrival(&self.0.begun)
+    }
+
+    /// How long its first token took from its arrival; `None` where it has none.
+    #[must_use]
+    pub fn first_token(&self) -> Option<Duration> {
+        after_arrival(&self.0.first_token)
+    }
+}
+
+fn after_arrival(time: &AtomicU64) -> Option<Duration> {
+    time.load(Relaxed).checked_sub(1).map(Duration::from_micros)
 }
 
 fn since(from: u64, to: u64) -> Duration {

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::AppState;
+use super::{AppState, HttpOptions};
 use crate::protocol::ApiError;
 
 /// What everybody may ask: the questions of orchestrators, routers and collectors.
@@ -17,15 +17,39 @@ pub(super) fn is_open(path: &str, root: &str) -> bool {
     OPEN.contains(&path.trim_end_matches('/'))
 }
 
+/// The name of the key that a request was sent with.
+#[derive(Clone, Debug)]
+pub(super) struct KeyId(pub(super) String);
+
+/// The refusal of a request that was meant for another host.
+fn not_for_us(options: &HttpOptions, request: &Request) -> Option<ApiError> {
+    let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+    // The target of a request to a proxy has a host, too, and it counts.
+    let is_proxied = request.method() == Method::CONNECT;
+    let target = request.uri().authority().filter(|_| !is_proxied).map(axum::http::uri::Authority::as_str);
+    let is_allowed = options.hosts.allows(header) && options.hosts.allows(target);
+    let message =
+        "this request is meant for a host that this server does not know itself by; name it with --allowed-hosts";
+    (!is_allowed).then(|| ApiError::new(403, "wrong_host", message))
+}
+
 /// Answers a request without a right key with 401.
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let options = state.options();
+    if let Some(refused) = not_for_us(options, &request) {
+        return refused.into_response();
+    }
     let is_open = is_open(request.uri().path(), &options.root_path) || request.method() == Method::OPTIONS;
-    if options.api_keys.is_empty() || is_open {
+    if options.keys.is_open() || is_open {
         return next.run(request).await;
     }
-    let message = match key(request.headers()) {
-        Some(key) if options.has_key(key) => return next.run(request).await,
+    let given = key(request.headers());
+    if let Some(name) = given.and_then(|key| options.keys.find(key)) {
+        let mut response = next.run(request).await;
+        response.extensions_mut().insert(KeyId(name));
+        return response;
+    }
+    let message = match given {
         Some(_) => "the API key of this request is none of this server's",
         None => "this server wants an API key; send the header `Authorization: Bearer KEY`",
     };

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::guarded::Guard;
+
 /// Bytes that all requests share.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -46,6 +48,8 @@ impl Share {
         is_taken
     }
 }
+
+impl Guard for Share {}
 
 impl Drop for Share {
     fn drop(&mut self) {

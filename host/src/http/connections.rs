@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::guarded::Guard;
+
 /// Connections beyond the limit, for probes.
 const SPARE: usize = 64;
 /// Between two lines of the log that say that there are too many.
@@ -147,6 +149,8 @@ impl Connection {
         self.told.notify_one();
     }
 }
+
+impl Guard for Busy {}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -1,31 +1,47 @@
 //! The body of an answer that holds something until it is sent.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-/// A body that holds `guard` until it is dropped, which is when its last byte is on its way or its client has left.
-pub(super) struct Guarded<G> {
-    body: Body,
-    _guard: G,
+/// What is held until an answer is sent, or its client has left.
+pub(super) trait Guard: Send + Unpin + 'static {
+    /// All of the answer was handed over.
+    fn is_sent(&mut self) {}
 }
 
-impl<G: Send + Unpin + 'static> Guarded<G> {
+/// A body that holds a guard until it is dropped, which is when its last byte is on its way or its client has left.
+pub(super) struct Guarded<G> {
+    body: Body,
+    guard: G,
+}
+
+impl<G: Guard> Guarded<G> {
     /// An answer that holds `guard`.
-    pub(super) fn answer(response: Response, guard: G) -> Response {
-        response.map(|body| Body::new(Self { body, _guard: guard }))
+    pub(super) fn answer(response: Response, mut guard: G) -> Response {
+        response.map(|body| {
+            // Of a body without a byte, nothing will be asked for.
+            if body.is_end_stream() {
+                guard.is_sent();
+            }
+            Body::new(Self { body, guard })
+        })
     }
 }
 
-impl<G: Unpin> HttpBody for Guarded<G> {
+impl<G: Guard> HttpBody for Guarded<G> {
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.guard.is_sent();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

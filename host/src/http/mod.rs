@@ -12,6 +12,9 @@
 //! | `health` | what orchestrators and routers ask |
 //! | `watchdog` | tells when the engine makes no progress |
 //! | `access` | who may ask |
+//! | `keys` | the keys of which a request must have one |
+//! | `hosts` | for whom a request was meant |
+//! | `access_log` | one line of the log for each request |
 //! | `options` | what an operator says of the way in: keys, sizes, prefixes, origins |
 //! | `body` | the body of a request, within a size and a time |
 //! | `budget` | memory that all requests share |
@@ -21,12 +24,15 @@
 //! | `error` | an error of a protocol as an HTTP answer |
 
 mod access;
+mod access_log;
 mod body;
 mod budget;
 mod connections;
 mod error;
 mod guarded;
 mod health;
+mod hosts;
+mod keys;
 mod metrics;
 mod openai;
 mod options;
@@ -49,6 +55,9 @@ use self::metrics::RequestCounts;
 use crate::measure::Startup;
 use crate::protocol::Service;
 
+pub use access_log::AccessLog;
+pub use hosts::Hosts;
+pub use keys::Keys;
 pub use options::{CorsOptions, HttpOptions};
 pub use server::{Server, ServerError, ServerOptions};
 pub use watchdog::StallAction;

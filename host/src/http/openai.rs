@@ -25,6 +25,9 @@ const IGNORED: HeaderName = HeaderName::from_static("x-jig-ignored");
 /// The header that names the keywords of schemas of tools that were left out.
 const RELAXED: HeaderName = HeaderName::from_static("x-jig-relaxed");
 
+/// The longest list of names in a header, in characters.
+const LONGEST_NAMES: usize = 2048;
+
 /// The paths of this API, for people who took a wrong one.
 pub(super) const PATHS: &[&str] = &[
     "/v1/chat/completions",
@@ -180,6 +183,7 @@ fn whole(Whole { body, ignored, relaxed }: Whole) -> Response {
 /// Names the fields that were ignored, and the keywords that were left out.
 fn named(mut response: Response, ignored: Option<String>, relaxed: Option<String>) -> Response {
     for (header, names) in [(IGNORED, ignored), (RELAXED, relaxed)] {
+        let names = names.map(|names| names.chars().take(LONGEST_NAMES).collect::<String>());
         if let Some(value) = names.and_then(|names| HeaderValue::try_from(names).ok()) {
             response.headers_mut().insert(header, value);
         }

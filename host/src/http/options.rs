@@ -5,6 +5,9 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
+use super::access_log::AccessLog;
+use super::hosts::Hosts;
+use super::keys::Keys;
 use super::watchdog::StallAction;
 
 /// What an operator says of the way in.
@@ -23,7 +26,11 @@ pub struct HttpOptions {
     /// What is done then.
     pub stall_action: StallAction,
     /// The keys of which a request must have one; without any, none is asked for.
-    pub api_keys: Vec<String>,
+    pub keys: Keys,
+    /// For whom requests may be meant.
+    pub hosts: Hosts,
+    /// Which requests are logged.
+    pub access_log: AccessLog,
     /// A path under which all routes are, too: `/x`, or empty.
     pub root_path: String,
     /// What pages of other origins may do.
@@ -54,7 +61,9 @@ impl Default for HttpOptions {
             max_connections: 4096,
             stall_timeout: Some(Duration::from_secs(120)),
             stall_action: StallAction::default(),
-            api_keys: Vec::new(),
+            keys: Keys::default(),
+            hosts: Hosts::Any,
+            access_log: AccessLog::default(),
             root_path: String::new(),
             cors,
         }
@@ -62,15 +71,6 @@ impl Default for HttpOptions {
 }
 
 impl HttpOptions {
-    /// Whether a key is one of those of the server. It takes as long for a wrong key as for a right one of its length.
-    pub(super) fn has_key(&self, given: &[u8]) -> bool {
-        let equal = |own: &[u8]| {
-            let differing = own.iter().zip(given).fold(0, |differing, (a, b)| differing | (a ^ b));
-            own.len() == given.len() && std::hint::black_box(differing) == 0
-        };
-        self.api_keys.iter().fold(false, |found, key| found | equal(key.as_bytes()))
-    }
-
     /// # Errors
     /// A list with an entry that can't be what it should be, and a root path that is none.
     pub fn check(&self) -> Result<(), String> {
@@ -118,16 +118,6 @@ fn parsed<T: std::str::FromStr>(list: &[String], flag: &str) -> Result<Vec<T>, S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_right_where_all_of_it_is() {
-        let options = HttpOptions { api_keys: vec!["one".to_owned(), "second".to_owned()], ..HttpOptions::default() };
-        for (given, is_right) in
-            [("one", true), ("second", true), ("on", false), ("one ", false), ("", false), ("two", false)]
-        {
-            assert_eq!(options.has_key(given.as_bytes()), is_right, "{given}");
-        }
-    }
 
     #[test]
     fn a_list_or_a_path_that_can_not_be_is_an_error_that_names_the_flag() {

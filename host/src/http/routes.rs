@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, MatchedPath, Request, State};
@@ -15,12 +15,14 @@ use futures_util::{FutureExt, StreamExt};
 use hyper::body::Body as _;
 use serde_json::json;
 
+use super::access_log::Line;
 use super::guarded::Guarded;
 use super::ready::Ready;
 use super::request_id::RequestId;
-use super::{AppState, access, body, health, metrics, openai};
+use super::{AccessLog, AppState, access, access_log, body, health, metrics, openai};
 use crate::protocol::fields::nearest;
 use crate::protocol::outlines::{self, Reply};
+use crate::protocol::report::{Report, reported};
 use crate::protocol::{ApiError, Service};
 
 /// What `GET /` and an unknown path tell.
@@ -96,6 +98,9 @@ async fn about(State(state): State<AppState>) -> String {
     format!("Jig {version} {does}.\nThere are: {ROUTES}\n")
 }
 
+/// The longest list of names in a header, in characters.
+const LONGEST_NAMES: usize = 2048;
+
 /// Names in the schema of a request that look like a misspelt keyword.
 const UNKNOWN_KEYWORDS: HeaderName = HeaderName::from_static("x-unknown-keywords");
 
@@ -121,6 +126,7 @@ async fn generate(
             .unknown_keywords
             .join("; ")
             .chars()
+            .take(LONGEST_NAMES)
             .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
             .collect();
         if let Ok(value) = HeaderValue::try_from(text) {
@@ -169,53 +175,52 @@ async fn wrong_method(request: Request) -> ApiError {
 /// Answers of which the body is smaller are not counted: there are at most as many as there are connections.
 const SMALL_ANSWER: u64 = 64 << 10;
 
-/// Gives each request an id, logs and counts its answer, and makes a panic an answer. What becomes of a generation is logged
-/// where it ends.
+/// Gives each request an id, logs and counts its answer, and makes a panic an answer.
 async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route =
-        request.extensions().get::<MatchedPath>().map_or_else(|| "other".into(), |path| path.as_str().to_owned());
-    let start = Instant::now();
-    let answer = async {
-        if let Some(error) = encoded(request.headers()) {
-            return error.into_response();
-        }
-        next.run(request).await
+    let is_open = access::is_open(request.uri().path(), &state.options().root_path);
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let report = Arc::new(Report::default());
+    let mut line = {
+        // An unknown path is logged as it came; a known one by its route, which has no names in it.
+        let path = route.as_deref().unwrap_or(request.uri().path());
+        let model = state.service().map(|service| service.settings().name().to_owned());
+        Line::new(id.clone(), request.method(), path, request.headers(), report.clone(), model)
     };
-    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    let answer = async {
+        match encoded(request.headers()) {
+            Some(error) => error.into_response(),
+            None => next.run(request).await,
+        }
+    };
+    let answer = AssertUnwindSafe(reported(report, answer)).catch_unwind().await;
     let response = answer.unwrap_or_else(|_| {
         ApiError::internal("the server failed at this request; its log tells more").lasting().into_response()
     });
     let mut response = held(&state, response);
-    let (status, time) = (response.status().as_u16(), start.elapsed().as_secs_f64() * 1e3);
-    let is_open = access::is_open(&path, &state.options().root_path);
-    // Nobody reads a line of a hundred kilobytes.
-    let (method, path) = (shortened(method.as_str()), shortened(&path));
-    if response.status().is_success() || is_open {
-        tracing::debug!("{id}: {method} {path} {status} after {time:.1} ms");
-    } else {
-        tracing::info!("{id}: {method} {path} {status} after {time:.1} ms");
-    }
-    state.counts().add(route, status);
+    state.counts().add(route.unwrap_or_else(|| "other".to_owned()), response.status().as_u16());
     id.insert(response.headers_mut());
-    response
-}
-
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 200;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+    let is_logged = match state.options().access_log {
+        AccessLog::Off => false,
+        AccessLog::Errors => !response.status().is_success(),
+        AccessLog::All => true,
+    };
+    if !is_logged || is_open {
+        line.forget();
+        return response;
     }
+    line.answered(&response);
+    Guarded::answer(response, line)
 }
 
 /// The refusal of a body that is compressed.
 fn encoded(headers: &HeaderMap) -> Option<ApiError> {
     let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or("?");
-    let message =
-        format!("the body is encoded as `{}`; send it as it is, without Content-Encoding", shortened(encoding));
+    let message = format!(
+        "the body is encoded as `{}`; send it as it is, without Content-Encoding",
+        access_log::shortened(encoding)
+    );
     (!encoding.trim().eq_ignore_ascii_case("identity")).then(|| ApiError::new(415, "unsupported_encoding", message))
 }
 

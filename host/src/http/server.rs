@@ -106,6 +106,12 @@ impl Server {
         Ok(Self { listener, for_metrics, tls, shutdown_delay, drain_timeout })
     }
 
+    /// Whether nobody but this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.listener.local_addr().is_ok_and(|address| address.ip().is_loopback())
+    }
+
     /// Answers until `shutdown` is done; then takes no new requests, waits for the running ones and returns. The model may be loaded
     /// meanwhile.
     ///

@@ -1,10 +1,17 @@
 //! An answer that is an error: its status and its body.
 
+use std::borrow::Cow;
+
 use jig_plugin_api::ErrorCode;
 use serde_json::{Value, json};
 
 use super::fields::Refusal;
 use crate::request::Failure;
+
+/// The longest message that is sent, in characters: names and values of a client may be in it, and they may be megabytes.
+const LONGEST: usize = 4096;
+/// The longest name of a field.
+const LONGEST_NAME: usize = 256;
 
 /// An answer that is an error: `{"error": {"message", "type", "param", "code"}}` with the status that fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +21,13 @@ pub struct ApiError {
     code: Option<&'static str>,
     message: String,
     is_lasting: bool,
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
     /// An error with this status and this code, for programs.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, param: None, code: Some(code), message: message.into(), is_lasting: false }
+        Self { status, param: None, code: Some(code), message: message.into(), is_lasting: false, retry_after: None }
     }
 
     /// The server's own fault; the message is for the client, too.
@@ -44,6 +52,25 @@ impl ApiError {
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
         self
+    }
+
+    /// The same error, of which a client is to know after how many seconds to try again.
+    #[must_use]
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// After how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after.or((self.status == 503 && !self.is_lasting).then_some(1))
+    }
+
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The same error, of which a client is to know that trying again mends nothing.
@@ -74,8 +101,22 @@ impl ApiError {
     /// The body of the answer, and the last chunk of a stream that fails.
     #[must_use]
     pub fn body(&self) -> Value {
-        let kind = if (400..500).contains(&self.status) { "invalid_request_error" } else { "server_error" };
-        json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}})
+        let kind = match self.status {
+            429 => "rate_limit_error",
+            400..500 => "invalid_request_error",
+            _ => "server_error",
+        };
+        let (message, param) =
+            (shortened(&self.message, LONGEST), self.param.as_deref().map(|param| shortened(param, LONGEST_NAME)));
+        json!({"error": {"message": message, "type": kind, "param": param, "code": self.code}})
+    }
+}
+
+/// At most so many characters of a text.
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }
 

@@ -7,7 +7,8 @@
 //! | [`openai`] | the API of OpenAI with vLLM's extensions: chat, completions, models, tokens |
 //! | `sampling` | vLLM's sampling parameters |
 //! | `neutral` | fields that are accepted only where they ask for nothing |
-//! | `record` | what is logged when a generation ends |
+//! | `record` | what is noted of a generation while it runs |
+//! | [`report`] | what is known of a request when its answer ends, for the log |
 //! | `error` | the body of an answer that is an error |
 //! | `field_counts` | how often fields were ignored, by name |
 //! | `service` | what the endpoints of all protocols share |
@@ -22,6 +23,7 @@ mod neutral;
 pub mod openai;
 pub mod outlines;
 mod record;
+pub mod report;
 mod sampling;
 mod service;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::raw;
 
-const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
 fn idle_connections_give_way_to_new_ones() {
@@ -53,7 +53,7 @@ fn where_all_connections_are_busy_probes_are_answered_and_others_are_told_to_com
     let refused = ask(&(raw::head("/generate", 2) + "{}"));
     assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("connection: close"), "{refused}");
     for path in ["/health", "/health/live", "/metrics"] {
-        let answer = ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let answer = ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
     }
 }
@@ -79,8 +79,8 @@ fn a_name_of_a_request_that_could_be_taken_for_something_else_is_replaced() {
 fn a_long_name_of_a_method_or_a_path_is_shortened_in_the_log() {
     let server = Server::demo();
     let mut socket = raw::connect(&server);
-    raw::send(&mut socket, &format!("{} /{} HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(5000), "p".repeat(5000)));
+    raw::send(&mut socket, &format!("{} /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "M".repeat(5000), "p".repeat(5000)));
     assert!(raw::read(&mut socket, "\r\n\r\n").starts_with("HTTP/1.1 404 "));
     let line = server.line_with("MMM", Duration::from_secs(10));
-    assert!(line.len() < 700, "{line}");
+    assert!(line.len() < 1000, "{line}");
 }

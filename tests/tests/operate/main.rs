@@ -3,6 +3,8 @@
 mod bounds;
 mod commands;
 mod connections;
+mod entry;
+mod faults;
 mod life;
 mod metrics;
 mod raw;

@@ -32,5 +32,5 @@ pub(crate) fn read(socket: &mut TcpStream, enough: &str) -> String {
 
 /// The head of a request with a body of so many bytes.
 pub(crate) fn head(path: &str, length: usize) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
 }

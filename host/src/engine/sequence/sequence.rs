@@ -36,7 +36,7 @@ pub(in crate::engine) struct Job {
     events: UnboundedSender<Event>,
     /// What of its answer is in memory.
     pub(in crate::engine) answer: Arc<Answer>,
-    pub(in crate::engine) times: Times,
+    pub(in crate::engine) times: Arc<Times>,
     pub(in crate::engine) metrics: Arc<RequestMetrics>,
     outputs_left: AtomicU32,
     failed: AtomicBool,

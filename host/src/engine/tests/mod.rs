@@ -275,7 +275,7 @@ fn a_request_that_makes_the_backend_panic_fails_alone() {
 #[test]
 fn the_queue_is_bounded_and_a_draining_engine_takes_nothing() {
     let engine = engine(4096, EngineConfig { max_queue: 0, ..EngineConfig::default() });
-    assert!(matches!(engine.submit(request("x", seeded(1))), Err(SubmitError::Full(0))));
+    assert!(matches!(engine.submit(request("x", seeded(1))), Err(SubmitError::Full { waiting: 0, seconds: 1 })));
     assert_empty(&drained(&engine));
     assert!(matches!(engine.submit(request("x", seeded(1))), Err(SubmitError::Draining)));
     assert!(engine.is_alive());

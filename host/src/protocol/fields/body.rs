@@ -59,6 +59,15 @@ pub(in crate::protocol) fn read(body: &[u8]) -> Result<Vec<Field<'_>>, Refusal> 
         return Err(Refusal::body(r#"the body is empty; send a JSON object such as {"prompt": "Hello"}"#));
     }
     let fields = serde_json::from_str::<Fields<'_>>(text).map_err(|error| {
+        let other = match text.trim_ascii().as_bytes()[0] {
+            b'{' => None,
+            b'[' => Some("a list"),
+            b'"' => Some("a string"),
+            _ => Some("a single value"),
+        };
+        if let Some(other) = other.filter(|_| error.is_data()) {
+            return Refusal::body(format!("the body must be a JSON object, not {other}"));
+        }
         let what = if error.is_data() { "is not what it should be" } else { "is not JSON" };
         Refusal::body(format!("the body {what}: {error}"))
     })?;

@@ -34,9 +34,12 @@ impl Refusal {
 
     /// A field that no request has.
     pub(in crate::protocol) fn unknown(param: &str, remedy: &str) -> Self {
+        // What is to be done must not be behind a megabyte of a name.
+        let shown =
+            param.char_indices().nth(100).map_or_else(|| param.to_owned(), |(end, _)| format!("{}...", &param[..end]));
         Self {
             param: Some(param.to_owned()),
-            message: format!("unknown field `{param}`; {remedy}"),
+            message: format!("unknown field `{shown}`; {remedy}"),
             code: "unknown_field",
         }
     }

@@ -52,9 +52,8 @@ impl Names {
     pub(super) fn not_taken(&self, error: &SubmitError) -> ApiError {
         match error {
             SubmitError::Invalid(invalid) => self.invalid(invalid),
-            SubmitError::Full(_) | SubmitError::AnswersInMemory => {
-                ApiError::unavailable(error.to_string()).with_code(Some("overloaded"))
-            }
+            SubmitError::Full { seconds, .. } => ApiError::new(429, "overloaded", error.to_string()).after(*seconds),
+            SubmitError::AnswersInMemory => ApiError::unavailable(error.to_string()).with_code(Some("overloaded")),
             SubmitError::Draining => ApiError::unavailable(error.to_string()).with_code(Some("draining")),
             SubmitError::Stopped => ApiError::unavailable(error.to_string()).with_code(None).lasting(),
         }

@@ -29,13 +29,16 @@ impl Running {
     /// Why one of them was not taken.
     pub(super) fn submit(service: &Service, id: String, requests: Vec<Request>) -> Result<Self, SubmitError> {
         let (mut streams, mut memory) = (SelectAll::new(), Vec::new());
+        let mut record = Record::new(id);
         for (prompt, request) in requests.into_iter().enumerate() {
+            record.asks(&request);
             let events = service.engine().submit(request)?;
+            record.watches(events.timing());
             memory.push(events.memory());
             let next = async |mut events: RequestStream| Some((events.recv().await?, events));
             streams.push(stream::unfold(events, next).map(move |event| (prompt, event)).boxed());
         }
-        Ok(Self { streams, next: None, memory, record: Record::new(id), service: service.clone() })
+        Ok(Self { streams, next: None, memory, record, service: service.clone() })
     }
 
     /// Waits for the first event, for at most `patience`.
@@ -72,13 +75,11 @@ impl Running {
         match event {
             Some((_, Event::Failed(error))) => Some(Err(self.fail(error))),
             Some((prompt, event)) => {
-                if let Event::Finished { usage, .. } = &event {
-                    self.record.tokens += usage.output_tokens;
-                }
+                self.record.note(&event);
                 Some(Ok((prompt, event)))
             }
             None => {
-                self.record.outcome = "done";
+                self.record.is_whole();
                 None
             }
         }

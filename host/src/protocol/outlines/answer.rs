@@ -23,10 +23,16 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(id: String, events: RequestStream, prompt: String, outputs: usize, with_logprobs: bool) -> Self {
+    pub(super) fn new(
+        record: Record,
+        events: RequestStream,
+        prompt: String,
+        outputs: usize,
+        with_logprobs: bool,
+    ) -> Self {
         let logprobs = with_logprobs.then(|| vec![Vec::new(); outputs]);
         // Even an empty answer has one chunk.
-        Self { events, texts: vec![prompt; outputs], logprobs, changed: true, done: false, record: Record::new(id) }
+        Self { events, texts: vec![prompt; outputs], logprobs, changed: true, done: false, record }
     }
 
     /// Waits for all of it.
@@ -34,7 +40,7 @@ impl Answer {
         while let Some(event) = self.events.recv().await {
             self.take(event)?;
         }
-        self.record.outcome = "done";
+        self.record.is_whole();
         Ok(self.body())
     }
 
@@ -77,7 +83,7 @@ impl Answer {
                 }
                 None => {
                     self.done = true;
-                    self.record.outcome = "done";
+                    self.record.is_whole();
                     return (self.changed || begun).then(|| Ok(self.body()));
                 }
             }
@@ -85,6 +91,7 @@ impl Answer {
     }
 
     fn take(&mut self, event: Event) -> Result<(), ApiError> {
+        self.record.note(&event);
         match event {
             Event::Delta(Delta { index, text, logprobs, .. }) => {
                 self.changed |= !text.is_empty() || !logprobs.is_empty();
@@ -96,12 +103,8 @@ impl Answer {
                 }
                 Ok(())
             }
-            // No request of this protocol asks for them.
-            Event::Prompt(_) => Ok(()),
-            Event::Finished { usage, .. } => {
-                self.record.tokens += usage.output_tokens;
-                Ok(())
-            }
+            // No request of this protocol asks for log-probabilities of its prompt.
+            Event::Prompt(_) | Event::Finished { .. } => Ok(()),
             Event::Failed(failure) => {
                 let text = failure.to_string();
                 let error = ApiError::from(failure);

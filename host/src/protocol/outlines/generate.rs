@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::parse::{Names, parse};
 use crate::engine::SubmitError;
 use crate::prepare::Unprepared;
+use crate::protocol::record::Record;
 use crate::protocol::{ApiError, Service};
 
 /// The answer to a request that was taken.
@@ -49,8 +50,11 @@ pub async fn generate(
     let prepared = prepared.map_err(|error| not_prepared(error, names))?;
     let outputs = prepared.request.params.n as usize;
     let with_logprobs = prepared.request.params.sampling.logprobs.is_some();
+    let mut record = Record::new(id);
+    record.asks(&prepared.request);
     let events = service.engine().submit(prepared.request).map_err(|error| not_taken(error, names))?;
-    let answer = Answer::new(id, events, prepared.prompt, outputs, with_logprobs);
+    record.watches(events.timing());
+    let answer = Answer::new(record, events, prepared.prompt, outputs, with_logprobs);
     if generate.stream {
         return Ok(Generated { reply: Reply::Stream(answer.into_stream().boxed()), unknown_keywords });
     }
@@ -68,7 +72,8 @@ fn not_prepared(error: Unprepared, names: Names) -> ApiError {
 fn not_taken(error: SubmitError, names: Names) -> ApiError {
     match error {
         SubmitError::Invalid(invalid) => names.of_engine(&invalid).into(),
-        SubmitError::Full(_) | SubmitError::AnswersInMemory | SubmitError::Draining | SubmitError::Stopped => {
+        SubmitError::Full { seconds, .. } => ApiError::new(429, "overloaded", error.to_string()).after(seconds),
+        SubmitError::AnswersInMemory | SubmitError::Draining | SubmitError::Stopped => {
             ApiError::unavailable(error.to_string())
         }
     }

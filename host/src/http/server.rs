@@ -17,12 +17,12 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, lookup_host};
-use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Connection, Entered};
 use super::guarded::Guarded;
 use super::timed::Timed;
-use super::{AppState, access, routes, tls, watchdog};
+use super::tls::Tls;
+use super::{AppState, access, routes, watchdog};
 use crate::protocol::ApiError;
 
 /// The longest that a client may take for the head of a request, and for the handshake of HTTPS.
@@ -79,7 +79,7 @@ pub enum ServerError {
 pub struct Server {
     listener: TcpListener,
     for_metrics: Option<TcpListener>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     shutdown_delay: Duration,
     drain_timeout: Duration,
 }
@@ -90,7 +90,7 @@ impl Server {
     /// # Errors
     /// See [`ServerError`].
     pub async fn bind(options: ServerOptions) -> Result<Self, ServerError> {
-        let tls = options.tls.as_ref().map(|(key, certificate)| tls::acceptor(key, certificate)).transpose()?;
+        let tls = options.tls.clone().map(|(key, certificate)| Tls::new(key, certificate)).transpose()?;
         let listener = listen(&options.host, options.port).await?;
         let for_metrics = match options.metrics_port {
             Some(port) => Some(listen(&options.host, port).await?),
@@ -166,7 +166,7 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, ServerError> {
 async fn accept(
     listener: &TcpListener,
     router: &axum::Router,
-    tls: Option<&TlsAcceptor>,
+    tls: Option<&Tls>,
     state: &AppState,
     graceful: Option<&GracefulShutdown>,
 ) {
@@ -179,7 +179,7 @@ async fn accept(
         }
     };
     let Some(entered) = state.connections().enter() else { return };
-    let (router, tls, state) = (router.clone(), tls.cloned(), state.clone());
+    let (router, tls, state) = (router.clone(), tls.map(Tls::acceptor), state.clone());
     let watcher = graceful.map(GracefulShutdown::watcher);
     tokio::spawn(async move {
         // Chunks of a stream are small and must not wait for each other.

@@ -1,6 +1,7 @@
 //! Who may enter, how many wait, and what the log says of them.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jig_tests::{Server, artifacts, jig};
@@ -31,6 +32,42 @@ fn keys_of_a_file_are_read_again_when_it_changes() {
     assert_eq!(["first", "secret", "fixed"].map(status), [401, 401, 200]);
     let log = server.log();
     assert!(!log.contains("Bearer first") && !log.contains("secret"), "{log}");
+}
+
+#[test]
+fn a_certificate_that_is_replaced_is_in_use_without_a_restart() {
+    let directory = tempfile::tempdir_in(&artifacts().scratch).unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (key, certificate) = (path("key.pem"), path("certificate.pem"));
+    let make = || {
+        let arguments =
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+        let names =
+            ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &key, "-out", &certificate];
+        Command::new("openssl").args(arguments).args(names).output().is_ok_and(|output| output.status.success())
+    };
+    let has_curl = Command::new("curl").arg("--version").output().is_ok();
+    if !has_curl || !make() {
+        println!("skipped: openssl or curl is not there");
+        return;
+    }
+    let server = Server::demo_with(&["--ssl-keyfile", &key, "--ssl-certfile", &certificate]);
+    let trusts = |certificate: &str| {
+        let url = format!("{}/health", server.address());
+        Command::new("curl").args(["-sf", "--cacert", certificate, &url]).output().unwrap().status.success()
+    };
+    assert!(server.address().starts_with("https://") && trusts(&certificate), "{}", server.log());
+    let before = path("before.pem");
+    fs::copy(&certificate, &before).unwrap();
+    fs::write(&certificate, "no certificate").unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    assert!(trusts(&before), "a file that can't be used changes nothing");
+    assert!(make());
+    let end = Instant::now() + Duration::from_secs(30);
+    while !trusts(&certificate) {
+        assert!(Instant::now() < end, "{}", server.log());
+    }
+    assert!(!trusts(&before));
 }
 
 #[test]

@@ -257,7 +257,8 @@ fn a_body_that_is_no_json_object_is_refused_with_the_place() {
     for (body, says) in [
         (&b""[..], "the body is empty"),
         (b" \n", "the body is empty"),
-        (b"[]", "expected a JSON object"),
+        (b"[]", "must be a JSON object, not a list"),
+        (b"5", "must be a JSON object, not a single value"),
         (b"{\"prompt\":\n \"x\",}", "line 2 column"),
         (b"{\"prompt\":\"x\"", "line 1 column 13"),
         (b"{\"prompt\":\"x\"} x", "trailing characters"),

@@ -243,7 +243,8 @@ impl Compiler {
     }
 
     fn guide(&self, automaton: impl Automaton) -> Guide {
-        Guide::new(self.vocabulary.clone(), automaton, self.limits.mask_bytes)
+        let shared = self.classes.shared_sets().clone();
+        Guide::new(self.vocabulary.clone(), automaton, self.limits.mask_bytes, shared)
     }
 
     fn json(&self, schema: &str, options: &Options) -> Result<JsonMachine, CompileError> {

@@ -27,6 +27,7 @@ use crate::guide::plan::Plan;
 use crate::guide::position::Position;
 use crate::vocabulary::Vocabulary;
 use crate::vocabulary::mask::{Mask, TokenSet};
+use crate::vocabulary::shared_sets::SharedSets;
 use std::sync::{Arc, OnceLock};
 
 /// A compiled source: any number of outputs follow it at the same time, in any threads. Cheap to clone.
@@ -41,6 +42,8 @@ struct Compiled {
     /// The position of an output that has not begun.
     start: Arc<dyn Position>,
     masks: MaskCache,
+    /// The sets that all guides of the vocabulary keep.
+    shared: Arc<SharedSets>,
     /// The plan of the start, shared by all outputs.
     plan: PlanCell,
 }
@@ -57,10 +60,15 @@ pub struct GuideState {
 type PlanCell = Arc<OnceLock<Option<Plan>>>;
 
 impl Guide {
-    pub(crate) fn new<A: Automaton>(vocabulary: Arc<Vocabulary>, automaton: A, mask_bytes: usize) -> Guide {
+    pub(crate) fn new<A: Automaton>(
+        vocabulary: Arc<Vocabulary>,
+        automaton: A,
+        mask_bytes: usize,
+        shared: Arc<SharedSets>,
+    ) -> Guide {
         let masks = MaskCache::new(mask_bytes);
         let start = position::start(automaton);
-        Guide { inner: Arc::new(Compiled { vocabulary, start, masks, plan: PlanCell::default() }) }
+        Guide { inner: Arc::new(Compiled { vocabulary, start, masks, shared, plan: PlanCell::default() }) }
     }
 
     /// The state of an output that has not begun.
@@ -156,7 +164,7 @@ impl GuideState {
         if cost == 0 {
             set.insert_all(vocabulary.end_tokens());
         }
-        KnownMask { mask: set.into_mask(), growth: reach.beyond(cost) }
+        KnownMask { mask: self.guide.inner.shared.mask(set), growth: reach.beyond(cost) }
     }
 
     /// The mask for a budget of fewer tokens than the completion has bytes: the tokens after which the rest suffices for a token per byte,

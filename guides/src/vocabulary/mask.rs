@@ -115,18 +115,23 @@ impl TokenSet {
 
     /// The mask of the set: `One` exactly if it has one token.
     pub(crate) fn into_mask(self) -> Mask {
+        self.into_mask_with(|words| words.into())
+    }
+
+    /// As [`Self::into_mask`], with the words from `share`.
+    pub(crate) fn into_mask_with(self, share: impl FnOnce(&[u32]) -> Arc<[u32]>) -> Mask {
         let mut only = None;
         for (i, &word) in self.words.iter().enumerate() {
             if word != 0 {
                 if only.is_some() || !word.is_power_of_two() {
-                    return Mask::Words(self.words.as_slice().into());
+                    return Mask::Words(share(&self.words));
                 }
                 only = Some(i as u32 * 32 + word.trailing_zeros());
             }
         }
         match only {
             Some(token) => Mask::One(token),
-            None => Mask::Words(self.words.as_slice().into()),
+            None => Mask::Words(share(&self.words)),
         }
     }
 }
@@ -138,7 +143,7 @@ pub(crate) const FEW_TOKENS: usize = 4096;
 #[derive(Debug)]
 pub(crate) enum Tokens {
     /// The words of a set.
-    Set(Box<[u32]>),
+    Set(Arc<[u32]>),
     List(Box<[u32]>),
 }
 
@@ -168,8 +173,10 @@ impl Tokens {
 
     /// Memory in bytes.
     pub(crate) fn size(&self) -> usize {
-        let (Tokens::Set(words) | Tokens::List(words)) = self;
-        words.len() * 4
+        4 * match self {
+            Tokens::Set(words) => words.len(),
+            Tokens::List(tokens) => tokens.len(),
+        }
     }
 
     pub(crate) fn add_to(&self, set: &mut TokenSet) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`trie`] | the tokens as a trie, which a mask walks |
 //! | [`mask`] | sets of tokens |
+//! | [`shared_sets`] | sets with the same tokens, as one |
 //!
 //! # Invariants
 //!
@@ -11,6 +12,7 @@
 //! - Token ids are positions in the list that the vocabulary was made of. A mask has a bit for each.
 
 pub(crate) mod mask;
+pub(crate) mod shared_sets;
 pub(crate) mod trie;
 
 use crate::collections::byte_set::ByteSet;

@@ -17,6 +17,7 @@ use crate::json::tokens::frame::Frame;
 use crate::json::tokens::numbers::NumberClasses;
 use crate::json::tokens::text_heights::TextHeights;
 use crate::vocabulary::Vocabulary;
+use crate::vocabulary::shared_sets::SharedSets;
 use crate::vocabulary::trie::Trie;
 use std::sync::{Arc, OnceLock};
 
@@ -37,6 +38,8 @@ pub(crate) struct ClassesCache {
     whole_entries: WholeEntries,
     heights: TextHeights,
     crossing: CrossingTokens,
+    /// The sets of tokens that classes and masks keep.
+    shared: Arc<SharedSets>,
     /// The frames of the whole trie, for the usual escapes and for the needed ones. Every guide uses them, so they are never evicted.
     roots: [OnceLock<Option<Arc<Frame>>>; 2],
 }
@@ -80,13 +83,30 @@ impl ClassesCache {
         let (strings, frames, numbers) = (Cache::new(STRING_BYTES), Cache::new(FRAME_BYTES), Cache::new(NUMBER_BYTES));
         let (by_state, whole_entries, heights) =
             (Cache::new(BY_STATE_BYTES), WholeEntries::default(), TextHeights::default());
-        let (crossing, roots) = (CrossingTokens::new(), Default::default());
-        ClassesCache { strings, by_state, frames, numbers, spellable, trie, whole_entries, heights, crossing, roots }
+        let (crossing, shared, roots) = (CrossingTokens::new(), Arc::default(), Default::default());
+        ClassesCache {
+            strings,
+            by_state,
+            frames,
+            numbers,
+            spellable,
+            trie,
+            whole_entries,
+            heights,
+            crossing,
+            shared,
+            roots,
+        }
     }
 
     /// The tokens that JSON is written with: each of their bytes is a token too, or occurs in numbers alone.
     pub(crate) fn trie<'a>(&'a self, vocabulary: &'a Vocabulary) -> &'a Trie {
         self.trie.as_ref().unwrap_or(vocabulary.trie())
+    }
+
+    /// The sets of tokens that are kept for the vocabulary.
+    pub(crate) fn shared_sets(&self) -> &Arc<SharedSets> {
+        &self.shared
     }
 
     /// Whether JSON is written with a token.
@@ -142,7 +162,7 @@ impl ClassesCache {
         } else {
             StringClasses::new(strings, state, room, frame, self.subtree(node, vocabulary))
         };
-        let classes = Arc::new(made);
+        let classes = Arc::new(made.shared(&self.shared));
         self.strings.insert(key, classes.clone(), classes.size());
         Some(classes)
     }

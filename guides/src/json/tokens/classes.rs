@@ -27,6 +27,7 @@ use crate::json::language::strings::{Decoder, StringState, Strings};
 use crate::json::tokens::frame::{AfterQuote, Closing, Frame, Room};
 use crate::json::tokens::text_heights::TextHeights;
 use crate::vocabulary::mask::{TokenSet, Tokens};
+use crate::vocabulary::shared_sets::SharedSets;
 use crate::vocabulary::trie::Trie;
 use std::sync::Arc;
 
@@ -128,6 +129,14 @@ impl StringClasses {
         };
         let (set, reach) = frame.narrowed(&strings, state, own);
         StringClasses { frame, inside: Inside::Tokens(Tokens::of_set(&set)), quotes, reach }
+    }
+
+    /// The classes with their set of tokens shared.
+    pub(super) fn shared(mut self, sets: &SharedSets) -> StringClasses {
+        if let Inside::Tokens(Tokens::Set(words)) = &mut self.inside {
+            *words = sets.words(words);
+        }
+        self
     }
 
     /// Memory in bytes.

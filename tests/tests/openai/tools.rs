@@ -247,3 +247,35 @@ fn what_no_guide_enforces_is_left_out_and_named_or_refused_where_it_is_strict() 
     assert_eq!((answer.status, &error["code"]), (400, &json!("invalid_json_schema")), "{error}");
     assert_eq!(error["param"], "tools[0].function.parameters");
 }
+
+/// A template whose model writes its turn as messages in channels.
+const CHANNELS: &str = "{{ messages[-1].content }}{% if tools %}{% endif %}<|start|>assistant{# <|channel|>analysis <|channel|>commentary #}";
+
+#[test]
+fn a_turn_in_channels_is_read_as_thoughts_a_call_or_an_answer() {
+    let server = Server::demo_with(&["--chat-template", CHANNELS]);
+    assert!(server.log().contains("tool calls: harmony; reasoning: harmony"), "{}", server.log());
+    let client = server.client();
+    let schema = json!({"type": "integer", "minimum": 10, "maximum": 99});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+    for seed in 0..4 {
+        let common = json!({"seed": seed, "temperature": 2, "max_tokens": 200, "thinking_token_budget": 20});
+        let with = |fields: Value| {
+            let mut all = common.clone();
+            all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            all
+        };
+        let fields = with(json!({"tool_choice": "required"}));
+        let whole = ask(&client, fields.clone())["choices"][0].clone();
+        assert_eq!((calls(&whole["message"]).len(), &whole["finish_reason"]), (1, &json!("tool_calls")), "{whole}");
+        let mut streamed = body(fields);
+        streamed["stream"] = json!(true);
+        let (message, end) = &joined(&client.events(PATH, &streamed), 1)[0];
+        assert_eq!((calls(message), end), (calls(&whole["message"]), &whole["finish_reason"]));
+        let answer = ask(&client, with(json!({"tools": null, "response_format": format})));
+        let content = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!((10..100).contains(&content.parse::<i32>().unwrap()), "{answer}");
+        let none = ask(&client, with(json!({"tool_choice": "none", "max_tokens": 60})));
+        assert!(calls(&none["choices"][0]["message"]).is_empty(), "{none}");
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod expected;
+pub mod grammars;
 
 use jig_guides::{Compiler, Guide, GuideState, Limits, Options, Source, Vocabulary};
 use serde_json::Value;

@@ -17,11 +17,14 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 #[command(next_help_heading = "Answer")]
 pub(super) struct AnswerArgs {
     /// JSON Schema that the answer must match: a file, or the schema itself
-    #[arg(long, value_name = "FILE|JSON", conflicts_with = "regex")]
+    #[arg(long, value_name = "FILE|JSON", conflicts_with_all = ["regex", "grammar"])]
     schema: Option<String>,
     /// Regular expression that the answer must match
     #[arg(long)]
     regex: Option<String>,
+    /// File with a grammar that the answer must match, in GBNF or Lark
+    #[arg(long, value_name = "FILE", conflicts_with = "regex")]
+    grammar: Option<String>,
     /// Maximum number of tokens in the answer [default: 16 for a prompt without --chat, else until the answer is complete]
     #[arg(long, value_name = "TOKENS")]
     max_tokens: Option<u32>,
@@ -48,9 +51,14 @@ pub(super) enum Question {
 }
 
 impl AnswerArgs {
-    /// Reads the schema's file where one is named, so that a mistake is told before a model is loaded.
+    /// Reads the files of the schema and the grammar where they are named, so that a mistake is told before a model is loaded.
     pub(super) fn checked(mut self) -> Result<Self, Failed> {
         self.schema = self.schema.as_deref().map(schema_text).transpose()?;
+        if let Some(file) = &self.grammar {
+            let text =
+                std::fs::read_to_string(file).map_err(|error| format!("--grammar {file}: {error}; give a file"))?;
+            self.grammar = Some(text);
+        }
         Ok(self)
     }
 
@@ -79,6 +87,7 @@ impl AnswerArgs {
         let optional = [
             ("schema", self.schema.clone().map(Value::from)),
             ("regex", self.regex.clone().map(Value::from)),
+            ("grammar", self.grammar.clone().map(Value::from)),
             ("max_tokens", self.max_tokens.map(Value::from).or(no_limit)),
             ("temperature", self.temperature.map(|value| json!(value))),
             ("top_p", self.top_p.map(|value| json!(value))),

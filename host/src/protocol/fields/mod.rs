@@ -17,4 +17,4 @@ mod value;
 pub(super) use body::{Field, read};
 pub(crate) use names::nearest;
 pub use refusal::Refusal;
-pub(super) use sources::{one_of, regex_text, schema_text};
+pub(super) use sources::{grammar_text, one_of, regex_text, schema_text};

@@ -24,6 +24,18 @@ pub(in crate::protocol) fn schema_text(field: &Field<'_>) -> Result<String, Refu
     }
 }
 
+/// The text of a grammar, in GBNF or Lark.
+pub(in crate::protocol) fn grammar_text(field: &Field<'_>) -> Result<String, Refusal> {
+    let grammar = field.string()?;
+    if grammar.trim().is_empty() {
+        return Err(Refusal::value(
+            &field.name,
+            "is empty; leave it out to get free text, or write a grammar such as root ::= \"yes\" | \"no\"",
+        ));
+    }
+    Ok(grammar)
+}
+
 /// The text of a regular expression.
 pub(in crate::protocol) fn regex_text(field: &Field<'_>) -> Result<String, Refusal> {
     let regex = field.string()?;

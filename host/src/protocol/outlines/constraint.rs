@@ -2,7 +2,7 @@
 
 use jig_guides::{Digits, Formats, Options, Order, Source, Whitespace};
 
-use crate::protocol::fields::{Field, Refusal, nearest, one_of, regex_text, schema_text};
+use crate::protocol::fields::{Field, Refusal, grammar_text, nearest, one_of, regex_text, schema_text};
 use crate::request::Constraint;
 
 /// A constraint and the field that asks for it.
@@ -27,7 +27,11 @@ impl Asked {
         Ok(Self::new("regex", Source::Regex(regex_text(field)?)))
     }
 
-    /// `{"json" | "regex" | "choice" | "json_object": ...}`: exactly one of them.
+    pub(super) fn grammar(field: &Field<'_>) -> Result<Self, Refusal> {
+        Ok(Self::new("grammar", Source::Grammar(grammar_text(field)?)))
+    }
+
+    /// `{"json" | "regex" | "choice" | "json_object" | "grammar": ...}`: exactly one of them.
     pub(super) fn structured_outputs(field: &Field<'_>) -> Result<Option<Self>, Refusal> {
         const PARAM: &str = "structured_outputs";
         const KEYS: [&str; 9] = [
@@ -74,8 +78,9 @@ impl Asked {
                 "whitespace_pattern" => {
                     Err(Refusal::unsupported(&entry.name, "leave it out, or use `disable_any_whitespace`"))
                 }
-                "grammar" | "structural_tag" => {
-                    Err(Refusal::unsupported(&entry.name, "use `json`, `regex`, `choice` or `json_object`"))
+                "grammar" => grammar_text(&entry).map(Source::Grammar),
+                "structural_tag" => {
+                    Err(Refusal::unsupported(&entry.name, "use `json`, `regex`, `choice`, `json_object` or `grammar`"))
                 }
                 _ => Err(Refusal::unknown(
                     &entry.name,
@@ -90,12 +95,13 @@ impl Asked {
         let mut sources = sources.into_iter();
         match (sources.next(), sources.next()) {
             (Some(source), None) => Ok(Some(Self { param: PARAM, constraint: Constraint { source, options } })),
-            (None, _) => {
-                Err(Refusal::value(PARAM, "must have one of `json`, `regex`, `choice` and `json_object`, and has none"))
-            }
+            (None, _) => Err(Refusal::value(
+                PARAM,
+                "must have one of `json`, `regex`, `choice`, `json_object` and `grammar`, and has none",
+            )),
             (Some(_), Some(_)) => Err(Refusal::value(
                 PARAM,
-                "must have one of `json`, `regex`, `choice` and `json_object`, and has several",
+                "must have one of `json`, `regex`, `choice`, `json_object` and `grammar`, and has several",
             )),
         }
     }

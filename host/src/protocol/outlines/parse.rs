@@ -94,6 +94,7 @@ struct Draft {
     prompt: Option<Prompt>,
     schema: Option<Asked>,
     regex: Option<Asked>,
+    grammar: Option<Asked>,
     structured_outputs: Option<Asked>,
     choices: Choices,
     /// Whether names in the schema that look like a misspelt keyword are refused.
@@ -126,6 +127,7 @@ impl Draft {
             "prompt" => self.prompt = Some(prompt(field, self.vocab_size)?),
             "schema" => self.schema = Some(Asked::schema(field)?),
             "regex" => self.regex = Some(Asked::regex(field)?),
+            "grammar" => self.grammar = Some(Asked::grammar(field)?),
             "structured_outputs" => self.structured_outputs = Asked::structured_outputs(field)?,
             "whitespace" => self.choices.whitespace(field)?,
             "property_order" => self.choices.property_order(field)?,
@@ -148,11 +150,16 @@ impl Draft {
     fn finish(mut self) -> Result<Generate, Refusal> {
         let remedy = "give the text to continue, or a list of token ids";
         let prompt = self.prompt.ok_or_else(|| Refusal::missing("prompt", remedy))?;
-        if let (Some(_), Some(other)) = (&self.structured_outputs, self.schema.as_ref().or(self.regex.as_ref())) {
-            let rest = format_args!("is given together with `{}`; give one of the two", other.param);
-            return Err(Refusal::value("structured_outputs", rest));
+        // Beside a schema a regex is passed over, as Outlines does it. Every other pair is a mistake.
+        let first = self.schema.as_ref().or(self.regex.as_ref());
+        for (asked, param) in [(&self.grammar, "grammar"), (&self.structured_outputs, "structured_outputs")] {
+            let before = first.or(self.grammar.as_ref().filter(|_| param != "grammar"));
+            if let (Some(_), Some(other)) = (asked, before) {
+                let rest = format_args!("is given together with `{}`; give one of the two", other.param);
+                return Err(Refusal::value(param, rest));
+            }
         }
-        let mut asked = self.schema.or(self.regex).or(self.structured_outputs);
+        let mut asked = self.schema.or(self.regex).or(self.grammar).or(self.structured_outputs);
         self.choices.apply(&mut asked)?;
         self.sampling.settle();
         let Sampling { mut params, bad_words, .. } = self.sampling;

@@ -310,13 +310,23 @@ fn structured_outputs_name_one_source() {
         (json!({"json_object": false}), "must be true"),
         (json!({"choice": []}), "at least one string"),
         (json!({"choice": [1]}), "choice[0]"),
-        (json!({"grammar": "root ::= x"}), "not supported yet"),
+        (json!({"grammar": " "}), "is empty"),
+        (json!({"structural_tag": {}}), "not supported yet"),
         (json!({"json": true, "disable_additional_properties": true}), "not supported yet"),
         (json!({"jason": true}), "did you mean `json`?"),
     ] {
         let error = refused(json!({"structured_outputs": wrong}));
         assert_eq!(error.param.as_deref(), Some("structured_outputs"), "{error}");
         assert!(error.message.contains(says), "{error}");
+    }
+    let grammar = "root ::= [a-z]+";
+    assert_eq!(source(json!({"grammar": grammar})), Source::Grammar(grammar.to_owned()));
+    let field = with(json!({"grammar": grammar})).unwrap().request.constraint.unwrap().source;
+    assert_eq!(field, Source::Grammar(grammar.to_owned()));
+    for other in
+        [json!({"grammar": grammar, "regex": "a"}), json!({"grammar": grammar, "structured_outputs": {"json": true}})]
+    {
+        assert!(refused(other).message.contains("together with"));
     }
     let both = refused(json!({"structured_outputs": {"json": true}, "schema": true}));
     assert!(both.message.contains("together with `schema`"), "{both}");

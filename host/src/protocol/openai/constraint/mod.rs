@@ -27,7 +27,7 @@ mod tests;
 use jig_guides::{Formats, Options, Order, Source, Whitespace};
 
 use crate::output::SpecialTokens;
-use crate::protocol::fields::{Field, Refusal, regex_text, schema_text};
+use crate::protocol::fields::{Field, Refusal, grammar_text, regex_text, schema_text};
 use crate::request::Constraint;
 
 /// The names of the fields that [`Constraints::take`] reads.
@@ -45,6 +45,9 @@ pub(super) const NAMES: &[&str] = &[
     "schema",
     "regex",
     "grammar",
+    "ebnf",
+    "gbnf",
+    "lark",
     "whitespace",
     "property_order",
     "formats",
@@ -127,7 +130,7 @@ impl Constraints {
             "guided_regex" | "regex" => self.regex(field)?,
             "guided_choice" => self.choice(field)?,
             "guided_json_object" => self.json_object(field)?,
-            "guided_grammar" => return Err(no_grammar(field)),
+            "guided_grammar" | "ebnf" | "gbnf" | "lark" => self.grammar_text(field)?,
             "grammar" => self.grammar(field)?,
             "guided_whitespace_pattern" => self.whitespace_pattern(field)?,
             // Which library makes the masks is this server's business.
@@ -162,7 +165,11 @@ impl Constraints {
         if let Some((param, formats)) = self.formats {
             (options.formats, given) = (formats, Some(param));
         }
-        let is_json = matches!(&first, Some((_, Source::JsonSchema(_) | Source::JsonObject | Source::Tags(_))));
+        let is_json = match &first {
+            Some((_, Source::JsonSchema(_) | Source::JsonObject | Source::Tags(_))) => true,
+            Some((_, Source::Grammar(grammar))) => grammar.contains("%json"),
+            _ => false,
+        };
         if let (Some(param), Some(within)) = (&given, &self.option_within) {
             let rest = format_args!("says how JSON is written, and so does `{within}`; give one of the two");
             return Err(Refusal::value(param, rest));
@@ -200,6 +207,11 @@ impl Constraints {
         Ok(())
     }
 
+    fn grammar_text(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
+        self.ask(field, Source::Grammar(grammar_text(field)?));
+        Ok(())
+    }
+
     fn choice(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
         let entries = field.list("a list of strings")?;
         if entries.is_empty() {
@@ -225,8 +237,4 @@ impl Constraints {
         }
         Ok(())
     }
-}
-
-fn no_grammar(field: &Field<'_>) -> Refusal {
-    Refusal::unsupported(&field.name, "a grammar is none yet; use a JSON Schema, a regex or a list of choices")
 }

@@ -2,15 +2,15 @@
 
 use jig_guides::Source;
 
+use super::Constraints;
 use super::members::Members;
-use super::{Constraints, no_grammar};
 use crate::protocol::fields::{Field, Refusal, nearest};
 
 impl Constraints {
-    /// TGI's `{"type": "json" | "regex", "value"}`. A text is a grammar of llama.cpp.
+    /// A grammar as text, as llama.cpp has it, or TGI's `{"type": "json" | "regex", "value"}`.
     pub(super) fn grammar(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
         if !field.value.get().starts_with('{') {
-            return Err(no_grammar(field));
+            return self.grammar_text(field);
         }
         let entries = Members::of(field, &["type", "value"])?;
         let kind = entries.kind()?;
@@ -18,13 +18,30 @@ impl Constraints {
         match kind.as_str() {
             "json" => self.json(value),
             "regex" => self.regex(value),
-            _ => Err(no_grammar(field)),
+            "grammar" => self.grammar_text(value),
+            other => Err(Refusal::value(
+                &format!("{}.type", field.name),
+                format_args!(r#"must be "json", "regex" or "grammar", not "{other}""#),
+            )),
         }
     }
 
     pub(super) fn response_format(&mut self, field: &Field<'_>) -> Result<(), Refusal> {
-        const KNOWN: [&str; 9] =
-            ["type", "json_schema", "schema", "value", "regex", "pattern", "name", "description", "strict"];
+        const KNOWN: [&str; 13] = [
+            "type",
+            "json_schema",
+            "schema",
+            "value",
+            "regex",
+            "pattern",
+            "grammar",
+            "ebnf",
+            "gbnf",
+            "lark",
+            "name",
+            "description",
+            "strict",
+        ];
         if Members::kind_of(field)? == "structural_tag" {
             return self.structural_tag(field);
         }
@@ -55,12 +72,18 @@ impl Constraints {
                     None => Err(entries.missing("regex")),
                 }
             }
-            "grammar" | "lark" | "gbnf" => Err(no_grammar(field)),
+            "grammar" | "ebnf" | "gbnf" | "lark" => {
+                let names = ["grammar", kind.as_str(), "value"];
+                match names.iter().find_map(|name| entries.get(name)) {
+                    Some(grammar) => self.grammar_text(grammar),
+                    None => Err(entries.missing("grammar")),
+                }
+            }
             other => {
-                let kinds = ["text", "json_object", "json_schema", "regex", "structural_tag"];
+                let kinds = ["text", "json_object", "json_schema", "regex", "grammar", "structural_tag"];
                 let near = nearest(other, kinds.into_iter()).map(|near| format!("; did you mean \"{near}\"?"));
                 let what = format!(
-                    r#"must be "text", "json_object", "json_schema", "regex" or "structural_tag", not "{other}"{}"#,
+                    r#"must be "text", "json_object", "json_schema", "regex", "grammar" or "structural_tag", not "{other}"{}"#,
                     near.unwrap_or_default()
                 );
                 Err(Refusal::value(&format!("{}.type", field.name), what))

@@ -2,8 +2,8 @@
 
 use jig_guides::Whitespace;
 
+use super::Constraints;
 use super::members::Members;
-use super::{Constraints, no_grammar};
 use crate::protocol::fields::{Field, Refusal};
 
 impl Constraints {
@@ -41,7 +41,7 @@ impl Constraints {
                     }
                 }
                 "whitespace_pattern" => self.whitespace_pattern(entry)?,
-                "grammar" => return Err(no_grammar(entry)),
+                "grammar" => self.grammar_text(entry)?,
                 "structural_tag" => self.structural_tag(entry)?,
                 _ => self.option(entry)?,
             }
@@ -49,12 +49,12 @@ impl Constraints {
         match self.asked.len() - before {
             0 => Err(Refusal::value(
                 &field.name,
-                "must have one of `json`, `regex`, `choice`, `json_object` and `structural_tag`, and has none",
+                "must have one of `json`, `regex`, `choice`, `json_object`, `grammar` and `structural_tag`, and has none",
             )),
             1 => Ok(()),
             _ => Err(Refusal::value(
                 &field.name,
-                "must have one of `json`, `regex`, `choice`, `json_object` and `structural_tag`, and has several",
+                "must have one of `json`, `regex`, `choice`, `json_object`, `grammar` and `structural_tag`, and has several",
             )),
         }
     }

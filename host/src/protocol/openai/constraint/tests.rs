@@ -22,6 +22,7 @@ fn schema(text: &str) -> Source {
 #[test]
 fn each_spelling_asks_for_its_form() {
     let regex = || Source::Regex("a+".to_owned());
+    let grammar = || Source::Grammar("root ::= \"a\"".to_owned());
     let choice = || Source::Choice(vec!["a".to_owned(), "b".to_owned()]);
     let object = r#"{"type":"object"}"#;
     let constant = json!({"type": "const_string", "value": "a"});
@@ -58,6 +59,12 @@ fn each_spelling_asks_for_its_form() {
         (json!({"schema": true}), schema("true")),
         (json!({"regex": "a+"}), regex()),
         (json!({"grammar": {"type": "regex", "value": "a+"}}), regex()),
+        (json!({"grammar": "root ::= \"a\""}), grammar()),
+        (json!({"guided_grammar": "root ::= \"a\""}), grammar()),
+        (json!({"ebnf": "root ::= \"a\""}), grammar()),
+        (json!({"structured_outputs": {"grammar": "root ::= \"a\""}}), grammar()),
+        (json!({"response_format": {"type": "grammar", "grammar": "root ::= \"a\""}}), grammar()),
+        (json!({"response_format": {"type": "lark", "lark": "root ::= \"a\""}}), grammar()),
         (json!({"grammar": {"type": "json", "value": {"type": "object"}}}), schema(object)),
         (json!({"response_format": {"type": "structural_tag", "format": constant}}), Source::Tags(Part::text("a"))),
         (json!({"structured_outputs": {"structural_tag": {"format": constant}}}), Source::Tags(Part::text("a"))),
@@ -105,22 +112,22 @@ fn what_can_not_be_honoured_is_refused_with_its_path() {
             "response_format.json_shema",
             "did you mean",
         ),
-        (json!({"response_format": {"type": "grammar", "value": "x"}}), "response_format", "not supported"),
+        (json!({"response_format": {"type": "grammar"}}), "response_format.grammar", "missing"),
         (json!({"response_format": {"type": "structural_tag"}}), "response_format.format", "missing"),
         (
-            json!({"structured_outputs": {"structural_tag": {"format": {"type": "grammar", "grammar": "x"}}}}),
-            "structured_outputs.structural_tag.format",
-            "grammar",
+            json!({"structured_outputs": {"structural_tag": {"format": {"type": "grammar"}}}}),
+            "structured_outputs.structural_tag.format.grammar",
+            "missing",
         ),
         (json!({"structured_outputs": {}}), "structured_outputs", "has none"),
         (json!({"structured_outputs": {"json_object": false}}), "structured_outputs", "has none"),
         (json!({"structured_outputs": {"json": true, "regex": "a"}}), "structured_outputs", "has several"),
-        (json!({"structured_outputs": {"grammar": "root ::= x"}}), "structured_outputs.grammar", "not supported"),
+        (json!({"structured_outputs": {"grammar": ""}}), "structured_outputs.grammar", "empty"),
         (json!({"structured_outputs": {"jason": true}}), "structured_outputs.jason", "did you mean `json`?"),
         (json!({"structured_outputs": {"choice": []}}), "structured_outputs.choice", "at least one"),
         (json!({"structured_outputs": {"choice": [1]}}), "structured_outputs.choice[0]", "a string"),
-        (json!({"guided_grammar": "root ::= x"}), "guided_grammar", "not supported"),
-        (json!({"grammar": "root ::= x"}), "grammar", "not supported"),
+        (json!({"guided_grammar": "\n"}), "guided_grammar", "empty"),
+        (json!({"grammar": {"type": "cfg", "value": "root ::= x"}}), "grammar.type", "\"grammar\""),
         (json!({"guided_regex": ""}), "guided_regex", "empty"),
         (json!({"guided_regex": "a", "response_format": {"type": "json_object"}}), "response_format", "`guided_regex`"),
         (

@@ -3,9 +3,8 @@
 use jig_guides::{After, Marker, Part, SeparatedTags, Tag, TriggeredTags};
 
 use super::super::members::Members;
-use super::super::no_grammar;
 use super::{Reader, markers, style, tag};
-use crate::protocol::fields::{Field, Refusal, nearest, regex_text, schema_text};
+use crate::protocol::fields::{Field, Refusal, grammar_text, nearest, regex_text, schema_text};
 
 /// The most levels of formats.
 const MOST_LEVELS: usize = 48;
@@ -61,7 +60,11 @@ impl Reader {
                 refuse_list(&members, "excludes")?;
                 Ok(Part::Regex(regex_text(members.demand("pattern")?)?))
             }
-            "grammar" => Err(no_grammar(field)),
+            "grammar" => {
+                let members = of(&["grammar", "excludes"])?;
+                refuse_list(&members, "excludes")?;
+                Ok(Part::Grammar(grammar_text(members.demand("grammar")?)?))
+            }
             "any_text" => any_text(&of(&["excludes", "max_tokens", "max_chars"])?),
             "any_tokens" => {
                 let members = of(&["exclude_tokens", "max_tokens"])?;

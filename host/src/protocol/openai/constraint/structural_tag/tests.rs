@@ -186,7 +186,7 @@ fn what_no_guide_enforces_is_refused_by_its_path() {
             "missing",
         ),
         (json!({"type": "structural_tag", "frmat": {}}), "response_format.frmat", "`format`"),
-        (of(json!({"type": "grammar", "grammar": "root ::= x"})), "response_format.format", "grammar"),
+        (of(json!({"type": "grammar", "grammar": ""})), "response_format.format.grammar", "empty"),
         (of(json!({"type": "exclude_token", "exclude_tokens": [1]})), "response_format.format", "not supported"),
         (of(json!({"type": "any_text", "max_tokens": 4})), "response_format.format.max_tokens", "`max_chars`"),
         (

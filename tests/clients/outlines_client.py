@@ -42,12 +42,8 @@ def vllm():
     assert isinstance(int(model("A number: ", int, max_tokens=40)), int)
     schema = '{"type":"object","properties":{"a":{"type":"boolean"}},"required":["a"],"additionalProperties":false}'
     assert isinstance(json.loads(model("JSON: ", JsonSchema(schema), max_tokens=40))["a"], bool)
-    try:
-        model("A sum: ", CFG(ARITHMETIC), max_tokens=40)
-    except outlines.exceptions.BadRequestError as error:
-        assert "grammar" in str(error), error
-    else:
-        raise AssertionError("a grammar is refused by name")
+    text = model("A sum: ", CFG(ARITHMETIC), max_tokens=40)
+    assert re.fullmatch(r"[0-9]{1,3}([-+*/][0-9]{1,3})*", text), text
     assert isinstance(model("Hello ", max_tokens=8), str)
     assert "".join(model.stream("A code: ", Regex("[a-z]{3}[0-9]{3}"), max_tokens=20)), "a stream has text"
     try:

@@ -114,6 +114,60 @@ fn a_token_by_its_name_is_written_by_its_id() {
 }
 
 #[test]
+fn a_grammar_holds_in_all_its_spellings_and_a_broken_one_is_refused_at_its_place() {
+    let server = Server::demo();
+    let client = server.client();
+    // Brackets that match, which no regex describes, in both syntaxes; left-recursive.
+    let gbnf = "root ::= group | root group\ngroup ::= \"(\" root? \")\" | \"[\" root? \"]\"";
+    let lark = "start: group | start group\ngroup: \"(\" start? \")\" | \"[\" start? \"]\"";
+    let matches = |text: &str| {
+        let mut open = Vec::new();
+        let whole = text.chars().all(|c| match c {
+            '(' | '[' => {
+                open.push(c);
+                true
+            }
+            ')' => open.pop() == Some('('),
+            ']' => open.pop() == Some('['),
+            _ => false,
+        });
+        whole && open.is_empty() && !text.is_empty()
+    };
+    let tag = json!({"type": "structural_tag", "format": {"type": "grammar", "grammar": gbnf}});
+    let spellings = [
+        json!({"structured_outputs": {"grammar": gbnf}}),
+        json!({"structured_outputs": {"grammar": lark}}),
+        json!({"guided_grammar": lark}),
+        json!({"grammar": gbnf}),
+        json!({"ebnf": gbnf}),
+        json!({"response_format": {"type": "grammar", "grammar": lark}}),
+        json!({"response_format": tag}),
+    ];
+    for path in ["/v1/chat/completions", "/v1/completions"] {
+        for (spelling, limit) in spellings.iter().zip([2, 3, 5, 8, 13, 21, 34]) {
+            for seed in 0..4 {
+                let mut fields = spelling.clone();
+                (fields["temperature"], fields["seed"], fields["max_tokens"]) = (json!(2), json!(seed), json!(limit));
+                let choice = ask(&client, path, fields);
+                assert!(matches(text(&choice)), "{spelling}: {choice}");
+                assert_eq!(choice["finish_reason"], "stop", "{choice}");
+            }
+        }
+    }
+    for (grammar, says) in [
+        ("root ::= \"a\" nothing", "line 1, column 14"),
+        ("start: A\nA: /(?=a)b/", "line 2, column 4"),
+        ("root ::= \"a\" root", "root derives no text that ends"),
+        ("a = b", "neither of the two syntaxes"),
+    ] {
+        let body = json!({"prompt": "x", "structured_outputs": {"grammar": grammar}});
+        let answer = client.post("/v1/completions", &body.to_string());
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert!(answer.message().contains(says), "{}", answer.message());
+    }
+}
+
+#[test]
 fn what_no_guide_enforces_is_refused_by_its_name() {
     let server = Server::demo();
     let client = server.client();

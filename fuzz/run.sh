@@ -5,7 +5,9 @@ cd "$(dirname "$0")"
 seconds=${1:-300}
 cargo +nightly fuzz build --fuzz-dir . -O
 python3 seeds.py ../guides/tests/data corpus
-for target in schema regex tags request config tokenizer; do
+mkdir -p corpus/grammar
+cp ../guides/tests/grammars/*.gbnf ../guides/tests/grammars/*.lark corpus/grammar/
+for target in schema regex tags grammar request config tokenizer; do
   mkdir -p "corpus/$target"
   dictionary=()
   if [ -f "dictionaries/$target.txt" ]; then dictionary=("-dict=dictionaries/$target.txt"); fi

@@ -1,4 +1,4 @@
-//! Shared by the targets `schema`, `regex` and `tags`: a small vocabulary, and a walk whose tokens the input chooses.
+//! Shared by the targets `schema`, `regex`, `grammar` and `tags`: a small vocabulary, and a walk whose tokens the input chooses.
 
 use std::sync::{Arc, OnceLock};
 
@@ -75,6 +75,13 @@ const SCHEMAS: [&str; 4] = [
     r#"{"type":["string","null"]}"#,
 ];
 
+const GRAMMARS: [&str; 4] = [
+    r#"root ::= "a" root "b" | """#,
+    r#"root ::= root root | "<" | "ab""#,
+    "start: \"<\" start \">\" | /[a}]*/\n%ignore \"\\n\"",
+    r#"root ::= "a" | root "}""#,
+];
+
 /// A tree of parts, from bytes that choose each of its parts. Without further bytes each part is a constant.
 pub fn tree(bytes: &mut impl Iterator<Item = u8>) -> Part {
     part(bytes, 6)
@@ -83,7 +90,7 @@ pub fn tree(bytes: &mut impl Iterator<Item = u8>) -> Part {
 fn part(bytes: &mut dyn Iterator<Item = u8>, levels: u32) -> Part {
     let kind = bytes.next().unwrap_or(0);
     let schema = |choice: u8| SCHEMAS[usize::from(choice) % SCHEMAS.len()].to_owned();
-    match kind % if levels == 0 { 6 } else { 12 } {
+    match kind % if levels == 0 { 7 } else { 13 } {
         0 => Part::Constant(marker(bytes)),
         1 => Part::Free { excludes: markers(bytes) },
         2 => Part::Until { ends: markers(bytes), excludes: markers(bytes) },
@@ -94,14 +101,15 @@ fn part(bytes: &mut dyn Iterator<Item = u8>, levels: u32) -> Part {
             let style = styles[usize::from(bytes.next().unwrap_or(0)) % 4].clone();
             Part::Arguments { schema: schema(1), style: Style::Delimited(style), options: None }
         }
-        6 => Part::Sequence(parts(bytes, levels)),
-        7 => Part::Choice(parts(bytes, levels)),
-        8 => {
+        6 => Part::Grammar(GRAMMARS[usize::from(bytes.next().unwrap_or(0)) % GRAMMARS.len()].to_owned()),
+        7 => Part::Sequence(parts(bytes, levels)),
+        8 => Part::Choice(parts(bytes, levels)),
+        9 => {
             let (min, max) = times(bytes);
             Part::Repeat { content: Box::new(part(bytes, levels - 1)), min, max }
         }
-        9 => Part::tag(tag(bytes, levels)),
-        10 => {
+        10 => Part::tag(tag(bytes, levels)),
+        11 => {
             let ((min, max), triggers) = (times(bytes), markers(bytes));
             let separator = bytes.next().is_some_and(|byte| byte % 2 == 1);
             let after = if separator { After::Separator(part(bytes, levels - 1)) } else { After::Free };

@@ -20,7 +20,7 @@ use crate::engines::Whitespace;
 pub(crate) struct Selection {
     /// File of cases, one JSON object per line, plain or compressed (`.gz`)
     #[arg(long, value_name = "FILE")]
-    pub(crate) cases: std::path::PathBuf,
+    pub(crate) cases: Option<std::path::PathBuf>,
     /// Use every n-th case only
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) every: usize,
@@ -105,9 +105,13 @@ pub(crate) struct Test {
 }
 
 impl Selection {
-    /// The cases, in the file's order.
-    pub(crate) fn read(&self) -> Outcome<impl Iterator<Item = Outcome<Case>> + use<>> {
-        let lines = lines(&self.cases)?.step_by(self.every.max(1));
+    /// The cases, in the file's order; `may_lack` says whether there need be no file.
+    pub(crate) fn read(&self, may_lack: bool) -> Outcome<impl Iterator<Item = Outcome<Case>> + use<>> {
+        if self.cases.is_none() && !may_lack {
+            return Err("give a file of cases with --cases".into());
+        }
+        let file = self.cases.as_deref().map(lines).transpose()?;
+        let lines = file.into_iter().flatten().step_by(self.every.max(1));
         let only = self.only.clone();
         let parsed = lines.map(|line| -> Outcome<Case> { Ok(serde_json::from_str(&line?)?) });
         let wanted = parsed.filter(move |case| match (case, &only) {

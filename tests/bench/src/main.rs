@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `maskbench` | time and memory of each engine per schema, mask and token, and its verdicts on instances |
 //! | `suite` | right, wrong and refused answers on the official JSON-Schema-Test-Suite |
-//! | `walks` | that random walks through guides end in valid documents |
+//! | `walks` | that random walks through guides end in valid documents, over schemas, grammars and trees of parts |
 //! | `masks` | that a mask has exactly the tokens that the guide accepts |
+//! | `grammars` | time of compilation and masks of each engine on grammars |
 //! | `streams` | tokens per second of a server under guided and unguided streams, and its share of time in masks |
 //! | `curves` | how the time of a mask grows with the schema |
 //! | `hostile` | that expensive sources are answered or refused quickly |
@@ -16,11 +17,13 @@ mod cases;
 mod curves;
 mod document;
 mod engines;
+mod grammars;
 mod hostile;
 mod maskbench;
 mod masks;
 mod memory;
 mod random;
+mod samples;
 mod spelling;
 mod streams;
 mod suite;
@@ -62,6 +65,8 @@ enum Command {
     Walks(walks::Args),
     /// Compare masks at random positions of instances with every token of the vocabulary
     Masks(masks::Args),
+    /// Compare engines on the grammars of a folder: compilation, and masks over each grammar's document
+    Grammars(grammars::Args),
     /// Measure a server with the embedded model under guided and unguided streams
     Streams(streams::Args),
     /// Show how the time of a mask grows with the schema
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
         Command::Suite(args) => suite::run(&args),
         Command::Walks(args) => walks::run(&args),
         Command::Masks(args) => masks::run(&args),
+        Command::Grammars(args) => grammars::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Curves(args) => curves::run(&args),
         Command::Hostile(args) => hostile::run(&args),

@@ -1,6 +1,6 @@
-//! `jig-bench walks`: random walks through the guides of schemas must end in valid documents.
+//! `jig-bench walks`: random walks through the guides of schemas must end in valid documents, those through grammars and trees of parts in
+//! outputs that are whole in any spelling.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use crate::cases::{Case, DocumentFile, Selection};
 use crate::document::{self, Verdict};
 use crate::engines::Whitespace;
 use crate::random::Random;
+use crate::samples::{self, is_whole};
 use crate::tokens::{Splitter, Tokens};
 use crate::walk::{End, Manner, walk};
 
@@ -23,9 +24,12 @@ pub(crate) struct Args {
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
+    /// Folder of grammars with documents: walk through these, and through trees of parts
+    #[arg(long, value_name = "DIR")]
+    grammars: Option<PathBuf>,
     #[command(flatten)]
     documents: DocumentFile,
-    /// Number of walks, over all schemas together
+    /// Number of walks, over all sources together
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     walks: u64,
     /// Seed of the walks
@@ -44,7 +48,7 @@ pub(crate) struct Args {
 
 #[derive(Default)]
 struct Count {
-    schemas: u64,
+    sources: u64,
     walks: u64,
     dead: u64,
     invalid: u64,
@@ -62,23 +66,37 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let compiler = Compiler::new(tokens.vocabulary()?, limits).with_documents(args.documents.documents()?);
     let documents = args.documents.read()?;
     let begun = Instant::now();
-    let mut compiled = 0;
-    for case in args.selection.read()? {
+    let samples = args.grammars.as_deref().map(samples::samples).transpose()?.unwrap_or_default();
+    let mut compiled = samples.len() as u64;
+    for case in args.selection.read(args.grammars.is_some())? {
         compiled += u64::from(compile(&compiler, args.whitespace, &case?).is_some());
     }
     let each = args.walks.div_ceil(compiled.max(1));
     let mut count = Count::default();
-    for case in args.selection.read()? {
+    for case in args.selection.read(args.grammars.is_some())? {
         let case = case?;
         if let Some(guide) = compile(&compiler, args.whitespace, &case) {
-            walk_case(args, &case, &guide, &documents, each, &mut count)?;
+            let schema: Value = serde_json::from_str(case.schema.get())?;
+            let validator = document::validator(&schema, &documents);
+            let judge = |text: &[u8]| document::judge(validator.as_ref(), text);
+            walk_source(args, &case.id, &guide, &judge, each, &mut count);
         }
     }
+    for sample in &samples {
+        let guide = compiler.compile(&sample.source, &Options::default());
+        let guide = guide.map_err(|error| format!("{}: {error}", sample.id))?;
+        let judge = |text: &[u8]| match is_whole(&guide, text) {
+            Some(true) => Verdict::Valid,
+            Some(false) => Verdict::Invalid("it is refused byte by byte".to_owned()),
+            None => Verdict::Unjudged,
+        };
+        walk_source(args, &sample.id, &guide, &judge, each, &mut count);
+    }
     println!(
-        "{} walks over {} schemas in {:.0} s: {} dead ends, {} invalid documents, {} not judged (the validator cannot \
+        "{} walks over {} sources in {:.0} s: {} dead ends, {} invalid documents, {} not judged (the validator cannot \
          read the schema, or reads numbers of the document inexactly)",
         count.walks,
-        count.schemas,
+        count.sources,
         begun.elapsed().as_secs_f64(),
         count.dead,
         count.invalid,
@@ -93,18 +111,9 @@ fn compile(compiler: &Compiler, whitespace: Whitespace, case: &Case) -> Option<G
     compiler.compile(&Source::JsonSchema(case.schema.get().to_owned()), &options).ok()
 }
 
-fn walk_case(
-    args: &Args,
-    case: &Case,
-    guide: &Guide,
-    documents: &BTreeMap<String, String>,
-    walks: u64,
-    count: &mut Count,
-) -> Outcome {
-    let schema: Value = serde_json::from_str(case.schema.get())?;
-    let validator = document::validator(&schema, documents);
-    count.schemas += 1;
-    let name = case.id.bytes().fold(args.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+fn walk_source(args: &Args, id: &str, guide: &Guide, judge: &dyn Fn(&[u8]) -> Verdict, walks: u64, count: &mut Count) {
+    count.sources += 1;
+    let name = id.bytes().fold(args.seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut random = Random::new(name);
     let least = guide.min_tokens();
     for i in 0..walks {
@@ -124,7 +133,7 @@ fn walk_case(
                 count.dead += 1;
                 Some((text, format!("dead end: {reason}")))
             }
-            End::Whole(text) => match document::judge(validator.as_ref(), &text) {
+            End::Whole(text) => match judge(&text) {
                 Verdict::Valid => None,
                 Verdict::Unjudged => {
                     count.unjudged += 1;
@@ -140,8 +149,7 @@ fn walk_case(
             && count.printed < args.print
         {
             count.printed += 1;
-            println!("{}: {reason}\n    {}", case.id, String::from_utf8_lossy(&text));
+            println!("{id}: {reason}\n    {}", String::from_utf8_lossy(&text));
         }
     }
-    Ok(())
 }

@@ -40,15 +40,25 @@ impl From<Whitespace> for jig_guides::Whitespace {
     }
 }
 
-impl Engine for Jig {
-    fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
-        match self.compiler.compile(&Source::JsonSchema(schema.to_owned()), &self.options) {
+impl Jig {
+    fn matcher(&self, source: &Source) -> Result<Box<dyn Matcher>, Refusal> {
+        match self.compiler.compile(source, &self.options) {
             Ok(guide) => Ok(Box::new(Output { state: guide.start(), mask: None })),
             Err(error) => Err(Refusal {
                 unsatisfiable: matches!(error, CompileError::Unsatisfiable { .. }),
                 reason: error.to_string(),
             }),
         }
+    }
+}
+
+impl Engine for Jig {
+    fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
+        self.matcher(&Source::JsonSchema(schema.to_owned()))
+    }
+
+    fn compile_grammar(&self, grammar: &str) -> Result<Box<dyn Matcher>, Refusal> {
+        self.matcher(&Source::Grammar(grammar.to_owned()))
     }
 }
 

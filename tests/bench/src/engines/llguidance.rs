@@ -30,9 +30,19 @@ impl Llguidance {
     }
 }
 
+fn refusal(error: String) -> Refusal {
+    Refusal { unsatisfiable: error.contains("Unsatisfiable schema"), reason: error }
+}
+
+impl Llguidance {
+    fn matcher(&self, grammar: TopLevelGrammar) -> Result<Box<dyn Matcher>, Refusal> {
+        let parser = self.factory.create_parser(grammar).map_err(|error| refusal(error.to_string()))?;
+        Ok(Box::new(Output { matcher: llguidance::Matcher::new(Ok(parser)), mask: SimpleVob::new() }))
+    }
+}
+
 impl Engine for Llguidance {
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal> {
-        let refusal = |error: String| Refusal { unsatisfiable: error.contains("Unsatisfiable schema"), reason: error };
         let mut schema: serde_json::Value = serde_json::from_str(schema).map_err(|error| refusal(error.to_string()))?;
         if matches!(self.whitespace, Whitespace::Compact | Whitespace::Spaces) && schema.is_object() {
             let gap = if self.whitespace == Whitespace::Spaces { " " } else { "" };
@@ -44,9 +54,11 @@ impl Engine for Llguidance {
             }
             .apply_to(&mut schema);
         }
-        let parser = self.factory.create_parser(TopLevelGrammar::from_json_schema(schema));
-        let parser = parser.map_err(|error| refusal(error.to_string()))?;
-        Ok(Box::new(Output { matcher: llguidance::Matcher::new(Ok(parser)), mask: SimpleVob::new() }))
+        self.matcher(TopLevelGrammar::from_json_schema(schema))
+    }
+
+    fn compile_grammar(&self, grammar: &str) -> Result<Box<dyn Matcher>, Refusal> {
+        self.matcher(TopLevelGrammar::from_lark(grammar.to_owned()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Engines that compute masks from a JSON Schema, Jig's and others, behind one interface.
+//! Engines that compute masks from a JSON Schema or a grammar, Jig's and others, behind one interface.
 
 mod jig;
 #[cfg(feature = "peers")]
@@ -56,6 +56,11 @@ pub(crate) struct Choices {
 pub(crate) trait Engine {
     /// Compiles a schema. The matcher has computed no mask yet.
     fn compile(&self, schema: &str) -> Result<Box<dyn Matcher>, Refusal>;
+
+    /// Compiles a context-free grammar, in a syntax that the engine reads. The matcher has computed no mask yet.
+    fn compile_grammar(&self, _grammar: &str) -> Result<Box<dyn Matcher>, Refusal> {
+        Err(Refusal { unsatisfiable: false, reason: "the engine has no grammars".to_owned() })
+    }
 }
 
 /// The reason that a schema has no matcher.

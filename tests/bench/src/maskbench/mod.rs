@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let file = tempfile::NamedTempFile::new()?;
     let count = {
         let splitter = Splitter::load(&args.tokenizer)?;
-        prepare::write(file.path(), &splitter, args.selection.read()?, args.whitespace)?
+        prepare::write(file.path(), &splitter, args.selection.read(false)?, args.whitespace)?
     };
     eprintln!("{count} cases prepared");
     let results = process::run(

@@ -1,7 +1,9 @@
 """Times XGrammar on the grammars in GBNF that `jig-bench grammars --tokens FILE` wrote, with the same tokens.
 
     pip install xgrammar==0.2.9 numpy
-    xgrammar_grammars.py FILE [ROUNDS]
+    xgrammar_grammars.py FILE [ROUNDS [NAME=GRAMMAR ...]]
+
+NAME=GRAMMAR gives a file to read instead of the grammar with this name, such as json.gbnf=guides/tests/grammars/plain/json.gbnf.
 
 Each round compiles each grammar anew, with another comment in it, and follows its document twice. Times are in microseconds. A process of
 its own, so its figures are not taken in turns with those of the other engines: run it between two runs of these.
@@ -38,6 +40,7 @@ def row(times):
 def main():
     data = json.load(open(sys.argv[1], encoding="utf-8"))
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    others = dict(argument.split("=", 1) for argument in sys.argv[3:])
     words = [b"" if word is None else word.encode("latin-1") for word in data["tokens"]]
     tokenizer = xgrammar.TokenizerInfo(words, xgrammar.VocabType.RAW, stop_token_ids=data["end"])
     compiler = xgrammar.GrammarCompiler(tokenizer, max_threads=1, cache_enabled=False)
@@ -47,6 +50,8 @@ def main():
     for grammar in data["grammars"]:
         if not grammar["name"].endswith(".gbnf"):
             continue
+        if grammar["name"] in others:
+            grammar["grammar"] = open(others[grammar["name"]], encoding="utf-8").read()
         compiles, first, again = [], [], []
         for number in range(rounds):
             text = f"{grammar['grammar']}\n# {number}\n"

@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Number of rounds; in each, each engine compiles each grammar anew and follows its document twice
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: usize,
+    /// Print so many places of each document at which the first engine's masks of a new guide are slowest
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    slowest: usize,
     /// Write the tokens, the grammars and the documents as JSON, for tests/bench/xgrammar.py
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
@@ -68,6 +71,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 let text = format!("{text}\n{comment} {round}\n");
                 measure(engines[at].as_ref(), &text, document, &mut times[at]);
             }
+        }
+    }
+    for ((grammar, document), times) in grammars.iter().zip(&documents).zip(&times) {
+        let refused = times[0].refused.is_some();
+        for (time, at) in slowest(&times[0].first, document.len(), if refused { 0 } else { args.slowest }) {
+            let text = splitter.tokens().text(&document[..at]);
+            let text = String::from_utf8_lossy(&text);
+            let begin = text.char_indices().rev().nth(30).map_or(0, |(at, _)| at);
+            println!("{}: {time:.0} us at token {at}, after {:?}", grammar.name, &text[begin..]);
         }
     }
     println!("microseconds over {} rounds; masks at each token of the document", args.rounds);
@@ -127,6 +139,15 @@ fn follow(matcher: &mut dyn Matcher, document: &[u32], times: &mut Vec<f64>) -> 
         matcher.advance(token)?;
     }
     if matcher.may_end() { Ok(()) } else { Err("the document is not whole".to_owned()) }
+}
+
+/// The places of a document with the greatest times, and the least time of each over all rounds.
+fn slowest(times: &[f64], length: usize, count: usize) -> Vec<(f64, usize)> {
+    let least = |at: usize| times.iter().skip(at).step_by(length).copied().fold(f64::INFINITY, f64::min);
+    let mut places: Vec<(f64, usize)> = (0..length).map(|at| (least(at), at)).collect();
+    places.sort_by(|one, other| other.0.total_cmp(&one.0));
+    places.truncate(count);
+    places
 }
 
 fn mean(times: &[f64]) -> f64 {

@@ -194,6 +194,26 @@ fn each_kind_of_recursion_derives_its_texts() {
     }
 }
 
+#[test]
+fn long_circles_of_rules_are_followed_or_refused_for_their_size() {
+    let vocabulary = vocabulary();
+    let circle = |count: usize, body: &dyn Fn(usize) -> Vec<Body>| {
+        let either = |index: usize| Body::Choice(vec![Body::Sequence(body((index + 1) % count)), text("b")]);
+        machine(&grammar((0..count).map(either).collect()), &vocabulary)
+    };
+    let cost = |machine: &GrammarMachine, text: &[u8]| {
+        let state = text.iter().try_fold(machine.start(), |state, &byte| machine.step(&state, byte));
+        state.map(|state| machine.cost(&state).get())
+    };
+    let middle = circle(5_000, &|next| vec![text("a"), rule(next), text("a")]).expect("a machine");
+    assert_eq!((cost(&middle, b"aaab"), cost(&middle, b"aaabaa"), cost(&middle, b"aba")), (Some(3), Some(1), Some(0)));
+    let left = circle(100, &|next| vec![rule(next), text("a")]).expect("a machine");
+    assert_eq!((cost(&left, b"ba"), cost(&left, b"a")), (Some(0), None));
+    assert!(circle(5_000, &|next| vec![rule(next), text("a")]).is_none());
+    let nothing = circle(100, &|next| vec![Body::Repeat { min: 0, max: Some(1), body: Box::new(rule(next)) }]);
+    assert_eq!(nothing.map(|machine| cost(&machine, b"b")), Some(Some(0)));
+}
+
 fn body() -> impl Strategy<Value = Body> {
     let leaf = prop_oneof![
         3 => prop::sample::select(&["a", "b", "ab", "ba"][..]).prop_map(text),

@@ -14,6 +14,7 @@ use crate::grammar::network::left_recursion::{loop_right, remove_left};
 use crate::grammar::network::rule_dfa::{RuleDfa, RuleState};
 use crate::grammar::network::rule_nfa::RuleNfa;
 use crate::grammar::rules::{Body, Grammar, Location, Rule, RuleId};
+use crate::interrupt::passed;
 use crate::json::machine::JsonMachine;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
@@ -70,23 +71,26 @@ pub(super) fn build(grammar: &Grammar, limits: DfaLimits, schemas: Schemas<'_>) 
     Ok(RuleAutomata { rules, nullable, special: builder.special, values: builder.values })
 }
 
-/// For each rule whether it derives the empty text.
+/// For each rule whether it derives the empty text. A rule is looked at again when one that it calls turns out to.
 fn nullable(nfas: &[Option<(RuleNfa, u32)>]) -> Vec<bool> {
+    let mut callers: Vec<Vec<usize>> = vec![Vec::new(); nfas.len()];
+    for (rule, nfa) in nfas.iter().enumerate() {
+        let callees = nfa.iter().flat_map(|(nfa, _)| nfa.calls()).map(|call| call.1.index());
+        callees.filter(|&callee| callee < nfas.len()).for_each(|callee| callers[callee].push(rule));
+    }
     let mut nullable = vec![false; nfas.len()];
-    loop {
-        let mut changed = false;
-        for (rule, nfa) in nfas.iter().enumerate() {
-            let Some((nfa, start)) = nfa else { continue };
-            let is_nullable = |callee: RuleId| nullable.get(callee.index()).is_some_and(|nullable| *nullable);
-            if !nullable[rule] && nfa.is_nullable(*start, is_nullable) {
-                nullable[rule] = true;
-                changed = true;
-            }
+    let mut open: Vec<usize> = (0..nfas.len()).collect();
+    while let Some(rule) = open.pop() {
+        let Some((nfa, start)) = nfas[rule].as_ref().filter(|_| !nullable[rule]) else { continue };
+        if passed(1 + nfa.len() / 64) {
+            break;
         }
-        if !changed {
-            return nullable;
+        if nfa.is_nullable(*start, |callee| nullable.get(callee.index()).is_some_and(|nullable| *nullable)) {
+            nullable[rule] = true;
+            open.extend(&callers[rule]);
         }
     }
+    nullable
 }
 
 impl GrammarBuilder<'_> {

@@ -1,65 +1,115 @@
 //! The least bytes that each state of each rule needs to the end of its rule.
 
 use crate::automaton::cost::Cost;
-use crate::grammar::network::components::components;
 use crate::grammar::network::rule_dfa::RuleDfa;
-use crate::grammar::rules::RuleId;
+use crate::interrupt::passed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+/// States that are settled in about a microsecond.
+const SETTLED_PER_STEP: usize = 4;
+
+/// A transition to a state: from which one, and the rule that it calls, or `None` for a byte.
+type Transition = (u32, Option<u32>);
+
+/// The search for costs. States of all rules are numbered together.
+struct CostSearch {
+    /// By rule the number of its first state.
+    first: Vec<u32>,
+    /// By state the transitions that lead to it.
+    before: Vec<Vec<Transition>>,
+    /// By rule the states that call it, each with the state behind the call.
+    callers: Vec<Vec<(u32, u32)>>,
+    costs: Vec<Cost>,
+    /// By rule the cost of its start, once that is settled.
+    of_rule: Vec<Cost>,
+    open: BinaryHeap<Reverse<(Cost, u32)>>,
+    settled: Vec<bool>,
+}
 
 /// For each rule and each of its states the least bytes to an accepting state, [`Cost::NEVER`] if none is reached. A call costs the least
 /// bytes of its rule. The last rules are JSON values, which have no states but these costs.
 ///
-/// The rules of a circle depend on each other. Each round finds the cost of at least one more of them (Knuth 1977), so there are at most as
-/// many rounds as rules in the circle.
+/// The rules depend on each other in circles. Settling the states of all rules in the order of their costs finds the least ones all the
+/// same (Knuth 1977, a generalization of Dijkstra's algorithm): what a call costs is no less than either of its parts.
 pub(super) fn costs(rules: &[RuleDfa], values: &[Cost]) -> Vec<Vec<Cost>> {
-    let mut of_rule = vec![Cost::NEVER; rules.len()];
-    let grammar_rules = rules.len() - values.len();
-    of_rule[grammar_rules..].copy_from_slice(values);
-    let mut of_state: Vec<Vec<Cost>> = rules.iter().map(|rule| vec![Cost::NEVER; rule.states.len()]).collect();
-    let callees = |rule: usize| rules[rule].callees().into_iter().map(RuleId::index).collect();
-    for circle in components(rules.len(), callees).into_iter().filter(|circle| circle[0] < grammar_rules) {
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &rule in &circle {
-                of_state[rule] = state_costs(&rules[rule], &of_rule);
-                let cost = of_state[rule].get(rules[rule].start as usize).copied().unwrap_or(Cost::NEVER);
-                changed |= cost < of_rule[rule];
-                of_rule[rule] = cost;
-            }
-            changed &= circle.len() > 1 || rules[circle[0]].calls_of(RuleId::new(circle[0])) > 0;
+    let mut search = CostSearch::new(rules, values);
+    let starts: Vec<Option<u32>> =
+        rules.iter().zip(&search.first).map(|(rule, first)| (!rule.is_empty()).then_some(first + rule.start)).collect();
+    let mut rule_of_start = vec![None; search.costs.len()];
+    for (rule, start) in (0..).zip(&starts) {
+        if let Some(start) = start {
+            rule_of_start[*start as usize] = Some(rule);
         }
     }
-    of_state
-}
-
-/// The costs of the states of one rule (Dijkstra 1959, from the accepting states).
-fn state_costs(rule: &RuleDfa, of_rule: &[Cost]) -> Vec<Cost> {
-    let mut before: Vec<Vec<(u32, Cost)>> = vec![Vec::new(); rule.states.len()];
-    for (from, state) in (0..).zip(&rule.states) {
-        state.bytes.iter().for_each(|range| before[range.2 as usize].push((from, Cost::bytes(1))));
-        for &(callee, next) in &state.calls {
-            before[next as usize].push((from, of_rule[callee.index()]));
+    let mut count = 0;
+    while let Some(Reverse((cost, state))) = search.open.pop() {
+        count += 1;
+        if count % SETTLED_PER_STEP == 0 && passed(1) {
+            break;
         }
-    }
-    let mut costs = vec![Cost::NEVER; rule.states.len()];
-    let mut open = BinaryHeap::new();
-    for (state, _) in rule.states.iter().enumerate().filter(|(_, state)| state.accepts) {
-        costs[state] = Cost::ZERO;
-        open.push(Reverse((Cost::ZERO, state)));
-    }
-    while let Some(Reverse((cost, state))) = open.pop() {
-        if cost > costs[state] {
+        if std::mem::replace(&mut search.settled[state as usize], true) {
             continue;
         }
-        for &(from, step) in &before[state] {
-            let longer = cost + step;
-            if longer < costs[from as usize] {
-                costs[from as usize] = longer;
-                open.push(Reverse((longer, from as usize)));
+        for (from, callee) in std::mem::take(&mut search.before[state as usize]) {
+            let step = callee.map_or(Cost::bytes(1), |callee| search.of_rule[callee as usize]);
+            search.relax(from, cost + step);
+        }
+        if let Some(rule) = rule_of_start[state as usize] {
+            search.of_rule[rule as usize] = cost;
+            for (from, next) in std::mem::take(&mut search.callers[rule as usize]) {
+                if search.settled[next as usize] {
+                    search.relax(from, cost + search.costs[next as usize]);
+                }
             }
         }
     }
-    costs
+    let CostSearch { first, costs, .. } = search;
+    let of = |(rule, &first): (&RuleDfa, &u32)| costs[first as usize..first as usize + rule.states.len()].to_vec();
+    rules.iter().zip(&first).map(of).collect()
+}
+
+impl CostSearch {
+    fn new(rules: &[RuleDfa], values: &[Cost]) -> CostSearch {
+        let (mut first, mut states) = (Vec::with_capacity(rules.len()), 0);
+        for rule in rules {
+            first.push(states as u32);
+            states += rule.states.len();
+        }
+        let mut of_rule = vec![Cost::NEVER; rules.len()];
+        of_rule[rules.len() - values.len()..].copy_from_slice(values);
+        let mut search = CostSearch {
+            first,
+            before: vec![Vec::new(); states],
+            callers: vec![Vec::new(); rules.len()],
+            costs: vec![Cost::NEVER; states],
+            of_rule,
+            open: BinaryHeap::new(),
+            settled: vec![false; states],
+        };
+        for (rule, index) in rules.iter().zip(0..) {
+            let first = search.first[index];
+            for (state, number) in rule.states.iter().zip(first..) {
+                for range in &state.bytes {
+                    search.before[(first + range.2) as usize].push((number, None));
+                }
+                for &(callee, next) in &state.calls {
+                    search.before[(first + next) as usize].push((number, Some(callee.index() as u32)));
+                    search.callers[callee.index()].push((number, first + next));
+                }
+                if state.accepts {
+                    search.relax(number, Cost::ZERO);
+                }
+            }
+        }
+        search
+    }
+
+    fn relax(&mut self, state: u32, cost: Cost) {
+        let known = &mut self.costs[state as usize];
+        if cost < *known {
+            *known = cost;
+            self.open.push(Reverse((cost, state)));
+        }
+    }
 }

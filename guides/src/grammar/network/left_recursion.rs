@@ -19,6 +19,9 @@ use crate::grammar::network::rule_dfa::{RuleDfa, RuleState};
 use crate::grammar::network::rule_nfa::RuleNfa;
 use crate::grammar::rules::RuleId;
 
+/// The most states of all copies in one circle. Each member is rewritten with a copy of all others.
+const MOST_COPIED: usize = 1 << 20;
+
 /// Rewrites those of `members` that lie on circles of left calls. No automaton derives the empty text.
 pub(super) fn remove_left(rules: &mut [RuleDfa], members: &[RuleId], limit: usize) -> Result<(), TooManyStates> {
     let place = |rule: RuleId| members.iter().position(|&member| member == rule);
@@ -32,6 +35,10 @@ pub(super) fn remove_left(rules: &mut [RuleDfa], members: &[RuleId], limit: usiz
         .map(|circle| circle.into_iter().map(|member| members[member]).collect())
         .collect();
     for circle in circles {
+        let states: usize = circle.iter().map(|rule| rules[rule.index()].states.len()).sum();
+        if states.saturating_mul(circle.len()) > MOST_COPIED {
+            return Err(TooManyStates);
+        }
         let rewritten: Vec<RuleDfa> =
             circle.iter().map(|&rule| grown_from_the_left(rules, &circle, rule, limit)).collect::<Result<_, _>>()?;
         for (&rule, dfa) in circle.iter().zip(rewritten) {
@@ -80,6 +87,9 @@ fn grown_from_the_left(
     nfa.determinized(start, limit)
 }
 
+/// The most accepting states of a rule that are compared with the states behind its calls of itself.
+const MOST_ENDS: usize = 64;
+
 /// Makes loops of calls that end their own rule, where no other call is needed then.
 pub(super) fn loop_right(rules: &mut [RuleDfa], rule: RuleId, limit: usize) -> Result<(), TooManyStates> {
     let dfa = &rules[rule.index()];
@@ -90,6 +100,9 @@ pub(super) fn loop_right(rules: &mut [RuleDfa], rule: RuleId, limit: usize) -> R
         let behind = &dfa.states[next as usize];
         behind.accepts && accepting().all(|end| covers(end, behind))
     };
+    if dfa.calls_of(rule) == 0 || accepting().count() > MOST_ENDS {
+        return Ok(());
+    }
     let mut nfa = RuleNfa::new(limit);
     nfa.copy(dfa, None)?;
     let mut changed = false;

@@ -37,14 +37,6 @@ impl RuleDfa {
         self.start().accepts
     }
 
-    /// The rules that it calls, each once.
-    pub(super) fn callees(&self) -> Vec<RuleId> {
-        let mut callees: Vec<RuleId> = self.states.iter().flat_map(|state| &state.calls).map(|call| call.0).collect();
-        callees.sort_unstable();
-        callees.dedup();
-        callees
-    }
-
     /// The number of calls of a rule.
     pub(super) fn calls_of(&self, rule: RuleId) -> usize {
         self.states.iter().flat_map(|state| &state.calls).filter(|call| call.0 == rule).count()

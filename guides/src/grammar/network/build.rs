@@ -214,13 +214,15 @@ impl GrammarBuilder<'_> {
             callees.dedup();
             callees
         };
+        let mut uses = vec![0usize; rules.len()];
+        nfas.iter().flatten().flat_map(|(nfa, _)| nfa.calls()).for_each(|call| uses[call.1.index()] += 1);
         // Rules that are not made yet are of the same circle: calls of these stay.
-        let mut made = vec![false; count + self.values.len()];
+        let mut made = vec![false; rules.len()];
         for circle in components(count, next) {
             let circle: Vec<RuleId> = circle.into_iter().map(RuleId::new).collect();
             for &id in &circle {
                 let Some((nfa, start)) = &nfas[id.index()] else { continue };
-                let dfa = self.with_callees(nfa, *start, &rules, &made);
+                let dfa = self.with_callees((nfa, *start), &rules, &made, &uses);
                 rules[id.index()] = self.sized(&self.grammar.rules[id.index()], dfa)?.without_empty();
             }
             circle.iter().for_each(|id| made[id.index()] = true);
@@ -242,17 +244,20 @@ impl GrammarBuilder<'_> {
     /// The automaton of a rule in which the automata of its callees stand in place of calls, where that stays small.
     fn with_callees(
         &self,
-        nfa: &RuleNfa,
-        start: u32,
+        (nfa, start): (&RuleNfa, u32),
         rules: &[RuleDfa],
         made: &[bool],
+        uses: &[usize],
     ) -> Result<RuleDfa, TooManyStates> {
+        // A recursive rule is not copied, so free text of its own does no harm there, and is known to go on with itself.
+        let is_recursive = nfa.calls().any(|call| !made[call.1.index()]);
         let mut calls: BTreeMap<RuleId, usize> = BTreeMap::new();
         nfa.calls().filter(|call| made[call.1.index()]).for_each(|call| *calls.entry(call.1).or_default() += 1);
         let mut left = MOST_ADDED;
         calls.retain(|callee, calls| {
             let added = rules[callee.index()].states.len().saturating_mul(*calls);
-            let replaced = added <= left && self.may_replace(rules, *callee);
+            let may_replace = self.may_replace(rules, *callee, is_recursive && uses[callee.index()] == 1);
+            let replaced = added <= left && may_replace;
             left -= if replaced { added } else { 0 };
             replaced
         });
@@ -267,11 +272,12 @@ impl GrammarBuilder<'_> {
         nfa.determinized(start, self.limits.states)
     }
 
-    /// Whether calls of a rule may be replaced.
-    fn may_replace(&self, rules: &[RuleDfa], callee: RuleId) -> bool {
+    /// Whether calls of a rule may be replaced; `free_text` says whether they may if it has free text.
+    fn may_replace(&self, rules: &[RuleDfa], callee: RuleId, free_text: bool) -> bool {
         let own = &rules[callee.index()];
         let is_value = callee.index() >= self.grammar.rules.len();
-        !is_value && own.calls_of(callee) == 0 && !own.states.iter().any(|state| is_free_text(&own.states, state))
+        let has_free_text = || own.states.iter().any(|state| is_free_text(&own.states, state));
+        !is_value && own.calls_of(callee) == 0 && (free_text || !has_free_text())
     }
 
     /// Replaces the calls of members of a circle that do not call themselves, one by one, and returns the members that are still called.
@@ -295,7 +301,7 @@ impl GrammarBuilder<'_> {
     fn replaced(&self, rules: &mut [RuleDfa], callee: RuleId, callers: &[RuleId]) -> bool {
         let own = &rules[callee.index()];
         let calls: usize = callers.iter().map(|caller| rules[caller.index()].calls_of(callee)).sum();
-        if own.states.len().saturating_mul(calls) > MOST_ADDED || !self.may_replace(rules, callee) {
+        if own.states.len().saturating_mul(calls) > MOST_ADDED || !self.may_replace(rules, callee, false) {
             return false;
         }
         let mut replaced = Vec::new();

@@ -10,14 +10,14 @@ use std::collections::BinaryHeap;
 const SETTLED_PER_STEP: usize = 4;
 
 /// A transition to a state: from which one, and the rule that it calls, or `None` for a byte.
-type Transition = (u32, Option<u32>);
+type CostTransition = (u32, Option<u32>);
 
 /// The search for costs. States of all rules are numbered together.
 struct CostSearch {
     /// By rule the number of its first state.
     first: Vec<u32>,
     /// By state the transitions that lead to it.
-    before: Vec<Vec<Transition>>,
+    before: Vec<Vec<CostTransition>>,
     /// By rule the states that call it, each with the state behind the call.
     callers: Vec<Vec<(u32, u32)>>,
     costs: Vec<Cost>,

@@ -6,19 +6,14 @@ use std::net::TcpStream;
 use jig_tests::{Client, Server};
 use serde_json::{Value, json};
 
-const PATH: &str = "/v1/chat/completions";
+use crate::{CHAT, answered, conversation};
 
 fn body(fields: Value) -> Value {
-    let mut body = json!({"messages": [{"role": "user", "content": "What is the capital of France?"}]});
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    body
+    conversation("What is the capital of France?", fields)
 }
 
 fn ask(client: &Client, fields: Value) -> Value {
-    let body = body(fields);
-    let answer = client.post(PATH, &body.to_string());
-    assert_eq!(answer.status, 200, "{body}: {}", answer.body);
-    answer.body
+    answered(client, &body(fields))
 }
 
 fn content(answer: &Value) -> &str {
@@ -55,7 +50,7 @@ fn a_stream_has_the_chunks_in_the_order_that_clients_expect() {
     let mut streamed = body(fields);
     streamed["stream"] = json!(true);
     streamed["stream_options"] = json!({"include_usage": true});
-    let mut chunks = client.events(PATH, &streamed);
+    let mut chunks = client.events(CHAT, &streamed);
     for (index, chunk) in chunks[..3].iter().enumerate() {
         let expected = json!([{"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": null, "finish_reason": null}]);
         assert_eq!(chunk["choices"], expected);
@@ -86,10 +81,10 @@ fn a_stream_has_the_chunks_in_the_order_that_clients_expect() {
         );
         assert_eq!(&Value::from(logprobs[index].clone()), &choice["logprobs"]["content"]);
     }
-    let plain = client.events(PATH, &body(json!({"stream": true, "max_tokens": 3})));
+    let plain = client.events(CHAT, &body(json!({"stream": true, "max_tokens": 3})));
     assert!(plain.iter().all(|chunk| chunk.get("usage").is_none()));
     let running = json!({"stream": true, "max_tokens": 3, "stream_options": {"include_usage": true, "continuous_usage_stats": true}});
-    assert!(client.events(PATH, &body(running)).iter().all(|chunk| chunk["usage"]["total_tokens"].is_u64()));
+    assert!(client.events(CHAT, &body(running)).iter().all(|chunk| chunk["usage"]["total_tokens"].is_u64()));
 }
 
 #[test]
@@ -146,7 +141,7 @@ fn a_guided_answer_is_whole_in_every_spelling() {
         assert_eq!(answer["choices"][0]["finish_reason"], "stop", "{fields}");
     }
     let answer =
-        client.post(PATH, &body(json!({"response_format": {"type": "json_object"}, "guided_regex": "a"})).to_string());
+        client.post(CHAT, &body(json!({"response_format": {"type": "json_object"}, "guided_regex": "a"})).to_string());
     assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &json!("guided_regex")), "{}", answer.body);
 }
 
@@ -181,7 +176,7 @@ fn what_is_wrong_with_a_conversation_is_told() {
         (json!({"chat_template_kwargs": {"messages": []}}), "chat_template_kwargs.messages", "invalid_value"),
         (json!({"tool_choice": "required"}), "tool_choice", "invalid_value"),
     ] {
-        let answer = client.post(PATH, &body(fields.clone()).to_string());
+        let answer = client.post(CHAT, &body(fields.clone()).to_string());
         let error = &answer.body["error"];
         assert_eq!(answer.status, 400, "{fields}");
         assert!(error["param"].as_str().unwrap().starts_with(param), "{fields}: {error}");
@@ -200,7 +195,7 @@ fn leave(server: &Server, body: &Value) {
     let host = server.address().strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
     let body = body.to_string();
-    write!(socket, "POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    write!(socket, "POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     while server.client().metric("vllm:num_requests_running") < 1.0 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

@@ -3,22 +3,17 @@
 use jig_tests::{Client, Server};
 use serde_json::{Value, json};
 
-const PATH: &str = "/v1/chat/completions";
+use crate::{CHAT, answered, conversation};
 
 /// The prompt opens the thoughts, or leaves it to the model, as a variable has it.
 const TEMPLATE: &str = "{{ messages[-1].content }}:{% if opens %}<think>\n{% endif %}{% if tools %}{% endif %}{# <tool_call> \"arguments\" </think> #}";
 
 fn body(fields: Value) -> Value {
-    let mut body = json!({"messages": [{"role": "user", "content": "What is the capital of France?"}]});
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    body
+    conversation("What is the capital of France?", fields)
 }
 
 fn ask(client: &Client, fields: Value) -> Value {
-    let body = body(fields);
-    let answer = client.post(PATH, &body.to_string());
-    assert_eq!(answer.status, 200, "{body}: {}", answer.body);
-    answer.body
+    answered(client, &body(fields))
 }
 
 #[test]
@@ -80,7 +75,7 @@ fn the_tokens_of_a_prompt_are_scored_as_vllm_scores_them() {
         }
     }
     assert_eq!(ask(&client, json!({"max_tokens": 1})).get("prompt_logprobs"), None);
-    let refused = client.post(PATH, &body(json!({"prompt_logprobs": 1, "stream": true})).to_string());
+    let refused = client.post(CHAT, &body(json!({"prompt_logprobs": 1, "stream": true})).to_string());
     assert_eq!((refused.status, &refused.body["error"]["param"]), (400, &json!("prompt_logprobs")));
 }
 
@@ -89,7 +84,7 @@ fn messages_have_the_role_that_the_operator_wants() {
     let server = Server::demo_with(&["--response-role", "bot"]);
     let client = server.client();
     assert_eq!(ask(&client, json!({"max_tokens": 1}))["choices"][0]["message"]["role"], "bot");
-    let chunks = client.events(PATH, &body(json!({"max_tokens": 1, "stream": true})));
+    let chunks = client.events(CHAT, &body(json!({"max_tokens": 1, "stream": true})));
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "bot");
 }
 

@@ -3,7 +3,7 @@
 use jig_tests::{Client, Server};
 use serde_json::{Value, json};
 
-const PATH: &str = "/v1/chat/completions";
+use crate::{CHAT, answered, conversation};
 
 fn tides() -> Value {
     json!({"type": "function", "function": {"name": "tides", "description": "Tides of a harbour", "strict": true, "parameters": {
@@ -18,16 +18,13 @@ fn clock() -> Value {
 }
 
 fn body(fields: Value) -> Value {
-    let mut body = json!({"messages": [{"role": "user", "content": "When is high tide?"}], "tools": [tides(), clock()], "seed": 3});
+    let mut body = conversation("When is high tide?", json!({"tools": [tides(), clock()], "seed": 3}));
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     body
 }
 
 fn ask(client: &Client, fields: Value) -> Value {
-    let body = body(fields);
-    let answer = client.post(PATH, &body.to_string());
-    assert_eq!(answer.status, 200, "{body}: {}", answer.body);
-    answer.body
+    answered(client, &body(fields))
 }
 
 /// The calls of a message: names and arguments, which are checked.
@@ -123,7 +120,7 @@ fn the_fragments_of_a_stream_add_up_to_the_answer_and_choices_do_not_mix() {
         let whole = ask(&client, fields.clone());
         let mut streamed = body(fields);
         streamed["stream"] = json!(true);
-        let chunks = client.events(PATH, &streamed);
+        let chunks = client.events(CHAT, &streamed);
         for ((message, end), choice) in joined(&chunks, 3).iter().zip(whole["choices"].as_array().unwrap()) {
             assert_eq!(end, &choice["finish_reason"]);
             assert_eq!(calls(message), calls(&choice["message"]));
@@ -137,7 +134,7 @@ fn a_tool_without_parameters_gets_its_empty_object_in_a_stream() {
     let server = Server::demo();
     let client = server.client();
     let named = json!({"type": "function", "function": {"name": "clock"}});
-    let chunks = client.events(PATH, &body(json!({"tool_choice": named, "stream": true})));
+    let chunks = client.events(CHAT, &body(json!({"tool_choice": named, "stream": true})));
     let (message, end) = &joined(&chunks, 1)[0];
     assert_eq!((message["tool_calls"][0]["function"]["arguments"].as_str(), end.as_str()), (Some("{}"), Some("stop")));
 }
@@ -146,7 +143,7 @@ fn a_tool_without_parameters_gets_its_empty_object_in_a_stream() {
 fn calls_fit_the_limit_or_the_request_is_refused_with_what_they_need() {
     let server = Server::demo();
     let client = server.client();
-    let refused = client.post(PATH, &body(json!({"tool_choice": "required", "max_tokens": 2})).to_string());
+    let refused = client.post(CHAT, &body(json!({"tool_choice": "required", "max_tokens": 2})).to_string());
     assert_eq!(refused.status, 400, "{}", refused.body);
     for most in [40, 45, 50, 60] {
         for (choice, least) in [("required", 1), ("auto", 0)] {
@@ -237,7 +234,7 @@ fn what_no_guide_enforces_is_left_out_and_named_or_refused_where_it_is_strict() 
     };
     let ask = |strict| {
         let body = body(json!({"tools": [tool(strict)], "tool_choice": "required", "parallel_tool_calls": false}));
-        client.request("POST", PATH, &[], &body.to_string())
+        client.request("POST", CHAT, &[], &body.to_string())
     };
     let answer = ask(false);
     assert_eq!(answer.status, 200, "{}", answer.json());
@@ -270,7 +267,7 @@ fn a_turn_in_channels_is_read_as_thoughts_a_call_or_an_answer() {
         assert_eq!((calls(&whole["message"]).len(), &whole["finish_reason"]), (1, &json!("tool_calls")), "{whole}");
         let mut streamed = body(fields);
         streamed["stream"] = json!(true);
-        let (message, end) = &joined(&client.events(PATH, &streamed), 1)[0];
+        let (message, end) = &joined(&client.events(CHAT, &streamed), 1)[0];
         assert_eq!((calls(message), end), (calls(&whole["message"]), &whole["finish_reason"]));
         let answer = ask(&client, with(json!({"tools": null, "response_format": format})));
         let content = answer["choices"][0]["message"]["content"].as_str().unwrap();

@@ -49,21 +49,16 @@ mod thoughts;
 use jig_tests::Client;
 use serde_json::{Value, json};
 
-const CHAT: &str = "/v1/chat/completions";
+use crate::{CHAT, answered, conversation};
 
 /// A body with one message, and these fields.
 fn body(fields: Value) -> Value {
-    let mut body = json!({"messages": [{"role": "user", "content": "When is high tide in Husum?"}]});
-    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    body
+    conversation("When is high tide in Husum?", fields)
 }
 
 /// The answer to a body that is right.
 fn ask(client: &Client, fields: Value) -> Value {
-    let body = body(fields);
-    let answer = client.post(CHAT, &body.to_string());
-    assert_eq!(answer.status, 200, "{body}: {}", answer.body);
-    answer.body
+    answered(client, &body(fields))
 }
 
 /// The error of a body that is wrong.

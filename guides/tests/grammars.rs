@@ -202,6 +202,26 @@ fn a_special_token_in_a_grammar_is_that_token_and_no_text() {
 }
 
 #[test]
+fn a_token_by_its_id_is_the_text_that_it_spells_and_one_that_cannot_stand_there_is_refused() {
+    let (a, end) = (u32::from(b'a'), vocabulary().end_tokens()[0]);
+    let grammar = |id: u32| Source::Grammar(format!("root ::= <[{id}]> \"b\""));
+    let mut state = guide(&grammar(a)).start();
+    assert_eq!(state.mask(None).tokens(vocabulary().len()).first(), Some(&a));
+    for token in [a, u32::from(b'b')] {
+        assert!(state.mask(None).contains(token) && state.advance(token).is_ok(), "{token}");
+    }
+    assert!(state.must_end());
+    for (id, says) in [
+        (vocabulary().len() as u32, "is not in the vocabulary"),
+        (end, "ends the output wherever it may end"),
+        (0xE9, "spells part of a character"),
+    ] {
+        let error = compile(&grammar(id)).expect_err("refused").to_string();
+        assert!(error.starts_with("grammar at line 1, column 10: ") && error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_grammar_between_markers_is_followed_inside_free_text() {
     let sums = guide(&with_markers());
     for (answer, expected) in [

@@ -20,6 +20,7 @@
 //! | [`whole_tokens`] | costs in tokens, for a vocabulary without a token for each byte |
 //! | [`regular`] | a table as a guide |
 //! | [`cost`], [`marks`] | bytes to completion; bytes that no text has |
+//! | [`marked_tokens`] | special tokens, each with a mark |
 //!
 //! # Invariants
 //!
@@ -35,6 +36,7 @@ pub(crate) mod cost;
 pub(crate) mod determinize;
 pub(crate) mod dfa;
 pub(crate) mod expression;
+pub(crate) mod marked_tokens;
 pub(crate) mod marks;
 mod measure;
 pub(crate) mod nfa;

@@ -131,7 +131,7 @@ impl GrammarMachine {
     /// Adds the special tokens that follow within a cost. Returns the greatest cost after any of them.
     fn add_special(&self, state: &Configuration, most: u32, set: &mut TokenSet) -> Cost {
         let mut reach = Cost::ZERO;
-        for (&token, &mark) in self.network.special.iter().zip(&marks::ALL) {
+        for (token, mark) in self.network.special.iter() {
             if let Some(next) = state.after(&self.network, mark).filter(|next| next.cost <= most) {
                 set.insert(token);
                 reach = reach.max(next.cost);
@@ -220,13 +220,11 @@ impl Automaton for GrammarMachine {
     }
 
     fn special_token(&self, mark: u8) -> Option<u32> {
-        let index = marks::ALL.iter().position(|&known| known == mark)?;
-        self.network.special.get(index).copied()
+        self.network.special.token(mark)
     }
 
     fn mark_of(&self, token: u32) -> Option<u8> {
-        let index = self.network.special.iter().position(|&known| known == token)?;
-        marks::ALL.get(index).copied()
+        self.network.special.mark_of(token)
     }
 
     fn may_stop(&self, state: &Configuration) -> bool {

@@ -41,6 +41,7 @@ use crate::grammar::network::{Network, Schemas};
 use crate::grammar::rules::Grammar;
 use crate::grammar::subtrees::Subtrees;
 use crate::grammar::walk::Walks;
+use crate::json::language::strings::Characters;
 use crate::json::tokens::cache::ClassesCache;
 use crate::options::Limits;
 use crate::vocabulary::Vocabulary;
@@ -50,12 +51,19 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug, Clone)]
 pub(crate) struct GrammarTokens {
     classes: Arc<ClassesCache>,
-    subtrees: Arc<OnceLock<Subtrees>>,
+    subtrees: Arc<OnceLock<Arc<Subtrees>>>,
 }
 
 impl GrammarTokens {
     pub(crate) fn new(classes: Arc<ClassesCache>) -> GrammarTokens {
         GrammarTokens { classes, subtrees: Arc::default() }
+    }
+
+    /// Made with the first grammar, and not while a mask is waited for.
+    fn subtrees(&self, vocabulary: &Vocabulary) -> Result<Arc<Subtrees>, CompileError> {
+        let any = Characters::any().map_err(|_| CompileError::Interrupted)?;
+        let make = || Arc::new(Subtrees::new(self.classes.trie(vocabulary), any));
+        Ok(self.subtrees.get_or_init(make).clone())
     }
 }
 
@@ -80,7 +88,6 @@ fn machine(
 ) -> Result<GrammarMachine, CompileError> {
     let limits = DfaLimits { states: limits.states, bytes: limits.bytes };
     let network = Network::new(grammar, limits, vocabulary, schemas)?;
-    // Once for a vocabulary, and not while a mask is waited for.
-    tokens.subtrees.get_or_init(|| Subtrees::new(tokens.classes.trie(vocabulary)));
-    Ok(GrammarMachine::new(network, tokens.classes, Walks::new(tokens.subtrees)))
+    let walks = Walks::new(tokens.subtrees(vocabulary)?);
+    Ok(GrammarMachine::new(network, tokens.classes, walks))
 }

@@ -54,7 +54,7 @@ pub(crate) struct Configuration {
     pub(super) items: Arc<[ParseItem]>,
     /// The least bytes to the end of the output.
     pub(super) cost: Cost,
-    /// Stands for the items. Equal configurations go on equally.
+    /// Stands for the items. Equal configurations go on equally for as long as a token.
     pub(super) print: u128,
 }
 
@@ -137,15 +137,16 @@ impl Configuration {
         reached.configuration()
     }
 
-    /// At a state of a rule that ends the whole. With `alone`, without the calls that the state makes and without its end.
-    pub(super) fn at(network: &Network, state: u32, alone: bool) -> Configuration {
-        let root = CallFrame::root();
+    /// At a state of a rule that ends the whole, with the calls that the state makes and its end.
+    pub(super) fn at(network: &Network, state: u32) -> Configuration {
         let mut reached = ReachedItems::new(network);
-        if alone {
-            return Configuration::of(network, ParseItem { at: ItemPlace::State(state), frame: root });
-        }
-        reached.come(state, &root);
+        reached.come(state, &CallFrame::root());
         reached.configuration()
+    }
+
+    /// At a state of a rule that ends the whole, where it reads a byte itself.
+    pub(super) fn reading(network: &Network, state: u32) -> Configuration {
+        Configuration::of(network, ParseItem { at: ItemPlace::State(state), frame: CallFrame::root() })
     }
 
     /// Behind a call.

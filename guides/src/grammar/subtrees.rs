@@ -3,7 +3,10 @@
 //! In free text, such as a string or a comment, nearly all bytes lead back to the state in which the output stands. If all bytes below a node
 //! do, all tokens below it are allowed, and none of its nodes need be visited.
 
+use crate::automaton::dfa::Dfa;
+use crate::json::language::strings::Characters;
 use crate::vocabulary::trie::Trie;
+use std::sync::Arc;
 
 /// The bit of all bytes that have none of their own: DEL and those that are not ASCII.
 const OTHERS: u32 = 127;
@@ -11,6 +14,7 @@ const OTHERS: u32 = 127;
 /// By node and by token.
 #[derive(Debug)]
 pub(crate) struct Subtrees {
+    any: Arc<Characters>,
     /// By node the bytes below it, a bit for each: [`OTHERS`] for those without.
     bytes: Box<[u128]>,
     /// By node whether it stands between characters and all tokens below it are texts in UTF-8, of which the last character may be cut off.
@@ -42,67 +46,39 @@ impl SubtreeBytes {
     }
 }
 
-/// Where a text in UTF-8 stands: the bytes that the last character lacks, and the least and greatest next one of them.
-#[derive(Clone, Copy)]
-struct CharacterPlace {
-    lacking: u8,
-    next: (u8, u8),
-}
-
-impl CharacterPlace {
-    const BETWEEN: CharacterPlace = CharacterPlace { lacking: 0, next: (0, 0) };
-
-    /// After one more byte; `None` if the text is none then (Unicode, table 3-7).
-    fn after(self, byte: u8) -> Option<CharacterPlace> {
-        let begun = |lacking, first, last| Some(CharacterPlace { lacking, next: (first, last) });
-        if self.lacking > 0 {
-            let (first, last) = self.next;
-            return (first..=last)
-                .contains(&byte)
-                .then_some(CharacterPlace { lacking: self.lacking - 1, next: (0x80, 0xBF) });
-        }
-        match byte {
-            0..=0x7F => Some(CharacterPlace::BETWEEN),
-            0xC2..=0xDF => begun(1, 0x80, 0xBF),
-            0xE0 => begun(2, 0xA0, 0xBF),
-            0xED => begun(2, 0x80, 0x9F),
-            0xE1..=0xEF => begun(2, 0x80, 0xBF),
-            0xF0 => begun(3, 0x90, 0xBF),
-            0xF1..=0xF3 => begun(3, 0x80, 0xBF),
-            0xF4 => begun(3, 0x80, 0x8F),
-            _ => None,
-        }
-    }
-}
-
 impl Subtrees {
-    pub(super) fn new(trie: &Trie) -> Subtrees {
-        let len = trie.len();
-        let mut bytes = vec![0; len];
-        let mut texts = vec![false; len];
-        let mut standing = vec![Some(CharacterPlace::BETWEEN); len];
-        let mut lacking = Vec::new();
+    /// `any` are all texts.
+    pub(super) fn new(trie: &Trie, any: Arc<Characters>) -> Subtrees {
+        let (len, all) = (trie.len(), &any.dfa);
+        // From a state inside a character, the fewest bytes to the end of a text are those that the character lacks.
+        let lacks = all.costs(|_| 1);
+        let (mut standing, mut lacking) = (vec![all.start(); len], Vec::new());
         for node in 0..len as u32 {
             let here = standing[node as usize];
-            lacking.extend(trie.own(node).iter().map(|_| here.map_or(0, |here| here.lacking)));
+            let lacks = if here == 0 { 0 } else { lacks[here as usize].get() as u8 };
+            lacking.extend(trie.own(node).iter().map(|_| lacks));
             for child in trie.children(node) {
-                standing[child as usize] = here.and_then(|here| here.after(trie.byte(child)));
+                standing[child as usize] = all.next(here, trie.byte(child));
             }
         }
-        // Children come behind their parents.
+        // Children come behind their parents. A node inside a character counts as text for those above it.
+        let (mut bytes, mut texts) = (vec![0; len], vec![false; len]);
         for node in (0..len as u32).rev() {
-            let mut all = standing[node as usize].is_some();
+            texts[node as usize] = standing[node as usize] != 0;
             for child in trie.children(node) {
                 bytes[node as usize] |= bytes[child as usize] | SubtreeBytes::of(trie.byte(child)).0;
-                // Until all are looked at, a node inside a character counts as text as well.
-                all &= texts[child as usize];
+                texts[node as usize] &= texts[child as usize];
             }
-            texts[node as usize] = all;
         }
-        for (text, standing) in texts.iter_mut().zip(&standing) {
-            *text &= standing.is_some_and(|standing| standing.lacking == 0);
+        for (text, &standing) in texts.iter_mut().zip(&standing) {
+            *text &= all.accepts_at(standing);
         }
-        Subtrees { bytes: bytes.into(), texts: texts.into(), lacking: lacking.into() }
+        Subtrees { any, bytes: bytes.into(), texts: texts.into(), lacking: lacking.into() }
+    }
+
+    /// The automaton of all texts.
+    pub(super) fn any(&self) -> &Dfa {
+        &self.any.dfa
     }
 
     /// Whether all tokens below a node are made of these bytes, and of whole characters where they are not ASCII.
@@ -124,7 +100,7 @@ mod tests {
     fn bytes_and_whole_texts_are_known_below_each_node() {
         let tokens: [&[u8]; 7] = [b"a", b"ab", b"a\xC3", "aé".as_bytes(), b"b\xA9", b"c", "cd漢".as_bytes()];
         let trie = Trie::new(&tokens.map(|token| Some(token.to_vec())));
-        let subtrees = Subtrees::new(&trie);
+        let subtrees = Subtrees::new(&trie, Characters::any().expect("small"));
         let node = |text: &[u8]| text.iter().try_fold(0, |node, &byte| trie.child(node, byte)).expect("a node");
         let mut bytes = SubtreeBytes::NONE;
         bytes.add(b'b');

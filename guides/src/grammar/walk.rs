@@ -13,6 +13,7 @@
 //! The frames of a stack are found again and again in few orders, so few walks are made.
 
 use crate::automaton::cost::Cost;
+use crate::automaton::dfa::Dfa;
 use crate::automaton::marks;
 use crate::collections::cache::Cache;
 use crate::collections::fingerprint::Fingerprint;
@@ -21,9 +22,8 @@ use crate::grammar::stack::Configuration;
 use crate::grammar::subtrees::{SubtreeBytes, Subtrees};
 use crate::vocabulary::mask::Tokens;
 use crate::vocabulary::trie::Trie;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Memory for walks.
@@ -97,7 +97,7 @@ pub(super) struct Walks {
     walked: Cache<WalkKey, Arc<WalkedTokens>>,
     local: Mutex<LocalAutomaton>,
     /// Of the vocabulary, shared by all guides.
-    subtrees: Arc<OnceLock<Subtrees>>,
+    subtrees: Arc<Subtrees>,
 }
 
 /// The configurations of walks as a deterministic automaton that is made where walks come: each step is made once.
@@ -121,7 +121,7 @@ const UNKNOWN: u32 = 0;
 const DEAD: u32 = 1;
 
 impl Walks {
-    pub(super) fn new(subtrees: Arc<OnceLock<Subtrees>>) -> Walks {
+    pub(super) fn new(subtrees: Arc<Subtrees>) -> Walks {
         Walks { walked: Cache::new(WALK_BYTES), local: Mutex::default(), subtrees }
     }
 
@@ -134,7 +134,7 @@ impl Walks {
     /// The tokens that end within the rule of a state, and those at which it ends. The calls that the state makes are other states of the
     /// output, and not included.
     pub(super) fn within(&self, network: &Network, trie: &Trie, words: usize, state: u32) -> Arc<WalkedTokens> {
-        let make = || self.walk(network, trie, words, None, || Configuration::at(network, state, true));
+        let make = || self.walk(network, trie, words, None, || Configuration::reading(network, state));
         self.walked.get_or_make(WalkKey::within(state), |_, walked| walked.size(), make)
     }
 
@@ -147,7 +147,7 @@ impl Walks {
         before: &WalkedTokens,
         state: u32,
     ) -> Arc<WalkedTokens> {
-        let make = || self.walk(network, trie, words, Some(before), || Configuration::at(network, state, false));
+        let make = || self.walk(network, trie, words, Some(before), || Configuration::at(network, state));
         self.walked.get_or_make(WalkKey::behind(before, state), |_, walked| walked.size(), make)
     }
 
@@ -165,8 +165,7 @@ impl Walks {
             *local = LocalAutomaton::default();
         }
         let start = local.number(network, start());
-        let subtrees = self.subtrees.get_or_init(|| Subtrees::new(trie));
-        let (tokens, ends) = (ByCost::default(), Vec::new());
+        let (subtrees, tokens, ends) = (&*self.subtrees, ByCost::default(), Vec::new());
         let mut walk = LocalWalk { network, trie, subtrees, local: &mut local, tokens, ends };
         match before {
             None => walk.below(0, start),
@@ -217,42 +216,38 @@ impl LocalAutomaton {
     }
 
     /// The bytes that lead from a configuration back to it.
-    fn find_loops(&mut self, network: &Network, at: u32) -> SubtreeBytes {
+    fn find_loops(&mut self, network: &Network, subtrees: &Subtrees, at: u32) -> SubtreeBytes {
         let mut loops = SubtreeBytes::NONE;
         (0..0x7F).filter(|&byte| self.step(network, at, byte) == Some(at)).for_each(|byte| loops.add(byte));
-        let mut returns = |bytes: &[RangeInclusive<u8>]| {
-            let mut reached = vec![at];
-            for range in bytes {
-                let mut next = Vec::new();
-                for &from in &reached {
-                    for byte in range.clone() {
-                        match self.step(network, from, byte) {
-                            Some(to) => next.push(to),
-                            None => return false,
-                        }
-                    }
-                }
-                next.sort_unstable();
-                next.dedup();
-                reached = next;
-            }
-            reached == [at]
-        };
-        const ANY: RangeInclusive<u8> = 0x80..=0xBF;
-        let others = returns(&[0x7F..=0x7F])
-            && returns(&[0xC2..=0xDF, ANY])
-            && returns(&[0xE0..=0xE0, 0xA0..=0xBF, ANY])
-            && returns(&[0xE1..=0xEC, ANY, ANY])
-            && returns(&[0xED..=0xED, 0x80..=0x9F, ANY])
-            && returns(&[0xEE..=0xEF, ANY, ANY])
-            && returns(&[0xF0..=0xF0, 0x90..=0xBF, ANY, ANY])
-            && returns(&[0xF1..=0xF3, ANY, ANY, ANY])
-            && returns(&[0xF4..=0xF4, 0x80..=0x8F, ANY, ANY]);
-        if others {
+        if self.returns(network, subtrees.any(), at) {
             loops.add_others();
         }
         self.configurations[at as usize].loops = Some(loops);
         loops
+    }
+
+    /// Whether DEL and each character that is not ASCII lead from a configuration back to it. `any` accepts all texts.
+    fn returns(&mut self, network: &Network, any: &Dfa, at: u32) -> bool {
+        let (mut open, mut seen) = (vec![(any.start(), at)], HashSet::default());
+        while let Some((text, from)) = open.pop() {
+            for byte in 0x7F..=0xFF {
+                let text = any.next(text, byte);
+                if text == 0 {
+                    continue;
+                }
+                let next = self.step(network, from, byte);
+                match next {
+                    Some(next) if !any.accepts_at(text) => {
+                        if seen.insert((text, next)) {
+                            open.push((text, next));
+                        }
+                    }
+                    _ if next == Some(at) => {}
+                    _ => return false,
+                }
+            }
+        }
+        true
     }
 
     fn step(&mut self, network: &Network, from: u32, byte: u8) -> Option<u32> {
@@ -348,7 +343,7 @@ impl LocalWalk<'_> {
         let cost = state.configuration.cost;
         let loops = match state.loops {
             Some(loops) => loops,
-            None => self.local.find_loops(self.network, at),
+            None => self.local.find_loops(self.network, self.subtrees, at),
         };
         if !self.subtrees.has_only(node, loops) {
             return false;

@@ -53,13 +53,11 @@ impl Automaton for TagMachine {
     }
 
     fn special_token(&self, mark: u8) -> Option<u32> {
-        let place = marks::ALL.iter().position(|&known| known == mark)?;
-        self.net.special.get(place).copied()
+        self.net.special.token(mark)
     }
 
     fn mark_of(&self, token: u32) -> Option<u8> {
-        let place = self.net.special.iter().position(|&known| known == token)?;
-        marks::ALL.get(place).copied()
+        self.net.special.mark_of(token)
     }
 
     fn may_stop(&self, state: &TagState) -> bool {
@@ -109,7 +107,7 @@ impl TagMachine {
     /// Adds the wanted tokens along which the output can go on from one of the places. Returns a bound of the cost after any of them.
     fn add_allowed(&self, places: &[Spot], wanted: Wanted<'_>, set: &mut TokenSet) -> Cost {
         let mut reach = Cost::ZERO;
-        for (&token, &mark) in self.net.special.iter().zip(&marks::ALL) {
+        for (token, mark) in self.net.special.iter() {
             let next = self.net.after(places, mark);
             if !next.is_empty() {
                 reach = reach.max(wanted.add(&[token], self.net.cost_of_all(&next), set));

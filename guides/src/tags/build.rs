@@ -419,30 +419,13 @@ impl NetBuilder<'_> {
             Marker::Text(text) => return self.spelled(text).map(|text| text.as_bytes().to_vec()),
             Marker::Token(id) => *id,
         };
-        if id as usize >= self.vocabulary.len() {
-            return Err(self.syntax(&format!("token {id} is not in the vocabulary")));
+        let (vocabulary, at) = (self.vocabulary, self.here());
+        let bytes = self.net.special.spelling(id, vocabulary, at)?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => self.spelled(text).map(|text| text.as_bytes().to_vec()),
+            // A mark.
+            Err(_) => Ok(bytes),
         }
-        if self.vocabulary.end_tokens().contains(&id) {
-            return Err(
-                self.unsupported("token", &format!("token {id} ends the output wherever it may end; leave it out"))
-            );
-        }
-        if let Some(bytes) = self.vocabulary.bytes(id) {
-            return match std::str::from_utf8(bytes) {
-                Ok(text) => self.spelled(text).map(|text| text.as_bytes().to_vec()),
-                Err(_) => {
-                    Err(self.unsupported("token", &format!("token {id} spells part of a character; give a text")))
-                }
-            };
-        }
-        let known = self.net.special.iter().position(|&token| token == id);
-        let place = known.unwrap_or_else(|| {
-            self.net.special.push(id);
-            self.net.special.len() - 1
-        });
-        let mark = marks::ALL.get(place).copied();
-        let too_many = || too_big(self.here(), "special tokens", marks::ALL.len(), "name fewer of them");
-        mark.map(|mark| vec![mark]).ok_or_else(too_many)
     }
 
     /// The text, if tokens write each of its bytes.

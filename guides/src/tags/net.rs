@@ -19,6 +19,7 @@
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::Dfa;
+use crate::automaton::marked_tokens::MarkedTokens;
 use crate::collections::id::id;
 use crate::grammar::machine::GrammarMachine;
 use crate::json::machine::JsonMachine;
@@ -46,8 +47,7 @@ pub(super) struct Net {
     /// By segment the scope that it belongs to; `None` for the outermost one.
     pub(super) owners: Vec<Option<ScopeId>>,
     pub(super) scopes: Vec<NetScope>,
-    /// By mark the special token that it stands for, see [`marks`](crate::automaton::marks).
-    pub(super) special: Vec<u32>,
+    pub(super) special: MarkedTokens,
 }
 
 #[derive(Debug)]

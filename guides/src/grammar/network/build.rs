@@ -7,7 +7,7 @@
 use crate::automaton::determinize::CharacterDfa;
 use crate::automaton::dfa::{DfaLimits, TooManyStates};
 use crate::automaton::expression::Expression;
-use crate::automaton::marks;
+use crate::automaton::marked_tokens::MarkedTokens;
 use crate::error::{CompileError, Place, too_big};
 use crate::grammar::network::components::components;
 use crate::grammar::network::left_recursion::{loop_right, remove_left};
@@ -18,6 +18,7 @@ use crate::interrupt::passed;
 use crate::json::machine::JsonMachine;
 use crate::regex::error::RegexError;
 use crate::regex::{self, Dialect};
+use crate::vocabulary::Vocabulary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,8 +38,7 @@ pub(super) struct RuleAutomata {
     pub(super) rules: Vec<RuleDfa>,
     /// Whether the start derives the empty text, which no automaton does.
     pub(super) nullable: bool,
-    /// The special tokens, by the index of their mark.
-    pub(super) special: Vec<u32>,
+    pub(super) special: MarkedTokens,
     /// The JSON values that rules call for. They are the last rules, with empty automata.
     pub(super) values: Vec<Arc<JsonMachine>>,
 }
@@ -50,13 +50,20 @@ struct GrammarBuilder<'a> {
     grammar: &'a Grammar,
     limits: DfaLimits,
     schemas: Schemas<'a>,
-    special: Vec<u32>,
+    vocabulary: &'a Vocabulary,
+    special: MarkedTokens,
     values: Vec<Arc<JsonMachine>>,
 }
 
 /// The automata of a grammar.
-pub(super) fn build(grammar: &Grammar, limits: DfaLimits, schemas: Schemas<'_>) -> Result<RuleAutomata, CompileError> {
-    let mut builder = GrammarBuilder { grammar, limits, schemas, special: Vec::new(), values: Vec::new() };
+pub(super) fn build(
+    grammar: &Grammar,
+    limits: DfaLimits,
+    vocabulary: &Vocabulary,
+    schemas: Schemas<'_>,
+) -> Result<RuleAutomata, CompileError> {
+    let (special, values) = (MarkedTokens::default(), Vec::new());
+    let mut builder = GrammarBuilder { grammar, limits, vocabulary, schemas, special, values };
     let mut nfas = builder.nfas()?;
     let mut nullable = nullable(&nfas);
     nullable.resize(nfas.len() + builder.values.len(), false);
@@ -134,8 +141,8 @@ impl GrammarBuilder<'_> {
             }
             Body::Rule(callee) => nfa.call(*callee, next),
             Body::Token { id, at } => {
-                let mark = self.mark(*id, *at)?;
-                nfa.byte(mark, next)
+                let bytes = self.special.spelling(*id, self.vocabulary, place(*at))?;
+                bytes.iter().rev().try_fold(next, |next, &byte| nfa.byte(byte, next))
             }
             Body::Json { schema, at } => {
                 let machine = (self.schemas)(schema).map_err(|error| error.within(|inner| within(*at, inner)))?;
@@ -190,17 +197,6 @@ impl GrammarBuilder<'_> {
             first = self.part(rule, nfa, body, first)?;
         }
         Ok(first)
-    }
-
-    /// The byte that stands for a special token.
-    fn mark(&mut self, id: u32, at: Location) -> Result<u8, CompileError> {
-        let index = self.special.iter().position(|&known| known == id).unwrap_or_else(|| {
-            self.special.push(id);
-            self.special.len() - 1
-        });
-        marks::ALL.get(index).copied().ok_or_else(|| {
-            too_big(place(at), "special tokens in one grammar", marks::ALL.len(), "write some of them as text")
-        })
     }
 
     /// The automata of all rules, from those that call none upwards: with calls replaced, without left recursion, and with loops.
@@ -331,32 +327,21 @@ fn is_free_text(states: &[RuleState], state: &RuleState) -> bool {
     loops.map(|range| usize::from(range.1 - range.0) + 1).sum::<usize>() > BYTES_OF_FREE_TEXT
 }
 
-/// The body with everything that calls no rule as one text.
+/// The body with everything that calls no rule as one text. Regexes are texts then.
 fn folded(body: &Body) -> Result<Body, CompileError> {
     Ok(match body {
         Body::Regex { pattern, at } => Body::Text(expression(pattern, *at)?),
         Body::Sequence(parts) => {
-            let (mut others, mut texts) = (Vec::new(), Vec::new());
+            let mut joined: Vec<Body> = Vec::new();
             for part in parts {
-                match folded(part)? {
-                    Body::Text(text) => texts.push(text),
-                    other => {
-                        if !texts.is_empty() {
-                            others.push(Body::Text(Expression::Concat(std::mem::take(&mut texts))));
-                        }
-                        others.push(other);
-                    }
+                match (joined.last_mut(), folded(part)?) {
+                    // The last text is of texts that were joined here.
+                    (Some(Body::Text(Expression::Concat(texts))), Body::Text(text)) => texts.push(text),
+                    (_, Body::Text(text)) => joined.push(Body::Text(Expression::Concat(vec![text]))),
+                    (_, other) => joined.push(other),
                 }
             }
-            match others.is_empty() {
-                true => Body::Text(Expression::Concat(texts)),
-                false => {
-                    if !texts.is_empty() {
-                        others.push(Body::Text(Expression::Concat(texts)));
-                    }
-                    Body::Sequence(others)
-                }
-            }
+            one_or(joined, Body::Sequence).unwrap_or(Body::Text(Expression::EMPTY))
         }
         Body::Choice(parts) => {
             let (mut others, mut texts) = (Vec::new(), Vec::new());
@@ -366,15 +351,10 @@ fn folded(body: &Body) -> Result<Body, CompileError> {
                     other => others.push(other),
                 }
             }
-            match others.is_empty() {
-                true => Body::Text(Expression::Either(texts)),
-                false => {
-                    if !texts.is_empty() {
-                        others.push(Body::Text(Expression::Either(texts)));
-                    }
-                    Body::Choice(others)
-                }
+            if !texts.is_empty() {
+                others.push(Body::Text(Expression::Either(texts)));
             }
+            one_or(others, Body::Choice).unwrap_or(Body::Text(Expression::Either(Vec::new())))
         }
         Body::Repeat { min, max, body } => match folded(body)? {
             Body::Text(text) => Body::Text(text.repeated(*min, *max)),
@@ -382,6 +362,11 @@ fn folded(body: &Body) -> Result<Body, CompileError> {
         },
         Body::Text(_) | Body::Rule(_) | Body::Json { .. } | Body::Token { .. } => body.clone(),
     })
+}
+
+/// The only one of some bodies, or all of them as one; `None` if there are none.
+fn one_or(mut bodies: Vec<Body>, all: impl FnOnce(Vec<Body>) -> Body) -> Option<Body> {
+    if bodies.len() > 1 { Some(all(bodies)) } else { bodies.pop() }
 }
 
 /// The expression of a regex that stands within a grammar.

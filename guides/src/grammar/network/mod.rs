@@ -33,6 +33,7 @@ mod rule_nfa;
 use crate::automaton::Automaton;
 use crate::automaton::cost::Cost;
 use crate::automaton::dfa::DfaLimits;
+use crate::automaton::marked_tokens::MarkedTokens;
 use crate::automaton::marks;
 use crate::collections::byte_set::ByteSet;
 use crate::error::{CompileError, Place, too_big};
@@ -77,8 +78,7 @@ pub(super) struct Network {
     pub(super) start: u32,
     /// Whether the empty output is whole.
     pub(super) nullable: bool,
-    /// The special tokens, by the index of their mark.
-    pub(super) special: Vec<u32>,
+    pub(super) special: MarkedTokens,
 }
 
 #[derive(Debug, Clone)]
@@ -106,10 +106,9 @@ impl Network {
         vocabulary: &Vocabulary,
         schemas: Schemas<'_>,
     ) -> Result<Network, CompileError> {
-        let automata = build(grammar, limits, schemas)?;
+        let automata = build(grammar, limits, vocabulary, schemas)?;
         let values: Vec<Cost> = automata.values.iter().map(|value| value.cost_of(value.root)).collect();
         let start = &grammar.rules[grammar.start.index()];
-        let marks = &marks::ALL[..automata.special.len()];
         let all = trimmed(&automata.rules, &values, |_| true);
         if all[grammar.start.index()].is_empty() && !automata.nullable {
             return Err(CompileError::Unsatisfiable {
@@ -120,8 +119,10 @@ impl Network {
                 ),
             });
         }
-        let writes =
-            |byte: u8| marks.contains(&byte) || (!marks::is_mark(byte) && vocabulary.single_bytes().contains(byte));
+        let writes = |byte: u8| {
+            automata.special.token(byte).is_some()
+                || (!marks::is_mark(byte) && vocabulary.single_bytes().contains(byte))
+        };
         let rules = trimmed(&all, &values, writes);
         if rules[grammar.start.index()].is_empty() && !automata.nullable {
             let bytes = all.iter().flat_map(|rule| &rule.states).flat_map(|state| &state.bytes);
